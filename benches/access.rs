@@ -1,8 +1,10 @@
-//! The cost of comparing two states at the service's full size, 100 policies of 250 rules, and its growth.
+//! The cost of comparing two states at the service's full size, 100 policies of 250 rules, and its
+//! growth.
 //!
-//! A comparison that takes longer than a second fails, whatever changes. `grows` compares a quarter of the size with the
-//! whole; the second takes about four times as long. `shapes` are what organizations have: hosts, hosts and folders and
-//! requests, blocks of addresses, and everything for everybody.
+//! A comparison that takes longer than a second fails, whatever changes. `grows` compares a quarter
+//! of the size with the whole; the second takes about four times as long. `shapes` are what
+//! organizations have: hosts, hosts and folders and requests, blocks of addresses, and everything
+//! for everybody.
 
 #![allow(
     missing_docs,
@@ -17,7 +19,9 @@ use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use seawall::access::{Changes, Comparison, compare};
-use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+use seawall::model::{
+    Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory,
+};
 
 fn main() {
     // As a benchmark, and not where it is only built or listed.
@@ -54,7 +58,9 @@ fn states(shape: Shape, turn: Change) -> (Vec<Policy>, Vec<Policy>) {
             rules.for_each(|rule| rule.decision = Decision::Allow);
         }
         Change::Scopes => {
-            for (index, policy) in new.iter_mut().enumerate().filter(|(index, _)| !index.is_multiple_of(10)) {
+            for (index, policy) in
+                new.iter_mut().enumerate().filter(|(index, _)| !index.is_multiple_of(10))
+            {
                 policy.scope = Scope::from_teams([format!("team-{}", (index + 1) % 33)]);
             }
         }
@@ -68,7 +74,8 @@ fn states(shape: Shape, turn: Change) -> (Vec<Policy>, Vec<Policy>) {
 fn within_a_second() {
     let mut missed = Vec::new();
     for (shape, turn) in SHAPES.into_iter().flat_map(|shape| {
-        [Change::Tenth, Change::Denies, Change::Scopes, Change::Everything, Change::Gone].map(|turn| (shape, turn))
+        [Change::Tenth, Change::Denies, Change::Scopes, Change::Everything, Change::Gone]
+            .map(|turn| (shape, turn))
     }) {
         let (old, new) = states(shape, turn);
         let start = Instant::now();
@@ -91,7 +98,8 @@ fn within_a_second() {
 enum Shape {
     /// Host names and wildcards in front of them.
     Hosts,
-    /// Four of ten rules on hosts, two on requests, three on folders, one on blocks; guardrails for the organization.
+    /// Four of ten rules on hosts, two on requests, three on folders, one on blocks; guardrails for
+    /// the organization.
     Mixed,
     /// CIDR blocks beside hosts.
     Blocks,
@@ -126,7 +134,10 @@ fn rule(shape: Shape, policy: usize, number: usize, edition: usize) -> Rule {
             (vec![Action::Request("get"), Action::Request("head")], Resources::Http(targets))
         }
         (Shape::Mixed, 6..=8) => {
-            let paths = vec![format!("~/team-{owner}/{number}/**"), format!("/data/{owner}/v{version}/{number}")];
+            let paths = vec![
+                format!("~/team-{owner}/{number}/**"),
+                format!("/data/{owner}/v{version}/{number}"),
+            ];
             (vec![Action::Read, Action::Write], Resources::Plain(paths))
         }
         (Shape::Mixed | Shape::Blocks, _) => {

@@ -1,13 +1,14 @@
-//! The cost of a plan at the service's full size, 100 policies of 250 rules and 4 MB of YAML: everything from reading
-//! files to a rendered plan, the network aside, within 0.5 s and 200 MB.
+//! The cost of a plan at the service's full size, 100 policies of 250 rules and 4 MB of YAML:
+//! everything from reading files to a rendered plan, the network aside, within 0.5 s and 200 MB.
 //!
-//! Each case runs in a process of its own, as a plan does, so that its peak of memory is its own. What the service
-//! answered is read from a snapshot before the clock starts. Of several runs the fastest counts: what others do on the
-//! machine can only slow it down. `half` and `whole` show that the cost grows with the documents. An argument runs the
-//! cases whose names hold it.
+//! Each case runs in a process of its own, as a plan does, so that its peak of memory is its own.
+//! What the service answered is read from a snapshot before the clock starts. Of several runs the
+//! fastest counts: what others do on the machine can only slow it down. `half` and `whole` show
+//! that the cost grows with the documents. An argument runs the cases whose names hold it.
 //!
-//! The numbers hold for changes that people make to an organization, on two processors. Filling an empty one with 25,000
-//! rules at once, and swapping its blocks, are shown beside them: what they say takes more room than the documents.
+//! The numbers hold for changes that people make to an organization, on two processors. Filling an
+//! empty one with 25,000 rules at once, and swapping its blocks, are shown beside them: what they
+//! say takes more room than the documents.
 
 #![allow(
     clippy::print_stdout,
@@ -70,12 +71,16 @@ fn main() {
     }
     println!("{:<42}{:>10}{:>10}{:>10}{:>10}{:>10}", "", "load", "plan", "render", "all", "memory");
     let mut missed = Vec::new();
-    for (name, policies, before, held) in CASES.into_iter().filter(|(name, ..)| process::is_wanted(name)) {
+    for (name, policies, before, held) in
+        CASES.into_iter().filter(|(name, ..)| process::is_wanted(name))
+    {
         let folder = organization(policies, before);
         let runs: Vec<[u64; 4]> = (0..RUNS).map(|_| run(folder.path())).collect();
-        let [load, plan, render, memory] = *runs.iter().min_by_key(|run| run[0] + run[1] + run[2]).unwrap();
+        let [load, plan, render, memory] =
+            *runs.iter().min_by_key(|run| run[0] + run[1] + run[2]).unwrap();
         let all = load + plan + render;
-        let milliseconds = |micros: u64| format!("{:.1} ms", Duration::from_micros(micros).as_secs_f64() * 1e3);
+        let milliseconds =
+            |micros: u64| format!("{:.1} ms", Duration::from_micros(micros).as_secs_f64() * 1e3);
         let memory_text = format!("{} MB", memory / 1_000_000);
         println!(
             "{name:<42}{:>10}{:>10}{:>10}{:>10}{memory_text:>10}",
@@ -88,7 +93,11 @@ fn main() {
             missed.push(name);
         }
     }
-    assert!(missed.is_empty(), "more than {MOST_TIME:?} or {} MB: {missed:?}", MOST_MEMORY / 1_000_000);
+    assert!(
+        missed.is_empty(),
+        "more than {MOST_TIME:?} or {} MB: {missed:?}",
+        MOST_MEMORY / 1_000_000
+    );
 }
 
 /// One run in a process of its own: microseconds of each stage, and bytes.
@@ -103,7 +112,12 @@ fn measured(folder: &Path) {
     let load = started.elapsed();
     let target = Target { org: "acme".to_owned(), endpoint: "embedded".to_owned() };
     let (ownership, guards) = (Ownership::default(), Guards::default());
-    let side = plan::DockerInput { target: &target, desired: &loaded.desired, live: &live, ownership: &ownership };
+    let side = plan::DockerInput {
+        target: &target,
+        desired: &loaded.desired,
+        live: &live,
+        ownership: &ownership,
+    };
     let plan = plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&guards) }).unwrap();
     let planned = started.elapsed();
     let text = render::plan::human(&plan, View { width: 120, all: true });
@@ -127,17 +141,22 @@ fn organization(policies: usize, before: Before) -> TempDir {
     let mut live = Vec::new();
     for policy in 0..policies {
         let is_folder = before == Before::OtherBlocks && policy % 4 == 3;
-        let rules: Vec<Rule> = (0..RULES).map(|number| rule(policy, number, before, true)).collect();
-        fs::write(documents.join(format!("{policy}.yaml")), document(policy, is_folder, &rules)).unwrap();
-        let rules: Vec<Rule> = (0..RULES).map(|number| rule(policy, number, before, false)).collect();
+        let rules: Vec<Rule> =
+            (0..RULES).map(|number| rule(policy, number, before, true)).collect();
+        fs::write(documents.join(format!("{policy}.yaml")), document(policy, is_folder, &rules))
+            .unwrap();
+        let rules: Vec<Rule> =
+            (0..RULES).map(|number| rule(policy, number, before, false)).collect();
         live.push(on_the_wire(policy, is_folder, &rules));
     }
     if before == Before::Nothing {
         live.clear();
     }
-    let teams: Vec<Value> =
-        (0..TEAMS).map(|team| json!({"id": team_id(team), "name": format!("team-{team}")})).collect();
-    let snapshot = json!({"format_version": 1, "docker": {"org": "acme", "teams": teams, "policies": live}});
+    let teams: Vec<Value> = (0..TEAMS)
+        .map(|team| json!({"id": team_id(team), "name": format!("team-{team}")}))
+        .collect();
+    let snapshot =
+        json!({"format_version": 1, "docker": {"org": "acme", "teams": teams, "policies": live}});
     fs::write(folder.path().join("live.json"), snapshot.to_string()).unwrap();
     folder
 }
@@ -159,11 +178,15 @@ fn rule(policy: usize, number: usize, before: Before, declared: bool) -> Rule {
     };
     let version = u8::from(changes && !declared);
     if before == Before::OtherBlocks && policy % 4 == 3 {
-        let folders = vec![format!("~/team-{policy}/{number}/**"), format!("/data/{policy}/v{version}/{number}")];
+        let folders = vec![
+            format!("~/team-{policy}/{number}/**"),
+            format!("/data/{policy}/v{version}/{number}"),
+        ];
         return (decision, "read", folders);
     }
     if before == Before::OtherBlocks && number.is_multiple_of(5) {
-        let block = format!("10.{}.{}.0/24", (policy + usize::from(version) * 100) % 256, number % 256);
+        let block =
+            format!("10.{}.{}.0/24", (policy + usize::from(version) * 100) % 256, number % 256);
         return (decision, "connect:tcp", vec![block]);
     }
     (decision, "connect:tcp", process::hosts(policy as u64, number as u64, version).to_vec())

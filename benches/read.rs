@@ -1,6 +1,8 @@
-//! The time of a snapshot of a full organization, against the same GETs sent bare with as many in flight.
+//! The time of a snapshot of a full organization, against the same GETs sent bare with as many in
+//! flight.
 //!
-//! 100 policies, 50 ms a call, 8 calls in flight. A plan may take at most 1.3 times the time of its own reads.
+//! 100 policies, 50 ms a call, 8 calls in flight. A plan may take at most 1.3 times the time of its
+//! own reads.
 
 #![allow(
     clippy::print_stdout,
@@ -54,7 +56,15 @@ async fn bare(emulator: &Running) -> Duration {
     let base = emulator.base_url();
     let started = Instant::now();
     let login = json!({"identifier": emulator.identifier(), "secret": emulator.secret()});
-    let login = client.post(format!("{base}/auth/token")).json(&login).send().await.unwrap().bytes().await.unwrap();
+    let login = client
+        .post(format!("{base}/auth/token"))
+        .json(&login)
+        .send()
+        .await
+        .unwrap()
+        .bytes()
+        .await
+        .unwrap();
     let login: serde_json::Value = serde_json::from_slice(&login).unwrap();
     let token = login.get("access_token").unwrap().as_str().unwrap().to_owned();
     let org = format!("{base}/orgs/my-org");
@@ -97,5 +107,6 @@ fn organization() -> String {
                "allowlist_v0": {"domain": "network", "rules": rules}})
     };
     let policies: Vec<_> = (0..POLICIES).map(policy).collect();
-    json!({"format_version": 1, "docker": {"org": "my-org", "teams": [], "policies": policies}}).to_string()
+    json!({"format_version": 1, "docker": {"org": "my-org", "teams": [], "policies": policies}})
+        .to_string()
 }

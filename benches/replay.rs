@@ -1,14 +1,18 @@
-//! The cost of recorded requests: a replay of 2,000,000 raw records (about 1 GB), beside DuckDB's grouping of the same file.
+//! The cost of recorded requests: a replay of 2,000,000 raw records (about 1 GB), beside DuckDB's
+//! grouping of the same file.
 //!
-//! The goals: no slower than DuckDB takes to read and group the file, four times the records in at most 4.2 times as long
-//! with at most a tenth more memory, 100,000 different requests decided against 25,000 rules within a second, and `usage`
-//! of them within two. `wc -l`, which reads the file once and does nothing with it, is the limit.
+//! The goals: no slower than DuckDB takes to read and group the file, four times the records in at
+//! most 4.2 times as long with at most a tenth more memory, 100,000 different requests decided
+//! against 25,000 rules within a second, and `usage` of them within two. `wc -l`, which reads the
+//! file once and does nothing with it, is the limit.
 //!
-//! Each run has a process of its own, so that its peak of memory is its own; runs of both sides alternate, and the fastest
-//! counts. On more than two processors, `taskset -c 0,1 cargo bench --bench replay` gives all of them the same two. DuckDB
-//! is the package of the Python index: `PYTHON` names an interpreter that has it. Without one, its column stays empty and
-//! nothing is compared with it. The files, 5 GB, are in the folder for temporary files, and are removed. An argument runs
-//! the parts whose names hold it: `records`, `growth`, `requests`.
+//! Each run has a process of its own, so that its peak of memory is its own; runs of both sides
+//! alternate, and the fastest counts. On more than two processors,
+//! `taskset -c 0,1 cargo bench --bench replay` gives all of them the same two. DuckDB is the
+//! package of the Python index: `PYTHON` names an interpreter that has it. Without one, its column
+//! stays empty and nothing is compared with it. The files, 5 GB, are in the folder for temporary
+//! files, and are removed. An argument runs the parts whose names hold it: `records`, `growth`,
+//! `requests`.
 
 #![allow(
     clippy::print_stdout,
@@ -46,7 +50,8 @@ const RULES: u64 = 250;
 const TEAMS: u64 = 33;
 const RUNS: usize = 3;
 
-/// Reads and groups a file, and prints how long that took, in microseconds; the start of Python is not counted.
+/// Reads and groups a file, and prints how long that took, in microseconds; the start of Python is
+/// not counted.
 const DUCKDB: &str = "
 import sys, time, duckdb
 c = duckdb.connect(); c.execute('SET threads = 2'); c.execute('SET enable_progress_bar = false'); start, used = time.monotonic(), time.process_time()
@@ -79,19 +84,27 @@ fn main() {
     assert!(missed.is_empty(), "goals that were missed: {missed:?}");
 }
 
-/// One run: how long it took, its peak of memory, and the time of processors, which others on the machine change little.
+/// One run: how long it took, its peak of memory, and the time of processors, which others on the
+/// machine change little.
 type Cost = (Duration, u64, Duration);
 
 fn show(name: &str, (took, memory, processors): Cost) {
     let (took, processors) = (took.as_secs_f64(), processors.as_secs_f64());
-    println!("{name:<48}{took:>9.2} s{processors:>9.2} s of processors{:>8} MB", memory / 1_000_000);
+    println!(
+        "{name:<48}{took:>9.2} s{processors:>9.2} s of processors{:>8} MB",
+        memory / 1_000_000
+    );
 }
 
-/// The time that processors have spent on this process, or on those that it started and that have ended.
+/// The time that processors have spent on this process, or on those that it started and that have
+/// ended.
 fn spent(own: bool) -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    let ticks = fields.skip(if own { 11 } else { 13 }).take(2).filter_map(|field| field.parse::<u64>().ok());
+    let ticks = fields
+        .skip(if own { 11 } else { 13 })
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok());
     Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
@@ -100,7 +113,10 @@ fn requests(folder: &TempDir, missed: &mut Vec<&'static str>) {
     let file = folder.path().join("requests.jsonl");
     write_records(&file, 0..REQUESTS, |number| (number, number * 7 % USERS));
     let [of_replay, of_usage] = ["replay", "usage"].map(|part| {
-        let best = (0..RUNS).map(|_| numbers(&mut own(part, folder, &file))).min_by_key(|cost| cost[2]).unwrap();
+        let best = (0..RUNS)
+            .map(|_| numbers(&mut own(part, folder, &file)))
+            .min_by_key(|cost| cost[2])
+            .unwrap();
         (Duration::from_micros(best[2]), best[3], Duration::from_micros(best[4]))
     });
     show("decide 100,000 requests, 25,000 rules, two states", of_replay);
@@ -113,9 +129,14 @@ fn requests(folder: &TempDir, missed: &mut Vec<&'static str>) {
 fn records(folder: &TempDir, growth: bool, missed: &mut Vec<&'static str>) {
     let (one, four) = (folder.path().join("one.jsonl"), folder.path().join("four.jsonl"));
     write_records(&one, 0..RECORDS, asked);
-    println!("{:<48}{:>9.0} MB", "2,000,000 records", fs::metadata(&one).unwrap().len() as f64 / 1e6);
+    println!(
+        "{:<48}{:>9.0} MB",
+        "2,000,000 records",
+        fs::metadata(&one).unwrap().len() as f64 / 1e6
+    );
     let mut costs: [Option<Cost>; 4] = [None; 4];
-    let mut keep = |at: usize, cost: Option<Cost>| costs[at] = costs[at].into_iter().chain(cost).min();
+    let mut keep =
+        |at: usize, cost: Option<Cost>| costs[at] = costs[at].into_iter().chain(cost).min();
     for _ in 0..RUNS {
         keep(0, Some(count_lines(&one)));
         keep(1, duckdb(&one));
@@ -133,11 +154,17 @@ fn records(folder: &TempDir, growth: bool, missed: &mut Vec<&'static str>) {
         missed.extend((replay.0 > grouping.0).then_some("no slower than DuckDB"));
     }
     show("seawall replay", replay);
-    println!("{:<48}{:>9.1} times", "  of reading the file once", replay.0.as_secs_f64() / limit.0.as_secs_f64());
+    println!(
+        "{:<48}{:>9.1} times",
+        "  of reading the file once",
+        replay.0.as_secs_f64() / limit.0.as_secs_f64()
+    );
     if let Some(longer) = longer {
         show("seawall replay of four times the records", longer);
-        let (time, memory) =
-            (longer.0.as_secs_f64() / replay.0.as_secs_f64(), longer.1 as f64 / replay.1.max(1) as f64);
+        let (time, memory) = (
+            longer.0.as_secs_f64() / replay.0.as_secs_f64(),
+            longer.1 as f64 / replay.1.max(1) as f64,
+        );
         println!("{:<48}{time:>9.2} times the time, {memory:.2} times the memory", "");
         missed.extend((time > 4.2).then_some("four times the records in 4.2 times the time"));
         missed.extend((memory > 1.1).then_some("four times the records with a tenth more memory"));
@@ -153,9 +180,15 @@ fn own(part: &str, folder: &TempDir, file: &Path) -> Command {
 fn whole(folder: &TempDir, file: &Path) -> Cost {
     let started = Instant::now();
     let before = spent(false);
-    let [load, read, decide, memory, _] = numbers(&mut own("replay", folder, file)).try_into().unwrap();
+    let [load, read, decide, memory, _] =
+        numbers(&mut own("replay", folder, file)).try_into().unwrap();
     let took = started.elapsed();
-    println!("  load {} ms, read {} ms, decide and write {} ms", load / 1000, read / 1000, decide / 1000);
+    println!(
+        "  load {} ms, read {} ms, decide and write {} ms",
+        load / 1000,
+        read / 1000,
+        decide / 1000
+    );
     (took, memory, spent(false) - before)
 }
 
@@ -167,7 +200,10 @@ fn count_lines(file: &Path) -> Cost {
 
 fn duckdb(file: &Path) -> Option<Cost> {
     let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-    let has = Command::new(&python).args(["-c", "import duckdb"]).output().is_ok_and(|output| output.status.success());
+    let has = Command::new(&python)
+        .args(["-c", "import duckdb"])
+        .output()
+        .is_ok_and(|output| output.status.success());
     has.then(|| {
         let [took, memory, processors] =
             numbers(Command::new(python).arg("-c").arg(DUCKDB).arg(file)).try_into().unwrap();
@@ -175,14 +211,17 @@ fn duckdb(file: &Path) -> Option<Cost> {
     })
 }
 
-/// Prints the microseconds of loading documents, reading records and deciding them, the peak of memory, and the
-/// processors' time of deciding.
+/// Prints the microseconds of loading documents, reading records and deciding them, the peak of
+/// memory, and the processors' time of deciding.
 fn measured(part: &str, folder: &Path, file: &Path) {
     let started = Instant::now();
-    let [now, then] = ["now", "then"]
-        .map(|name| workspace::load(&folder.join(name), None, EmptyWorkspace::Refused).unwrap().desired.policies);
+    let [now, then] = ["now", "then"].map(|name| {
+        workspace::load(&folder.join(name), None, EmptyWorkspace::Refused).unwrap().desired.policies
+    });
     let mut memberships = Memberships::default();
-    (0..USERS).for_each(|user| memberships.set(&format!("user-{user}"), [format!("team-{}", user % TEAMS)]));
+    (0..USERS).for_each(|user| {
+        memberships.set(&format!("user-{user}"), [format!("team-{}", user % TEAMS)])
+    });
     let loaded = started.elapsed();
     let reading = evidence::read(&[evidence::Input::Path(file.to_owned())]).unwrap();
     assert_eq!(reading.requests.skipped.broken, 0);
@@ -194,13 +233,27 @@ fn measured(part: &str, folder: &Path, file: &Path) {
     let (all, decided) = (started.elapsed(), spent(true) - before);
     assert!(!text.is_empty());
     let micros = |time: Duration| time.as_micros();
-    println!("{} {} {} {} {}", micros(loaded), micros(read - loaded), micros(all - read), peak(), micros(decided));
+    println!(
+        "{} {} {} {} {}",
+        micros(loaded),
+        micros(read - loaded),
+        micros(all - read),
+        peak(),
+        micros(decided)
+    );
     // A process that ends gives everything back at once.
     std::process::exit(0);
 }
 
-fn replayed(requests: &Requests, then: &[DesiredPolicy], now: &[DesiredPolicy], memberships: &Memberships) -> String {
-    let plain = |declared: &[DesiredPolicy]| -> Vec<Policy> { declared.iter().map(|one| one.policy.clone()).collect() };
+fn replayed(
+    requests: &Requests,
+    then: &[DesiredPolicy],
+    now: &[DesiredPolicy],
+    memberships: &Memberships,
+) -> String {
+    let plain = |declared: &[DesiredPolicy]| -> Vec<Policy> {
+        declared.iter().map(|one| one.policy.clone()).collect()
+    };
     let (before, after) = (plain(then), plain(now));
     let (places, new_places) = (RuleOrigins::new(then), RuleOrigins::new(now));
     let found = replay::replay(replay::Input {
@@ -226,13 +279,15 @@ fn used(requests: &Requests, declared: &[DesiredPolicy], memberships: &Membershi
 fn organization(folder: &Path, now: bool) {
     process::workspace(folder);
     for policy in 0..POLICIES {
-        let mut text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Policy {policy}\n");
+        let mut text =
+            format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Policy {policy}\n");
         if !policy.is_multiple_of(10) {
             writeln!(text, "scope: {{teams: [team-{}]}}", policy % TEAMS).unwrap();
         }
         text.push_str("rules:\n");
         for number in 0..RULES {
-            // Blocks are denied, but for the members of a few teams, for whom names then hang on their addresses.
+            // Blocks are denied, but for the members of a few teams, for whom names then hang on
+            // their addresses.
             let denied = number.is_multiple_of(9) || number % 10 == 8 && policy % 10 != 3;
             let decision = if denied { "deny" } else { "allow" };
             let version = u8::from(now && number.is_multiple_of(100));
@@ -254,7 +309,8 @@ fn organization(folder: &Path, now: bool) {
     }
 }
 
-/// The request and the user of a record: each user's own first, then some of them again, the first ones more often.
+/// The request and the user of a record: each user's own first, then some of them again, the first
+/// ones more often.
 fn asked(record: u64) -> (u64, u64) {
     let (user, turn) = (record % USERS, record / USERS);
     let scattered = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;

@@ -1,9 +1,11 @@
-//! The cost of validating, beside two programs that only read YAML and check it against the same schema.
+//! The cost of validating, beside two programs that only read YAML and check it against the same
+//! schema.
 //!
-//! `boon-cli` and `check-jsonschema` are installed into the target folder where they are missing, and run in turns with
-//! `seawall validate` on the same 1,000 files of ten rules. `seawall` takes no longer than the first, and a twentieth of
-//! the second. Of several runs the fastest counts: what others do on the machine can only slow it down. That the cost
-//! grows with the documents shows in a tenth of the files, and `--help` shows what starting costs.
+//! `boon-cli` and `check-jsonschema` are installed into the target folder where they are missing,
+//! and run in turns with `seawall validate` on the same 1,000 files of ten rules. `seawall` takes
+//! no longer than the first, and a twentieth of the second. Of several runs the fastest counts:
+//! what others do on the machine can only slow it down. That the cost grows with the documents
+//! shows in a tenth of the files, and `--help` shows what starting costs.
 
 #![allow(
     clippy::print_stdout,
@@ -44,21 +46,33 @@ fn main() {
     println!("seawall --help                        {start:>9.1?}");
     println!("seawall validate, {:>5} files         {own_few:>9.1?}", few.len());
     println!("seawall validate, {FILES:>5} files         {own:>9.1?}");
-    println!("boon, {FILES:>5} files                     {of_boon:>9.1?}  {:.2} times", times(of_boon, own));
+    println!(
+        "boon, {FILES:>5} files                     {of_boon:>9.1?}  {:.2} times",
+        times(of_boon, own)
+    );
     let slowest = check_jsonschema.map(|program| {
-        let once = || time(Command::new(&program).args(["--quiet", "--schemafile", SCHEMA]).args(&files));
+        let once =
+            || time(Command::new(&program).args(["--quiet", "--schemafile", SCHEMA]).args(&files));
         once().min(once())
     });
     match slowest {
         Some(slowest) => {
-            println!("check-jsonschema, {FILES:>5} files         {slowest:>9.1?}  {:.2} times", times(slowest, own));
+            println!(
+                "check-jsonschema, {FILES:>5} files         {slowest:>9.1?}  {:.2} times",
+                times(slowest, own)
+            );
         }
-        None => println!("check-jsonschema: not compared, for there is no Python that it could be installed with"),
+        None => println!(
+            "check-jsonschema: not compared, for there is no Python that it could be installed with"
+        ),
     }
 
     assert!(start < MOST_START, "`--help` takes at most {MOST_START:?}");
     assert!(own <= of_boon, "validating takes no longer than boon");
-    assert!(slowest.is_none_or(|slowest| own * 20 <= slowest), "check-jsonschema takes at least 20 times as long");
+    assert!(
+        slowest.is_none_or(|slowest| own * 20 <= slowest),
+        "check-jsonschema takes at least 20 times as long"
+    );
     assert!(own < own_few * 15, "the cost grows with the files");
 }
 
@@ -81,7 +95,9 @@ fn time(command: &mut Command) -> Duration {
 fn boon(tools: &Path) -> PathBuf {
     let program = tools.join("bin/boon");
     if !program.exists() {
-        run(Command::new("cargo").args(["install", "--quiet", "--locked", "boon-cli@0.6.2", "--root"]).arg(tools));
+        run(Command::new("cargo")
+            .args(["install", "--quiet", "--locked", "boon-cli@0.6.2", "--root"])
+            .arg(tools));
     }
     program
 }
@@ -93,7 +109,11 @@ fn check_jsonschema(tools: &Path) -> Option<PathBuf> {
     if !program.exists() {
         let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).status();
         made.ok().filter(std::process::ExitStatus::success)?;
-        run(Command::new(environment.join("bin/pip")).args(["install", "--quiet", "check-jsonschema==0.39.0"]));
+        run(Command::new(environment.join("bin/pip")).args([
+            "install",
+            "--quiet",
+            "check-jsonschema==0.39.0",
+        ]));
     }
     Some(program)
 }

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done, or nothing to do.
     Done = 0,
-    /// The documents are wrong, an access test fails, or an answer that the exit code tells is deny.
+    /// The documents are wrong, an access test fails, or an answer that the exit code tells is
+    /// deny.
     Invalid = 1,
     /// Wrong usage of the command line or of the settings around it.
     Usage = 2,

@@ -1,7 +1,9 @@
-//! JSON texts: their nesting and number of values, measured before they are parsed, and their hashes.
+//! JSON texts: their nesting and number of values, measured before they are parsed, and their
+//! hashes.
 //!
-//! Invariant: a text that passes [`deeper_than`] can be put into a plan, a snapshot and a report, written, and read
-//! back: each wraps it in a few levels, and the parser refuses texts that nest deeper than 127.
+//! Invariant: a text that passes [`deeper_than`] can be put into a plan, a snapshot and a report,
+//! written, and read back: each wraps it in a few levels, and the parser refuses texts that nest
+//! deeper than 127.
 
 use sha2::{Digest, Sha256};
 
@@ -13,7 +15,8 @@ pub(crate) const MAX_FILE_DEPTH: usize = 80;
 /// The most values of a snapshot: several times those of a full organization.
 pub(crate) const MAX_FILE_VALUES: usize = 10_000_000;
 
-/// The deepest level of a text, and how many values it may hold at most; of a text that is not JSON, some numbers.
+/// The deepest level of a text, and how many values it may hold at most; of a text that is not
+/// JSON, some numbers.
 #[must_use]
 pub(crate) fn measure(text: &[u8]) -> (usize, usize) {
     let (mut depth, mut deepest, mut values) = (0_usize, 0, 1_usize);

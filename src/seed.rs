@@ -11,18 +11,27 @@ impl From<Snapshot> for Seed {
     fn from(snapshot: Snapshot) -> Self {
         let mut seed = Self::default();
         if let Some(DockerSnapshot { org, teams, policies }) = snapshot.docker {
-            seed = Self { org: Some(org), teams, policies: policies.into_iter().map(Policy::from).collect(), ..seed };
+            seed = Self {
+                org: Some(org),
+                teams,
+                policies: policies.into_iter().map(Policy::from).collect(),
+                ..seed
+            };
         }
         for whole in snapshot.vijil.into_iter().flat_map(|vijil| vijil.policies) {
-            let rules = whole.rules.iter().map(|rule| serde_json::to_value(rule).unwrap_or_default()).collect();
+            let rules = whole
+                .rules
+                .iter()
+                .map(|rule| serde_json::to_value(rule).unwrap_or_default())
+                .collect();
             seed.vijil.push((serde_json::to_value(&whole.policy).unwrap_or_default(), rules));
         }
         seed
     }
 }
 
-/// The state that documents declare, as if they were applied. `teams` and the teams in scopes are created: with its
-/// id if the text is a UUID, otherwise with its name.
+/// The state that documents declare, as if they were applied. `teams` and the teams in scopes are
+/// created: with its id if the text is a UUID, otherwise with its name.
 #[must_use]
 pub fn from_desired(org: &str, desired: &Desired, teams: Vec<String>) -> Seed {
     let mut seed = Seed { org: Some(org.to_owned()), ..Seed::default() };
@@ -32,7 +41,10 @@ pub fn from_desired(org: &str, desired: &Desired, teams: Vec<String>) -> Seed {
     for declared in &desired.vijil {
         let mut policy = declared.fields.clone();
         policy.insert("name".to_owned(), declared.name.clone().into());
-        policy.insert("status".to_owned(), declared.status.map_or("draft", VijilStatus::as_str).into());
+        policy.insert(
+            "status".to_owned(),
+            declared.status.map_or("draft", VijilStatus::as_str).into(),
+        );
         let rules = declared.rules.iter().map(|rule| {
             let mut fields = rule.fields.clone();
             fields.insert("rule_id".to_owned(), rule.rule_id.clone().into());
@@ -50,11 +62,13 @@ pub fn from_desired(org: &str, desired: &Desired, teams: Vec<String>) -> Seed {
     }
     for declared in &desired.policies {
         let policy = &declared.policy;
-        let teams: Vec<String> = policy.scope.teams().into_iter().map(|key| seed.ensure_team(org, key)).collect();
+        let teams: Vec<String> =
+            policy.scope.teams().into_iter().map(|key| seed.ensure_team(org, key)).collect();
         let (allowlist_v0, cedar_v1) = match &policy.body {
             Body::Allowlist(rules) if rules.is_empty() => (None, None),
             Body::Allowlist(rules) => {
-                let mut allowlist = Allowlist { domain: None, rules: rules.iter().map(rule).collect() };
+                let mut allowlist =
+                    Allowlist { domain: None, rules: rules.iter().map(rule).collect() };
                 allowlist.derive_domain();
                 (Some(allowlist), None)
             }
@@ -89,7 +103,8 @@ fn rule(rule: &crate::model::Rule) -> Rule {
 
 impl From<wire::Policy> for Policy {
     fn from(policy: wire::Policy) -> Self {
-        let wire::Policy { id, name, org, scope, created_at, updated_at, allowlist_v0, cedar_v1 } = policy;
+        let wire::Policy { id, name, org, scope, created_at, updated_at, allowlist_v0, cedar_v1 } =
+            policy;
         Self {
             id: id.0,
             name,
@@ -101,7 +116,8 @@ impl From<wire::Policy> for Policy {
                 domain,
                 rules: rules.unwrap_or_default().into_iter().map(Rule::from).collect(),
             }),
-            cedar_v1: cedar_v1.map(|wire::CedarBody { text, schema_url }| Cedar { text, schema_url }),
+            cedar_v1: cedar_v1
+                .map(|wire::CedarBody { text, schema_url }| Cedar { text, schema_url }),
         }
     }
 }

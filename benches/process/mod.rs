@@ -1,5 +1,5 @@
-//! Runs of a benchmark in processes of their own, so that the peak of memory of each is its own, and the documents that
-//! they read.
+//! Runs of a benchmark in processes of their own, so that the peak of memory of each is its own,
+//! and the documents that they read.
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +30,11 @@ pub(crate) fn is_wanted(name: &str) -> bool {
 /// Creates a folder with the settings of a workspace for the organization `acme`.
 pub(crate) fn workspace(folder: &Path) {
     fs::create_dir(folder).unwrap();
-    fs::write(folder.join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n").unwrap();
+    fs::write(
+        folder.join("seawall.yaml"),
+        "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n",
+    )
+    .unwrap();
 }
 
 /// The hosts of a rule: a name with a port that an edit changes, and a pattern.
@@ -53,5 +57,6 @@ pub(crate) fn numbers(command: &mut Command) -> Vec<u64> {
 pub(crate) fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0)
+        * 1024
 }

@@ -27,14 +27,18 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let denied = |item: &Item| item.decision == Decision::Deny && matches!(item.kind(), Kind::Block(_));
+    let denied =
+        |item: &Item| item.decision == Decision::Deny && matches!(item.kind(), Kind::Block(_));
     if !input.survey.items().iter().any(denied) {
         return;
     }
-    let is_named = |item: &&Item| item.decision == Decision::Allow && (item.known().is_some() || item.is_every_host());
+    let is_named = |item: &&Item| {
+        item.decision == Decision::Allow && (item.known().is_some() || item.is_every_host())
+    };
     let mut named: Vec<&Item> = input.survey.items().iter().filter(is_named).collect();
     named.sort_by_key(|item| !item.is_every_host());
-    // Few properties of a name decide if it may resolve into a block, so that a few names of each kind represent all.
+    // Few properties of a name decide if it may resolve into a block, so that a few names of each
+    // kind represent all.
     let mut kinds: Vec<(Option<_>, Vec<&Item>)> = Vec::new();
     for item in named {
         match kinds.iter_mut().find(|(known, _)| *known == item.known()) {
@@ -42,20 +46,26 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             None => kinds.push((item.known(), vec![item])),
         }
     }
-    for items in
-        locations::by_rule(input).filter(|items| items.first().is_some_and(|item| item.decision == Decision::Deny))
+    for items in locations::by_rule(input)
+        .filter(|items| items.first().is_some_and(|item| item.decision == Decision::Deny))
     {
         findings.extend(of_rule(input, items, &kinds));
     }
 }
 
-/// A finding for each block of a rule; one for the rule if there are many blocks, since they have the same cause.
-fn of_rule(input: &Input<'_>, items: &[Item], kinds: &[(Option<Known>, Vec<&Item>)]) -> Vec<Diagnostic> {
+/// A finding for each block of a rule; one for the rule if there are many blocks, since they have
+/// the same cause.
+fn of_rule(
+    input: &Input<'_>,
+    items: &[Item],
+    kinds: &[(Option<Known>, Vec<&Item>)],
+) -> Vec<Diagnostic> {
     let help = "names are decided before addresses: deny the names too, or do not allow them";
     let mut found: Vec<(&Item, String, Vec<&Item>)> = Vec::new();
     for item in items {
         let Kind::Block(block) = item.kind() else { continue };
-        let passing = kinds.iter().filter(|(known, _)| known.is_none_or(|known| !known.hardly_has(&block)));
+        let passing =
+            kinds.iter().filter(|(known, _)| known.is_none_or(|known| !known.hardly_has(&block)));
         let passing: Vec<&Item> = passing
             .flat_map(|(_, items)| items)
             .copied()
@@ -69,18 +79,25 @@ fn of_rule(input: &Input<'_>, items: &[Item], kinds: &[(Option<Known>, Vec<&Item
     let finding = |at: &Item, message: String, passing: &[&Item]| {
         let names: Vec<String> = passing.iter().map(|name| format!("`{}`", name.text())).collect();
         let message = format!("{message} what is allowed by name, such as {}", names.join(", "));
-        let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, at)).help(help);
+        let finding =
+            Diagnostic::warning(CODE, message).at(locations::resource(input, at)).help(help);
         match passing.first() {
-            Some(first) => finding.related(locations::resource(input, first).saying("decided before any address")),
+            Some(first) => finding
+                .related(locations::resource(input, first).saying("decided before any address")),
             None => finding,
         }
     };
     match found.as_slice() {
         [(first, block, passing), rest @ ..] if found.len() > EACH => {
-            vec![finding(first, format!("{block} and {} more blocks do not stop", rest.len()), passing)]
+            vec![finding(
+                first,
+                format!("{block} and {} more blocks do not stop", rest.len()),
+                passing,
+            )]
         }
-        few => {
-            few.iter().map(|(item, block, passing)| finding(item, format!("{block} does not stop"), passing)).collect()
-        }
+        few => few
+            .iter()
+            .map(|(item, block, passing)| finding(item, format!("{block} does not stop"), passing))
+            .collect(),
     }
 }

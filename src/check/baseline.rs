@@ -1,7 +1,8 @@
 //! Separates new findings from those that another version of the same files has too.
 //!
-//! Invariant: the identity of a finding is its code, subject and message, never its line, so that moved text is not
-//! new. Of findings with the same identity, as many are new as exceed their number in the other version.
+//! Invariant: the identity of a finding is its code, subject and message, never its line, so that
+//! moved text is not new. Of findings with the same identity, as many are new as exceed their
+//! number in the other version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -36,26 +37,44 @@ impl Documents {
     fn about(&mut self, files: &Files, file: FileId, at: usize) -> About {
         let parse = || source::parse(file, &files.get(file).text, &mut Vec::new()).documents;
         let trees = self.0.entry(file).or_insert_with(parse);
-        // Text before the first key belongs to no document, and text after a document belongs to that document.
-        let Some(tree) = trees.iter().rev().find(|tree| tree.places.span.start <= at) else { return About::default() };
-        let text = |pointer: &str| tree.value.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned);
+        // Text before the first key belongs to no document, and text after a document belongs to
+        // that document.
+        let Some(tree) = trees.iter().rev().find(|tree| tree.places.span.start <= at) else {
+            return About::default();
+        };
+        let text = |pointer: &str| {
+            tree.value.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned)
+        };
         let document = Some((text("/kind").unwrap_or_default(), text("/name").unwrap_or_default()));
         let part = ["rules", "expect"].into_iter().find_map(|list| {
-            let Parts::Items(items) = &tree.places.get(&format!("/{list}"))?.parts else { return None };
-            let number = items.iter().rposition(|item| item.span.start <= at && at <= item.span.end)?;
-            let name = ["name", "rule_id"].into_iter().find_map(|key| text(&format!("/{list}/{number}/{key}")));
-            name.or_else(|| tree.value.pointer(&format!("/{list}/{number}")).map(ToString::to_string))
+            let Parts::Items(items) = &tree.places.get(&format!("/{list}"))?.parts else {
+                return None;
+            };
+            let number =
+                items.iter().rposition(|item| item.span.start <= at && at <= item.span.end)?;
+            let name = ["name", "rule_id"]
+                .into_iter()
+                .find_map(|key| text(&format!("/{list}/{number}/{key}")));
+            name.or_else(|| {
+                tree.value.pointer(&format!("/{list}/{number}")).map(ToString::to_string)
+            })
         });
         About { document, part }
     }
 }
 
-fn identity(files: &Files, documents: &mut Documents, finding: &Diagnostic, folder: &Path) -> Identity {
+fn identity(
+    files: &Files,
+    documents: &mut Documents,
+    finding: &Diagnostic,
+    folder: &Path,
+) -> Identity {
     let Diagnostic { code, severity: _, message, primary, related: _, help: _ } = finding;
     let (file, about) = match primary {
         Some(label) => {
             let path = plain(&files.get(label.file).path);
-            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            let name =
+                path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
             (name, documents.about(files, label.file, label.span.start))
         }
         None => Default::default(),
@@ -78,14 +97,20 @@ pub fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// Removes the findings that another version of the files has too, and counts them. Paths of a version are relative to
-/// `folder`.
-pub fn retain_new(found: &mut Findings, folder: &Path, base: &Findings, base_folder: &Path) -> usize {
+/// Removes the findings that another version of the files has too, and counts them. Paths of a
+/// version are relative to `folder`.
+pub fn retain_new(
+    found: &mut Findings,
+    folder: &Path,
+    base: &Findings,
+    base_folder: &Path,
+) -> usize {
     let (folder, base_folder) = (&plain(folder), &plain(base_folder));
     let mut before: BTreeMap<Identity, usize> = BTreeMap::new();
     let mut documents = Documents::default();
     for finding in &base.diagnostics {
-        *before.entry(identity(&base.files, &mut documents, finding, base_folder)).or_default() += 1;
+        *before.entry(identity(&base.files, &mut documents, finding, base_folder)).or_default() +=
+            1;
     }
     let mut documents = Documents::default();
     let old: BTreeSet<usize> = found
@@ -109,8 +134,7 @@ mod tests {
     use crate::diagnostic::{Diagnostic, Findings, Label};
     use std::path::Path;
 
-    const BEFORE: &str =
-        "kind: NetworkPolicy\nname: a\nrules:\n  - {name: r, resources: [x, x]}\n  - {name: s, resources: [x]}\n";
+    const BEFORE: &str = "kind: NetworkPolicy\nname: a\nrules:\n  - {name: r, resources: [x, x]}\n  - {name: s, resources: [x]}\n";
 
     /// Findings at each of these texts, in a file of a folder.
     fn findings(folder: &str, name: &str, text: &str, at: &[(&'static str, &str)]) -> Findings {
@@ -119,7 +143,9 @@ mod tests {
         for (code, wanted) in at {
             for (start, _) in text.match_indices(wanted) {
                 let label = Label::new(file, start..start + wanted.len());
-                findings.diagnostics.push(Diagnostic::warning(code, format!("`{wanted}` is odd")).at(label));
+                findings
+                    .diagnostics
+                    .push(Diagnostic::warning(code, format!("`{wanted}` is odd")).at(label));
             }
         }
         findings
@@ -128,7 +154,10 @@ mod tests {
     #[test]
     fn what_moved_is_old_and_what_is_said_of_something_else_is_new() {
         let base = findings("/base", "a.yaml", BEFORE, &[("odd", "x")]);
-        let moved = format!("# a comment\n---\n{}", BEFORE.replace("rules:\n", "description: d\n\nrules:\n"));
+        let moved = format!(
+            "# a comment\n---\n{}",
+            BEFORE.replace("rules:\n", "description: d\n\nrules:\n")
+        );
         let table = [
             ("a.yaml", BEFORE.to_owned(), "odd", 0),
             ("a.yaml", moved.clone(), "odd", 0),

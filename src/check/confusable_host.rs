@@ -24,7 +24,8 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    // Most hosts resemble no other: texts are compared only if the hashes of their appearance are equal.
+    // Most hosts resemble no other: texts are compared only if the hashes of their appearance are
+    // equal.
     let hasher = RandomState::default();
     let mut hosts: Vec<(u64, &Item)> = Vec::new();
     for item in input.survey.items() {
@@ -39,13 +40,18 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         hosts.push((hasher.hash_one(look(&shown)), item));
     }
     hosts.sort_by_key(|(hash, _)| *hash);
-    for alike in hosts.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1) {
+    for alike in hosts.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1)
+    {
         compare(input, alike.iter().map(|(_, item)| *item), findings);
     }
 }
 
 /// Adds a finding for each host that looks like an earlier one but differs from it.
-fn compare<'a>(input: &Input<'_>, items: impl Iterator<Item = &'a Item>, findings: &mut Vec<Diagnostic>) {
+fn compare<'a>(
+    input: &Input<'_>,
+    items: impl Iterator<Item = &'a Item>,
+    findings: &mut Vec<Diagnostic>,
+) {
     // By appearance: the hosts, each with the first item for it.
     let mut looks: BTreeMap<String, Vec<(String, &Item)>> = BTreeMap::new();
     for item in items {
@@ -60,8 +66,10 @@ fn compare<'a>(input: &Input<'_>, items: impl Iterator<Item = &'a Item>, finding
         for (other, item) in others {
             let finding = Diagnostic::warning(CODE, format!("`{other}` looks like `{first}`"))
                 .at(locations::resource(input, item));
-            let finding = finding.related(locations::resource(input, place).saying("the other one is here"));
-            findings.push(finding.help("type the name again, or suppress this where both are right"));
+            let finding =
+                finding.related(locations::resource(input, place).saying("the other one is here"));
+            findings
+                .push(finding.help("type the name again, or suppress this where both are right"));
         }
     }
 }
@@ -71,7 +79,8 @@ fn shown(host: &str) -> Cow<'_, str> {
     if host.contains("xn--") { idna::domain_to_unicode(host).0.into() } else { host.into() }
 }
 
-/// The appearance of a name (the skeleton of UTS 39), including signs that only some typefaces distinguish.
+/// The appearance of a name (the skeleton of UTS 39), including signs that only some typefaces
+/// distinguish.
 fn look(name: &str) -> String {
     if !name.is_ascii() {
         return skeleton(&name.to_lowercase().replace('0', "o"));
@@ -84,7 +93,9 @@ fn look(name: &str) -> String {
         })
     });
     let mut text = String::with_capacity(2 * name.len());
-    name.bytes().filter_map(|sign| LOOKS.get(usize::from(sign))).for_each(|look| text.push_str(look));
+    name.bytes()
+        .filter_map(|sign| LOOKS.get(usize::from(sign)))
+        .for_each(|look| text.push_str(look));
     text
 }
 
@@ -120,7 +131,10 @@ mod tests {
             assert_eq!(look(one) == look(other), alike, "{one} {other}");
         }
         // Cyrillic letters only.
-        assert_eq!(ascii_look("\u{440}\u{430}\u{443}\u{440}\u{430}l.com"), Some("paypal.com".to_owned()));
+        assert_eq!(
+            ascii_look("\u{440}\u{430}\u{443}\u{440}\u{430}l.com"),
+            Some("paypal.com".to_owned())
+        );
         assert_eq!(ascii_look("b\u{fc}cher.example"), None);
         assert_eq!(ascii_look("\u{43f}\u{440}\u{438}\u{43c}\u{435}\u{440}.example"), None);
     }

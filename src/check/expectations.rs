@@ -19,7 +19,8 @@ pub(super) const CHECKS: &[Check] = &[Check {
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for expected in input.tests.iter().flat_map(|test| &test.expectations) {
         if let Err(wrong) = Request::parse(&expected.access) {
-            let finding = Diagnostic::error("invalid-request", wrong.message).at(expected.label.clone());
+            let finding =
+                Diagnostic::error("invalid-request", wrong.message).at(expected.label.clone());
             findings.push(finding.help(wrong.help));
         }
     }

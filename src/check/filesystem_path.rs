@@ -1,7 +1,7 @@
 //! Paths of file system rules.
 //!
-//! The manuals describe five forms, each of which matches only its own: `/data/**`, `~/data/**`, `C:\data\**`,
-//! `*:\data\**` and `\\wsl.localhost\DISTRO\data\**`; and `**` for every path.
+//! The manuals describe five forms, each of which matches only its own: `/data/**`, `~/data/**`,
+//! `C:\data\**`, `*:\data\**` and `\\wsl.localhost\DISTRO\data\**`; and `**` for every path.
 
 use super::verdict::Verdict;
 use super::{Check, Run};
@@ -59,9 +59,15 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
 }
 
 fn judge(path: &str) -> Option<Verdict> {
-    let wrong = |problem: &str, help: &str| Some(Verdict::wrong(INVALID, format!("the path `{path}` {problem}"), help));
+    let wrong = |problem: &str, help: &str| {
+        Some(Verdict::wrong(INVALID, format!("the path `{path}` {problem}"), help))
+    };
     let open = |help: &str| {
-        Some(Verdict::open(UNDOCUMENTED, format!("what the path `{path}` matches is not documented"), help))
+        Some(Verdict::open(
+            UNDOCUMENTED,
+            format!("what the path `{path}` matches is not documented"),
+            help,
+        ))
     };
     if path == "**" {
         return None;
@@ -70,17 +76,22 @@ fn judge(path: &str) -> Option<Verdict> {
         return wrong("has spaces around it or control characters in it", "remove them");
     }
     if has_variable(path) {
-        let message = format!("the path `{path}` holds an environment variable, which is not expanded");
+        let message =
+            format!("the path `{path}` holds an environment variable, which is not expanded");
         let help = "write `~` for the home folder, or the path itself";
         return Some(Verdict::wrong("environment-variable", message, help));
     }
     let Some((rest, separator)) = anchored(path) else {
         return match path.strip_prefix('~') {
             Some("") => None,
-            Some(_) => {
-                wrong("names the home folder of a user, which is not expanded", "write `~/…` for each user's own")
-            }
-            None => wrong("is relative", "start with `/`, `~/`, a drive such as `C:\\`, or `\\\\wsl.localhost\\`"),
+            Some(_) => wrong(
+                "names the home folder of a user, which is not expanded",
+                "write `~/…` for each user's own",
+            ),
+            None => wrong(
+                "is relative",
+                "start with `/`, `~/`, a drive such as `C:\\`, or `\\\\wsl.localhost\\`",
+            ),
         };
     };
     let segments: Vec<&str> = rest.split(separator).collect();
@@ -124,21 +135,27 @@ fn anchored(path: &str) -> Option<(&str, char)> {
         return Some((rest, '\\'));
     }
     let (drive, rest) = path.split_once(':')?;
-    let letter = drive == "*" || (drive.len() == 1 && drive.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let letter =
+        drive == "*" || (drive.len() == 1 && drive.bytes().all(|byte| byte.is_ascii_alphabetic()));
     let separator = rest.chars().next().filter(|first| matches!(first, '\\' | '/'))?;
-    letter.then(|| (rest.trim_start_matches(separator), separator)).filter(|(inner, _)| rest.len() - inner.len() == 1)
+    letter
+        .then(|| (rest.trim_start_matches(separator), separator))
+        .filter(|(inner, _)| rest.len() - inner.len() == 1)
 }
 
 /// `$HOME`, `${HOME}`, `%USERPROFILE%`.
 fn has_variable(path: &str) -> bool {
-    let dollar = path
-        .split('$')
-        .skip(1)
-        .any(|rest| rest.starts_with(|next: char| next == '{' || next == '_' || next.is_ascii_alphabetic()));
-    let percent = path.split('%').skip(1).step_by(2).zip(path.split('%').skip(2).step_by(2)).any(|(name, _)| {
-        !name.is_empty()
-            && name.chars().all(|next| next == '_' || next == '(' || next == ')' || next.is_ascii_alphanumeric())
+    let dollar = path.split('$').skip(1).any(|rest| {
+        rest.starts_with(|next: char| next == '{' || next == '_' || next.is_ascii_alphabetic())
     });
+    let percent = path.split('%').skip(1).step_by(2).zip(path.split('%').skip(2).step_by(2)).any(
+        |(name, _)| {
+            !name.is_empty()
+                && name.chars().all(|next| {
+                    next == '_' || next == '(' || next == ')' || next.is_ascii_alphanumeric()
+                })
+        },
+    );
     dollar || percent
 }
 

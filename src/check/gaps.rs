@@ -6,7 +6,8 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
 use crate::source::parallel;
 
-/// The largest number of gaps of a rule with a finding each; above it, there is one finding for the rule.
+/// The largest number of gaps of a rule with a finding each; above it, there is one finding for the
+/// rule.
 const EACH: usize = 2;
 /// The number of gaps that the finding for a rule names.
 const NAMED: usize = 3;
@@ -87,8 +88,13 @@ const fn code(kind: GapKind) -> &'static str {
     }
 }
 
-const KINDS: [GapKind; 5] =
-    [GapKind::Subdomains, GapKind::Protocol, GapKind::Paths, GapKind::Folders, GapKind::MountAround];
+const KINDS: [GapKind; 5] = [
+    GapKind::Subdomains,
+    GapKind::Protocol,
+    GapKind::Paths,
+    GapKind::Folders,
+    GapKind::MountAround,
+];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     if !input.survey.items().iter().any(|item| item.decision == Decision::Allow) {
@@ -115,9 +121,12 @@ fn of_rule(input: &Input<'_>, items: &[Item], known: &Gaps<'_>) -> Vec<Diagnosti
     }
     let is_cut = gaps.len() >= COUNTED;
     let of_kind = |kind| -> Vec<Diagnostic> {
-        let gaps: Vec<&(&Item, Gap<'_>)> = gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();
+        let gaps: Vec<&(&Item, Gap<'_>)> =
+            gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();
         match gaps.as_slice() {
-            few if few.len() <= EACH => few.iter().map(|(item, gap)| single(input, item, gap)).collect(),
+            few if few.len() <= EACH => {
+                few.iter().map(|(item, gap)| single(input, item, gap)).collect()
+            }
             many => several(input, many, is_cut).into_iter().collect(),
         }
     };
@@ -129,7 +138,10 @@ fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
     let is = if gap.is_certain { "is" } else { "may be" };
     let message = match gap.kind {
         GapKind::MountAround => {
-            format!("`{denied}` is denied, but `{}` may be mounted with all that is in it", gap.object())
+            format!(
+                "`{denied}` is denied, but `{}` may be mounted with all that is in it",
+                gap.object()
+            )
         }
         GapKind::Subdomains | GapKind::Protocol | GapKind::Paths | GapKind::Folders => {
             format!("`{denied}` is denied, but `{request}` {is} allowed")
@@ -144,7 +156,8 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)], is_cut: bool) -> Optio
     let (first, gap) = gaps.first()?;
     // A list never leaves out just one item.
     let named = if gaps.len() <= NAMED + 1 { gaps.len() } else { NAMED };
-    let names: Vec<String> = gaps.iter().take(named).map(|(item, _)| format!("`{}`", item.text())).collect();
+    let names: Vec<String> =
+        gaps.iter().take(named).map(|(item, _)| format!("`{}`", item.text())).collect();
     let more = match gaps.len() - named {
         0 => String::new(),
         _ if is_cut => " and many more".to_owned(),
@@ -164,17 +177,23 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)], is_cut: bool) -> Optio
             format!("{names}{more} are denied, but {left} open: `{}` is allowed", gap.request)
         }
     };
-    let mut finding = Diagnostic::warning(code(gap.kind), message).at(locations::rule(input, first));
+    let mut finding =
+        Diagnostic::warning(code(gap.kind), message).at(locations::rule(input, first));
     for (item, _) in gaps.iter().take(named) {
         finding = finding.related(locations::resource(input, item).saying("denied here"));
     }
     let finding = finding.related(locations::resource(input, gap.allow).saying("allowed here"));
-    Some(finding.help(match gap.kind {
-        GapKind::Subdomains => "deny each host and `**.` in front of it".to_owned(),
-        GapKind::Protocol | GapKind::MountAround => help(first, gap.kind),
-        GapKind::Paths => "append `/**` to each path, which covers the path itself and everything below".to_owned(),
-        GapKind::Folders => "deny each folder, and the same with `/**` appended".to_owned(),
-    }))
+    Some(
+        finding.help(match gap.kind {
+            GapKind::Subdomains => "deny each host and `**.` in front of it".to_owned(),
+            GapKind::Protocol | GapKind::MountAround => help(first, gap.kind),
+            GapKind::Paths => {
+                "append `/**` to each path, which covers the path itself and everything below"
+                    .to_owned()
+            }
+            GapKind::Folders => "deny each folder, and the same with `/**` appended".to_owned(),
+        }),
+    )
 }
 
 /// The replacement for a deny.
@@ -185,11 +204,15 @@ fn help(item: &Item, kind: GapKind) -> String {
             format!("deny `{own}` and `{deep}`")
         }
         GapKind::Protocol => "write `actions: [connect:tcp, connect:udp]`".to_owned(),
-        GapKind::Paths => format!("write `{}`, which is that path and all below it", item.with_paths_below()),
+        GapKind::Paths => {
+            format!("write `{}`, which is that path and all below it", item.with_paths_below())
+        }
         GapKind::Folders => {
             let (own, deep) = item.with_folders_below();
             format!("deny `{own}` and `{deep}`")
         }
-        GapKind::MountAround => "allow the folders beside it instead of the one around it".to_owned(),
+        GapKind::MountAround => {
+            "allow the folders beside it instead of the one around it".to_owned()
+        }
     }
 }

@@ -22,14 +22,21 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let is_request = |item: &&Item| item.decision == Decision::Allow && item.kind() == Kind::Http;
     for item in input.survey.items().iter().filter(is_request) {
         let opens = |other: &Item| {
-            other.decision == Decision::Allow && other.kind() == Kind::Host && other.governs_all_of(item)
+            other.decision == Decision::Allow
+                && other.kind() == Kind::Host
+                && other.governs_all_of(item)
         };
         let Some(open) = input.survey.covered_by(item, opens) else { continue };
         let name = locations::named(input, open, item);
-        let message =
-            format!("`{}` adds nothing and limits nothing: {name} allows every request to the host", item.text());
+        let message = format!(
+            "`{}` adds nothing and limits nothing: {name} allows every request to the host",
+            item.text()
+        );
         let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
-        let finding = finding.related(locations::resource(input, open).saying("the whole host is allowed here"));
-        findings.push(finding.help("remove the network allow to allow only these requests, or remove this"));
+        let finding = finding
+            .related(locations::resource(input, open).saying("the whole host is allowed here"));
+        findings.push(
+            finding.help("remove the network allow to allow only these requests, or remove this"),
+        );
     }
 }

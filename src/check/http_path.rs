@@ -39,7 +39,10 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         let Resources::Http(targets) = &rule.resources else { continue };
         for (target, at) in targets.iter().zip(0..) {
             if let Some(verdict) = judge(&target.path) {
-                findings.push(verdict.at(policy.document.label(&format!("{}/path", policy.resource(index, at)))));
+                findings
+                    .push(verdict.at(
+                        policy.document.label(&format!("{}/path", policy.resource(index, at))),
+                    ));
             }
         }
     }
@@ -55,16 +58,26 @@ fn judge(path: &str) -> Option<Verdict> {
     } else {
         format!("what `{segment}` in `{path}` matches is not documented")
     };
-    let plain = |segment: &str| if is_parameter(segment) { "*".to_owned() } else { segment.to_owned() };
+    let plain =
+        |segment: &str| if is_parameter(segment) { "*".to_owned() } else { segment.to_owned() };
     let segments: Vec<String> = path.split('/').map(plain).collect();
     let help = match segments.iter().position(|segment| is_half_deep(segment)) {
         None => format!("write `{}`", segments.join("/")),
         Some(at) => {
-            let kept = segments.get(at).map(|segment| segment.trim_matches('*')).unwrap_or_default();
+            let kept =
+                segments.get(at).map(|segment| segment.trim_matches('*')).unwrap_or_default();
             let front = segments.get(..at).unwrap_or_default().join("/");
-            let behind: Vec<&str> =
-                segments.iter().skip(at + 1).map(String::as_str).filter(|one| *one != "**").collect();
-            let deep = [front.as_str(), kept, "**"].into_iter().chain(behind).collect::<Vec<_>>().join("/");
+            let behind: Vec<&str> = segments
+                .iter()
+                .skip(at + 1)
+                .map(String::as_str)
+                .filter(|one| *one != "**")
+                .collect();
+            let deep = [front.as_str(), kept, "**"]
+                .into_iter()
+                .chain(behind)
+                .collect::<Vec<_>>()
+                .join("/");
             format!("write `{}` for `{front}/{kept}` and all below it", deep.replace("//", "/"))
         }
     };
@@ -78,9 +91,13 @@ pub(super) fn has_odd_wildcard(path: &str) -> bool {
 
 /// A segment that other tools use as a wildcard: `{id}`, `:id`, `<id>`, `report-{id}.json`.
 fn is_parameter(segment: &str) -> bool {
-    let starts_name = |rest: &str| rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let starts_name =
+        |rest: &str| rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let between = |open: char, close: char| {
-        segment.split_once(open).and_then(|(_, rest)| rest.split_once(close)).is_some_and(|(name, _)| !name.is_empty())
+        segment
+            .split_once(open)
+            .and_then(|(_, rest)| rest.split_once(close))
+            .is_some_and(|(name, _)| !name.is_empty())
     };
     segment.strip_prefix(':').is_some_and(starts_name) || between('{', '}') || between('<', '>')
 }
@@ -97,7 +114,10 @@ fn problem(path: &str) -> Option<(&'static str, String)> {
         Some(("does not start with `/`", format!("write `/{path}`")))
     } else if path.contains('?') {
         let front = path.split('?').next().unwrap_or_default();
-        Some(("holds a query, which rules do not match", format!("write `{front}`; it matches with every query")))
+        Some((
+            "holds a query, which rules do not match",
+            format!("write `{front}`; it matches with every query"),
+        ))
     } else if path.contains('#') {
         Some(("holds a fragment, which is never sent", written("remove it")))
     } else if path.contains('%') {
@@ -112,7 +132,10 @@ fn problem(path: &str) -> Option<(&'static str, String)> {
         Some(("repeats a slash", written("write one")))
     } else if path.len() > 1 && path.ends_with('/') {
         let bare = path.trim_end_matches('/');
-        Some(("ends with a slash", format!("write `{bare}` for this path, or `{bare}/**` for all below it too")))
+        Some((
+            "ends with a slash",
+            format!("write `{bare}` for this path, or `{bare}/**` for all below it too"),
+        ))
     } else if segments().any(|segment| matches!(segment, "." | "..")) {
         Some(("holds a `.` or `..` segment", written("write the path that it leads to")))
     } else {
@@ -126,7 +149,9 @@ mod tests {
 
     #[test]
     fn canonical_paths() {
-        for path in ["/", "/**", "/repos", "/repos/*/pulls", "/v*/x", "/repos/docker/**", "/a.b/..c", "/ü"] {
+        for path in
+            ["/", "/**", "/repos", "/repos/*/pulls", "/v*/x", "/repos/docker/**", "/a.b/..c", "/ü"]
+        {
             assert_eq!(judge(path), None, "{path}");
         }
         let cases = [

@@ -45,7 +45,9 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for items in locations::by_rule(input) {
-        let Some(first) = items.first().filter(|first| first.decision == Decision::Deny) else { continue };
+        let Some(first) = items.first().filter(|first| first.decision == Decision::Deny) else {
+            continue;
+        };
         if items.iter().any(|item| input.survey.meets_an_allow(item)) {
             continue;
         }
@@ -58,22 +60,28 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 let message = format!(
                     "nothing is allowed on port {port} of `{host}`, so that this denies nothing; on other ports its requests stay open"
                 );
-                let help = "write the port that is allowed, or leave `port` out to deny on every port";
+                let help =
+                    "write the port that is allowed, or leave `port` out to deny on every port";
                 findings.push(Diagnostic::warning(OTHER_PORT, message).at(label).help(help));
                 continue;
             }
-            let message =
-                format!("nothing allows `{}`, so that every request to it is denied, not only these", host(first));
-            let help =
-                "allow the host with `connect:tcp`, or the other requests; remove the rule if all is to be denied";
+            let message = format!(
+                "nothing allows `{}`, so that every request to it is denied, not only these",
+                host(first)
+            );
+            let help = "allow the host with `connect:tcp`, or the other requests; remove the rule if all is to be denied";
             findings.push(Diagnostic::warning(HTTP_ONLY, message).at(label).help(help));
             continue;
         }
         if locations::are_guardrails(input, first) {
             continue;
         }
-        let finding = Diagnostic::note(IDLE, "no rule of the workspace allows anything that this one denies").at(label);
-        findings.push(finding.help("correct its patterns, or suppress this where the rule is a guardrail"));
+        let finding =
+            Diagnostic::note(IDLE, "no rule of the workspace allows anything that this one denies")
+                .at(label);
+        findings.push(
+            finding.help("correct its patterns, or suppress this where the rule is a guardrail"),
+        );
     }
 }
 

@@ -41,8 +41,9 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     for (index, rule) in policy.desired.policy.rules().iter().enumerate() {
         for (position, action) in rule.actions.iter().enumerate() {
             if let Action::Unknown(action) = action {
-                let message =
-                    format!("what `{action}` means is not documented, so that what this rule does is uncertain");
+                let message = format!(
+                    "what `{action}` means is not documented, so that what this rule does is uncertain"
+                );
                 let finding = Diagnostic::warning(UNDOCUMENTED, message);
                 let finding = finding.at(policy.document.label(&policy.action(index, position)));
                 findings.push(finding.help("look for a later version that knows this action"));
@@ -50,7 +51,9 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         }
         let Some(layer) = rule.layer() else { continue };
         let pointer = format!("/rules/{index}");
-        if let Some(other) = rule.actions.iter().position(|action| action.layer().is_some_and(|own| own != layer)) {
+        if let Some(other) =
+            rule.actions.iter().position(|action| action.layer().is_some_and(|own| own != layer))
+        {
             let finding = Diagnostic::error(
                 "mixed-layers",
                 format!("the rule `{}` mixes connections and HTTP requests", rule.name),
@@ -68,10 +71,13 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
             | (Resources::Http(_), Layer::Http | Layer::Filesystem) => continue,
         };
         let action = rule.actions.first().map(ToString::to_string).unwrap_or_default();
-        let finding = Diagnostic::error("wrong-resources", format!("`{action}` does not go with `{key}`"));
+        let finding =
+            Diagnostic::error("wrong-resources", format!("`{action}` does not go with `{key}`"));
         let finding = finding.at(policy.document.key(&pointer, key));
         findings.push(finding.help(match wanted {
-            "http_resources" => "write `http_resources`, each with a `host` and a `path`; `/**` is every path",
+            "http_resources" => {
+                "write `http_resources`, each with a `host` and a `path`; `/**` is every path"
+            }
             _ => "write `resources`: hosts, addresses or CIDR blocks",
         }));
     }

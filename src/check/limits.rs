@@ -1,8 +1,9 @@
 //! The limits of the service.
 //!
-//! The manuals state 100 policies for an organization, 250 rules for an allowlist policy, and 400 KB for a policy in
-//! storage. They do not say if a KB is 1,000 or 1,024 bytes, and what the stored form adds. 400,000 bytes of JSON, with
-//! ids and times, is the smaller interpretation, and the warning starts 5 % below it.
+//! The manuals state 100 policies for an organization, 250 rules for an allowlist policy, and 400
+//! KB for a policy in storage. They do not say if a KB is 1,000 or 1,024 bytes, and what the stored
+//! form adds. 400,000 bytes of JSON, with ids and times, is the smaller interpretation, and the
+//! warning starts 5 % below it.
 
 use std::io::{self, Write};
 
@@ -67,8 +68,12 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     if let Some(policy) = input.policies.get(MOST_POLICIES) {
-        let message = format!("{} policies are more than the {MOST_POLICIES} of an organization", input.policies.len());
-        let finding = Diagnostic::error("too-many-policies", message).at(policy.document.label("/name"));
+        let message = format!(
+            "{} policies are more than the {MOST_POLICIES} of an organization",
+            input.policies.len()
+        );
+        let finding =
+            Diagnostic::error("too-many-policies", message).at(policy.document.label("/name"));
         findings.push(finding.help("join policies of the same scope and domain"));
     }
 }
@@ -79,11 +84,16 @@ fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         let message = format!("{count} rules are more than the {MOST_RULES} of a policy");
         let finding = Diagnostic::error("too-many-rules", message);
         let finding = finding.at(policy.document.head(&format!("/rules/{MOST_RULES}")));
-        findings.push(finding.help("join rules with the same actions and decision, or split the policy"));
+        findings.push(
+            finding.help("join rules with the same actions and decision, or split the policy"),
+        );
     } else if count >= NEARLY_ALL_RULES {
         let message = format!("the policy has {count} rules, of {MOST_RULES}");
-        let finding = Diagnostic::warning("policy-nearly-full", message).at(policy.document.label("/name"));
-        findings.push(finding.help("join rules with the same actions and decision, or split the policy"));
+        let finding =
+            Diagnostic::warning("policy-nearly-full", message).at(policy.document.label("/name"));
+        findings.push(
+            finding.help("join rules with the same actions and decision, or split the policy"),
+        );
     }
 }
 
@@ -93,18 +103,27 @@ fn size(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     }
     let bytes = stored_bytes(&policy.desired.policy);
     let finding = if bytes > MOST_BYTES {
-        Diagnostic::error("policy-too-large", format!("the policy takes {bytes} bytes as stored, of {MOST_BYTES}"))
+        Diagnostic::error(
+            "policy-too-large",
+            format!("the policy takes {bytes} bytes as stored, of {MOST_BYTES}"),
+        )
     } else if bytes >= NEARLY_FULL {
-        Diagnostic::warning("policy-nearly-full", format!("the policy takes {bytes} bytes as stored, of {MOST_BYTES}"))
+        Diagnostic::warning(
+            "policy-nearly-full",
+            format!("the policy takes {bytes} bytes as stored, of {MOST_BYTES}"),
+        )
     } else {
         return;
     };
-    findings
-        .push(finding.at(policy.document.label("/name")).help("split the policy: policies of the same scope add up"));
+    findings.push(
+        finding
+            .at(policy.document.label("/name"))
+            .help("split the policy: policies of the same scope add up"),
+    );
 }
 
-/// An upper bound of [`stored_bytes`] that is cheap to compute: each byte of text takes at most six in JSON, and a
-/// rule's frame and each action and resource less than 200.
+/// An upper bound of [`stored_bytes`] that is cheap to compute: each byte of text takes at most six
+/// in JSON, and a rule's frame and each action and resource less than 200.
 fn at_most(policy: &Policy) -> usize {
     let texts = match &policy.body {
         Body::Cedar(cedar) => 6 * (cedar.text.len() + cedar.schema_url.len()),
@@ -112,10 +131,13 @@ fn at_most(policy: &Policy) -> usize {
             .iter()
             .map(|rule| {
                 let resources: usize = match &rule.resources {
-                    Resources::Plain(resources) => resources.iter().map(|text| 200 + 6 * text.len()).sum(),
-                    Resources::Http(resources) => {
-                        resources.iter().map(|one| 200 + 6 * (one.host.len() + one.path.len())).sum()
+                    Resources::Plain(resources) => {
+                        resources.iter().map(|text| 200 + 6 * text.len()).sum()
                     }
+                    Resources::Http(resources) => resources
+                        .iter()
+                        .map(|one| 200 + 6 * (one.host.len() + one.path.len()))
+                        .sum(),
                 };
                 200 + 6 * rule.name.len() + 200 * rule.actions.len() + resources
             })

@@ -38,8 +38,12 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for item in input.survey.items().iter().filter(|item| !item.is_malformed()) {
         let finding = match item.host() {
             Some(host) if is_rewritten(&host) => rewritten(item, &host),
-            host if item.decision == Decision::Allow && item.port().is_none() && is_local(item, host.as_deref()) => {
-                let denies = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+            host if item.decision == Decision::Allow
+                && item.port().is_none()
+                && is_local(item, host.as_deref()) =>
+            {
+                let denies =
+                    |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
                 if input.survey.covered_by(item, denies).is_some() {
                     continue;
                 }
@@ -53,7 +57,13 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 
 /// Returns `true` if a pattern matches that name, but not `localhost`.
 fn is_rewritten(host: &str) -> bool {
-    matches!(host, "host.docker.internal" | "*.docker.internal" | "**.docker.internal" | "**.host.docker.internal")
+    matches!(
+        host,
+        "host.docker.internal"
+            | "*.docker.internal"
+            | "**.docker.internal"
+            | "**.host.docker.internal"
+    )
 }
 
 fn rewritten(item: &Item, host: &str) -> Diagnostic {
@@ -61,7 +71,8 @@ fn rewritten(item: &Item, host: &str) -> Diagnostic {
     let message = format!(
         "`host.docker.internal` is rewritten to `localhost` before rules are asked: `{host}` {effect} nothing there"
     );
-    let instead = item.port().map_or_else(|| "localhost".to_owned(), |port| format!("localhost:{port}"));
+    let instead =
+        item.port().map_or_else(|| "localhost".to_owned(), |port| format!("localhost:{port}"));
     let with_port = if item.port().is_none() { ", with the port that is meant" } else { "" };
     Diagnostic::warning(REWRITTEN, message).help(format!("write `{instead}`{with_port}"))
 }
@@ -70,9 +81,13 @@ fn open(item: &Item) -> Diagnostic {
     let text = item.text();
     let message = format!("`{text}` on every port is every service of the developer's own machine");
     Diagnostic::warning(OPEN, message).help(match item.kind() {
-        Kind::Block(_) => "name the address and the port that are needed, such as `127.0.0.1:11434`".to_owned(),
+        Kind::Block(_) => {
+            "name the address and the port that are needed, such as `127.0.0.1:11434`".to_owned()
+        }
         Kind::Http => "name the port that is needed with `port: 11434`".to_owned(),
-        Kind::Host | Kind::Folder => format!("name the port that is needed, such as `{text}:11434`"),
+        Kind::Host | Kind::Folder => {
+            format!("name the port that is needed, such as `{text}:11434`")
+        }
     })
 }
 
@@ -80,7 +95,8 @@ fn open(item: &Item) -> Diagnostic {
 fn is_local(item: &Item, host: Option<&str>) -> bool {
     if let Kind::Block(block) = item.kind() {
         let whole = is_loopback(block.network()) && is_loopback(block.broadcast());
-        // A block with the machine and more is equally open; a very large block is reported by another check.
+        // A block with the machine and more is equally open; a very large block is reported by
+        // another check.
         let machine: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let holds = machine.iter().any(|own| block.contains(own));
         return whole || holds && !broad_allow::is_large(&block);
@@ -89,7 +105,9 @@ fn is_local(item: &Item, host: Option<&str>) -> bool {
         return is_loopback(address);
     }
     let last = host.and_then(|host| host.rsplit('.').next());
-    last.is_some_and(|last| ["localhost", "localdomain", "ip6-localhost", "ip6-loopback"].contains(&last))
+    last.is_some_and(|last| {
+        ["localhost", "localdomain", "ip6-localhost", "ip6-loopback"].contains(&last)
+    })
 }
 
 /// A loopback address, or the one that stands for the machine itself.

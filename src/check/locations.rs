@@ -37,7 +37,8 @@ pub(super) fn named(input: &Input<'_>, item: &Item, beside: &Item) -> String {
 /// Returns `true` if an item's policy only denies, for everybody.
 pub(super) fn are_guardrails(input: &Input<'_>, item: &Item) -> bool {
     let policy = &declared(input, item).desired.policy;
-    policy.scope == Scope::Organization && policy.rules().iter().all(|rule| rule.decision == Decision::Deny)
+    policy.scope == Scope::Organization
+        && policy.rules().iter().all(|rule| rule.decision == Decision::Deny)
 }
 
 /// The items, grouped by rule.

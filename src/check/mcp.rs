@@ -15,7 +15,11 @@ const FOLDED_COMMENT: &str = "mcp-folded-comment";
 /// A policy with these statements.
 macro_rules! policy {
     ($statements:literal) => {
-        concat!("apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: |\n  ", $statements, "\n")
+        concat!(
+            "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: |\n  ",
+            $statements,
+            "\n"
+        )
     };
 }
 
@@ -84,21 +88,27 @@ pub(crate) const CHECKS: &[Check] = &[
         code::APPROVAL_ON_FORBID,
         "a `forbid` asks for approval",
         "A `forbid` denies without asking; `@requireApproval` does something on a `permit` only.",
-        policy!(r#"@requireApproval("writes") forbid (principal, action == MCP::Action::"getPrompt", resource);"#),
+        policy!(
+            r#"@requireApproval("writes") forbid (principal, action == MCP::Action::"getPrompt", resource);"#
+        ),
         "Remove the annotation, or write a `permit`.",
     ),
     error(
         code::APPROVAL_REASON,
         "`@requireApproval` has no reason",
         "The person who is asked sees the reason and nothing else of the policy.",
-        policy!(r#"@requireApproval permit (principal, action == MCP::Action::"getPrompt", resource);"#),
+        policy!(
+            r#"@requireApproval permit (principal, action == MCP::Action::"getPrompt", resource);"#
+        ),
         "Write `@requireApproval(\"reason\")`.",
     ),
     error(
         code::APPROVAL_NAME,
         "an annotation looks like `@requireApproval` and is not",
         "Only the exact name asks for approval. With any other the `permit` grants without asking.",
-        policy!(r#"@requireConsent("writes") permit (principal, action == MCP::Action::"getPrompt", resource);"#),
+        policy!(
+            r#"@requireConsent("writes") permit (principal, action == MCP::Action::"getPrompt", resource);"#
+        ),
         "Write `@requireApproval(\"reason\")`.",
     ),
     error(
@@ -113,14 +123,18 @@ pub(crate) const CHECKS: &[Check] = &[
         code::UNKNOWN_TYPE,
         "unknown MCP entity type",
         "Nothing is of a type that does not exist, so the comparison never holds.",
-        policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource in MCP::Group::"x");"#),
+        policy!(
+            r#"permit (principal, action == MCP::Action::"invokeTool", resource in MCP::Group::"x");"#
+        ),
         "Write one of `MCP::Server`, `MCP::Tool`, `MCP::Primordial`, `MCP::Resource` and `MCP::Prompt`.",
     ),
     error(
         code::UNKNOWN_ATTRIBUTE,
         "unknown attribute",
         "Reading an attribute that is not there is an error, and a statement that errs is skipped.",
-        policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.redOnly };"#),
+        policy!(
+            r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.redOnly };"#
+        ),
         "Correct the name; the finding lists what there is.",
     ),
     error(
@@ -205,7 +219,9 @@ pub(crate) const CHECKS: &[Check] = &[
         "approval of a registration is a denial",
         "`sbx mcp add` cannot ask, so a registration that needs approval is denied, also where another `permit` grants \
          it: approval outranks a plain permit.",
-        policy!(r#"@requireApproval("new server") permit (principal, action == MCP::Action::"register", resource);"#),
+        policy!(
+            r#"@requireApproval("new server") permit (principal, action == MCP::Action::"register", resource);"#
+        ),
         "Leave registration out of the statement, or write a `forbid` where denial is meant.",
     ),
     Check {
@@ -231,7 +247,9 @@ pub(crate) const CHECKS: &[Check] = &[
         code::NEVER_MATCHES,
         "a statement that matches no request",
         "The action, the resource and the conditions exclude each other.",
-        policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource is MCP::Prompt);"#),
+        policy!(
+            r#"permit (principal, action == MCP::Action::"invokeTool", resource is MCP::Prompt);"#
+        ),
         "Compare the action with the type of its resource.",
     ),
     Check {
@@ -253,17 +271,23 @@ fn check(policy: &Declared<'_>, files: &Files, findings: &mut Vec<Diagnostic>) {
         let label = policy.cedar_label(&span);
         let written = files.get(label.file).slice(&label.span);
         if written.starts_with("//") && written.contains('\n') {
-            let finding = Diagnostic::error(FOLDED_COMMENT, "this comment hides the lines after it").at(label);
+            let finding =
+                Diagnostic::error(FOLDED_COMMENT, "this comment hides the lines after it")
+                    .at(label);
             findings.push(finding.help("write `cedar: |`, which keeps its lines"));
         }
     }
     if cedar.schema_url == SCHEMA_URL {
-        findings.extend(cedar::examine(&cedar.text).into_iter().map(|finding| place(finding, policy)));
+        findings
+            .extend(cedar::examine(&cedar.text).into_iter().map(|finding| place(finding, policy)));
         return;
     }
-    findings.extend(cedar::examine_syntax(&cedar.text).into_iter().map(|finding| place(finding, policy)));
+    findings.extend(
+        cedar::examine_syntax(&cedar.text).into_iter().map(|finding| place(finding, policy)),
+    );
     let message = format!("of a policy for `{}` only the syntax is checked", cedar.schema_url);
-    let finding = Diagnostic::note("mcp-other-schema", message).at(policy.document.label("/schema_url"));
+    let finding =
+        Diagnostic::note("mcp-other-schema", message).at(policy.document.label("/schema_url"));
     findings.push(finding.help(format!("seawall knows the schema `{SCHEMA_URL}`")));
 }
 
@@ -273,9 +297,12 @@ fn place(finding: Finding, policy: &Declared<'_>) -> Diagnostic {
     Diagnostic::new(severity, finding.code, finding.message).at(label).help(finding.help)
 }
 
-/// The comments of a policy's Cedar text and its statements, with their places in the file; empty if the style of the
-/// scalar does not permit to locate its bytes.
-pub(crate) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Spans)> {
+/// The comments of a policy's Cedar text and its statements, with their places in the file; empty
+/// if the style of the scalar does not permit to locate its bytes.
+pub(crate) fn comments(
+    policy: &Declared<'_>,
+    files: &Files,
+) -> Option<(FileId, Vec<Comment>, Spans)> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return None };
     let spans = cedar::comments(&cedar.text);
     let file = policy.cedar_label(spans.first()?).file;
@@ -290,7 +317,8 @@ pub(crate) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
     };
     let comments = spans.into_iter().filter_map(comment).collect();
     let statements = cedar::statements(&cedar.text).unwrap_or_default();
-    let items = statements.iter().map(|one| Spans::scalar(policy.cedar_label(&one.span).span)).collect();
+    let items =
+        statements.iter().map(|one| Spans::scalar(policy.cedar_label(&one.span).span)).collect();
     // A place outside of every line: no suppression covers the text as a whole.
     let end = source.text.len();
     Some((file, comments, Spans { span: end..end, parts: Parts::Items(items) }))
@@ -321,29 +349,48 @@ fn check_covers(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     cedar::with_deep_stack(|| look_for_covers(&policies, findings));
 }
 
-fn look_for_covers(policies: &[(&Declared<'_>, Vec<Arc<Statement>>)], findings: &mut Vec<Diagnostic>) {
+fn look_for_covers(
+    policies: &[(&Declared<'_>, Vec<Arc<Statement>>)],
+    findings: &mut Vec<Diagnostic>,
+) {
     let of = |statements: &'_ [Arc<Statement>], effect| {
-        statements.iter().filter(move |one| one.effect == effect).map(Arc::clone).collect::<Vec<_>>()
+        statements
+            .iter()
+            .filter(move |one| one.effect == effect)
+            .map(Arc::clone)
+            .collect::<Vec<_>>()
     };
     let forbids: Vec<(usize, Arc<Statement>)> = policies
         .iter()
         .enumerate()
-        .flat_map(|(index, (_, statements))| of(statements, Effect::Forbid).into_iter().map(move |one| (index, one)))
+        .flat_map(|(index, (_, statements))| {
+            of(statements, Effect::Forbid).into_iter().map(move |one| (index, one))
+        })
         .collect();
-    let mut covering = cedar::Covering::new(forbids.iter().map(|(index, forbid)| ((*index, forbid), &**forbid)));
+    let mut covering =
+        cedar::Covering::new(forbids.iter().map(|(index, forbid)| ((*index, forbid), &**forbid)));
     for (index, (policy, statements)) in policies.iter().enumerate() {
         for permit in of(statements, Effect::Permit) {
             let forbid = covering.find(&permit).into_iter().find_map(|(other, forbid)| {
                 let (wider, _) = policies.get(*other).filter(|_| *other != index)?;
-                let governs = wider.desired.policy.scope.governs_all_of(&policy.desired.policy.scope);
+                let governs =
+                    wider.desired.policy.scope.governs_all_of(&policy.desired.policy.scope);
                 governs.then_some((*wider, *forbid))
             });
             let Some((wider, forbid)) = forbid else { continue };
             let place = policy.cedar_label(&permit.span);
-            let message = format!("a `forbid` of `{}` covers all that this `permit` grants", wider.desired.policy.name);
+            let message = format!(
+                "a `forbid` of `{}` covers all that this `permit` grants",
+                wider.desired.policy.name
+            );
             let related = wider.cedar_label(&forbid.span).saying("the `forbid` is here");
             let help = "remove the `permit`, or narrow the `forbid` with a condition";
-            findings.push(Diagnostic::warning(code::COVERED_PERMIT, message).at(place).related(related).help(help));
+            findings.push(
+                Diagnostic::warning(code::COVERED_PERMIT, message)
+                    .at(place)
+                    .related(related)
+                    .help(help),
+            );
         }
     }
     if !covering.is_complete() {

@@ -20,7 +20,8 @@ pub(super) const CHECKS: &[Check] = &[Check {
     run: Run::Workspace(check),
 }];
 
-/// The requests to try: the metadata services of clouds by address and name, and a link-local neighbour.
+/// The requests to try: the metadata services of clouds by address and name, and a link-local
+/// neighbour.
 const PROBES: [&str; 11] = [
     "connect:tcp 169.254.169.254:80",
     "connect:tcp 169.254.170.2:80",
@@ -36,15 +37,19 @@ const PROBES: [&str; 11] = [
 ];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let probes: Vec<Request> = PROBES.iter().filter_map(|probe| Request::parse(probe).ok()).collect();
-    let about: BTreeSet<(usize, usize)> =
-        probes.iter().filter_map(Request::host).flat_map(|host| input.survey.rules_about(host)).collect();
+    let probes: Vec<Request> =
+        PROBES.iter().filter_map(|probe| Request::parse(probe).ok()).collect();
+    let about: BTreeSet<(usize, usize)> = probes
+        .iter()
+        .filter_map(Request::host)
+        .flat_map(|host| input.survey.rules_about(host))
+        .collect();
     let policies = only(input, &about);
     let rules: Vec<(usize, usize)> = about.into_iter().collect();
     let state = State::new(&policies);
     let teams: BTreeSet<&str> = policies.iter().flat_map(|policy| policy.scope.teams()).collect();
-    let audiences =
-        std::iter::once(BTreeSet::new()).chain(teams.into_iter().map(|team| BTreeSet::from([team.to_owned()])));
+    let audiences = std::iter::once(BTreeSet::new())
+        .chain(teams.into_iter().map(|team| BTreeSet::from([team.to_owned()])));
     let audiences: Vec<BTreeSet<String>> = audiences.collect();
     // By rule and pattern: the first request that it allows, and whether it does so for certain.
     let mut opened: BTreeMap<(usize, usize, String), (bool, String)> = BTreeMap::new();
@@ -60,12 +65,14 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                     .get(reason.policy)
                     .is_some_and(|policy| teams.is_empty() || policy.scope != Scope::Organization);
                 // Other uncertainties concern the pattern itself, and have findings of their own.
-                let doubtless = verdict == Verdict::Allow || reason.doubts == [Unknown::AddressAsName.to_string()];
+                let doubtless = verdict == Verdict::Allow
+                    || reason.doubts == [Unknown::AddressAsName.to_string()];
                 if let (true, true, Some(Decision::Allow), Some(&(policy, rule)), Some(pattern)) =
                     (governs, doubtless, reason.decision, rules.get(reason.policy), reason.pattern)
                 {
                     let own = (verdict == Verdict::Allow, request.to_string());
-                    let known = opened.entry((policy, rule, pattern)).or_insert_with(|| own.clone());
+                    let known =
+                        opened.entry((policy, rule, pattern)).or_insert_with(|| own.clone());
                     if own.0 && !known.0 {
                         *known = own;
                     }
@@ -81,8 +88,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             |item| super::locations::resource(input, item),
         );
         let is = if is_certain { "is" } else { "may be" };
-        let message =
-            format!("`{pattern}` reaches a metadata service or a link-local address: `{request}` {is} allowed");
+        let message = format!(
+            "`{pattern}` reaches a metadata service or a link-local address: `{request}` {is} allowed"
+        );
         let help = "deny it by address and by name, or allow less; a CIDR deny does not stop what a name allows";
         // Metadata services use port 80. Another link-local address on port 443 is only a note.
         let is_minor = !is_certain && request.ends_with(":443");
@@ -96,7 +104,11 @@ fn only(input: &Input<'_>, rules: &BTreeSet<(usize, usize)>) -> Vec<Policy> {
     let single = |&(policy, rule): &(usize, usize)| {
         let policy = &input.policies.get(policy)?.desired.policy;
         let rule = policy.rules().get(rule)?.clone();
-        Some(Policy { name: policy.name.clone(), scope: policy.scope.clone(), body: Body::Allowlist(vec![rule]) })
+        Some(Policy {
+            name: policy.name.clone(),
+            scope: policy.scope.clone(),
+            body: Body::Allowlist(vec![rule]),
+        })
     };
     rules.iter().filter_map(single).collect()
 }

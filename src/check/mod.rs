@@ -1,7 +1,8 @@
 //! Checks of rules across documents, one file for each, in one table with their documentation.
 //!
-//! A check is a pure function over declared policies and their places. It looks at one policy, at the relations between
-//! rules, or at the whole workspace; the last kind does not apply to files that are checked individually.
+//! A check is a pure function over declared policies and their places. It looks at one policy, at
+//! the relations between rules, or at the whole workspace; the last kind does not apply to files
+//! that are checked individually.
 //!
 //! Invariant: every code of a finding is in [`TABLE`], and the bad example there causes it.
 
@@ -77,8 +78,8 @@ pub enum Run {
     Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),
     /// A check of one policy for agents.
     Vijil(fn(&DeclaredVijil<'_>, &mut Vec<Diagnostic>)),
-    /// A check of relations between rules. Its findings hold whatever else is declared, so that it applies to files
-    /// that are checked individually too.
+    /// A check of relations between rules. Its findings hold whatever else is declared, so that it
+    /// applies to files that are checked individually too.
     Together(fn(&Input<'_>, &mut Vec<Diagnostic>)),
     /// A check of the whole workspace.
     Workspace(fn(&Input<'_>, &mut Vec<Diagnostic>)),
@@ -103,7 +104,8 @@ pub struct Input<'a> {
     pub complete: bool,
 }
 
-/// The number of resources below which checks run in one thread, since starting another would take longer.
+/// The number of resources below which checks run in one thread, since starting another would take
+/// longer.
 const WORTH_A_THREAD: usize = 2_000;
 
 /// Runs all checks on the declarations.
@@ -134,7 +136,9 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         Run::Workspace(look) if input.complete || check.severity == Severity::Error => Some(look),
         Run::Workspace(_) | Run::Vijil(_) | Run::Policy(_) | Run::Reading => None,
     });
-    let looks = looks.flat_map(|look| organizations.iter().map(move |organization| (look, organization))).collect();
+    let looks = looks
+        .flat_map(|look| organizations.iter().map(move |organization| (look, organization)))
+        .collect();
     let least = if input.survey.items().len() < WORTH_A_THREAD { usize::MAX } else { 1 };
     let found = parallel::map(looks, least, |(look, organization)| {
         let mut findings = Vec::new();

@@ -18,7 +18,8 @@ pub(super) const CHECKS: &[Check] = &[Check {
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for item in input.survey.items() {
         if input.survey.lacks_reading(item) {
-            let message = format!("`{}` may be written and not read, which allows no mount", item.text());
+            let message =
+                format!("`{}` may be written and not read, which allows no mount", item.text());
             let finding = Diagnostic::warning(WRITE, message).at(locations::resource(input, item));
             findings.push(finding.help("allow `read` as well"));
         }

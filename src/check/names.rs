@@ -70,7 +70,8 @@ fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let finding = if other == name {
             Diagnostic::error("duplicate-policy", format!("two policies are named `{name}`"))
         } else {
-            let message = format!("the policies `{other}` and `{name}` differ only in case or spaces");
+            let message =
+                format!("the policies `{other}` and `{name}` differ only in case or spaces");
             Diagnostic::warning("similar-policy", message)
         };
         let finding = finding.at(policy.document.label("/name"));
@@ -84,8 +85,10 @@ fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     let label = |index: usize| policy.document.label(&format!("/rules/{index}/name"));
     for (index, rule) in policy.desired.policy.rules().iter().enumerate() {
         if let Some(first) = seen.get(rule.name.as_str()) {
-            let finding = Diagnostic::error("duplicate-rule", format!("two rules are named `{}`", rule.name));
-            let finding = finding.at(label(index)).related(label(*first).saying("the first one is here"));
+            let finding =
+                Diagnostic::error("duplicate-rule", format!("two rules are named `{}`", rule.name));
+            let finding =
+                finding.at(label(index)).related(label(*first).saying("the first one is here"));
             findings.push(finding.help("rename one of the two"));
         } else {
             seen.insert(&rule.name, index);
@@ -140,9 +143,11 @@ fn earlier<'a>(document: &Document, pointer: &str, names: &'a [String]) -> Vec<(
 }
 
 fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
-    // Names of policies may move along a chain: a policy that had another name earlier has not always had this one.
+    // Names of policies may move along a chain: a policy that had another name earlier has not
+    // always had this one.
     let stays = |one: &&Named<'_>| what != "policy" || one.previously.is_empty();
-    let current: BTreeMap<&str, &Label> = named.iter().filter(stays).map(|one| (one.name, &one.label)).collect();
+    let current: BTreeMap<&str, &Label> =
+        named.iter().filter(stays).map(|one| (one.name, &one.label)).collect();
     let mut claimed: BTreeMap<&str, &Label> = BTreeMap::new();
     for one in &named {
         for (earlier, label) in &one.previously {
@@ -155,10 +160,12 @@ fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
                 (format!("`{earlier}` is claimed as an earlier name twice"), other)
             };
             if let Some(other) = other {
-                let finding = Diagnostic::error("conflicting-previously", message).at(label.clone());
+                let finding =
+                    Diagnostic::error("conflicting-previously", message).at(label.clone());
                 let finding = finding.related(other.clone().saying("the other one is here"));
-                findings
-                    .push(finding.help(format!("remove it from `previously`, unless the {what} continues the other")));
+                findings.push(finding.help(format!(
+                    "remove it from `previously`, unless the {what} continues the other"
+                )));
             }
         }
     }

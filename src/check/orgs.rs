@@ -44,7 +44,11 @@ impl<'a> Organization<'a> {
     where
         'a: 'b,
     {
-        Input { policies: &self.policies, survey: self.survey.as_ref().unwrap_or(all.survey), ..*all }
+        Input {
+            policies: &self.policies,
+            survey: self.survey.as_ref().unwrap_or(all.survey),
+            ..*all
+        }
     }
 }
 
@@ -86,14 +90,17 @@ pub(crate) fn look(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         }
     }
     for test in input.tests {
-        for (org, label) in test.orgs.iter().zip(&test.org_labels).filter(|(org, _)| !known.contains(org)) {
+        for (org, label) in
+            test.orgs.iter().zip(&test.org_labels).filter(|(org, _)| !known.contains(org))
+        {
             findings.push(unknown(org, &known).at(label.clone()));
         }
     }
 }
 
 fn unknown(org: &str, known: &[&String]) -> Diagnostic {
-    let finding = Diagnostic::error("unknown-org", format!("the workspace has no organization `{org}`"));
+    let finding =
+        Diagnostic::error("unknown-org", format!("the workspace has no organization `{org}`"));
     let choices = one_of(org, known.iter().map(|name| name.as_str()));
     finding.help(format!("{choices}, or add it to `docker.orgs` in `seawall.yaml`"))
 }
@@ -109,7 +116,9 @@ pub(crate) fn clashes(document: &Document, orgs: &[String], findings: &mut Vec<D
             continue;
         };
         let message = match orgs.get(*first) {
-            Some(other) if other != org => format!("`{other}` and `{org}` would both have `DOCKER_PASSWORD_{suffix}`"),
+            Some(other) if other != org => {
+                format!("`{other}` and `{org}` would both have `DOCKER_PASSWORD_{suffix}`")
+            }
             Some(_) | None => format!("the organization `{org}` appears here twice"),
         };
         let finding = Diagnostic::error("conflicting-orgs", message).at(label(index));

@@ -1,7 +1,8 @@
 //! Names that a workspace may declare if several share an organization.
 //!
-//! The services do not record who created a policy, so that nobody can see what another repository declares. Ownership
-//! is therefore an agreement on names: each workspace states its own, and declares no others.
+//! The services do not record who created a policy, so that nobody can see what another repository
+//! declares. Ownership is therefore an agreement on names: each workspace states its own, and
+//! declares no others.
 
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Label, Severity};
@@ -44,13 +45,15 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let owns = docker.owns.as_deref().map(Names::new);
     let unmanaged = Names::new(&docker.unmanaged);
     for policy in input.policies {
-        let foreign: Vec<Diagnostic> =
-            named(policy).filter_map(|(name, label)| look(name, label, owns.as_ref(), &unmanaged)).collect();
+        let foreign: Vec<Diagnostic> = named(policy)
+            .filter_map(|(name, label)| look(name, label, owns.as_ref(), &unmanaged))
+            .collect();
         match (adopts(policy), foreign.is_empty()) {
             (false, _) => findings.extend(foreign),
             (true, false) => {}
             (true, true) => {
-                let finding = Diagnostic::warning("redundant-adopt", "`adopt: true` takes nothing over");
+                let finding =
+                    Diagnostic::warning("redundant-adopt", "`adopt: true` takes nothing over");
                 findings.push(finding.at(policy.document.key("", "adopt")).help("remove it"));
             }
         }
@@ -72,8 +75,10 @@ fn look(name: &str, label: Label, owns: Option<&Names>, unmanaged: &Names) -> Op
         return Some(Diagnostic::error("not-owned", message).at(label).help(help));
     }
     unmanaged.is_match(name).then(|| {
-        let message = format!("`{name}` is among the names that `docker.unmanaged` leaves to others");
-        let help = "remove the document or the pattern, or write `adopt: true` to take the policy over";
+        let message =
+            format!("`{name}` is among the names that `docker.unmanaged` leaves to others");
+        let help =
+            "remove the document or the pattern, or write `adopt: true` to take the policy over";
         Diagnostic::error("declared-unmanaged", message).at(label).help(help)
     })
 }

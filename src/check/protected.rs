@@ -20,15 +20,22 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     run: Run::Reading,
 }];
 
-/// Finds names that no document declares, in any organization. It is a note, since a plan knows the live state and
-/// judges by itself.
-pub(crate) fn look(document: &Document, settings: &Settings, desired: &Desired, findings: &mut Vec<Diagnostic>) {
+/// Finds names that no document declares, in any organization. It is a note, since a plan knows the
+/// live state and judges by itself.
+pub(crate) fn look(
+    document: &Document,
+    settings: &Settings,
+    desired: &Desired,
+    findings: &mut Vec<Diagnostic>,
+) {
     for (index, Protected { name, allow: _ }) in settings.guards.protected.iter().enumerate() {
         if desired.declares(name) {
             continue;
         }
-        let finding =
-            Diagnostic::note(UNKNOWN_PROTECTED, format!("no document declares the protected policy `{name}`"));
+        let finding = Diagnostic::note(
+            UNKNOWN_PROTECTED,
+            format!("no document declares the protected policy `{name}`"),
+        );
         let near = nearest(name, desired.names().map(|(name, _)| name));
         let finding = finding.at(document.label(&format!("/guards/protected/{index}")));
         findings.push(finding.help(match near {

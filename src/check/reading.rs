@@ -18,7 +18,13 @@ pub(super) const CHECKS: &[Check] = &[
         "",
         "Make the file readable, or leave it out with `include`.",
     ),
-    error("not-utf8", "a file is not UTF-8", "Documents are UTF-8 text.", "", "Save the file as UTF-8."),
+    error(
+        "not-utf8",
+        "a file is not UTF-8",
+        "Documents are UTF-8 text.",
+        "",
+        "Save the file as UTF-8.",
+    ),
     error(
         "file-too-large",
         "a file is larger than 16 MiB",
@@ -124,7 +130,13 @@ pub(super) const CHECKS: &[Check] = &[
         "name: !!str 1\n",
         "Remove the tag, and put text in quotes.",
     ),
-    error("yaml-key", "a key is not a string", "Keys are names of fields.", "{[a]: b}\n", "Write a name."),
+    error(
+        "yaml-key",
+        "a key is not a string",
+        "Keys are names of fields.",
+        "{[a]: b}\n",
+        "Write a name.",
+    ),
     error(
         "yaml-merge",
         "a merge key does not point to a mapping",

@@ -32,26 +32,32 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             }
         }
     }
-    // From the last to the first, without counting rules that are reported as redundant themselves: removing everything
-    // that is reported then changes no access.
+    // From the last to the first, without counting rules that are reported as redundant themselves:
+    // removing everything that is reported then changes no access.
     let mut superfluous = BTreeSet::new();
     for item in input.survey.items().iter().rev() {
         let same = |other: &Item| {
-            let layer = (other.kind() == Kind::Http) == (item.kind() == Kind::Http) || item.decision == Decision::Deny;
+            let layer = (other.kind() == Kind::Http) == (item.kind() == Kind::Http)
+                || item.decision == Decision::Deny;
             other.decision == item.decision
                 && layer
                 && other.governs_all_of(item)
                 && !superfluous.contains(&place(other))
         };
         let Some(cover) = input.survey.covered_by(item, same) else { continue };
-        // Allows without effect because of a deny, and requests on an open connection, have findings of their own.
+        // Allows without effect because of a deny, and requests on an open connection, have
+        // findings of their own.
         let denied = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
         if item.decision == Decision::Allow && input.survey.covered_by(item, denied).is_some() {
             continue;
         }
         superfluous.insert(place(item));
         let what = if item.decision == Decision::Allow { "allows" } else { "denies" };
-        let message = format!("{} {what} all of `{}` already", locations::named(input, cover, item), item.text());
+        let message = format!(
+            "{} {what} all of `{}` already",
+            locations::named(input, cover, item),
+            item.text()
+        );
         let finding = Diagnostic::note(CODE, message).at(locations::resource(input, item));
         let finding = finding.related(locations::resource(input, cover).saying("covered here"));
         findings.push(finding.help("remove it; access does not change"));

@@ -26,7 +26,8 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
     let mut finding = note(&ABOUT_COVERAGE, "the patterns of rules");
     // The rules behind it are those with the most wildcards.
-    let widest = input.survey.items().iter().rev().max_by_key(|item| item.text().matches('*').count());
+    let widest =
+        input.survey.items().iter().rev().max_by_key(|item| item.text().matches('*').count());
     if let Some(widest) = widest {
         finding = finding.at(locations::resource(input, widest));
     }
@@ -36,6 +37,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 /// A note about skipped checks, because too many patterns overlap.
 pub(super) fn note(lints: &[&str], what: &str) -> Diagnostic {
     let lints: Vec<String> = lints.iter().map(|lint| format!("`{lint}`")).collect();
-    let finding = Diagnostic::note(CODE, format!("{what} overlap too much to look for {}", lints.join(", ")));
-    finding.help("write fewer patterns with inner wildcards; findings of the skipped checks may be missing")
+    let finding =
+        Diagnostic::note(CODE, format!("{what} overlap too much to look for {}", lints.join(", ")));
+    finding.help(
+        "write fewer patterns with inner wildcards; findings of the skipped checks may be missing",
+    )
 }

@@ -1,21 +1,25 @@
 //! `# seawall: allow[code] reason`: an author's statement that a finding is known and accepted.
 //!
-//! A suppression at the end of a line applies to what starts on that line; a suppression on a separate line applies to
-//! what starts on the next line that is not a comment. In Cedar text, `//` replaces `#`, and statements are what
-//! starts.
+//! A suppression at the end of a line applies to what starts on that line; a suppression on a
+//! separate line applies to what starts on the next line that is not a comment. In Cedar text, `//`
+//! replaces `#`, and statements are what starts.
 //!
-//! `# seawall: live[code] reason`, as an import writes it: a pattern exists in the service although this program
-//! considers it invalid. The error about it becomes a warning; any other error stays one.
+//! `# seawall: live[code] reason`, as an import writes it: a pattern exists in the service although
+//! this program considers it invalid. The error about it becomes a warning; any other error stays
+//! one.
 //!
-//! Invariant: only warnings and notes can be suppressed, each suppression has a reason, and a suppression without effect is
-//! itself a finding.
+//! Invariant: only warnings and notes can be suppressed, each suppression has a reason, and a
+//! suppression without effect is itself a finding.
 
 use std::ops::Range;
 
-use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, Suppression, has_errors, nearest};
+use crate::diagnostic::{
+    Diagnostic, FileId, Files, Label, Severity, SourceFile, Suppression, has_errors, nearest,
+};
 use crate::source::{Comment, Parts, Spans};
 
-/// A file as it was read, or Cedar text in it: its suppressions, and the parts that they can apply to.
+/// A file as it was read, or Cedar text in it: its suppressions, and the parts that they can apply
+/// to.
 pub(crate) struct Annotated<'a> {
     pub(crate) file: FileId,
     /// The marker that comments start with.
@@ -25,18 +29,26 @@ pub(crate) struct Annotated<'a> {
 }
 
 /// Removes suppressed findings, adds those about suppressions, and returns the suppressions.
-pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) -> Vec<Suppression> {
+pub(crate) fn apply(
+    files: &Files,
+    annotated: &[Annotated<'_>],
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<Suppression> {
     let mut about = Vec::new();
-    let mut suppressions: Vec<Suppression> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
+    let mut suppressions: Vec<Suppression> =
+        annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
     findings.retain_mut(|finding| match finding.severity {
-        Severity::Error if is_tolerable(finding.code) && suppressed(finding, true, &mut suppressions) => {
+        Severity::Error
+            if is_tolerable(finding.code) && suppressed(finding, true, &mut suppressions) =>
+        {
             finding.severity = Severity::Warning;
             true
         }
         Severity::Error => true,
         Severity::Warning | Severity::Note => !suppressed(finding, false, &mut suppressions),
     });
-    // With an error in any document, other checks are skipped, and a finding may be missing for that reason.
+    // With an error in any document, other checks are skipped, and a finding may be missing for
+    // that reason.
     let broken = has_errors(findings);
     for suppression in suppressions.iter().filter(|suppression| !suppression.used) {
         let word = if suppression.live { "live" } else { "allow" };
@@ -58,15 +70,16 @@ pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
             Some(_) if broken => continue,
             Some(_) => "remove it, or put it on or just above the line that the finding starts on".to_owned(),
         };
-        about.push(finding.at(Label::new(suppression.file, suppression.comment.clone())).help(help));
+        about
+            .push(finding.at(Label::new(suppression.file, suppression.comment.clone())).help(help));
     }
     findings.append(&mut about);
     suppressions
 }
 
-/// Returns `true` if an error of this code may become a warning: it is about the meaning of a pattern, not about the
-/// form of a document. No schema reports these codes, since a document that its schema refuses is not read, and would
-/// be missing.
+/// Returns `true` if an error of this code may become a warning: it is about the meaning of a
+/// pattern, not about the form of a document. No schema reports these codes, since a document that
+/// its schema refuses is not read, and would be missing.
 #[must_use]
 pub fn is_tolerable(code: &str) -> bool {
     matches!(code, "invalid-host" | "invalid-path" | "environment-variable")
@@ -77,7 +90,11 @@ fn suppressed(finding: &Diagnostic, live: bool, suppressions: &mut [Suppression]
     let mut hit = false;
     for suppression in suppressions {
         let covered = suppression.covers.contains(&place.span.start);
-        if suppression.file == place.file && suppression.code == finding.code && suppression.live == live && covered {
+        if suppression.file == place.file
+            && suppression.code == finding.code
+            && suppression.live == live
+            && covered
+        {
             suppression.used = true;
             hit = true;
         }
@@ -104,7 +121,8 @@ fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -
             continue;
         };
         if reason.trim().is_empty() {
-            let finding = Diagnostic::warning("malformed-suppression", "a suppression needs a reason");
+            let finding =
+                Diagnostic::warning("malformed-suppression", "a suppression needs a reason");
             about.push(finding.at(label()).help("write `# seawall: allow[code] reason`"));
             continue;
         }
@@ -127,9 +145,12 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
     let mut line = source.place(&comment.span).line;
     if !comment.trailing {
         line += 1;
-        while source.text.get(source.line_start(line)..source.line_start(line + 1)).is_some_and(|text| {
-            text.trim_start().starts_with(annotated.marker) || (text.trim().is_empty() && !text.is_empty())
-        }) {
+        while source.text.get(source.line_start(line)..source.line_start(line + 1)).is_some_and(
+            |text| {
+                text.trim_start().starts_with(annotated.marker)
+                    || (text.trim().is_empty() && !text.is_empty())
+            },
+        ) {
             line += 1;
         }
     }
@@ -156,6 +177,8 @@ fn widen(places: &Spans, covered: &mut Range<usize>) {
     match &places.parts {
         Parts::None => {}
         Parts::Items(items) => items.iter().for_each(|item| part(item.span.start, item)),
-        Parts::Entries(entries) => entries.iter().for_each(|entry| part(entry.key_span.start, &entry.value)),
+        Parts::Entries(entries) => {
+            entries.iter().for_each(|entry| part(entry.key_span.start, &entry.value))
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! All checks.
 
 use super::{
-    Check, address_deny, broad_allow, confusable_host, expectations, filesystem_path, gaps, host, http_allow,
-    http_path, ineffective_deny, layers, limits, local_host, mcp, metadata, mounts, names, orgs, ownership, protected,
-    reading, redundant_rule, shadowed_allow, skipped, teams, vijil, vijil_pairs, wildcard,
+    Check, address_deny, broad_allow, confusable_host, expectations, filesystem_path, gaps, host,
+    http_allow, http_path, ineffective_deny, layers, limits, local_host, mcp, metadata, mounts,
+    names, orgs, ownership, protected, reading, redundant_rule, shadowed_allow, skipped, teams,
+    vijil, vijil_pairs, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.

@@ -37,13 +37,16 @@ fn named<'a>(input: &'a Input<'_>) -> Vec<(&'a str, Label)> {
             Scope::Organization => None,
         };
         let named = teams.into_iter().flatten();
-        let mut named: Vec<_> = named.map(|team| (team.as_str(), policy.document.item("/scope/teams", team))).collect();
+        let mut named: Vec<_> =
+            named.map(|team| (team.as_str(), policy.document.item("/scope/teams", team))).collect();
         // In the order written: if two differ, the later one is the misspelling.
         named.sort_by_key(|(_, label)| label.span.start);
         named
     });
-    let of_tests =
-        input.tests.iter().flat_map(|test| test.teams.iter().map(String::as_str).zip(test.team_labels.clone()));
+    let of_tests = input
+        .tests
+        .iter()
+        .flat_map(|test| test.teams.iter().map(String::as_str).zip(test.team_labels.clone()));
     of_policies.chain(of_tests).collect()
 }
 
@@ -56,21 +59,30 @@ fn ambiguous(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             let message = format!("the teams `{first}` and `{team}` differ only in case or spaces");
             let finding = Diagnostic::warning("ambiguous-team", message).at(label);
             let finding = finding.related(place.clone().saying("the first one is here"));
-            findings.push(finding.help("write the name as the organization does; an id is never ambiguous"));
+            findings.push(
+                finding.help("write the name as the organization does; an id is never ambiguous"),
+            );
         }
     }
 }
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let known = input.settings.and_then(|settings| settings.docker.as_ref()).and_then(|docker| docker.teams.as_ref());
+    let known = input
+        .settings
+        .and_then(|settings| settings.docker.as_ref())
+        .and_then(|docker| docker.teams.as_ref());
     let Some(known) = known else { return };
     for (team, label) in named(input) {
         if known.iter().any(|name| name == team) || is_id(team) {
             continue;
         }
-        let finding = Diagnostic::warning("unknown-team", format!("`docker.teams` has no team `{team}`")).at(label);
+        let finding =
+            Diagnostic::warning("unknown-team", format!("`docker.teams` has no team `{team}`"))
+                .at(label);
         let choices = one_of(team, known.iter().map(String::as_str));
-        findings.push(finding.help(format!("{choices}, or add the team to `docker.teams` in `seawall.yaml`")));
+        findings.push(
+            finding.help(format!("{choices}, or add the team to `docker.teams` in `seawall.yaml`")),
+        );
     }
 }
 

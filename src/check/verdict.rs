@@ -6,18 +6,27 @@ use crate::diagnostic::{Diagnostic, Label};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) code: &'static str,
-    /// True if the service refuses it, or if it can never match; false if its meaning is only undocumented.
+    /// True if the service refuses it, or if it can never match; false if its meaning is only
+    /// undocumented.
     pub(super) wrong: bool,
     pub(super) message: String,
     pub(super) help: String,
 }
 
 impl Verdict {
-    pub(super) fn wrong(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn wrong(
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self { code, wrong: true, message: message.into(), help: help.into() }
     }
 
-    pub(super) fn open(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn open(
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self { code, wrong: false, message: message.into(), help: help.into() }
     }
 

@@ -110,7 +110,8 @@ fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let name = policy.desired.name.as_str();
         if let Some(first) = seen.insert(name, policy) {
             let message = format!("two policies for agents are named `{name}`");
-            let finding = Diagnostic::error("duplicate-agent-policy", message).at(policy.document.label("/name"));
+            let finding = Diagnostic::error("duplicate-agent-policy", message)
+                .at(policy.document.label("/name"));
             let first = first.document.label("/name").saying("the first one is here");
             findings.push(finding.related(first).help("rename one of the two, or join them"));
         }
@@ -122,7 +123,8 @@ fn section(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         && settings.vijil.is_none()
     {
         let message = "the workspace has no `vijil` section, so that this policy is sent nowhere";
-        let finding = Diagnostic::warning("vijil-not-configured", message).at(policy.document.label("/name"));
+        let finding =
+            Diagnostic::warning("vijil-not-configured", message).at(policy.document.label("/name"));
         findings.push(finding.help("add `vijil: {}` to `seawall.yaml`"));
     }
 }
@@ -148,11 +150,18 @@ fn rejected(policy: &DeclaredVijil<'_>, findings: &mut Vec<Diagnostic>) {
     }
     for (index, rule) in policy.desired.rules.iter().enumerate() {
         if matches!(rule.review, Some(Review::Rejected(_))) {
-            let message = format!("`{}` is rejected, and an active policy needs every rule approved", rule.rule_id);
+            let message = format!(
+                "`{}` is rejected, and an active policy needs every rule approved",
+                rule.rule_id
+            );
             let finding = Diagnostic::error("active-with-rejected-rule", message);
             let finding = finding.at(policy.document.label(&format!("/rules/{index}/review")));
             let status = policy.document.label("/status").saying("active here");
-            findings.push(finding.related(status).help("remove the rule, approve it, or write `status: draft`"));
+            findings.push(
+                finding
+                    .related(status)
+                    .help("remove the rule, approve it, or write `status: draft`"),
+            );
         }
     }
 }
@@ -161,11 +170,18 @@ fn unreviewed(policy: &DeclaredVijil<'_>, findings: &mut Vec<Diagnostic>) {
     if policy.desired.status != Some(VijilStatus::Active) {
         return;
     }
-    for (index, rule) in policy.desired.rules.iter().enumerate().filter(|(_, rule)| rule.review.is_none()) {
-        let message = format!("`{}` has no review, and an active policy needs every rule approved", rule.rule_id);
+    for (index, rule) in
+        policy.desired.rules.iter().enumerate().filter(|(_, rule)| rule.review.is_none())
+    {
+        let message = format!(
+            "`{}` has no review, and an active policy needs every rule approved",
+            rule.rule_id
+        );
         let finding = Diagnostic::warning("unreviewed-rule", message);
         let finding = finding.at(policy.document.label(&format!("/rules/{index}/rule_id")));
-        findings.push(finding.help("review it: `review: {approved: …}`; else it must be approved already"));
+        findings.push(
+            finding.help("review it: `review: {approved: …}`; else it must be approved already"),
+        );
     }
 }
 
@@ -189,11 +205,18 @@ fn low_confidence(policy: &DeclaredVijil<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn severity(policy: &DeclaredVijil<'_>, findings: &mut Vec<Diagnostic>) {
     for (index, rule) in policy.desired.rules.iter().enumerate() {
-        if rule.fields.get("consequence").is_some_and(|consequence| consequence.get("severity").is_none()) {
+        if rule
+            .fields
+            .get("consequence")
+            .is_some_and(|consequence| consequence.get("severity").is_none())
+        {
             let message = format!("the consequence of `{}` has no severity", rule.rule_id);
             let finding = Diagnostic::warning("consequence-without-severity", message);
-            let finding = finding.at(policy.document.key(&format!("/rules/{index}"), "consequence"));
-            findings.push(finding.help("add `severity`: `info`, `low`, `medium`, `high` or `critical`"));
+            let finding =
+                finding.at(policy.document.key(&format!("/rules/{index}"), "consequence"));
+            findings.push(
+                finding.help("add `severity`: `info`, `low`, `medium`, `high` or `critical`"),
+            );
         }
     }
 }

@@ -126,7 +126,11 @@ struct Counted<'a> {
 fn counted<'a>(input: &'a Input<'_>) -> impl Iterator<Item = Counted<'a>> {
     let in_use = |policy: &&DeclaredVijil<'_>| policy.desired.status != Some(VijilStatus::Archived);
     input.vijil.iter().filter(in_use).flat_map(|policy| {
-        let rules = policy.desired.rules.iter().enumerate().map(move |(index, rule)| Counted { policy, index, rule });
+        let rules = policy.desired.rules.iter().enumerate().map(move |(index, rule)| Counted {
+            policy,
+            index,
+            rule,
+        });
         rules.filter(|counted| !matches!(counted.rule.review, Some(Review::Rejected(_))))
     })
 }
@@ -143,8 +147,8 @@ impl<'a> Counted<'a> {
         words.join(" ").to_lowercase().trim_end_matches('.').to_owned()
     }
 
-    /// The judge's action when the rule is broken: rules with the same action are judged together. `warn` if the rule
-    /// does not state one.
+    /// The judge's action when the rule is broken: rules with the same action are judged together.
+    /// `warn` if the rule does not state one.
     fn bucket(&self) -> &'a str {
         self.rule
             .fields
@@ -163,12 +167,18 @@ impl<'a> Counted<'a> {
     fn named(&self, from: &DeclaredVijil<'_>) -> String {
         let rule = &self.rule.rule_id;
         let policy = &self.policy.desired.name;
-        if std::ptr::eq(self.policy, from) { format!("`{rule}`") } else { format!("`{rule}` of `{policy}`") }
+        if std::ptr::eq(self.policy, from) {
+            format!("`{rule}`")
+        } else {
+            format!("`{rule}` of `{policy}`")
+        }
     }
 }
 
 fn contradictions(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let of = |rule_type: &'static str| counted(input).filter(move |one| one.folded("rule_type") == rule_type);
+    let of = |rule_type: &'static str| {
+        counted(input).filter(move |one| one.folded("rule_type") == rule_type)
+    };
     let about = |one: &Counted<'_>| (one.folded("action"), one.folded("target"));
     let mut prohibitions: BTreeMap<(String, String), Vec<Counted<'_>>> = BTreeMap::new();
     for one in of("prohibition") {
@@ -178,8 +188,10 @@ fn contradictions(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let Some(against) = prohibitions.get(&about(&permission)) else { continue };
         let Some(first) = against.first() else { continue };
         let (rule, other) = (&permission.rule.rule_id, first.named(permission.policy));
-        let message = format!("`{rule}` permits what {other} prohibits: the same action on the same target");
-        let mut finding = Diagnostic::warning("contradicting-rules", message).at(permission.label("rule_type"));
+        let message =
+            format!("`{rule}` permits what {other} prohibits: the same action on the same target");
+        let mut finding =
+            Diagnostic::warning("contradicting-rules", message).at(permission.label("rule_type"));
         for one in against.iter().take(RELATED) {
             finding = finding.related(one.label("rule_type").saying("the prohibition is here"));
         }
@@ -199,13 +211,18 @@ fn ids(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         if let Some(first) = clash.or_else(|| elsewhere().next()) {
             let both = format!("`{}` and `{}`", first.policy.desired.name, one.policy.desired.name);
             let finding = match clash {
-                Some(_) => Diagnostic::error(CLASH, format!("both {both} have a rule `{id}`, and are active together")),
-                None => {
-                    Diagnostic::warning(SHARED, format!("both {both} have a rule `{id}`, and can be active together"))
-                }
+                Some(_) => Diagnostic::error(
+                    CLASH,
+                    format!("both {both} have a rule `{id}`, and are active together"),
+                ),
+                None => Diagnostic::warning(
+                    SHARED,
+                    format!("both {both} have a rule `{id}`, and can be active together"),
+                ),
             };
-            let finding =
-                finding.at(one.label("rule_id")).related(first.label("rule_id").saying("the first one is here"));
+            let finding = finding
+                .at(one.label("rule_id"))
+                .related(first.label("rule_id").saying("the first one is here"));
             findings.push(finding.help("give one of the two another `rule_id`"));
         }
         others.push(*one);
@@ -216,12 +233,18 @@ fn ids(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 fn vague(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for one in counted(input) {
         let sentence = one.folded("natural_language");
-        let words = sentence.split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty()).count();
+        let words = sentence
+            .split(|sign: char| !sign.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .count();
         let padded = format!(" {} ", sentence.replace([',', ';', '.', '!'], " "));
         let empty = EMPTY_WORDS.iter().find(|word| padded.contains(&format!(" {word} ")));
         let message = match (words, empty) {
             (0, _) => format!("the sentence of `{}` is empty", one.rule.rule_id),
-            (1, _) => format!("the sentence of `{}` is one word, from which nothing can be judged", one.rule.rule_id),
+            (1, _) => format!(
+                "the sentence of `{}` is one word, from which nothing can be judged",
+                one.rule.rule_id
+            ),
             (_, Some(word)) => format!("the sentence of `{}` is vague: `{word}`", one.rule.rule_id),
             (_, None) => continue,
         };
@@ -239,12 +262,16 @@ fn sentences(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             let apart = if own == other {
                 String::new()
             } else {
-                format!(", so the judge, which reads only the sentence, cannot distinguish `{other}` from `{own}`")
+                format!(
+                    ", so the judge, which reads only the sentence, cannot distinguish `{other}` from `{own}`"
+                )
             };
             let named = first.named(one.policy);
             let message = format!("`{}` has the same sentence as {named}{apart}", one.rule.rule_id);
-            let finding = Diagnostic::warning("duplicate-sentence", message).at(one.label("natural_language"));
-            let finding = finding.related(first.label("natural_language").saying("the first one is here"));
+            let finding = Diagnostic::warning("duplicate-sentence", message)
+                .at(one.label("natural_language"));
+            let finding =
+                finding.related(first.label("natural_language").saying("the first one is here"));
             findings.push(finding.help("remove or reject one of the two"));
         } else {
             seen.insert(sentence, one);

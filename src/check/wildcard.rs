@@ -45,12 +45,16 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for item in input.survey.items() {
-        let Some(bare) = input.survey.bare(item).filter(|bare| !input.survey.settles(bare, item)) else { continue };
+        let Some(bare) = input.survey.bare(item).filter(|bare| !input.survey.settles(bare, item))
+        else {
+            continue;
+        };
         let denies = item.decision == Decision::Deny;
         if denies && !input.survey.may_allow(&bare) {
             continue;
         }
-        let finding = if item.kind() == Kind::Folder { folder(item, &bare) } else { host(item, &bare) };
+        let finding =
+            if item.kind() == Kind::Folder { folder(item, &bare) } else { host(item, &bare) };
         findings.extend(finding.map(|finding| finding.at(locations::resource(input, item))));
     }
 }
@@ -60,7 +64,9 @@ fn folder(item: &Item, bare: &Bare) -> Option<Diagnostic> {
     // `/data/*` explicitly means the content of a folder.
     let message = match item.decision {
         _ if !bare.is_deep => return None,
-        Decision::Allow => format!("whether `{pattern}` allows a mount of `{folder}` itself is not documented"),
+        Decision::Allow => {
+            format!("whether `{pattern}` allows a mount of `{folder}` itself is not documented")
+        }
         Decision::Deny => format!(
             "whether `{pattern}` denies a mount of `{folder}` itself is not documented, and a rule may allow it"
         ),
@@ -78,13 +84,17 @@ fn host(item: &Item, bare: &Bare) -> Option<Diagnostic> {
     let open = format!("whether `{pattern}` is `{host}` itself is not documented");
     let finding = match (item.decision, bare.is_deep) {
         (Decision::Allow, true) => Diagnostic::note(APEX, open),
-        (Decision::Allow, false) => {
-            Diagnostic::note(APEX, format!("`{pattern}` is not `{host}` itself, nor a name two labels below it"))
+        (Decision::Allow, false) => Diagnostic::note(
+            APEX,
+            format!("`{pattern}` is not `{host}` itself, nor a name two labels below it"),
+        ),
+        (Decision::Deny, true) => {
+            Diagnostic::warning(OPEN, format!("{open}, and a rule may allow it"))
         }
-        (Decision::Deny, true) => Diagnostic::warning(OPEN, format!("{open}, and a rule may allow it")),
-        (Decision::Deny, false) => {
-            Diagnostic::warning(OPEN, format!("`{pattern}` does not deny `{host}` itself, and a rule may allow it"))
-        }
+        (Decision::Deny, false) => Diagnostic::warning(
+            OPEN,
+            format!("`{pattern}` does not deny `{host}` itself, and a rule may allow it"),
+        ),
     };
     Some(finding.help(match item.decision {
         Decision::Allow => format!("list `{host}` as well if it is meant, or deny it"),

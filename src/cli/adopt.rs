@@ -1,7 +1,7 @@
 //! `seawall drift --adopt`: edits the documents to match the live state.
 //!
-//! Invariant: either all files change or none, and only after the edited workspace was loaded and its plan proved empty
-//! for every organization.
+//! Invariant: either all files change or none, and only after the edited workspace was loaded and
+//! its plan proved empty for every organization.
 
 use std::collections::BTreeSet;
 
@@ -30,10 +30,16 @@ pub(super) struct One<'a> {
     pub(super) drift: Drift,
 }
 
-pub(super) fn run(context: &Context, whole: &Loaded, each: &[One<'_>], failed: &Failed) -> Result<Exit, Failure> {
+pub(super) fn run(
+    context: &Context,
+    whole: &Loaded,
+    each: &[One<'_>],
+    failed: &Failed,
+) -> Result<Exit, Failure> {
     if !failed.exits.is_empty() {
         let exit = super::session::organizations::worst(failed.exits.iter().copied());
-        let failure = Failure::new(exit, "nothing was written: not every organization could be compared");
+        let failure =
+            Failure::new(exit, "nothing was written: not every organization could be compared");
         return Err(failure.hint("mend that first, or pick one organization with `--org`"));
     }
     if !each.iter().any(|one| one.drift.is_drift()) {
@@ -63,8 +69,10 @@ fn refuse_what_waits(drift: &Drift) -> Result<(), Failure> {
         None => Ok(()),
         Some(waiting) => {
             let steps = render::words::summary(waiting.summary());
-            let failure =
-                Failure::new(Exit::Refused, format!("nothing was written: changes wait to be applied: {steps}"));
+            let failure = Failure::new(
+                Exit::Refused,
+                format!("nothing was written: changes wait to be applied: {steps}"),
+            );
             Err(failure.hint("apply them first, or adopt on the commit that was applied"))
         }
     }
@@ -72,24 +80,36 @@ fn refuse_what_waits(drift: &Drift) -> Result<(), Failure> {
 
 /// A document for several organizations cannot describe a difference between them.
 fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure> {
-    let all = whole.settings.docker.as_ref().and_then(|docker| docker.orgs.as_deref()).unwrap_or_default();
-    let sides =
-        each.iter().filter_map(|one| Some((resolve(&one.workspace.loaded.desired, one.live.docker.as_ref()?), one)));
+    let all = whole
+        .settings
+        .docker
+        .as_ref()
+        .and_then(|docker| docker.orgs.as_deref())
+        .unwrap_or_default();
+    let sides = each.iter().filter_map(|one| {
+        Some((resolve(&one.workspace.loaded.desired, one.live.docker.as_ref()?), one))
+    });
     let mut resolved = Vec::new();
     for (desired, one) in sides {
-        let drifts: BTreeSet<&str> = one.drift.plan.steps.iter().map(|step| step.policy.as_str()).collect();
+        let drifts: BTreeSet<&str> =
+            one.drift.plan.steps.iter().map(|step| step.policy.as_str()).collect();
         resolved.push((desired?, one.live.docker.as_ref(), drifts));
     }
     let sides: Vec<shared::Side<'_>> = resolved
         .iter()
-        .filter_map(|(desired, live, drifts)| Some(shared::Side { desired, live: (*live)?, drifts }))
+        .filter_map(|(desired, live, drifts)| {
+            Some(shared::Side { desired, live: (*live)?, drifts })
+        })
         .collect();
     match shared::conflicts(all, &sides).as_slice() {
         [] => Ok(()),
         conflicts => {
-            let lines: Vec<String> = conflicts.iter().map(|one| format!("  {}", line(one))).collect();
-            let message =
-                format!("nothing was written: some documents are for several organizations:\n{}", lines.join("\n"));
+            let lines: Vec<String> =
+                conflicts.iter().map(|one| format!("  {}", line(one))).collect();
+            let message = format!(
+                "nothing was written: some documents are for several organizations:\n{}",
+                lines.join("\n")
+            );
             Err(Failure::new(Exit::Refused, message).hint(
                 "name in `orgs` of each document those that it is right for, `seawall import` the policies of the others, then run again",
             ))
@@ -99,7 +119,8 @@ fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure
 
 fn cannot(reasons: &[String]) -> Failure {
     let reasons: Vec<String> = reasons.iter().map(|reason| format!("  {}", line(reason))).collect();
-    let message = format!("nothing was written: some documents cannot be edited:\n{}", reasons.join("\n"));
+    let message =
+        format!("nothing was written: some documents cannot be edited:\n{}", reasons.join("\n"));
     Failure::new(Exit::Refused, message).hint("edit these by hand, then run again")
 }
 
@@ -111,11 +132,16 @@ fn load_over(
     emptiness: EmptyWorkspace,
 ) -> Result<Loaded, Failure> {
     let config = context.config();
-    crate::workspace::load_over(&whole.root, config.as_deref(), emptiness, overlay.clone()).map_err(|findings| {
-        let failure = workspace::wrong(context, &findings);
-        Failure::new(Exit::Refused, format!("nothing was written: after it, {}", failure.message))
+    crate::workspace::load_over(&whole.root, config.as_deref(), emptiness, overlay.clone()).map_err(
+        |findings| {
+            let failure = workspace::wrong(context, &findings);
+            Failure::new(
+                Exit::Refused,
+                format!("nothing was written: after it, {}", failure.message),
+            )
             .hint("edit these documents by hand, then run again")
-    })
+        },
+    )
 }
 
 /// The documents of all organizations, edited for one organization after the other.
@@ -144,9 +170,14 @@ fn is_exclusive(vijil: &Vijil) -> bool {
     vijil.ownership == OwnershipSetting::Exclusive
 }
 
-/// Documents for live policies that have none: those that the workspace owns, those that change effective access, and
-/// those whose kind differs from their document.
-fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adoption) -> Result<Import, Failure> {
+/// Documents for live policies that have none: those that the workspace owns, those that change
+/// effective access, and those whose kind differs from their document.
+fn imported(
+    context: &Context,
+    whole: &Loaded,
+    each: &[One<'_>],
+    adoption: &Adoption,
+) -> Result<Import, Failure> {
     let config = context.config();
     let after = load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?;
     let undeclared = |desired: &Desired| undeclared(each, adoption, desired);
@@ -161,11 +192,15 @@ fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adop
         vijil: each.iter().find_map(|one| one.live.vijil.as_ref()),
         differences: &differences,
     };
-    let import = watched("verifying the import", || import::make(input)).map_err(|problem| match problem {
-        Problem::Differences(failure) => not_planned(failure),
-        Problem::Documents(findings) => workspace::wrong(context, &findings),
-    })?;
-    let refused = import.refused.iter().map(|one| format!("`{}`: {}", one.policy, one.reasons.join("; ")));
+    let import =
+        watched("verifying the import", || import::make(input)).map_err(
+            |problem| match problem {
+                Problem::Differences(failure) => not_planned(failure),
+                Problem::Documents(findings) => workspace::wrong(context, &findings),
+            },
+        )?;
+    let refused =
+        import.refused.iter().map(|one| format!("`{}`: {}", one.policy, one.reasons.join("; ")));
     match refused.collect::<Vec<_>>().as_slice() {
         [] => Ok(import),
         reasons => Err(cannot(reasons)),
@@ -179,10 +214,15 @@ fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<C
         if let (Some(docker), Some(live)) = (&workspace.docker, &live.docker) {
             let ownership = Ownership::from(docker);
             let mut own = import::undeclared(&desired, live, &ownership).0;
-            let replaced = |one: &Candidate| one.places.iter().any(|place| adoption.replaced.contains(&place.id));
-            let found = |one: &Candidate| drift.undeclared.policies.iter().any(|found| found.policy == one.name);
+            let replaced = |one: &Candidate| {
+                one.places.iter().any(|place| adoption.replaced.contains(&place.id))
+            };
+            let found = |one: &Candidate| {
+                drift.undeclared.policies.iter().any(|found| found.policy == one.name)
+            };
             own.retain(|one| {
-                !crate::plan::is_left_behind(&one.name) && (ownership.exclusive || replaced(one) || found(one))
+                !crate::plan::is_left_behind(&one.name)
+                    && (ownership.exclusive || replaced(one) || found(one))
             });
             all.extend(own);
         }
@@ -196,7 +236,11 @@ fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<C
 }
 
 /// The differences between the live state and these documents, for each organization.
-fn differences(context: &Context, each: &[One<'_>], desired: &Desired) -> Result<Vec<ChangeSet>, Failure> {
+fn differences(
+    context: &Context,
+    each: &[One<'_>],
+    desired: &Desired,
+) -> Result<Vec<ChangeSet>, Failure> {
     each.iter().map(|one| one.workspace.with(desired).differences(context, &one.live)).collect()
 }
 
@@ -206,7 +250,12 @@ fn not_planned(failure: Failure) -> Failure {
 }
 
 /// Loads the edited workspace and plans it.
-fn prove(context: &Context, whole: &Loaded, each: &[One<'_>], overlay: &Overlay) -> Result<(), Failure> {
+fn prove(
+    context: &Context,
+    whole: &Loaded,
+    each: &[One<'_>],
+    overlay: &Overlay,
+) -> Result<(), Failure> {
     let loaded = load_over(context, whole, overlay, EmptyWorkspace::Refused)?;
     let left = differences(context, each, &loaded.desired).map_err(not_planned)?;
     let of_one = |changes: &ChangeSet| {
@@ -219,6 +268,8 @@ fn prove(context: &Context, whole: &Loaded, each: &[One<'_>], overlay: &Overlay)
         return Ok(());
     }
     let policies: Vec<String> = policies.into_iter().collect();
-    let message = format!("nothing was written: after it, a plan would still change {}", policies.join(", "));
-    Err(Failure::new(Exit::Refused, message).hint("edit the documents of these by hand, then run again"))
+    let message =
+        format!("nothing was written: after it, a plan would still change {}", policies.join(", "));
+    Err(Failure::new(Exit::Refused, message)
+        .hint("edit the documents of these by hand, then run again"))
 }

@@ -61,8 +61,12 @@ pub(super) struct Args {
 }
 
 fn guard() -> impl TypedValueParser<Value = Guard> {
-    PossibleValuesParser::new(Guard::ALL.map(Guard::name))
-        .map(|name| Guard::ALL.into_iter().find(|guard| guard.name() == name).expect("only names of guards are taken"))
+    PossibleValuesParser::new(Guard::ALL.map(Guard::name)).map(|name| {
+        Guard::ALL
+            .into_iter()
+            .find(|guard| guard.name() == name)
+            .expect("only names of guards are taken")
+    })
 }
 
 /// A plan with the services that carry it out.
@@ -108,8 +112,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-/// Separates plans from failures. One of several organizations may fail without stopping the others. A stale saved plan
-/// stops all of them, as a guard does.
+/// Separates plans from failures. One of several organizations may fail without stopping the
+/// others. A stale saved plan stops all of them, as a guard does.
 async fn sort(named: Vec<(String, Planned)>) -> Result<All, Failure> {
     let several = named.len() > 1;
     let (mut ready, mut failed) = (Vec::new(), Vec::new());
@@ -139,12 +143,19 @@ async fn close<P>(all: Vec<Ready<P>>) {
 }
 
 /// The plans for the current workspace.
-async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<Vec<(String, Planned)>, Failure> {
+async fn planned(
+    context: &Context,
+    args: &Args,
+    progress: &Arc<Progress>,
+) -> Result<Vec<(String, Planned)>, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
     let mut workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
     let broken = args.recorded.give(context, &mut workspaces, false)?;
     if args.recorded.exit(broken, Exit::Done) != Exit::Done {
-        let failure = Failure::new(Exit::Invalid, "nothing was written: something in the records is not a record");
+        let failure = Failure::new(
+            Exit::Invalid,
+            "nothing was written: something in the records is not a record",
+        );
         return Err(failure.hint("remove it from the records, or leave `--strict` out"));
     }
     let planned = plan_each(context, &workspaces, Some(progress.observer())).await;
@@ -160,7 +171,10 @@ async fn saved(
 ) -> Result<Vec<(String, Planned)>, Failure> {
     let (plans, failed) = read_plans(&context.path(file))?.into_parts();
     for set::Unplanned { org, message: _ } in failed {
-        context.note(&format!("note: `{}` could not be planned, and nothing is applied there", line(&org)));
+        context.note(&format!(
+            "note: `{}` could not be planned, and nothing is applied there",
+            line(&org)
+        ));
     }
     let picked = context.overrides().org.as_ref().filter(|_| plans.len() > 1);
     let plans: Vec<(String, Plan)> = plans
@@ -170,11 +184,14 @@ async fn saved(
         .collect();
     if let (Some(setting), true) = (picked, plans.is_empty()) {
         let message = format!("`{}`: the file has no plan for `{}`", setting.from, setting.value);
-        return Err(Failure::new(Exit::Usage, message).hint("name one of its organizations, or apply them all"));
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("name one of its organizations, or apply them all"));
     }
     let path = args.path.as_ref().map(|path| context.path(path));
     let base = match &args.stricter.guards_from {
-        Some(named) => Some(Base::read(context, &workspace::root(context, path.as_deref())?, named)?),
+        Some(named) => {
+            Some(Base::read(context, &workspace::root(context, path.as_deref())?, named)?)
+        }
         None => None,
     };
     let loaded = documents(context, path.as_deref());
@@ -188,8 +205,9 @@ async fn saved(
     Ok(named)
 }
 
-/// The documents of the workspace, whose access tests judge a saved plan too. A saved plan needs no workspace, so that
-/// a missing or invalid one is no error: the tests that the plan carries are judged in any case.
+/// The documents of the workspace, whose access tests judge a saved plan too. A saved plan needs no
+/// workspace, so that a missing or invalid one is no error: the tests that the plan carries are
+/// judged in any case.
 fn documents(context: &Context, path: Option<&std::path::Path>) -> Option<Loaded> {
     let root = workspace::root(context, path).ok()?;
     workspace::checked(context, &root, EmptyWorkspace::Accepted)
@@ -208,8 +226,8 @@ struct Beside<'a> {
 }
 
 impl Beside<'_> {
-    /// The access tests of the workspace for the plan's organization and their guard; `None` if the workspace does not
-    /// have the organization.
+    /// The access tests of the workspace for the plan's organization and their guard; `None` if the
+    /// workspace does not have the organization.
     fn tests(&self, context: &Context, plan: &Plan) -> Vec<Test> {
         match (self.loaded, &plan.target) {
             (Some(loaded), Some(target)) if loaded.settings.guards.access_tests => {
@@ -234,17 +252,23 @@ async fn saved_one(
         endpoint: Some(target.endpoint.clone()),
         ..Docker::default()
     });
-    let vijil =
-        plan.vijil.as_ref().map(|vijil| Vijil { endpoint: Some(vijil.target.endpoint.clone()), ..Vijil::default() });
+    let vijil = plan
+        .vijil
+        .as_ref()
+        .map(|vijil| Vijil { endpoint: Some(vijil.target.endpoint.clone()), ..Vijil::default() });
     // The embedded services keep their state in the workspace; other services need no workspace.
-    let endpoints = docker.iter().map(|docker| &docker.endpoint).chain(vijil.iter().map(|vijil| &vijil.endpoint));
+    let endpoints = docker
+        .iter()
+        .map(|docker| &docker.endpoint)
+        .chain(vijil.iter().map(|vijil| &vijil.endpoint));
     let root = match endpoints.flatten().any(|endpoint| endpoint == "embedded") {
         true => workspace::root(context, path)?,
         false => PathBuf::new(),
     };
     let services = (docker.as_ref(), vijil.as_ref());
     let (desired, observer) = (Desired::default(), Some(progress.observer()));
-    let connected = Services::connect_beside(context, &root, services, &desired, shared, observer).await?;
+    let connected =
+        Services::connect_beside(context, &root, services, &desired, shared, observer).await?;
     let live = connected.live().await?;
     let judged = still_fits(&plan, &live).and_then(|()| {
         let plan = plan.judged_again(live.docker.as_ref(), live.vijil.as_ref());
@@ -266,7 +290,8 @@ async fn saved_one(
 
 /// Refuses a stale plan.
 fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
-    let mut stale = live.docker.iter().flat_map(|live| stale::check(plan, live)).collect::<Vec<_>>();
+    let mut stale =
+        live.docker.iter().flat_map(|live| stale::check(plan, live)).collect::<Vec<_>>();
     if let (Some(vijil), Some(live)) = (&plan.vijil, &live.vijil) {
         stale.extend(plan::vijil::stale(vijil, live));
     }
@@ -301,13 +326,18 @@ async fn approve(
     for (index, Ready { name, plan, connected }) in ready.into_iter().enumerate() {
         let apart = if index > 0 { "\n" } else { "" };
         context.print(&format!("{apart}{}", render::plan::human(&plan, context.view())))?;
-        for verdict in plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard)) {
+        for verdict in
+            plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard))
+        {
             context.print(&format!("Lifted for this run: `{}`\n", verdict.guard.name()))?;
         }
         match Approved::new(plan, &lifted) {
             Ok(plan) => approved.push(Ready { name, plan, connected }),
             Err(refusals) => {
-                refused.push((name, refusals.iter().map(|verdict| verdict.guard.name()).collect::<Vec<_>>()));
+                refused.push((
+                    name,
+                    refusals.iter().map(|verdict| verdict.guard.name()).collect::<Vec<_>>(),
+                ));
                 refusing.push(connected);
             }
         }
@@ -345,14 +375,20 @@ fn refusal(refused: &[(String, Vec<&str>)], several: bool) -> Failure {
         false => format!("by {}", guards.join(", ")),
     });
     let by: Vec<String> = by.collect();
-    let guards: BTreeSet<&str> = refused.iter().flat_map(|(_, guards)| guards.iter().copied()).collect();
+    let guards: BTreeSet<&str> =
+        refused.iter().flat_map(|(_, guards)| guards.iter().copied()).collect();
     let guards: Vec<&str> = guards.into_iter().collect();
-    let failure = Failure::new(Exit::Refused, format!("nothing was written: refused {}", by.join("; ")));
-    failure.hint(format!("change the documents, or lift it for one run with `--allow {}`", guards.join(" --allow ")))
+    let failure =
+        Failure::new(Exit::Refused, format!("nothing was written: refused {}", by.join("; ")));
+    failure.hint(format!(
+        "change the documents, or lift it for one run with `--allow {}`",
+        guards.join(" --allow ")
+    ))
 }
 
-/// Carries out the plans, one after the other. The first Ctrl-C or SIGTERM lets calls in flight finish, a second one
-/// stops at once. Returns the outcome of each plan, and whether it wrote anything.
+/// Carries out the plans, one after the other. The first Ctrl-C or SIGTERM lets calls in flight
+/// finish, a second one stops at once. Returns the outcome of each plan, and whether it wrote
+/// anything.
 async fn carry_out(
     context: &Context,
     approved: Vec<Ready<Approved>>,
@@ -401,7 +437,8 @@ async fn execute_one(
         docker: connected.docker.as_ref().map(|connected| &connected.reader),
         vijil: connected.vijil.as_ref().map(|connected| &connected.reader),
     };
-    let outcome = execute(approved, readers, stopped.clone(), &mut |event| progress.show(event)).await;
+    let outcome =
+        execute(approved, readers, stopped.clone(), &mut |event| progress.show(event)).await;
     progress.finish();
     outcome
 }
@@ -409,8 +446,10 @@ async fn execute_one(
 async fn confirm(signals: &mut Signals) -> Result<(), Failure> {
     let refused = |message| Failure::new(Exit::Refused, message);
     if !std::io::stdin().is_terminal() {
-        return Err(refused("nothing was written: standard input is not a terminal, so nobody can confirm")
-            .hint("review the plan, then pass `--yes` to apply without asking"));
+        return Err(refused(
+            "nothing was written: standard input is not a terminal, so nobody can confirm",
+        )
+        .hint("review the plan, then pass `--yes` to apply without asking"));
     }
     let mut stderr = super::session::output::stderr();
     let _ = write!(stderr, "\nApply these changes? Type `yes` to confirm: ");

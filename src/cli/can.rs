@@ -1,4 +1,5 @@
-//! `seawall can`: decides if a member of exactly these teams may do something, and by which rules. Reads only.
+//! `seawall can`: decides if a member of exactly these teams may do something, and by which rules.
+//! Reads only.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -35,7 +36,8 @@ The exit code is 0 whatever the answer is. With `--exit-code` it is 0 for allow,
 a person is asked about each time is neither allowed nor denied, so that it counts as uncertain. Of several organizations
 the answer is the one that all of them give, and uncertain where they differ.")]
 pub(super) struct Args {
-    /// `connect:tcp`, `connect:udp`, `read`, `write`, `mount ro`, `mount rw`, an HTTP method, or `mcp`
+    /// `connect:tcp`, `connect:udp`, `read`, `write`, `mount ro`, `mount rw`, an HTTP method, or
+    /// `mcp`
     #[arg(value_name = "ACTION", required_unless_present = "record")]
     action: Option<String>,
     /// A host with or without a port, a path, a URL, or the target of an MCP action
@@ -62,19 +64,27 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { action, target, record, teams, live, exit_code, format } = args;
     let request = match record {
         Some(file) => recorded(context, file)?,
-        None => Request::parse(&format!("{} {}", action.as_deref().unwrap_or_default(), target.join(" ")))
-            .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?,
+        None => Request::parse(&format!(
+            "{} {}",
+            action.as_deref().unwrap_or_default(),
+            target.join(" ")
+        ))
+        .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?,
     };
     let subjects = match live {
         true => live_subjects(context, None)?,
-        false => documents(workspace::load_silently(context, None, EmptyWorkspace::Refused)?, context)?,
+        false => {
+            documents(workspace::load_silently(context, None, EmptyWorkspace::Refused)?, context)?
+        }
     };
     let several = subjects.len() > 1;
     let (mut answers, mut exits) = (Vec::new(), Vec::new());
     for (name, subject) in subjects {
         match subject.and_then(|subject| Ok((subject.keys_of(context, teams)?, subject))) {
             Ok((keys, Subject { policies, declared, .. })) => {
-                let answer = watched("evaluating the request", || State::new(&policies).ask(&keys, &request));
+                let answer = watched("evaluating the request", || {
+                    State::new(&policies).ask(&keys, &request)
+                });
                 answers.push((name, answer, declared));
             }
             Err(failure) if several => {
@@ -100,7 +110,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     context.print(&match format {
         AnswerFormat::Json if several => {
             let each = answers.iter().map(|(name, ..)| name.as_str()).zip(&shown);
-            json_of_each(&[("decision", word(verdict).into()), ("because", because_of_each(&shown))], each)
+            json_of_each(
+                &[("decision", word(verdict).into()), ("because", because_of_each(&shown))],
+                each,
+            )
         }
         AnswerFormat::Human | AnswerFormat::Json => shown.join("\n"),
     })?;
@@ -128,7 +141,9 @@ fn exit(verdict: Verdict) -> Exit {
 
 /// The rules behind the answers of several organizations.
 fn because_of_each(shown: &[String]) -> Value {
-    let because = shown.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok()?.get("because").cloned());
+    let because = shown
+        .iter()
+        .filter_map(|text| serde_json::from_str::<Value>(text).ok()?.get("because").cloned());
     because.filter_map(|list| list.as_array().cloned()).flatten().collect()
 }
 
@@ -141,7 +156,9 @@ fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
         true => {
             let mut text = String::new();
             let read = std::io::stdin().lock().take(PASTED).read_to_string(&mut text);
-            read.map_err(|error| Failure::new(Exit::Usage, format!("standard input cannot be read: {error}")))?;
+            read.map_err(|error| {
+                Failure::new(Exit::Usage, format!("standard input cannot be read: {error}"))
+            })?;
             text
         }
         false => reading::read(&context.path(file))?,
@@ -164,7 +181,10 @@ fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
             Ok(request)
         }
         evidence::Subject::Unreadable => {
-            let message = format!("`{}` is in a form that no rule can be compared with", line(&found.asked.text));
+            let message = format!(
+                "`{}` is in a form that no rule can be compared with",
+                line(&found.asked.text)
+            );
             Err(Failure::new(Exit::Usage, message).hint(hint))
         }
     }
@@ -196,18 +216,26 @@ impl Subject {
 
     /// Notes about teams that no policy names, each with the most similar name.
     pub(super) fn strangers<'a>(&self, teams: impl IntoIterator<Item = &'a String>) -> Vec<String> {
-        let named: BTreeSet<&str> = self.policies.iter().flat_map(|policy| policy.scope.teams()).collect();
-        let strangers = teams.into_iter().filter(|team| !named.contains(team.as_str())).map(|team| {
-            let near = nearest(team, named.iter().copied());
-            let near = near.map(|near| format!(": did you mean `{}`?", line(near))).unwrap_or_default();
-            format!("no policy is for the team `{}`{near}", line(team))
-        });
+        let named: BTreeSet<&str> =
+            self.policies.iter().flat_map(|policy| policy.scope.teams()).collect();
+        let strangers =
+            teams.into_iter().filter(|team| !named.contains(team.as_str())).map(|team| {
+                let near = nearest(team, named.iter().copied());
+                let near = near
+                    .map(|near| format!(": did you mean `{}`?", line(near)))
+                    .unwrap_or_default();
+                format!("no policy is for the team `{}`{near}", line(team))
+            });
         strangers.collect()
     }
 }
 
-/// The answers of several organizations as one JSON object, each with its name, and the common answer.
-pub(super) fn json_of_each<'a>(common: &[(&str, Value)], each: impl Iterator<Item = (&'a str, &'a String)>) -> String {
+/// The answers of several organizations as one JSON object, each with its name, and the common
+/// answer.
+pub(super) fn json_of_each<'a>(
+    common: &[(&str, Value)],
+    each: impl Iterator<Item = (&'a str, &'a String)>,
+) -> String {
     let each = each.map(|(name, text)| {
         let mut object = serde_json::Map::from_iter([("org".to_owned(), name.into())]);
         if let Ok(Value::Object(own)) = serde_json::from_str(text) {
@@ -238,7 +266,10 @@ pub(super) fn documents(loaded: Loaded, context: &Context) -> Result<Vec<Named>,
 }
 
 /// The live state of each organization.
-pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -> Result<Vec<Named>, Failure> {
+pub(super) fn live_subjects(
+    context: &Context,
+    path: Option<&std::path::Path>,
+) -> Result<Vec<Named>, Failure> {
     let mut each = Workspace::load_each(context, path, &Stricter::default())?;
     if each.len() > 1 {
         each.retain(|one| one.docker.is_some());
@@ -247,7 +278,8 @@ pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -
     let read = |(workspace, live): (Workspace, Result<services::State, Failure>)| {
         let live = live.and_then(|live| {
             live.docker.ok_or_else(|| {
-                Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker").hint("ask without `--live`")
+                Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker")
+                    .hint("ask without `--live`")
             })
         });
         let subject = live.map(|live| Subject {
@@ -267,11 +299,16 @@ pub(super) fn live_team(live: &Live, team: &str) -> Result<String, Failure> {
         TeamLookup::Found(id) => Ok(id),
         TeamLookup::Unknown => {
             let names: Vec<String> = live.teams.iter().map(|team| team.name).collect();
-            let failure = Failure::new(Exit::Usage, format!("the organization has no team `{team}`"));
-            Err(failure.hint(format!("{}, or the id of a team", one_of(team, names.iter().map(String::as_str)))))
+            let failure =
+                Failure::new(Exit::Usage, format!("the organization has no team `{team}`"));
+            Err(failure.hint(format!(
+                "{}, or the id of a team",
+                one_of(team, names.iter().map(String::as_str))
+            )))
         }
         TeamLookup::Ambiguous(ids) => {
-            let failure = Failure::new(Exit::Usage, format!("{} teams are called `{team}`", ids.len()));
+            let failure =
+                Failure::new(Exit::Usage, format!("{} teams are called `{team}`", ids.len()));
             Err(failure.hint(format!("write the id of the one that is meant: {}", ids.join(", "))))
         }
     }

@@ -43,7 +43,8 @@ pub(super) struct Args {
     /// Link to the access report at URL, such as the address of an artifact
     #[arg(long, value_name = "URL", value_parser = parse_address)]
     report: Option<String>,
-    /// Link places to the commit, for a workspace in FOLDER of the repository (`.` for the whole of it)
+    /// Link places to the commit, for a workspace in FOLDER of the repository (`.` for the whole of
+    /// it)
     #[arg(long, value_name = "FOLDER")]
     folder: Option<String>,
     /// Post also when nothing changes
@@ -97,7 +98,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
                 Some(number) => number,
                 None => {
                     let (branch, commit) = (line(&head.branch), line(&head.commit));
-                    return Ok(vec![format!("Nothing posted: no open pull request has `{branch}` at {commit}")]);
+                    return Ok(vec![format!(
+                        "Nothing posted: no open pull request has `{branch}` at {commit}"
+                    )]);
                 }
             },
         };
@@ -128,6 +131,10 @@ fn parse_address(text: &str) -> Result<String, String> {
 
 /// The subject of a plan: its organization, or else its Vijil service.
 fn of_plan(plan: &Plan) -> String {
-    let vijil = || plan.vijil.as_ref().map_or_else(String::new, |vijil| format!("vijil {}", vijil.target.endpoint));
+    let vijil = || {
+        plan.vijil
+            .as_ref()
+            .map_or_else(String::new, |vijil| format!("vijil {}", vijil.target.endpoint))
+    };
     plan.target.as_ref().map_or_else(vijil, |target| target.org.clone())
 }

@@ -1,4 +1,5 @@
-//! `seawall drift`: compares live with desired, for schedules. Reads services only; `--adopt` writes documents.
+//! `seawall drift`: compares live with desired, for schedules. Reads services only; `--adopt`
+//! writes documents.
 
 use std::path::PathBuf;
 
@@ -39,7 +40,8 @@ pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// The state after the last apply: a commit or a folder with the applied documents, or a snapshot
+    /// The state after the last apply: a commit or a folder with the applied documents, or a
+    /// snapshot
     #[arg(long, value_name = "REF|DIR|FILE")]
     since: Option<String>,
     /// Write the live state into the documents, keeping comments, instead of printing the drift
@@ -60,7 +62,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let root = loaded.root.clone();
     let workspaces = Workspace::each_of(context, loaded)?;
     let since: Vec<_> = match &args.since {
-        Some(since) => Since::read_each(context, &workspaces, &root, since)?.into_iter().map(Some).collect(),
+        Some(since) => {
+            Since::read_each(context, &workspaces, &root, since)?.into_iter().map(Some).collect()
+        }
         None => workspaces.iter().map(|_| None).collect(),
     };
     let live = live_each(context, &workspaces, args.live_from.as_deref())?;
@@ -74,12 +78,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     });
     let (each, failed) = separate_failures(each.collect())?;
     if let Some(whole) = whole {
-        let each = each.into_iter().map(|(_, (workspace, live, drift))| One { workspace, live, drift });
+        let each =
+            each.into_iter().map(|(_, (workspace, live, drift))| One { workspace, live, drift });
         return adopt::run(context, &whole, &each.collect::<Vec<_>>(), &failed);
     }
-    let drifts: Vec<(String, Drift)> = each.into_iter().map(|(name, (_, _, drift))| (name, drift)).collect();
+    let drifts: Vec<(String, Drift)> =
+        each.into_iter().map(|(name, (_, _, drift))| (name, drift)).collect();
     show(context, args.format, workspaces.len() > 1, &drifts, &failed.each)?;
-    let exits = drifts.iter().map(|(_, drift)| if drift.is_drift() { Exit::Pending } else { Exit::Done });
+    let exits =
+        drifts.iter().map(|(_, drift)| if drift.is_drift() { Exit::Pending } else { Exit::Done });
     Ok(worst(exits.chain(failed.exits)))
 }
 
@@ -102,24 +109,38 @@ fn show(
     })
 }
 
-fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&Since>) -> Result<Drift, Failure> {
+fn made(
+    context: &Context,
+    workspace: &Workspace,
+    live: &State,
+    since: Option<&Since>,
+) -> Result<Drift, Failure> {
     let (plan, impossible) = workspace.plan_with_errors(context, live)?;
     let mut undeclared = Undeclared::none();
     let (mut outside, mut waiting) = match (&workspace.docker, &live.docker) {
         (Some(docker), Some(live)) => {
             let desired = resolve(&workspace.loaded.desired, live)?;
             let documents = match since {
-                Some(Since::Documents { workspace, .. }) => Some(resolve(&workspace.loaded.desired, live)?),
+                Some(Since::Documents { workspace, .. }) => {
+                    Some(resolve(&workspace.loaded.desired, live)?)
+                }
                 Some(Since::Snapshot { .. }) | None => None,
             };
             let base = match (since, &documents) {
-                (Some(Since::Snapshot { state, .. }), _) => state.docker.as_ref().map(Base::Snapshot),
+                (Some(Since::Snapshot { state, .. }), _) => {
+                    state.docker.as_ref().map(Base::Snapshot)
+                }
                 (_, documents) => documents.as_ref().map(Base::Documents),
             };
             let ownership = Ownership::from(docker);
             watched("comparing live with declared access", || {
                 undeclared = undeclared::find(&desired, live, &ownership);
-                drift::differences(drift::Input { desired: &desired, live, base, ownership: &ownership })
+                drift::differences(drift::Input {
+                    desired: &desired,
+                    live,
+                    base,
+                    ownership: &ownership,
+                })
             })
         }
         _ => (ChangeSet::default(), since.map(|_| ChangeSet::default())),
@@ -131,7 +152,14 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
         }
     }
     let impossible = impossible.iter().map(ToString::to_string).collect();
-    Ok(Drift { since: since.map(|since| since.name().to_owned()), outside, waiting, undeclared, plan, impossible })
+    Ok(Drift {
+        since: since.map(|since| since.name().to_owned()),
+        outside,
+        waiting,
+        undeclared,
+        plan,
+        impossible,
+    })
 }
 
 /// The differences in Vijil since the base, and those that wait to be applied.

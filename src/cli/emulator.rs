@@ -1,7 +1,7 @@
 //! `seawall emulator`: the services on a local port, for trying things out and for tests.
 //!
-//! Invariant: it listens on the loopback interface only and never prints a secret that it was given. Without one, it
-//! generates and prints a secret, so that nobody else can know it.
+//! Invariant: it listens on the loopback interface only and never prints a secret that it was
+//! given. Without one, it generates and prints a secret, so that nobody else can know it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,9 @@ pub(super) struct Args {
     /// Keep the state in FILE, durably; without it, the state is lost at the end
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Start from a snapshot or from the documents of a workspace, unless the state has their organization already; or
-    /// from files or a folder of audit records (`.jsonl`, `.ndjson`, also `.gz` and `.zst`); may be repeated
+    /// Start from a snapshot or from the documents of a workspace, unless the state has their
+    /// organization already; or from files or a folder of audit records (`.jsonl`, `.ndjson`, also
+    /// `.gz` and `.zst`); may be repeated
     #[arg(long = "seed", value_name = "PATH")]
     seeds: Vec<PathBuf>,
     /// Create this team if no team has the name; may be repeated
@@ -101,24 +102,36 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 
     context.block_on(async {
         let running = builder.start().await?;
-        // Not by `print`: a reader that closes the pipe after the address must not stop the emulator.
+        // Not by `print`: a reader that closes the pipe after the address must not stop the
+        // emulator.
         announce(&running.base_url())?;
-        let orgs: Vec<String> = running.orgs().iter().map(|org| format!("`{}`", sanitize::line(org))).collect();
+        let orgs: Vec<String> =
+            running.orgs().iter().map(|org| format!("`{}`", sanitize::line(org))).collect();
         let organizations = if orgs.len() == 1 { "organization" } else { "organizations" };
         context.note(&format!("serving {organizations} {}, until Ctrl-C", orgs.join(", ")));
         match generated {
             // Printed even with `-q`, since nobody could log in without it.
-            Some(secret) => tell(&format!("log in with DOCKER_USERNAME={DOCKER_USERNAME} DOCKER_PASSWORD={secret}")),
-            None => context.note("log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with"),
+            Some(secret) => tell(&format!(
+                "log in with DOCKER_USERNAME={DOCKER_USERNAME} DOCKER_PASSWORD={secret}"
+            )),
+            None => context.note(
+                "log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with",
+            ),
         }
         match audit_token {
-            Some(_) => context.note("read the audit log with the DOCKER_AUDIT_TOKEN that it was started with"),
-            None => tell(&format!("read the audit log with DOCKER_AUDIT_TOKEN={}", running.audit_token())),
+            Some(_) => context
+                .note("read the audit log with the DOCKER_AUDIT_TOKEN that it was started with"),
+            None => tell(&format!(
+                "read the audit log with DOCKER_AUDIT_TOKEN={}",
+                running.audit_token()
+            )),
         }
         context.note(&format!("serving Vijil at {}", running.origin()));
         match generated_pair {
             Some(secret) => {
-                tell(&format!("log in with VIJIL_CLIENT_ID={VIJIL_CLIENT_ID} VIJIL_CLIENT_SECRET={secret}"));
+                tell(&format!(
+                    "log in with VIJIL_CLIENT_ID={VIJIL_CLIENT_ID} VIJIL_CLIENT_SECRET={secret}"
+                ));
             }
             None => context.note("log in with the Vijil credentials that it was started with"),
         }
@@ -139,10 +152,11 @@ fn account(context: &Context) -> Result<(String, String, Option<String>), Failur
             let secret = random_secret();
             Ok((DOCKER_USERNAME.to_owned(), secret.clone(), Some(secret)))
         }
-        (Some(_), None) | (None, Some(_)) => {
-            Err(Failure::new(Exit::Usage, "only one of `DOCKER_USERNAME` and `DOCKER_PASSWORD` is set")
-                .hint("set both, or none"))
-        }
+        (Some(_), None) | (None, Some(_)) => Err(Failure::new(
+            Exit::Usage,
+            "only one of `DOCKER_USERNAME` and `DOCKER_PASSWORD` is set",
+        )
+        .hint("set both, or none")),
     }
 }
 
@@ -155,8 +169,10 @@ fn vijil_account(context: &Context) -> Result<(VijilAccount, Option<String>), Fa
             (Some(id), Some(secret)) => (id, secret, true),
             (None, None) => (VIJIL_CLIENT_ID.to_owned(), random_secret(), api_key.is_some()),
             (Some(_), None) | (None, Some(_)) => {
-                let failure =
-                    Failure::new(Exit::Usage, "only one of `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET` is set");
+                let failure = Failure::new(
+                    Exit::Usage,
+                    "only one of `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET` is set",
+                );
                 return Err(failure.hint("set both, or none"));
             }
         };
@@ -169,8 +185,8 @@ fn tell(text: &str) {
     let _ = writeln!(super::session::output::stderr(), "{text}");
 }
 
-/// The files of audit records at a path, by their names: the file itself, or the files in a folder that is not a
-/// workspace.
+/// The files of audit records at a path, by their names: the file itself, or the files in a folder
+/// that is not a workspace.
 fn files_of_records(path: &Path) -> Vec<PathBuf> {
     if !path.is_dir() {
         return if holds_records(path) { vec![path.to_owned()] } else { Vec::new() };
@@ -178,7 +194,8 @@ fn files_of_records(path: &Path) -> Vec<PathBuf> {
     if path.join(CONFIG_NAME).exists() {
         return Vec::new();
     }
-    let files = disk::walk_named(path).filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+    let files =
+        disk::walk_named(path).filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
     files.map(walkdir::DirEntry::into_path).filter(|file| holds_records(file)).collect()
 }
 
@@ -189,17 +206,18 @@ fn holds_records(path: &Path) -> bool {
     [".jsonl", ".ndjson"].iter().any(|ending| name.ends_with(ending))
 }
 
-/// A snapshot from a file, or the documents of a workspace as if they were applied; for several organizations, all of
-/// them.
+/// A snapshot from a file, or the documents of a workspace as if they were applied; for several
+/// organizations, all of them.
 fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
     if !path.is_dir() {
         return Ok(read_snapshots(context, path)?.into_iter().map(Seed::from).collect());
     }
     disk::check_named_folder(path).map_err(|error| not_read(path, &error))?;
-    let loaded = crate::workspace::load(path, None, crate::workspace::EmptyWorkspace::Refused).map_err(|_| {
-        Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
-            .hint("run `seawall validate` on it")
-    })?;
+    let loaded = crate::workspace::load(path, None, crate::workspace::EmptyWorkspace::Refused)
+        .map_err(|_| {
+            Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
+                .hint("run `seawall validate` on it")
+        })?;
     let several = loaded.settings.docker.as_ref().is_some_and(|docker| docker.orgs.is_some());
     let seed = |loaded: Loaded| {
         let settings = loaded.settings.docker;
@@ -210,8 +228,11 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
         };
         let named = context.overrides().org.as_ref().map(|setting| setting.value.clone());
         let org = named.or(settings.org).ok_or_else(|| {
-            Failure::new(Exit::Usage, format!("the workspace `{}` names no organization", path.display()))
-                .hint("give it with `--org`")
+            Failure::new(
+                Exit::Usage,
+                format!("the workspace `{}` names no organization", path.display()),
+            )
+            .hint("give it with `--org`")
         })?;
         Ok(seed::from_desired(&org, &loaded.desired, settings.teams.unwrap_or_default()))
     };
@@ -219,9 +240,11 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
 }
 
 fn read_snapshots(context: &Context, path: &Path) -> Result<Vec<Snapshot>, Failure> {
-    let failed = |exit, reason: String| Failure::new(exit, format!("cannot read `{}`: {reason}", path.display()));
-    let text =
-        disk::read_named(path, disk::MAX_STATE_BYTES).map_err(|error| failed(Exit::Failed, error.to_string()))?;
+    let failed = |exit, reason: String| {
+        Failure::new(exit, format!("cannot read `{}`: {reason}", path.display()))
+    };
+    let text = disk::read_named(path, disk::MAX_STATE_BYTES)
+        .map_err(|error| failed(Exit::Failed, error.to_string()))?;
     let mut each = Snapshot::parse_each(&text).map_err(|error| {
         let Failure { message, hint, exit } = error.into();
         Failure { hint, ..failed(exit, message) }
@@ -229,8 +252,10 @@ fn read_snapshots(context: &Context, path: &Path) -> Result<Vec<Snapshot>, Failu
     if let (Some(setting), true) = (&context.overrides().org, each.len() > 1) {
         each.retain(|one| one.docker.as_ref().is_some_and(|docker| docker.org == setting.value));
         if each.is_empty() {
-            let message = format!("`{}`: the snapshot has no organization `{}`", setting.from, setting.value);
-            return Err(Failure::new(Exit::Usage, message).hint("name one that it has, or seed them all without it"));
+            let message =
+                format!("`{}`: the snapshot has no organization `{}`", setting.from, setting.value);
+            return Err(Failure::new(Exit::Usage, message)
+                .hint("name one that it has, or seed them all without it"));
         }
     }
     Ok(each)
@@ -238,9 +263,9 @@ fn read_snapshots(context: &Context, path: &Path) -> Result<Vec<Snapshot>, Failu
 
 fn announce(address: &str) -> Result<(), Failure> {
     let mut stdout = super::session::output::stdout();
-    writeln!(stdout, "{address}")
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))
+    writeln!(stdout, "{address}").and_then(|()| stdout.flush()).map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot write to standard output: {error}"))
+    })
 }
 
 /// Waits for Ctrl-C, or for the signal that service managers send.

@@ -1,7 +1,7 @@
 //! `seawall fmt`: formats documents. Meaning, comments and blank lines stay.
 //!
-//! Invariant: a file is written only if its new text provably has the same meaning, and then as a whole; a file that
-//! cannot be formatted is reported with the reason.
+//! Invariant: a file is written only if its new text provably has the same meaning, and then as a
+//! whole; a file that cannot be formatted is reported with the reason.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -29,7 +29,8 @@ What a document means, its comments and its blank lines stay.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Workspace folders or files, or `-` for standard input; without any, the workspace around the current folder
+    /// Workspace folders or files, or `-` for standard input; without any, the workspace around the
+    /// current folder
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
     /// Write nothing: print the changes, and exit with 1 if there are any
@@ -45,7 +46,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return standard_input(context, args.check);
     }
     if args.paths.iter().any(is_stdin) {
-        let failure = Failure::new(Exit::Usage, "`-` means standard input, and cannot be combined with other paths");
+        let failure = Failure::new(
+            Exit::Usage,
+            "`-` means standard input, and cannot be combined with other paths",
+        );
         return Err(failure.hint("name files, or give `-` alone"));
     }
     let mut found = Findings::default();
@@ -60,13 +64,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 /// The files to format, each once, and whether it was named on the command line.
 fn files(context: &Context, paths: &[PathBuf], found: &mut Findings) -> Vec<(FileId, bool)> {
     let paths: Vec<PathBuf> = paths.iter().map(|path| context.path(path)).collect();
-    let (folders, alone): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| path.is_dir());
+    let (folders, alone): (Vec<PathBuf>, Vec<PathBuf>) =
+        paths.into_iter().partition(|path| path.is_dir());
     let mut workspaces: Vec<Option<PathBuf>> = folders.into_iter().map(Some).collect();
     if workspaces.is_empty() && alone.is_empty() {
         workspaces.push(None);
     }
     let name = |path: &Path| path.to_string_lossy().replace('\\', "/");
-    let mut named: Vec<(String, PathBuf, bool)> = alone.into_iter().map(|path| (name(&path), path, true)).collect();
+    let mut named: Vec<(String, PathBuf, bool)> =
+        alone.into_iter().map(|path| (name(&path), path, true)).collect();
     for folder in workspaces {
         match workspace::root(context, folder.as_deref()) {
             Ok(root) => {
@@ -79,14 +85,21 @@ fn files(context: &Context, paths: &[PathBuf], found: &mut Findings) -> Vec<(Fil
             }
         }
     }
-    // Links are not followed: their target is formatted under its own name, if that is among the files.
+    // Links are not followed: their target is formatted under its own name, if that is among the
+    // files.
     named.sort_by_key(|(_, path, _)| path.is_symlink());
     let target = |path: &PathBuf| Root::around(path).and_then(|root| root.resolve(path));
     let mut seen = BTreeSet::new();
     named.retain(|(_, path, _)| seen.insert(target(path).unwrap_or_else(|_| path.clone())));
     let read = |(name, path, given): (String, PathBuf, bool)| {
-        source::add_file(&mut found.files, Root::around(&path), &name, &path, &mut found.diagnostics)
-            .map(|file| (file, given))
+        source::add_file(
+            &mut found.files,
+            Root::around(&path),
+            &name,
+            &path,
+            &mut found.diagnostics,
+        )
+        .map(|file| (file, given))
     };
     named.into_iter().filter_map(read).collect()
 }
@@ -104,8 +117,10 @@ impl Run<'_> {
     fn file(&mut self, file: FileId, given: bool) -> Result<(), Failure> {
         let source = self.found.files.get(file);
         let folder = workspace::folder(self.context);
-        let shown =
-            sanitize::line(&source.path.strip_prefix(&folder).unwrap_or(&source.path).to_string_lossy()).into_owned();
+        let shown = sanitize::line(
+            &source.path.strip_prefix(&folder).unwrap_or(&source.path).to_string_lossy(),
+        )
+        .into_owned();
         match format(file, &source.text, &mut self.found.diagnostics) {
             Layout::Text(new) if new == source.text => {}
             Layout::Text(new) => {
@@ -119,7 +134,9 @@ impl Run<'_> {
                     Err(failure) => self.failed = Some(self.failed.take().unwrap_or(failure)),
                 }
             }
-            Layout::Foreign if given => self.context.note(&left(&shown, "it holds no document of seawall alone")),
+            Layout::Foreign if given => {
+                self.context.note(&left(&shown, "it holds no document of seawall alone"))
+            }
             Layout::Kept(reason) => self.context.note(&left(&shown, reason)),
             Layout::Foreign | Layout::Broken => {}
         }
@@ -147,7 +164,11 @@ fn left(shown: &str, reason: &str) -> String {
 /// Prints findings on standard error. Errors end the run with 1, so that not even `-q` hides them.
 fn report(context: &Context, found: &mut Findings) {
     found.sort();
-    let _ = write!(output::stderr(), "{}", diagnostic::human(found, &workspace::folder(context), context.detail()));
+    let _ = write!(
+        output::stderr(),
+        "{}",
+        diagnostic::human(found, &workspace::folder(context), context.detail())
+    );
 }
 
 /// Formats standard input to standard output, for editors.

@@ -1,4 +1,5 @@
-//! `seawall import`: writes documents for live policies that no document declares. Only reads from services.
+//! `seawall import`: writes documents for live policies that no document declares. Only reads from
+//! services.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,11 +81,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if args.dry_run {
         context.print(&render::import::files(&import))?;
     } else {
-        let files = import.files.iter().map(|import::File { path, text, overwrites, policy: _ }| Written {
-            path,
-            text: Some(text),
-            overwrites: *overwrites,
-        });
+        let files =
+            import.files.iter().map(|import::File { path, text, overwrites, policy: _ }| Written {
+                path,
+                text: Some(text),
+                overwrites: *overwrites,
+            });
         write_all(&loaded.root, &files.collect::<Vec<_>>())?;
     }
     context.print(&render::import::summary(
@@ -112,8 +114,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// The undeclared policies of all services, and those that others manage. A policy that several organizations have
-/// alike is listed once.
+/// The undeclared policies of all services, and those that others manage. A policy that several
+/// organizations have alike is listed once.
 fn undeclared(each: &Each<'_>, desired: &Desired) -> (Vec<Candidate>, Vec<Candidate>) {
     let (mut all, mut left) = (Vec::new(), Vec::new());
     for (workspace, live) in each {
@@ -123,12 +125,15 @@ fn undeclared(each: &Each<'_>, desired: &Desired) -> (Vec<Candidate>, Vec<Candid
             all.extend(own);
             left.extend(others);
         }
-        all.extend(live.vijil.iter().flat_map(|live| import::vijil::undeclared(&of_one.vijil, live)));
+        all.extend(
+            live.vijil.iter().flat_map(|live| import::vijil::undeclared(&of_one.vijil, live)),
+        );
     }
     (import::joined(all), import::joined(left))
 }
 
-/// The policies that `--policy` names, including those of others; without it, all that the workspace owns.
+/// The policies that `--policy` names, including those of others; without it, all that the
+/// workspace owns.
 fn chosen(
     loaded: &Loaded,
     each: &Each<'_>,
@@ -139,19 +144,27 @@ fn chosen(
         return Ok(candidates);
     }
     let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-    let found: Vec<Candidate> =
-        candidates.into_iter().chain(left).filter(|candidate| wanted.contains(candidate.name.as_str())).collect();
-    let missing = wanted.into_iter().find(|name| found.iter().all(|candidate| candidate.name != *name));
+    let found: Vec<Candidate> = candidates
+        .into_iter()
+        .chain(left)
+        .filter(|candidate| wanted.contains(candidate.name.as_str()))
+        .collect();
+    let missing =
+        wanted.into_iter().find(|name| found.iter().all(|candidate| candidate.name != *name));
     let Some(name) = missing else { return Ok(found) };
     let desired = &loaded.desired;
     let own = desired.policies.iter().map(|one| (&one.policy.name, &one.origin));
     let mut declared = own.chain(desired.vijil.iter().map(|one| (&one.name, &one.origin)));
     if let Some((_, origin)) = declared.find(|(declared, _)| *declared == name) {
         let message = format!("`{name}` is declared already: {}", origin.file_line());
-        return Err(Failure::new(Exit::Usage, message).hint("`seawall plan` shows how it differs from what is live"));
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("`seawall plan` shows how it differs from what is live"));
     }
     let states = || each.iter().map(|(_, live)| live);
-    let own = states().flat_map(|live| &live.docker).flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+    let own = states()
+        .flat_map(|live| &live.docker)
+        .flat_map(|live| &live.policies)
+        .map(|policy| policy.name.as_str());
     let vijil = states().flat_map(|live| &live.vijil).flat_map(|live| &live.policies);
     let all = own.chain(vijil.map(|policy| policy.name.as_str()));
     let near = nearest(name, all);
@@ -162,7 +175,8 @@ fn chosen(
     })
 }
 
-/// The import into a new workspace of one organization; `overlay` replaces the files that are still to be written.
+/// The import into a new workspace of one organization; `overlay` replaces the files that are still
+/// to be written.
 ///
 /// # Errors
 ///
@@ -189,7 +203,9 @@ fn made(
     overlay: &Overlay,
 ) -> Result<Import, Failure> {
     let differences = |after: &Loaded| {
-        each.iter().map(|(workspace, live)| workspace.with(&after.desired).differences(context, live)).collect()
+        each.iter()
+            .map(|(workspace, live)| workspace.with(&after.desired).differences(context, live))
+            .collect()
     };
     let config = context.config();
     let input = import::Input {
@@ -208,12 +224,18 @@ fn made(
     })
 }
 
-/// Reports faults of the workspace that prevent a plan but do not concern the imported documents, such as a pattern of
-/// `include` that matches nothing yet.
+/// Reports faults of the workspace that prevent a plan but do not concern the imported documents,
+/// such as a pattern of `include` that matches nothing yet.
 fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
     let written = import.files.iter().map(|file| file.path.as_str());
-    let names: Vec<&str> =
-        loaded.findings.files.iter().map(|(_, file)| file.name.as_str()).skip(1).chain(written).collect();
+    let names: Vec<&str> = loaded
+        .findings
+        .files
+        .iter()
+        .map(|(_, file)| file.name.as_str())
+        .skip(1)
+        .chain(written)
+        .collect();
     let matches = |pattern: &String| {
         let pattern = std::slice::from_ref(pattern);
         names.iter().any(|name| source::includes(Some(pattern), name))
@@ -223,32 +245,47 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
     }
     let texts = import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone())));
     let config = context.config();
-    if let Err(findings) =
-        crate::workspace::load_over(&loaded.root, config.as_deref(), EmptyWorkspace::Refused, texts.collect())
-    {
-        context.note(render::diagnostic::human(&findings, &workspace::folder(context), context.detail()).trim_end());
+    if let Err(findings) = crate::workspace::load_over(
+        &loaded.root,
+        config.as_deref(),
+        EmptyWorkspace::Refused,
+        texts.collect(),
+    ) {
+        context.note(
+            render::diagnostic::human(&findings, &workspace::folder(context), context.detail())
+                .trim_end(),
+        );
         context.note("This has to be mended before `seawall plan`.");
     }
 }
 
 fn refuse_to_overwrite(import: &Import) -> Result<(), Failure> {
-    let there: Vec<String> =
-        import.files.iter().filter(|file| file.overwrites).map(|file| format!("`{}`", file.path)).collect();
+    let there: Vec<String> = import
+        .files
+        .iter()
+        .filter(|file| file.overwrites)
+        .map(|file| format!("`{}`", file.path))
+        .collect();
     if there.is_empty() {
         return Ok(());
     }
     let (is, it) = if there.len() == 1 { ("is", "it") } else { ("are", "them") };
-    let failure = Failure::new(Exit::Refused, format!("nothing was written: {} {is} there already", there.join(", ")));
+    let failure = Failure::new(
+        Exit::Refused,
+        format!("nothing was written: {} {is} there already", there.join(", ")),
+    );
     Err(failure.hint(format!("move {it} away, or overwrite {it} with `--force`")))
 }
 
-/// The exit of the run: a policy that cannot be imported is reported with its reason, and the run fails.
+/// The exit of the run: a policy that cannot be imported is reported with its reason, and the run
+/// fails.
 fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
     if refused.is_empty() {
         return Ok(Exit::Done);
     }
     let reasons = refused.iter().map(|Refused { policy, orgs, reasons, service: _ }| {
-        let of = if orgs.is_empty() { String::new() } else { format!(" of {}", line(&orgs.join(", "))) };
+        let of =
+            if orgs.is_empty() { String::new() } else { format!(" of {}", line(&orgs.join(", "))) };
         format!(
             "  `{}`{of}: {}",
             line(policy),
@@ -256,8 +293,11 @@ fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
         )
     });
     let policies = if refused.len() == 1 { "policy" } else { "policies" };
-    let message =
-        format!("{} live {policies} cannot be imported:\n{}", refused.len(), reasons.collect::<Vec<_>>().join("\n"));
+    let message = format!(
+        "{} live {policies} cannot be imported:\n{}",
+        refused.len(),
+        reasons.collect::<Vec<_>>().join("\n")
+    );
     Err(Failure::new(Exit::Invalid, message).hint(match exclusive {
         true => "change them in the service, or add their names to `docker.unmanaged`: as `ownership` is `exclusive`, the next apply would delete them",
         false => "policies that are not imported are left alone; change them in the service and run again",

@@ -23,8 +23,11 @@ pub(super) fn run(context: &Context, Args { command }: &Args) -> Result<Exit, Fa
     let wanted = match command {
         None => whole,
         Some(name) => whole.find_subcommand(name).cloned().ok_or_else(|| {
-            let names: Vec<&str> =
-                whole.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help").collect();
+            let names: Vec<&str> = whole
+                .get_subcommands()
+                .map(clap::Command::get_name)
+                .filter(|name| *name != "help")
+                .collect();
             let failure = Failure::new(Exit::Usage, format!("there is no command `{name}`"));
             failure.hint(one_of(name, names))
         })?,
@@ -32,10 +35,9 @@ pub(super) fn run(context: &Context, Args { command }: &Args) -> Result<Exit, Fa
     // The name by which pages refer to each other and by which the release stores them.
     let name = wanted.get_display_name().unwrap_or_else(|| wanted.get_name()).to_owned();
     let mut page = Vec::new();
-    clap_mangen::Man::new(wanted)
-        .title(name)
-        .render(&mut page)
-        .map_err(|error| Failure::new(Exit::Failed, format!("cannot render the manual page: {error}")))?;
+    clap_mangen::Man::new(wanted).title(name).render(&mut page).map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot render the manual page: {error}"))
+    })?;
     context.print(&String::from_utf8_lossy(&page))?;
     Ok(Exit::Done)
 }

@@ -1,11 +1,12 @@
-//! The command line: one file a command, each with its `Args` and a `run` that reads like the picture in the crate's
-//! documentation.
+//! The command line: one file a command, each with its `Args` and a `run` that reads like the
+//! picture in the crate's documentation.
 //!
-//! Invariant: results go to standard output, everything else to standard error. A failure is printed once, here, with
-//! its foreign text sanitized. Every exit code is one of [`Exit`].
+//! Invariant: results go to standard output, everything else to standard error. A failure is
+//! printed once, here, with its foreign text sanitized. Every exit code is one of [`Exit`].
 //!
-//! A new command is a file with `pub(super) struct Args` and `pub(super) fn run(&Context, &Args) -> Result<Exit,
-//! Failure>`, a variant of `Command`, and a line in `dispatch`.
+//! A new command is a file with `pub(super) struct Args` and
+//! `pub(super) fn run(&Context, &Args) -> Result<Exit, Failure>`, a variant of `Command`, and a
+//! line in `dispatch`.
 
 mod adopt;
 mod apply;
@@ -42,7 +43,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use session::settings::Global;
-pub use session::{Connected, Context, Environment, Exit, Failure, Overrides, Setting, organization};
+pub use session::{
+    Connected, Context, Environment, Exit, Failure, Overrides, Setting, organization,
+};
 use session::{output, watch};
 
 const EXIT_CODES: &str = "\
@@ -65,8 +68,8 @@ Exit codes:
   5  the service or the machine failed, and nothing was written
   6  applied in part: running again continues";
 
-/// Manage the policies that restrict AI agents as code: plan, explain and apply policies of Docker AI Governance and
-/// Vijil.
+/// Manage the policies that restrict AI agents as code: plan, explain and apply policies of Docker
+/// AI Governance and Vijil.
 #[derive(Parser)]
 #[command(name = "seawall", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -151,10 +154,14 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     }
 }
 
-/// Parses `arguments` (the program's name first), runs the command, prints its failure, and returns its exit.
+/// Parses `arguments` (the program's name first), runs the command, prints its failure, and returns
+/// its exit.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     output::tell_of_panics();
-    let cli = match definition().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match definition()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
         Ok(cli) => cli,
         Err(error) => {
             let text = error.render().ansi().to_string();
@@ -192,7 +199,8 @@ fn color_choice(choice: ColorChoice) -> anstream::ColorChoice {
     }
 }
 
-/// Logs events of this crate only: those of the HTTP and TLS libraries would show headers, and with them secrets.
+/// Logs events of this crate only: those of the HTTP and TLS libraries would show headers, and with
+/// them secrets.
 fn trace(quiet: bool, verbose: u8) {
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -201,10 +209,16 @@ fn trace(quiet: bool, verbose: u8) {
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(output::stderr).without_time().with_target(false).with_ansi(true); // `anstream` takes the colours out where they are not wanted
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(output::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(true); // `anstream` takes the colours out where they are not wanted
     // A process that runs twice (a test) keeps its first subscriber.
-    let _ = tracing_subscriber::registry().with(lines).with(Targets::new().with_target("seawall", level)).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(Targets::new().with_target("seawall", level))
+        .try_init();
 }
 
 #[cfg(test)]
@@ -222,7 +236,8 @@ mod tests {
         let whole = definition();
         for command in std::iter::once(&whole).chain(whole.get_subcommands()) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  seawall ")).collect();
+            let examples: Vec<&str> =
+                help.lines().filter(|line| line.starts_with("  seawall ")).collect();
             assert!(!examples.is_empty(), "`{}` shows no example", command.get_name());
             for example in examples {
                 let words = example.split(['#', '>', '|', '&']).next().unwrap().split_whitespace();

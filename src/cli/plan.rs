@@ -47,8 +47,8 @@ pub(super) struct Args {
     /// Plan against a snapshot instead of the service
     #[arg(long, value_name = "FILE", conflicts_with = "before")]
     live_from: Option<PathBuf>,
-    /// Compare with the documents of a git ref or of another folder instead of live state, offline; such a plan cannot
-    /// be saved
+    /// Compare with the documents of a git ref or of another folder instead of live state, offline;
+    /// such a plan cannot be saved
     #[arg(long, value_name = "REF|DIR", conflicts_with = "out")]
     before: Option<String>,
     #[command(flatten)]
@@ -61,7 +61,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { path, out, format, detailed_exitcode, live_from, before, stricter, recorded, users } = args;
+    let Args { path, out, format, detailed_exitcode, live_from, before, stricter, recorded, users } =
+        args;
     let path = path.as_ref().map(|path| context.path(path));
     let mut workspaces = Workspace::load_each(context, path.as_deref(), stricter)?;
     let broken = recorded.give(context, &mut workspaces, *users)?;
@@ -94,7 +95,12 @@ pub(super) fn render_one(plan: &Plan, format: Format, view: View) -> String {
 }
 
 /// The plans of several organizations in a format.
-pub(super) fn render_each(plans: &[(String, Plan)], failed: &[Unplanned], format: Format, view: View) -> String {
+pub(super) fn render_each(
+    plans: &[(String, Plan)],
+    failed: &[Unplanned],
+    format: Format,
+    view: View,
+) -> String {
     match format {
         Format::Human => render::plan::several(plans, failed, view),
         Format::Markdown => render::markdown::plans(plans, failed),
@@ -119,10 +125,19 @@ fn refusing<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Vec<&'static str> 
 }
 
 /// For each workspace, a plan from other documents, or the reason why there is none.
-fn plans_from(context: &Context, workspaces: &[Workspace], name: &str) -> Result<Vec<Result<Plan, Failure>>, Failure> {
-    let root = workspaces.first().map(|workspace| workspace.loaded.root.clone()).unwrap_or_default();
+fn plans_from(
+    context: &Context,
+    workspaces: &[Workspace],
+    name: &str,
+) -> Result<Vec<Result<Plan, Failure>>, Failure> {
+    let root =
+        workspaces.first().map(|workspace| workspace.loaded.root.clone()).unwrap_or_default();
     let before = Before::read_each(context, workspaces, &root, name)?;
-    Ok(workspaces.iter().zip(&before).map(|(workspace, before)| before.plan(context, workspace)).collect())
+    Ok(workspaces
+        .iter()
+        .zip(&before)
+        .map(|(workspace, before)| before.plan(context, workspace))
+        .collect())
 }
 
 /// For each workspace, a plan from live state, or the reason why there is none.
@@ -132,7 +147,8 @@ fn plans(
     snapshot: Option<&Path>,
 ) -> Result<Vec<Result<Plan, Failure>>, Failure> {
     if let Some(file) = snapshot {
-        let plan = |workspace: &Workspace| workspace.plan(context, &live_from(context, workspace, file)?);
+        let plan =
+            |workspace: &Workspace| workspace.plan(context, &live_from(context, workspace, file)?);
         return Ok(workspaces.iter().map(plan).collect());
     }
     context.block_on(async {
@@ -150,8 +166,13 @@ fn plans(
     })
 }
 
-/// Prints the plans of several organizations with a summary, and the failures of those that could not be planned.
-fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Failure>)>) -> Result<Exit, Failure> {
+/// Prints the plans of several organizations with a summary, and the failures of those that could
+/// not be planned.
+fn several(
+    context: &Context,
+    args: &Args,
+    named: Vec<(String, Result<Plan, Failure>)>,
+) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, .. } = args;
     let (plans, Failed { each: failed, mut exits }) = separate_failures(named)?;
     exits.extend(plans.iter().map(|(_, plan)| exit(plan, *detailed_exitcode)));
@@ -167,7 +188,11 @@ fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Fail
 }
 
 /// The commands to apply saved plans.
-fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone, path: Option<&Path>, out: &Path) -> String {
+fn saved<'a>(
+    plans: impl IntoIterator<Item = &'a Plan> + Clone,
+    path: Option<&Path>,
+    out: &Path,
+) -> String {
     let refusing = refusing(plans.clone());
     if !refusing.is_empty() {
         return format!("Saved the plan; apply will refuse it ({})", refusing.join(", "));
@@ -175,7 +200,8 @@ fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone, path: Option<&Pa
     // The state of `embedded` is in the workspace; other services need no workspace.
     let embedded = plans.into_iter().any(|plan| {
         let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
-        let mut endpoints = endpoints.chain(plan.vijil.iter().map(|vijil| vijil.target.endpoint.as_str()));
+        let mut endpoints =
+            endpoints.chain(plan.vijil.iter().map(|vijil| vijil.target.endpoint.as_str()));
         endpoints.any(|endpoint| endpoint == "embedded")
     });
     let path = path.filter(|_| embedded);

@@ -29,14 +29,16 @@ pub(super) struct Args {
     /// Write to FILE as JSON Lines; until the download is complete, the records are in `FILE.tmp`
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The length of the period, such as `7d` or `12h`; a resumed download keeps the one it started with
+    /// The length of the period, such as `7d` or `12h`; a resumed download keeps the one it started
+    /// with
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = parse_duration)]
     since: i64,
 }
 
 pub(super) fn run(context: &Context, Args { path, out, since }: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
-    let loaded = only(context, workspace::load(context, path.as_deref(), EmptyWorkspace::Accepted)?)?;
+    let loaded =
+        only(context, workspace::load(context, path.as_deref(), EmptyWorkspace::Accepted)?)?;
     let docker = loaded.settings.docker.as_ref().ok_or_else(without_docker)?;
     let files = Files::new(context.path(out))?;
     let progress = Arc::new(Progress::new(context));

@@ -62,7 +62,8 @@ pub(super) struct Args {
 type Replayed = (States, Memberships, Evidence);
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { path, recorded, users, live_from, before, detailed_exitcode, write_tests, format } = args;
+    let Args { path, recorded, users, live_from, before, detailed_exitcode, write_tests, format } =
+        args;
     let path = path.as_ref().map(|path| context.path(path));
     let read = || recorded.required(context, *users);
     let (states, memberships, evidence) = match before {
@@ -79,7 +80,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let Some(file) = write_tests {
         let expected = frequent(input, FROZEN);
         if expected.iter().all(|one| one.requests.is_empty()) {
-            let failure = Failure::new(Exit::Usage, "no request is decided as recorded: there is nothing to freeze");
+            let failure = Failure::new(
+                Exit::Usage,
+                "no request is decided as recorded: there is nothing to freeze",
+            );
             return Err(failure.hint("look at the agreement first"));
         }
         write_new(context, file, &render::replay::access_tests(&expected))?;
@@ -102,7 +106,9 @@ fn offline(
 ) -> Result<Replayed, Failure> {
     let loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
     let root = loaded.root.clone();
-    let Some(base) = documents_of(context, &root, before)? else { return Err(super::session::before::unknown(before)) };
+    let Some(base) = documents_of(context, &root, before)? else {
+        return Err(super::session::before::unknown(before));
+    };
     let (now, then) = (only(context, loaded)?, only(context, base)?);
     let (now, then) = (now.desired.policies, then.desired.policies);
     let states = States {
@@ -129,11 +135,17 @@ fn against_live(
     let workspace = each.pop().expect("there is one");
     let Some(live) = state.docker else { return Err(without_docker()) };
     let desired = resolve(&workspace.loaded.desired, &live)?;
-    let ownership = workspace.docker.as_ref().map(crate::model::Ownership::from).unwrap_or_default();
+    let ownership =
+        workspace.docker.as_ref().map(crate::model::Ownership::from).unwrap_or_default();
     let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
     let guards = &workspace.loaded.settings.guards;
     // The state that the plan would leave, undeclared policies included.
-    let docker = crate::plan::DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
+    let docker = crate::plan::DockerInput {
+        target: &target,
+        desired: &desired,
+        live: &live,
+        ownership: &ownership,
+    };
     let input = crate::plan::Input { docker: Some(docker), ..crate::plan::Input::new(guards) };
     let plan = crate::plan::make(input).expect("only policies for agents can be impossible");
     let evidence = workspace.into_evidence().expect("it was just given");

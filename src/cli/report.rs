@@ -51,7 +51,8 @@ pub(super) struct Args {
     /// Show how the documents change those of a git ref or of another folder
     #[arg(long, value_name = "REF|DIR")]
     before: Option<String>,
-    /// Link places to `TEMPLATE`, a URL with `{file}` and `{line}`; without it, GitHub Actions link them to the commit
+    /// Link places to `TEMPLATE`, a URL with `{file}` and `{line}`; without it, GitHub Actions link
+    /// them to the commit
     #[arg(long, value_name = "TEMPLATE")]
     link: Option<String>,
     #[command(flatten)]
@@ -94,7 +95,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let is_live = *live || live_from.is_some();
     let (subjects, live_vijil, evidence) = match is_live {
         true => against_live(context, evidence, &loaded, live_from.as_deref())?,
-        false => (from_documents(context, evidence.as_ref(), &loaded, before.as_deref())?, None, evidence),
+        false => (
+            from_documents(context, evidence.as_ref(), &loaded, before.as_deref())?,
+            None,
+            evidence,
+        ),
     };
     if evidence.is_some() && subjects.len() > 1 {
         return Err(of_one());
@@ -106,8 +111,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let requests = evidence.as_ref().map(|evidence| &evidence.reading.requests);
     let text = watched("making the report", || {
-        let examined: Vec<Examined> = subjects.iter().map(|subject| examine(subject, requests)).collect();
-        let made = made(&loaded, &subjects, &examined, live_vijil.as_ref(), from.as_deref(), &known);
+        let examined: Vec<Examined> =
+            subjects.iter().map(|subject| examine(subject, requests)).collect();
+        let made =
+            made(&loaded, &subjects, &examined, live_vijil.as_ref(), from.as_deref(), &known);
         render::html::page(&made)
     });
     context.write(&context.path(out), &text)?;
@@ -123,7 +130,8 @@ fn made(
     from: Option<&str>,
     known: &Known,
 ) -> report::Report {
-    let states: Vec<State<'_>> = subjects.iter().map(|subject| State::new(&subject.policies)).collect();
+    let states: Vec<State<'_>> =
+        subjects.iter().map(|subject| State::new(&subject.policies)).collect();
     let organization = |((subject, examined), state)| organization(subject, examined, state, from);
     let organizations = subjects.iter().zip(examined).zip(&states).map(organization).collect();
     report::make(&report::Input {
@@ -168,8 +176,9 @@ fn organization<'a>(
 /// Evaluates the records and compares the policies.
 fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
     let Subject { policies, declared, teams, before, planned, memberships, .. } = subject;
-    let used =
-        requests.map(|requests| usage(crate::evidence::usage::Input { requests, declared, memberships, least: LEAST }));
+    let used = requests.map(|requests| {
+        usage(crate::evidence::usage::Input { requests, declared, memberships, least: LEAST })
+    });
     let replay_of = |(requests, (old, places)): (&Requests, &(Vec<Policy>, RuleOrigins))| {
         let after = RuleOrigins::new(declared);
         replay::replay(replay::Input {
@@ -197,7 +206,8 @@ fn from_documents(
     before: Option<&str>,
 ) -> Result<Vec<Subject>, Failure> {
     let each = Workspace::each_of(context, loaded.clone())?;
-    let before = before.map(|name| Before::read_each(context, &each, &loaded.root, name)).transpose()?;
+    let before =
+        before.map(|name| Before::read_each(context, &each, &loaded.root, name)).transpose()?;
     let mut before = before.map(Vec::into_iter);
     let mut subjects = Vec::new();
     for workspace in each {
@@ -224,8 +234,8 @@ fn from_documents(
 /// The organizations, the live Vijil state, and the records.
 type Gathered = (Vec<Subject>, Option<LiveVijil>, Option<Evidence>);
 
-/// Reads the live state and simulates the change: the future live policies, undeclared ones included, and the reviews
-/// in Vijil.
+/// Reads the live state and simulates the change: the future live policies, undeclared ones
+/// included, and the reviews in Vijil.
 fn against_live(
     context: &Context,
     evidence: Option<Evidence>,
@@ -250,13 +260,18 @@ fn against_live(
     Ok((subjects, vijil, each.into_iter().find_map(Workspace::into_evidence)))
 }
 
-fn of_live(context: &Context, workspace: &Workspace, state: &services::State) -> Result<Subject, Failure> {
+fn of_live(
+    context: &Context,
+    workspace: &Workspace,
+    state: &services::State,
+) -> Result<Subject, Failure> {
     let live = state.docker.clone().unwrap_or_default();
     let declared = resolve(&workspace.loaded.desired, &live)?.policies;
     let memberships = workspace.memberships(context, state);
     // Parts that cannot be carried out are shown too.
     let (plan, _) = workspace.plan_for(context, state, &memberships)?;
-    let left = crate::plan::docker::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
+    let left =
+        crate::plan::docker::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
     let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     policies.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Subject {
@@ -267,7 +282,11 @@ fn of_live(context: &Context, workspace: &Workspace, state: &services::State) ->
         teams: live.teams,
         tests: workspace.loaded.tests.clone(),
         before: None,
-        planned: Some(Planned { access: plan.access, guards: plan.guards, recorded: plan.recorded }),
+        planned: Some(Planned {
+            access: plan.access,
+            guards: plan.guards,
+            recorded: plan.recorded,
+        }),
     })
 }
 

@@ -17,7 +17,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, Args { kind }: &Args) -> Result<Exit, Failure> {
-    let kind = kind.as_ref().and_then(|name| KINDS.iter().find(|kind| kind.name.eq_ignore_ascii_case(name)));
+    let kind = kind
+        .as_ref()
+        .and_then(|name| KINDS.iter().find(|kind| kind.name.eq_ignore_ascii_case(name)));
     let schema = kind.map_or_else(document::schema, document::schema_of);
     context.print(&format!("{schema:#}\n"))?;
     Ok(Exit::Done)

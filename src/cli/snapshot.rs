@@ -1,4 +1,5 @@
-//! `seawall snapshot`: writes the live state as one JSON file, for `plan --live-from` and `emulator --seed`.
+//! `seawall snapshot`: writes the live state as one JSON file, for `plan --live-from` and
+//! `emulator --seed`.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,8 @@ pub(super) fn run(context: &Context, Args { path, out }: &Args) -> Result<Exit, 
     let path = path.as_ref().map(|path| context.path(path));
     let loaded = workspace::load(context, path.as_deref(), EmptyWorkspace::Accepted)?;
     if loaded.settings.docker.is_none() && loaded.settings.vijil.is_none() {
-        let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
+        let failure =
+            Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
         return Err(failure.hint("add a `docker` or a `vijil` section to `seawall.yaml`"));
     }
     let each = organizations::each(context, loaded)?;

@@ -1,7 +1,8 @@
-//! `seawall suggest`: suggests documents with the narrowest rules for denied requests that no rule matched. Offline.
+//! `seawall suggest`: suggests documents with the narrowest rules for denied requests that no rule
+//! matched. Offline.
 //!
-//! Invariant: a suggestion is loaded together with the workspace before it is shown; rules that cause an error or a
-//! warning, in the suggestion or elsewhere, are left out.
+//! Invariant: a suggestion is loaded together with the workspace before it is shown; rules that
+//! cause an error or a warning, in the suggestion or elsewhere, are left out.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -32,13 +33,15 @@ pub(super) struct Args {
     path: Option<PathBuf>,
     #[command(flatten)]
     recorded: Recorded,
-    /// Suggest only requests of at least this number of users; records that name no user count as none
+    /// Suggest only requests of at least this number of users; records that name no user count as
+    /// none
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_users: usize,
     /// Suggest only requests that were made at least this many times
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_count: u64,
-    /// Replace hosts of one registrable domain by a wildcard if at least this many names were asked for
+    /// Replace hosts of one registrable domain by a wildcard if at least this many names were asked
+    /// for
     #[arg(long, value_name = "N", default_value_t = 5)]
     min_names: usize,
     /// Write the documents to a new file instead of standard output
@@ -82,7 +85,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// The part of a suggestion without errors and warnings.
-fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion) -> Result<Suggestion, Failure> {
+fn without_faults(
+    context: &Context,
+    whole: &Loaded,
+    mut suggestion: Suggestion,
+) -> Result<Suggestion, Failure> {
     let name = new_name(whole);
     // Each round leaves out at least one rule.
     loop {
@@ -92,8 +99,12 @@ fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion)
         }
         let overlay = Overlay::from([(name.clone(), Some(text))]);
         let config = context.config();
-        let found = match crate::workspace::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, overlay)
-        {
+        let found = match crate::workspace::load_over(
+            &whole.root,
+            config.as_deref(),
+            EmptyWorkspace::Refused,
+            overlay,
+        ) {
             Ok(loaded) => loaded.findings,
             Err(findings) => findings,
         };
@@ -107,7 +118,8 @@ fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion)
         let places = render::suggest::places(&suggestion);
         let mut faulty: BTreeSet<(usize, usize)> = BTreeSet::new();
         for fault in faults {
-            // The last rule that starts before the line; a fault above all rules concerns the whole policy.
+            // The last rule that starts before the line; a fault above all rules concerns the whole
+            // policy.
             let rule = places.iter().rev().find(|(start, _)| *start <= fault).or(places.first());
             faulty.extend(rule.map(|(_, place)| *place));
         }
@@ -152,9 +164,14 @@ fn faulty_lines(found: &Findings, name: &str) -> Vec<usize> {
 
 /// A new name beside a document of the workspace that the patterns of `include` match.
 fn new_name(whole: &Loaded) -> String {
-    let first = whole.desired.policies.first().map_or("policies.yaml", |policy| policy.origin.file.as_str());
-    let (folder, file) =
-        first.rsplit_once('/').map_or((String::new(), first), |(folder, file)| (format!("{folder}/"), file));
+    let first = whole
+        .desired
+        .policies
+        .first()
+        .map_or("policies.yaml", |policy| policy.origin.file.as_str());
+    let (folder, file) = first
+        .rsplit_once('/')
+        .map_or((String::new(), first), |(folder, file)| (format!("{folder}/"), file));
     let candidates = (1..).map(|number| match file.split_once('.') {
         Some((_, endings)) => format!("{folder}suggested-{number}.{endings}"),
         None => format!("{folder}suggested-{number}.yaml"),

@@ -1,4 +1,5 @@
-//! `seawall test`: runs the access tests of a workspace against its documents or the live state. Reads only.
+//! `seawall test`: runs the access tests of a workspace against its documents or the live state.
+//! Reads only.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -53,15 +54,23 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
     let subjects = match live {
         true => live_subjects(context, path.as_deref())?,
-        false => documents(workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?, context)?,
+        false => documents(
+            workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?,
+            context,
+        )?,
     };
     let several = subjects.len() > 1;
     let (mut shown, mut suites, mut exits) = (Vec::new(), Vec::new(), Vec::new());
-    if subjects.iter().all(|(_, subject)| subject.as_ref().is_ok_and(|subject| subject.tests.is_empty())) {
+    if subjects
+        .iter()
+        .all(|(_, subject)| subject.as_ref().is_ok_and(|subject| subject.tests.is_empty()))
+    {
         context.note("note: the workspace has no access tests");
     }
     for (name, subject) in subjects {
-        match subject.and_then(|subject| tried(context, args, &subject, several.then_some(name.as_str()))) {
+        match subject
+            .and_then(|subject| tried(context, args, &subject, several.then_some(name.as_str())))
+        {
             Ok((text, suite, exit)) => {
                 shown.push((name, text));
                 suites.push(suite);
@@ -76,10 +85,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     context.print(&match format {
         Format::Junit => render::trial::junit(suites.into_iter()),
-        Format::Json if several => json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text))),
-        Format::Human if several => {
-            shown.iter().map(|(name, text)| format!("{}\n{text}", line(name))).collect::<Vec<_>>().join("\n")
+        Format::Json if several => {
+            json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text)))
         }
+        Format::Human if several => shown
+            .iter()
+            .map(|(name, text)| format!("{}\n{text}", line(name)))
+            .collect::<Vec<_>>()
+            .join("\n"),
         Format::Human | Format::Json => shown.into_iter().map(|(_, text)| text).collect(),
     })?;
     Ok(worst(exits))

@@ -1,5 +1,5 @@
-//! `seawall usage`: shows which declared rules decide recorded requests, and which wildcards could be narrower.
-//! Offline.
+//! `seawall usage`: shows which declared rules decide recorded requests, and which wildcards could
+//! be narrower. Offline.
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,8 @@ use crate::evidence::narrow::{Narrowing, harm, narrow, narrowed};
 use crate::evidence::usage::{Input, usage};
 use crate::evidence::{Memberships, Requests};
 use crate::model::{
-    Body, Desired, DesiredPolicy, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, Resources, RuleId, Team,
-    TeamDirectory,
+    Body, Desired, DesiredPolicy, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId,
+    Resources, RuleId, Team, TeamDirectory,
 };
 use crate::render;
 use crate::workspace::{EmptyWorkspace, Loaded};
@@ -64,8 +64,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         memberships: &memberships,
         least: *min_window,
     };
-    let (found, proposals) =
-        watched("deciding the recorded requests", || (usage(input), narrows.then(|| narrow(input))));
+    let (found, proposals) = watched("deciding the recorded requests", || {
+        (usage(input), narrows.then(|| narrow(input)))
+    });
     context.print(&match format {
         Format::Human => render::usage::human(&found, proposals.as_deref(), context.view()),
         Format::Markdown => render::usage::markdown(&found, proposals.as_deref()),
@@ -80,7 +81,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 fn json(found: &crate::evidence::usage::Usage, proposals: Option<&[Narrowing]>) -> String {
     let mut value = serde_json::to_value(found).expect("text and numbers are JSON");
     if let (Some(proposals), Some(object)) = (proposals, value.as_object_mut()) {
-        object.insert("narrow".to_owned(), serde_json::to_value(proposals).expect("text and numbers are JSON"));
+        object.insert(
+            "narrow".to_owned(),
+            serde_json::to_value(proposals).expect("text and numbers are JSON"),
+        );
     }
     serde_json::to_string_pretty(&value).expect("a value is JSON") + "\n"
 }
@@ -107,21 +111,31 @@ fn write_narrowed(
     };
     let sides = Sides { docker: Some((&own.desired, &live)), vijil: None };
     let adoption = adopt(&whole.findings.files, sides).map_err(|reasons| {
-        let reasons: Vec<String> = reasons.iter().map(|reason| format!("  {}", line(reason))).collect();
+        let reasons: Vec<String> =
+            reasons.iter().map(|reason| format!("  {}", line(reason))).collect();
         refused(format!("some documents cannot be edited:\n{}", reasons.join("\n")))
     })?;
     let config = context.config();
-    let loaded =
-        crate::workspace::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, adoption.overlay.clone())
-            .map_err(|findings| refused(workspace::wrong(context, &findings).message))?;
+    let loaded = crate::workspace::load_over(
+        &whole.root,
+        config.as_deref(),
+        EmptyWorkspace::Refused,
+        adoption.overlay.clone(),
+    )
+    .map_err(|findings| refused(workspace::wrong(context, &findings).message))?;
     let loaded = only(context, loaded)?;
     // The proof uses the documents as they will be read, not as they were meant to be written.
     let written = plain(&loaded.desired);
     if let Some(request) = harm(requests, &policies, &written, memberships) {
-        return Err(refused(format!("`{}` was allowed, and would not be for certain", line(&request.text))));
+        return Err(refused(format!(
+            "`{}` was allowed, and would not be for certain",
+            line(&request.text)
+        )));
     }
     if in_order(&written) != in_order(&after) {
-        return Err(refused("the edited documents say something else than was proposed".to_owned()));
+        return Err(refused(
+            "the edited documents say something else than was proposed".to_owned(),
+        ));
     }
     let files = adoption.overlay.iter().map(|(path, text)| Written {
         path,
@@ -158,7 +172,8 @@ fn in_order(policies: &[Policy]) -> Vec<Policy> {
 
 /// Policies as if they were live, with the team names of the documents.
 fn as_live(policies: &[Policy]) -> Live {
-    let teams: std::collections::BTreeSet<&str> = policies.iter().flat_map(|policy| policy.scope.teams()).collect();
+    let teams: std::collections::BTreeSet<&str> =
+        policies.iter().flat_map(|policy| policy.scope.teams()).collect();
     let teams = teams.into_iter().map(|team| Team { id: team.to_owned(), name: team.to_owned() });
     let policies = policies.iter().map(|policy| {
         let rule = |(number, rule): (usize, &crate::model::Rule)| LiveRule {
@@ -170,7 +185,9 @@ fn as_live(policies: &[Policy]) -> Live {
             name: policy.name.clone(),
             scope: policy.scope.clone(),
             body: match &policy.body {
-                Body::Allowlist(rules) => LiveBody::Allowlist(rules.iter().enumerate().map(rule).collect()),
+                Body::Allowlist(rules) => {
+                    LiveBody::Allowlist(rules.iter().enumerate().map(rule).collect())
+                }
                 Body::Cedar(cedar) => LiveBody::Cedar(cedar.clone()),
             },
         }

@@ -29,7 +29,8 @@ document, rule and message. The exit code is about the new ones. Notes never fai
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Workspace folders, or files to check alone; without any, the workspace around the current folder
+    /// Workspace folders, or files to check alone; without any, the workspace around the current
+    /// folder
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Show only findings that this commit does not have
@@ -66,13 +67,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let mut base = base.as_ref().map(|name| Base::new(context, name)).transpose()?;
     let mut found = Findings::default();
     let paths: Vec<PathBuf> = paths.iter().map(|path| context.path(path)).collect();
-    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| path.is_dir());
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        paths.into_iter().partition(|path| path.is_dir());
     let mut workspaces: Vec<Option<PathBuf>> = folders.into_iter().map(Some).collect();
     if workspaces.is_empty() && files.is_empty() {
         workspaces.push(None);
     }
     for folder in workspaces {
-        found.append(of_workspace(context, folder, base.as_mut(), matches!(format, Format::Human))?);
+        found.append(of_workspace(
+            context,
+            folder,
+            base.as_mut(),
+            matches!(format, Format::Human),
+        )?);
     }
     found.append(of_files(context, &files, base.as_mut())?);
     found.sort();
@@ -129,7 +136,9 @@ fn of_workspace(
         crate::workspace::load_into(&root, config.as_deref(), EmptyWorkspace::Refused, &mut found)
     });
     // A plan knows what is live, and refuses or warns; here it is the only report.
-    for finding in found.diagnostics.iter_mut().filter(|finding| finding.code == check::UNKNOWN_PROTECTED) {
+    for finding in
+        found.diagnostics.iter_mut().filter(|finding| finding.code == check::UNKNOWN_PROTECTED)
+    {
         finding.severity = Severity::Error;
     }
     if let Some(base) = base {
@@ -139,7 +148,11 @@ fn of_workspace(
 }
 
 /// Checks files one by one and returns the findings.
-fn of_files(context: &Context, files: &[PathBuf], base: Option<&mut Base<'_>>) -> Result<Findings, Failure> {
+fn of_files(
+    context: &Context,
+    files: &[PathBuf],
+    base: Option<&mut Base<'_>>,
+) -> Result<Findings, Failure> {
     let mut found = Findings::default();
     let Some(base) = base else {
         watched("checking the documents", || crate::workspace::check_files(files, &mut found));

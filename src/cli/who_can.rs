@@ -25,8 +25,9 @@ An audience is the whole organization, the members of a team, or the members of 
 it; it is listed where it may do more than any smaller one. A member of several teams has the rules of all of them, and a
 deny of one wins: whoever gets less for being in one more team is told below the audience.")]
 pub(super) struct Args {
-    /// The request, as `can` takes it: `connect:tcp HOST`, `read PATH`, `mount rw PATH`, a method with a URL, or `mcp`.
-    /// Without an action, a host means a connection, a folder means reading, and a URL means GET
+    /// The request, as `can` takes it: `connect:tcp HOST`, `read PATH`, `mount rw PATH`, a method
+    /// with a URL, or `mcp`. Without an action, a host means a connection, a folder means reading,
+    /// and a URL means GET
     #[arg(value_name = "TARGET", required = true)]
     target: Vec<String>,
     /// Ask the live state instead of the documents
@@ -52,12 +53,17 @@ fn question(target: &[String]) -> String {
     format!("{action} {written}")
 }
 
-pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Result<Exit, Failure> {
-    let request =
-        Request::parse(&question(target)).map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
+pub(super) fn run(
+    context: &Context,
+    Args { target, live, format }: &Args,
+) -> Result<Exit, Failure> {
+    let request = Request::parse(&question(target))
+        .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
     let subjects = match live {
         true => live_subjects(context, None)?,
-        false => documents(workspace::load_silently(context, None, EmptyWorkspace::Refused)?, context)?,
+        false => {
+            documents(workspace::load_silently(context, None, EmptyWorkspace::Refused)?, context)?
+        }
     };
     let several = subjects.len() > 1;
     let (mut shown, mut exits) = (Vec::new(), Vec::new());
@@ -73,11 +79,17 @@ pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Re
         };
         let written = TeamDirectory::default();
         let teams = subject.live.as_ref().map_or(&written, |live| &live.teams);
-        let everybody = watched("evaluating the request", || State::new(&subject.policies).who(&request, teams));
+        let everybody = watched("evaluating the request", || {
+            State::new(&subject.policies).who(&request, teams)
+        });
         let (request, places) = (request.to_string(), DeclaredPolicies(&subject.declared));
         let text = match format {
             AnswerFormat::Human if several => {
-                format!("{}\n{}", line(&name), who::human(&request, &everybody, places, context.view()))
+                format!(
+                    "{}\n{}",
+                    line(&name),
+                    who::human(&request, &everybody, places, context.view())
+                )
             }
             AnswerFormat::Human => who::human(&request, &everybody, places, context.view()),
             AnswerFormat::Json => who::json(&request, &everybody, places),
@@ -85,7 +97,9 @@ pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Re
         shown.push((name, text));
     }
     context.print(&match format {
-        AnswerFormat::Json if several => json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text))),
+        AnswerFormat::Json if several => {
+            json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text)))
+        }
         AnswerFormat::Human | AnswerFormat::Json => {
             shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
         }

@@ -15,14 +15,15 @@ pub struct Files {
     instead: Overlay,
 }
 
-/// Replacement texts for files, by name: those that a command is about to write, and `None` for those that it is about
-/// to delete.
+/// Replacement texts for files, by name: those that a command is about to write, and `None` for
+/// those that it is about to delete.
 pub type Overlay = BTreeMap<String, Option<String>>;
 
 /// A file's text with its names.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
-    /// Relative to the workspace with `/` between segments; for a file named on the command line, the path as given.
+    /// Relative to the workspace with `/` between segments; for a file named on the command line,
+    /// the path as given.
     pub name: String,
     /// The path of the file on this machine, for output that people click on.
     pub path: PathBuf,
@@ -31,7 +32,8 @@ pub struct SourceFile {
     lines: Vec<usize>,
 }
 
-/// A range of a file. Lines and columns count from 1, columns in characters; the end is just after the last character.
+/// A range of a file. Lines and columns count from 1, columns in characters; the end is just after
+/// the last character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
     /// From 1.
@@ -63,10 +65,20 @@ impl Files {
     }
 
     /// Adds a file.
-    pub fn add(&mut self, name: impl Into<String>, path: impl Into<PathBuf>, text: impl Into<String>) -> FileId {
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        path: impl Into<PathBuf>,
+        text: impl Into<String>,
+    ) -> FileId {
         let text = text.into();
         let lines = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1))
+            .chain(
+                text.bytes()
+                    .enumerate()
+                    .filter(|(_, byte)| *byte == b'\n')
+                    .map(|(offset, _)| offset + 1),
+            )
             .collect();
         self.files.push(SourceFile { name: name.into(), path: path.into(), text, lines });
         FileId(self.files.len() - 1)
@@ -89,7 +101,8 @@ impl Files {
     pub(super) fn ranks(&self) -> impl Fn(FileId) -> usize + use<> {
         let names: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
         let names: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
-        let ranks: Vec<usize> = self.files.iter().filter_map(|file| names.get(file.name.as_str())).copied().collect();
+        let ranks: Vec<usize> =
+            self.files.iter().filter_map(|file| names.get(file.name.as_str())).copied().collect();
         move |id| ranks.get(id.0).copied().unwrap_or_default()
     }
 
@@ -109,8 +122,8 @@ impl Files {
 }
 
 impl SourceFile {
-    /// The lines and columns of a byte range. A byte order mark takes no column, as in editors. Bytes after the text or
-    /// inside of a character are moved to the character before.
+    /// The lines and columns of a byte range. A byte order mark takes no column, as in editors.
+    /// Bytes after the text or inside of a character are moved to the character before.
     #[must_use]
     pub fn place(&self, span: &Range<usize>) -> Location {
         let (line, column) = self.line_column(span.start);
@@ -138,7 +151,8 @@ impl SourceFile {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.line_start(line);
         let before = self.text.get(start..offset).unwrap_or_default();
-        let before = if line == 1 { before.strip_prefix('\u{feff}').unwrap_or(before) } else { before };
+        let before =
+            if line == 1 { before.strip_prefix('\u{feff}').unwrap_or(before) } else { before };
         (line, before.chars().count() + 1)
     }
 }
@@ -166,7 +180,11 @@ mod tests {
         ];
         for (span, expected) in cases {
             let place = file.place(&span);
-            assert_eq!((place.line, place.column, place.end_line, place.end_column), expected, "{span:?}");
+            assert_eq!(
+                (place.line, place.column, place.end_line, place.end_column),
+                expected,
+                "{span:?}"
+            );
         }
     }
 }

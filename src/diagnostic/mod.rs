@@ -1,7 +1,7 @@
 //! Findings about the documents of users: a code, a severity, a message, places, and help.
 //!
-//! Invariant: a [`Diagnostic`] is plain data. It holds byte ranges of files that [`Files`] keeps, never rendered text,
-//! so that each output format decides how to show a place.
+//! Invariant: a [`Diagnostic`] is plain data. It holds byte ranges of files that [`Files`] keeps,
+//! never rendered text, so that each output format decides how to show a place.
 
 mod files;
 pub mod sanitize;
@@ -75,7 +75,8 @@ pub struct Suppression {
 pub struct Findings {
     /// The files.
     pub files: Files,
-    /// The findings, sorted by file name and place after [`Findings::sort`]; those without a place come first.
+    /// The findings, sorted by file name and place after [`Findings::sort`]; those without a place
+    /// come first.
     pub diagnostics: Vec<Diagnostic>,
     /// Suppressed findings, in the order of files and places.
     pub suppressions: Vec<Suppression>,
@@ -97,7 +98,14 @@ impl Diagnostic {
     /// A finding of this severity without a place.
     #[must_use]
     pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into(), primary: None, related: Vec::new(), help: None }
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            primary: None,
+            related: Vec::new(),
+            help: None,
+        }
     }
 
     /// An error without a place.
@@ -174,14 +182,16 @@ impl Findings {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
     }
 
-    /// Gives each finding without a place one at the start of a file, such as the workspace's, since programs require a
-    /// place.
+    /// Gives each finding without a place one at the start of a file, such as the workspace's,
+    /// since programs require a place.
     pub fn place_at(&mut self, name: &str, path: &Path) {
         if self.diagnostics.iter().all(|diagnostic| diagnostic.primary.is_some()) {
             return;
         }
         let file = self.files.find(path).unwrap_or_else(|| self.files.add(name, path, ""));
-        for diagnostic in self.diagnostics.iter_mut().filter(|diagnostic| diagnostic.primary.is_none()) {
+        for diagnostic in
+            self.diagnostics.iter_mut().filter(|diagnostic| diagnostic.primary.is_none())
+        {
             diagnostic.primary = Some(Label::new(file, 0..0));
         }
     }
@@ -189,8 +199,12 @@ impl Findings {
     /// Adds findings with files of their own.
     pub fn append(&mut self, others: Self) {
         let renumbered = self.files.append(others.files);
-        self.suppressions
-            .extend(others.suppressions.into_iter().map(|one| Suppression { file: renumbered(one.file), ..one }));
+        self.suppressions.extend(
+            others
+                .suppressions
+                .into_iter()
+                .map(|one| Suppression { file: renumbered(one.file), ..one }),
+        );
         self.diagnostics.extend(others.diagnostics.into_iter().map(|mut diagnostic| {
             for label in diagnostic.primary.iter_mut().chain(&mut diagnostic.related) {
                 label.file = renumbered(label.file);
@@ -199,15 +213,17 @@ impl Findings {
         }));
     }
 
-    /// Sorts by file name, place, severity, code and message, and removes exact repetitions (an error inside of an
-    /// anchor is found once for each alias).
+    /// Sorts by file name, place, severity, code and message, and removes exact repetitions (an
+    /// error inside of an anchor is found once for each alias).
     pub fn sort(&mut self) {
         let rank = self.files.ranks();
         let place = |label: &Label| (rank(label.file), label.span.start, label.span.end);
         self.diagnostics.sort_by(|one, other| {
             let places = one.primary.as_ref().map(place).cmp(&other.primary.as_ref().map(place));
             let rest = |of: &Diagnostic| (of.severity, of.code);
-            places.then_with(|| rest(one).cmp(&rest(other))).then_with(|| one.message.cmp(&other.message))
+            places
+                .then_with(|| rest(one).cmp(&rest(other)))
+                .then_with(|| one.message.cmp(&other.message))
         });
         self.diagnostics.dedup();
     }

@@ -1,10 +1,10 @@
-//! Makes foreign text safe to show: names from files and services cannot move the cursor, recolour the terminal,
-//! reorder text, or hide in it.
+//! Makes foreign text safe to show: names from files and services cannot move the cursor, recolour
+//! the terminal, reorder text, or hide in it.
 //!
-//! Invariant: sanitized text has no workflow command, and no character that a terminal acts on or does not show, except
-//! the line ends and tabs of [`block`]. Every removed character stays visible as `\u{…}`. A name is sanitized where it
-//! is rendered. [`without_commands`] checks whole lines where a stream is written, since a command may be composed of
-//! several texts.
+//! Invariant: sanitized text has no workflow command, and no character that a terminal acts on or
+//! does not show, except the line ends and tabs of [`block`]. Every removed character stays visible
+//! as `\u{…}`. A name is sanitized where it is rendered. [`without_commands`] checks whole lines
+//! where a stream is written, since a command may be composed of several texts.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -29,14 +29,15 @@ fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
     safe.map_or(text, Cow::Owned)
 }
 
-/// Text in which GitHub's runner finds no workflow command: no line starts with `::` after blanks and has a further
-/// `::`, and `##[` does not occur. Invisible characters and colours are ignored, since the runner's comparison of texts
-/// skips some of them. An address such as `::1` stays.
+/// Text in which GitHub's runner finds no workflow command: no line starts with `::` after blanks
+/// and has a further `::`, and `##[` does not occur. Invisible characters and colours are ignored,
+/// since the runner's comparison of texts skips some of them. An address such as `::1` stays.
 ///
-/// JSON keeps its value: `#` becomes an escape only in a command, which can only be in a string, and no line of JSON
-/// starts with `::`.
+/// JSON keeps its value: `#` becomes an escape only in a command, which can only be in a string,
+/// and no line of JSON starts with `::`.
 ///
-/// Source: `ActionCommand.TryParseV2` and `ActionCommand.TryParse` of the runner, which reads lines up to `\n` or `\r`.
+/// Source: `ActionCommand.TryParseV2` and `ActionCommand.TryParse` of the runner, which reads lines
+/// up to `\n` or `\r`.
 #[must_use]
 pub fn without_commands(text: &str) -> Cow<'_, str> {
     let mut safe = String::new();
@@ -56,14 +57,16 @@ pub fn without_commands(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The positions at which commands of a line start, and the replacement for the one character there.
+/// The positions at which commands of a line start, and the replacement for the one character
+/// there.
 fn commands(line: &str) -> Vec<(usize, &'static str)> {
     // Nearly all lines have neither sign, and searching for one is many times faster than for both.
     let first = || shown(line).find(|(_, character)| !character.is_whitespace());
     if !line.contains('#') && first().is_none_or(|(_, character)| character != ':') {
         return Vec::new();
     }
-    let signs: Vec<(usize, char)> = shown(line).skip_while(|(_, character)| character.is_whitespace()).collect();
+    let signs: Vec<(usize, char)> =
+        shown(line).skip_while(|(_, character)| character.is_whitespace()).collect();
     let mut found = Vec::new();
     if let [(start, ':'), (_, ':'), rest @ ..] = signs.as_slice()
         && rest.windows(2).any(|two| matches!(two, [(_, ':'), (_, ':')]))
@@ -96,16 +99,17 @@ fn shown(line: &str) -> impl Iterator<Item = (usize, char)> {
 /// An empty HTML comment, which separates two pieces of text.
 const APART: &str = "<!-- -->";
 
-/// For Markdown of a pull request, in prose, lists and tables: a piece of code that nothing in the text can end, and in
-/// which it is never markup, a link, a mention or a table cell. Every mark of Markdown is written as a character
-/// reference, since a code span in backticks cannot hold a `|` both in tables and outside of them.
+/// For Markdown of a pull request, in prose, lists and tables: a piece of code that nothing in the
+/// text can end, and in which it is never markup, a link, a mention or a table cell. Every mark of
+/// Markdown is written as a character reference, since a code span in backticks cannot hold a `|`
+/// both in tables and outside of them.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let mut safe = String::from("<code>");
     let mut before = String::new();
     for character in line(text).chars() {
-        // GitHub looks for e-mail addresses after decoding references, so that the part before the `@` has to be a
-        // separate piece.
+        // GitHub looks for e-mail addresses after decoding references, so that the part before the
+        // `@` has to be a separate piece.
         if character == '@' {
             safe.push_str(APART);
         }
@@ -141,7 +145,8 @@ pub fn workflow_command(text: &str) -> String {
         .replace('\n', "%0A")
 }
 
-/// For a property of a workflow command (`file=…`), so that it cannot end the property or the list of properties.
+/// For a property of a workflow command (`file=…`), so that it cannot end the property or the list
+/// of properties.
 #[must_use]
 pub fn workflow_property(text: &str) -> String {
     workflow_command(text).replace(':', "%3A").replace(',', "%2C")
@@ -172,11 +177,11 @@ pub fn acts_or_hides(character: char) -> bool {
     character.is_control() || hides(character)
 }
 
-/// Returns `true` if a character is invisible, looks blank without being a plain space, or changes the direction of
-/// writing: a text with it differs from what people read.
+/// Returns `true` if a character is invisible, looks blank without being a plain space, or changes
+/// the direction of writing: a text with it differs from what people read.
 ///
-/// Source: `Default_Ignorable_Code_Point`, `White_Space` and the category `Cf` of Unicode 17, and U+2800, whose dots are
-/// all blank.
+/// Source: `Default_Ignorable_Code_Point`, `White_Space` and the category `Cf` of Unicode 17, and
+/// U+2800, whose dots are all blank.
 #[must_use]
 pub fn hides(character: char) -> bool {
     !character.is_ascii()
@@ -208,7 +213,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        acts_or_hides, block, line, markdown, markdown_block, without_commands, workflow_command, workflow_property,
+        acts_or_hides, block, line, markdown, markdown_block, without_commands, workflow_command,
+        workflow_property,
     };
 
     #[test]
@@ -219,16 +225,16 @@ mod tests {
                 "Security Research — hardened, für größere Teams 研究",
                 "Security Research — hardened, für größere Teams 研究",
             ),
-            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),             // escape sequence
-            ("a\u{9b}31mred", "a\\u{9b}31mred"),             // the same as one C1 character
-            ("deny\rallow", "deny\\rallow"),                 // overwriting the line
-            ("one\ntwo", "one\\ntwo"),                       // a line of its own
+            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"), // escape sequence
+            ("a\u{9b}31mred", "a\\u{9b}31mred"), // the same as one C1 character
+            ("deny\rallow", "deny\\rallow"),     // overwriting the line
+            ("one\ntwo", "one\\ntwo"),           // a line of its own
             ("user\u{202e}gpj.exe", "user\\u{202e}gpj.exe"), // reordering
-            ("re\u{200b}search", "re\\u{200b}search"),       // looks like another name
-            ("x\u{e0041}", "x\\u{e0041}"),                   // hidden tag
-            ("\u{7f}", "\\u{7f}"),                           // delete
-            ("::add-mask::acme", "\\u{3a}:add-mask::acme"),  // a workflow command
-            ("a ##[error]x", "a \\u0023#[error]x"),          // the older form, anywhere in a line
+            ("re\u{200b}search", "re\\u{200b}search"), // looks like another name
+            ("x\u{e0041}", "x\\u{e0041}"),       // hidden tag
+            ("\u{7f}", "\\u{7f}"),               // delete
+            ("::add-mask::acme", "\\u{3a}:add-mask::acme"), // a workflow command
+            ("a ##[error]x", "a \\u0023#[error]x"), // the older form, anywhere in a line
         ];
         for (text, safe) in table {
             assert_eq!(line(text), safe);
@@ -238,10 +244,10 @@ mod tests {
     #[test]
     fn characters_that_look_blank_are_shown() {
         let blank = [
-            0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x1680, 0x17b4, 0x180b, 0x180e, 0x2000, 0x200a, 0x200b, 0x200d,
-            0x2028, 0x202e, 0x202f, 0x205f, 0x2060, 0x2064, 0x2066, 0x206f, 0x2800, 0x3000, 0x3164, 0xfe00, 0xfe0f,
-            0xfeff, 0xffa0, 0xfff9, 0xfffc, 0x13441, 0x16fe4, 0x1bca0, 0x1d159, 0x1d173, 0xe0001, 0xe0041, 0xe0100,
-            0xe01ef,
+            0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x1680, 0x17b4, 0x180b, 0x180e, 0x2000,
+            0x200a, 0x200b, 0x200d, 0x2028, 0x202e, 0x202f, 0x205f, 0x2060, 0x2064, 0x2066, 0x206f,
+            0x2800, 0x3000, 0x3164, 0xfe00, 0xfe0f, 0xfeff, 0xffa0, 0xfff9, 0xfffc, 0x13441,
+            0x16fe4, 0x1bca0, 0x1d159, 0x1d173, 0xe0001, 0xe0041, 0xe0100, 0xe01ef,
         ];
         for code in blank {
             let character = char::from_u32(code).unwrap();
@@ -262,7 +268,7 @@ mod tests {
             ("\u{a0}::error::x", "\u{a0}\\u{3a}:error::x"), // white space to the runner
             ("\u{feff}:\u{200d}:error::x", "\u{feff}\\u{3a}\u{200d}:error::x"), // nothing to its comparison
             ("\u{1b}[1m::error::x\u{1b}[0m", "\u{1b}[1m\\u{3a}:error::x\u{1b}[0m"), // colours are taken out later
-            ("a ##[error]x", "a \\u0023#[error]x"),   // the older form, anywhere in a line
+            ("a ##[error]x", "a \\u0023#[error]x"), // the older form, anywhere in a line
             ("###[error]", "#\\u0023#[error]"),
             ("##[a] ##[b]", "\\u0023#[a] \\u0023#[b]"),
             ("#\u{200b}#\u{1b}[1m[error]", "\\u0023\u{200b}#\u{1b}[1m[error]"),
@@ -278,7 +284,8 @@ mod tests {
             assert_eq!(without_commands(text), safe, "{text:?}");
             assert_eq!(without_commands(safe), safe, "{safe:?}");
         }
-        let value = serde_json::json!({"##[a]": ["\"##[b]", "\\##[c]", "::error::", "\n::error::x"]});
+        let value =
+            serde_json::json!({"##[a]": ["\"##[b]", "\\##[c]", "::error::", "\n::error::x"]});
         for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             let safe = without_commands(&text);
             assert!(!safe.contains("##["));

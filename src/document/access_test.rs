@@ -1,4 +1,5 @@
-//! `AccessTest`: the requests that members of some teams must be able to make, and those that they must not.
+//! `AccessTest`: the requests that members of some teams must be able to make, and those that they
+//! must not.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;

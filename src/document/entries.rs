@@ -1,7 +1,7 @@
 //! The entries of a rule's lists as they are written.
 //!
-//! A rule means sets: an entry that occurs twice in a list counts once. Invariant: the model's nth entry is the nth
-//! distinct entry of the list, and findings about it point there.
+//! A rule means sets: an entry that occurs twice in a list counts once. Invariant: the model's nth
+//! entry is the nth distinct entry of the list, and findings about it point there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,20 +33,29 @@ impl Declared<'_> {
     #[must_use]
     pub fn action(&self, rule: usize, action: usize) -> String {
         let written: Option<&[Action]> = match &self.document.body {
-            Body::NetworkPolicy(policy) => policy.rules.get(rule).map(|rule| rule.actions.as_slice()),
-            Body::FilesystemPolicy(policy) => policy.rules.get(rule).map(|rule| rule.actions.as_slice()),
-            Body::Workspace(_) | Body::McpPolicy(_) | Body::AgentPolicy(_) | Body::AccessTest(_) => None,
+            Body::NetworkPolicy(policy) => {
+                policy.rules.get(rule).map(|rule| rule.actions.as_slice())
+            }
+            Body::FilesystemPolicy(policy) => {
+                policy.rules.get(rule).map(|rule| rule.actions.as_slice())
+            }
+            Body::Workspace(_)
+            | Body::McpPolicy(_)
+            | Body::AgentPolicy(_)
+            | Body::AccessTest(_) => None,
         };
         pointer(rule, "actions", nth_distinct(written.unwrap_or_default(), action))
     }
 
-    /// The repeated resources of a rule: JSON pointers to the first occurrence and to the later one.
+    /// The repeated resources of a rule: JSON pointers to the first occurrence and to the later
+    /// one.
     #[must_use]
     pub fn repeated_resources(&self, rule: usize) -> Vec<(String, String)> {
-        let distinct = self.desired.policy.rules().get(rule).map_or(0, |rule| match &rule.resources {
-            Resources::Plain(texts) => texts.len(),
-            Resources::Http(targets) => targets.len(),
-        });
+        let distinct =
+            self.desired.policy.rules().get(rule).map_or(0, |rule| match &rule.resources {
+                Resources::Plain(texts) => texts.len(),
+                Resources::Http(targets) => targets.len(),
+            });
         let (key, pairs) = match self.written(rule) {
             Written::Texts(texts) if texts.len() != distinct => ("resources", repeated(texts)),
             Written::Targets(targets) if targets.len() != distinct => {
@@ -54,7 +63,10 @@ impl Declared<'_> {
             }
             Written::Texts(_) | Written::Targets(_) => return Vec::new(),
         };
-        pairs.into_iter().map(|(first, again)| (pointer(rule, key, first), pointer(rule, key, again))).collect()
+        pairs
+            .into_iter()
+            .map(|(first, again)| (pointer(rule, key, first), pointer(rule, key, again)))
+            .collect()
     }
 
     fn written(&self, rule: usize) -> Written<'_> {
@@ -66,10 +78,13 @@ impl Declared<'_> {
                 },
                 None => Written::Texts(&[]),
             },
-            Body::FilesystemPolicy(policy) => {
-                Written::Texts(policy.rules.get(rule).map(|rule| rule.resources.as_slice()).unwrap_or_default())
-            }
-            Body::Workspace(_) | Body::McpPolicy(_) | Body::AgentPolicy(_) | Body::AccessTest(_) => Written::Texts(&[]),
+            Body::FilesystemPolicy(policy) => Written::Texts(
+                policy.rules.get(rule).map(|rule| rule.resources.as_slice()).unwrap_or_default(),
+            ),
+            Body::Workspace(_)
+            | Body::McpPolicy(_)
+            | Body::AgentPolicy(_)
+            | Body::AccessTest(_) => Written::Texts(&[]),
         }
     }
 }
@@ -81,13 +96,19 @@ fn pointer(rule: usize, key: &str, entry: usize) -> String {
 /// The position of the nth distinct entry.
 fn nth_distinct<T: Ord>(entries: impl IntoIterator<Item = T>, nth: usize) -> usize {
     let mut seen = BTreeSet::new();
-    let mut distinct = entries.into_iter().enumerate().filter_map(|(index, entry)| seen.insert(entry).then_some(index));
+    let mut distinct = entries
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, entry)| seen.insert(entry).then_some(index));
     distinct.nth(nth).unwrap_or(nth)
 }
 
 /// The repeated entries: the position of the first occurrence and of the later one.
 fn repeated<T: Ord>(entries: impl IntoIterator<Item = T>) -> Vec<(usize, usize)> {
     let mut seen = BTreeMap::new();
-    let pairs = entries.into_iter().enumerate().map(|(index, entry)| (*seen.entry(entry).or_insert(index), index));
+    let pairs = entries
+        .into_iter()
+        .enumerate()
+        .map(|(index, entry)| (*seen.entry(entry).or_insert(index), index));
     pairs.filter(|(first, index)| first != index).collect()
 }

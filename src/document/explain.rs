@@ -22,7 +22,10 @@ struct Site<'a> {
 }
 
 /// Adds the findings for one error of the validator.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the validator knows more keywords than our schemas use")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the validator knows more keywords than our schemas use"
+)]
 pub(super) fn explain(
     error: &ValidationError<'_>,
     kind: &Kind,
@@ -42,26 +45,39 @@ pub(super) fn explain(
             findings.extend(unexpected.iter().map(|key| site.unknown_key(key)));
         }
         // The finding about the unknown key names the missing one.
-        ValidationErrorKind::Required { property } if site.is_misspelt(property.as_str(), instance) => {}
+        ValidationErrorKind::Required { property }
+            if site.is_misspelt(property.as_str(), instance) => {}
         ValidationErrorKind::Required { property } => findings.push(site.missing_key(property)),
         ValidationErrorKind::Type { kind } => findings.push(site.wrong_type(kind, instance)),
         // A value that is not text has been reported for its type.
-        ValidationErrorKind::Enum { .. } if !instance.is_string() && site.schema.get("type").is_some() => {}
+        ValidationErrorKind::Enum { .. }
+            if !instance.is_string() && site.schema.get("type").is_some() => {}
         ValidationErrorKind::Enum { .. } => findings.push(site.unknown_value(instance)),
-        // Only actions have a form other than a list of words; a value that is not text has been reported for its type.
+        // Only actions have a form other than a list of words; a value that is not text has been
+        // reported for its type.
         ValidationErrorKind::AnyOf { .. } if !instance.is_string() => {}
         ValidationErrorKind::AnyOf { .. } => findings.push(site.unknown_value(instance)),
-        ValidationErrorKind::Constant { expected_value } => findings.push(site.constant(expected_value, instance)),
+        ValidationErrorKind::Constant { expected_value } => {
+            findings.push(site.constant(expected_value, instance))
+        }
         ValidationErrorKind::MinItems { .. } => {
-            findings.push(site.finding("empty", format!("{} is empty", site.subject())).help("give at least one item"));
+            findings.push(
+                site.finding("empty", format!("{} is empty", site.subject()))
+                    .help("give at least one item"),
+            );
         }
         ValidationErrorKind::MinLength { .. } => {
             let finding = site.finding("empty", format!("{} is empty", site.subject()));
             findings.push(finding.help("write at least one character"));
         }
         ValidationErrorKind::MaxLength { limit } => {
-            let message = format!("{} has more than the {limit} characters that the service takes", site.subject());
-            findings.push(site.finding("too-long", message).help(format!("shorten it to {limit} characters")));
+            let message = format!(
+                "{} has more than the {limit} characters that the service takes",
+                site.subject()
+            );
+            findings.push(
+                site.finding("too-long", message).help(format!("shorten it to {limit} characters")),
+            );
         }
         ValidationErrorKind::Not { .. } => {
             let message = match pointer.ends_with("/docker") {
@@ -72,7 +88,8 @@ pub(super) fn explain(
             findings.push(finding.help("remove one of the two"));
         }
         ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => {
-            let finding = site.finding("out-of-range", format!("{} cannot be `{instance}`", site.subject()));
+            let finding =
+                site.finding("out-of-range", format!("{} cannot be `{instance}`", site.subject()));
             findings.push(finding.help(site.range()));
         }
         ValidationErrorKind::Pattern { .. } => findings.push(site.pattern(instance)),
@@ -80,21 +97,31 @@ pub(super) fn explain(
             findings.push(site.unknown_value(instance));
         }
         // Keys are checked in mappings only; other values have been reported for their type.
-        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
+        ValidationErrorKind::OneOfNotValid { .. }
+        | ValidationErrorKind::OneOfMultipleValid { .. }
             if !instance.is_object() => {}
         ValidationErrorKind::OneOfNotValid { .. }
             if site.contents().iter().any(|key| site.is_misspelt(Some(key), instance)) => {}
         ValidationErrorKind::OneOfNotValid { .. } => findings.push(site.one_of(instance, false)),
-        ValidationErrorKind::OneOfMultipleValid { .. } => findings.push(site.one_of(instance, true)),
+        ValidationErrorKind::OneOfMultipleValid { .. } => {
+            findings.push(site.one_of(instance, true))
+        }
         ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { .. } => {
             if pointer.ends_with("/review") {
-                let finding =
-                    site.finding("review", "a review is one `approved` with notes or one `rejected` with a reason");
-                findings.push(finding.help("write `review: {approved: …}` or `review: {rejected: …}`"));
+                let finding = site.finding(
+                    "review",
+                    "a review is one `approved` with notes or one `rejected` with a reason",
+                );
+                findings
+                    .push(finding.help("write `review: {approved: …}` or `review: {rejected: …}`"));
                 return;
             }
-            let finding = site.finding("expectation", "an expectation is one `allow`, one `deny` or one `approval`");
-            findings.push(finding.help("write each expectation as an item of its own: `- allow: …`"));
+            let finding = site.finding(
+                "expectation",
+                "an expectation is one `allow`, one `deny` or one `approval`",
+            );
+            findings
+                .push(finding.help("write each expectation as an item of its own: `- allow: …`"));
         }
         _ => {
             let finding = site.finding("invalid", error.to_string());
@@ -105,7 +132,8 @@ pub(super) fn explain(
 
 /// The words of a closed set, however its schema states it.
 fn choices(schema: &Value) -> Vec<&str> {
-    let words = schema.get("enum").or_else(|| schema.pointer("/anyOf/0/enum")).and_then(Value::as_array);
+    let words =
+        schema.get("enum").or_else(|| schema.pointer("/anyOf/0/enum")).and_then(Value::as_array);
     let described = schema.get("oneOf").and_then(Value::as_array);
     let described = described.into_iter().flatten().filter_map(|choice| choice.get("const"));
     words.into_iter().flatten().chain(described).filter_map(Value::as_str).collect()
@@ -151,17 +179,23 @@ impl Site<'_> {
     }
 
     fn unknown_key(&self, key: &str) -> Diagnostic {
-        let span = self.places.entry(key).map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
-        let place = if self.pointer.is_empty() { format!("a `{}`", self.kind.name) } else { self.subject() };
+        let span = self
+            .places
+            .entry(key)
+            .map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
+        let place = if self.pointer.is_empty() {
+            format!("a `{}`", self.kind.name)
+        } else {
+            self.subject()
+        };
         let finding = Diagnostic::error("unknown-key", format!("{place} has no key `{key}`"));
         let finding = finding.at(Label::new(self.file, span));
         if key == "http_resources" && self.kind.name == "FilesystemPolicy" {
             return finding.help("rules for HTTP requests belong into a `NetworkPolicy`");
         }
         match nearest(key, self.known_keys()) {
-            Some(near) if self.places.entry(near).is_some() => {
-                finding.help(format!("did you mean `{near}`? it is here already; remove one of the two"))
-            }
+            Some(near) if self.places.entry(near).is_some() => finding
+                .help(format!("did you mean `{near}`? it is here already; remove one of the two")),
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => {
                 let known: Vec<_> = self.known_keys().collect();
@@ -172,14 +206,20 @@ impl Site<'_> {
 
     /// The keys of which an object has exactly one.
     fn contents(&self) -> [&'static str; 2] {
-        if self.kind.name == "McpPolicy" { ["cedar", "cedar_file"] } else { ["resources", "http_resources"] }
+        if self.kind.name == "McpPolicy" {
+            ["cedar", "cedar_file"]
+        } else {
+            ["resources", "http_resources"]
+        }
     }
 
     /// Returns `true` if a mapping has an unknown key that is probably meant to be this one.
     fn is_misspelt(&self, key: Option<&str>, instance: &Value) -> bool {
         let is_known = |written: &str| self.known_keys().any(|known| known == written);
         let written = instance.as_object().into_iter().flatten().map(|(written, _)| written);
-        written.filter(|written| !is_known(written)).any(|written| nearest(written, self.known_keys()) == key)
+        written
+            .filter(|written| !is_known(written))
+            .any(|written| nearest(written, self.known_keys()) == key)
     }
 
     fn missing_key(&self, property: &Value) -> Diagnostic {
@@ -198,10 +238,15 @@ impl Site<'_> {
         }
         let described = schema.and_then(|known| {
             let description = known.get("description")?.as_str()?;
-            description.split(". ").next().map(|sentence| sentence.trim_end_matches('.').replace('\n', " "))
+            description
+                .split(". ")
+                .next()
+                .map(|sentence| sentence.trim_end_matches('.').replace('\n', " "))
         });
         match described {
-            Some(description) => finding.help(format!("add `{key}`: {}", lower_first(&description))),
+            Some(description) => {
+                finding.help(format!("add `{key}`: {}", lower_first(&description)))
+            }
             None => finding.help(format!("add `{key}`")),
         }
     }
@@ -227,22 +272,30 @@ impl Site<'_> {
                 finding.help(format!("put it in quotes: `\"{instance}\"`"))
             }
             Value::String(text) if expected == [JsonType::Boolean] => {
-                let meant =
-                    if matches!(text.to_lowercase().as_str(), "yes" | "on" | "y" | "true") { "true" } else { "false" };
+                let meant = if matches!(text.to_lowercase().as_str(), "yes" | "on" | "y" | "true") {
+                    "true"
+                } else {
+                    "false"
+                };
                 finding
                     .help(format!("write `{meant}` without quotes; in YAML 1.2 words such as `yes` and `no` are text"))
             }
-            Value::String(text) if expected == [JsonType::Array] => finding.help(format!("write a list: `[{text}]`")),
+            Value::String(text) if expected == [JsonType::Array] => {
+                finding.help(format!("write a list: `[{text}]`"))
+            }
             Value::String(text) if text.parse::<i64>().is_ok() => finding.help("remove the quotes"),
             // `connect: tcp` is a mapping, `connect:tcp` is not.
             Value::Object(fields)
                 if expected == [JsonType::String]
                     && fields.len() == 1
-                    && let Some((key, text)) = fields.iter().find_map(|(key, value)| Some((key, value.as_str()?))) =>
+                    && let Some((key, text)) =
+                        fields.iter().find_map(|(key, value)| Some((key, value.as_str()?))) =>
             {
                 finding.help(format!("write `{key}:{text}` without a space"))
             }
-            Value::Null if self.pointer == "/rules" => finding.help("`rules: []` explicitly declares none"),
+            Value::Null if self.pointer == "/rules" => {
+                finding.help("`rules: []` explicitly declares none")
+            }
             Value::Null if self.pointer == "/scope" => {
                 finding.help("name the teams, or remove the key to govern the whole organization")
             }
@@ -256,16 +309,24 @@ impl Site<'_> {
         let example = self.schema.pointer("/examples/0");
         let keys: Vec<String> = self.known_keys().map(|key| format!("`{key}`")).collect();
         match (expected.first(), example) {
-            (Some(JsonType::Array), _) => "write a list: each item on a line of its own after `- `".to_owned(),
+            (Some(JsonType::Array), _) => {
+                "write a list: each item on a line of its own after `- `".to_owned()
+            }
             (Some(JsonType::Object), _) => match keys.as_slice() {
                 [] => "write a mapping: `key: value`".to_owned(),
                 [only] => format!("write a mapping, `key: value`, with the key {only}"),
-                several => format!("write a mapping, `key: value`, with keys among {}", several.join(", ")),
+                several => {
+                    format!("write a mapping, `key: value`, with keys among {}", several.join(", "))
+                }
             },
             (Some(JsonType::Boolean), _) => "write `true` or `false`".to_owned(),
-            (Some(JsonType::Integer | JsonType::Number), _) => "write a number without quotes".to_owned(),
+            (Some(JsonType::Integer | JsonType::Number), _) => {
+                "write a number without quotes".to_owned()
+            }
             (_, Some(Value::String(example))) => format!("write text such as `{example}`"),
-            (Some(JsonType::String | JsonType::Null) | None, _) => "write text on one line".to_owned(),
+            (Some(JsonType::String | JsonType::Null) | None, _) => {
+                "write text on one line".to_owned()
+            }
         }
     }
 
@@ -273,11 +334,20 @@ impl Site<'_> {
         let options = choices(self.schema);
         let Some(text) = instance.as_str() else {
             let message = format!("{} cannot be {}", self.subject(), described(instance));
-            return self.finding("wrong-type", message).help(format!("write one of `{}`", options.join("`, `")));
+            return self
+                .finding("wrong-type", message)
+                .help(format!("write one of `{}`", options.join("`, `")));
         };
         let action = self.pointer.contains("/actions/");
-        let what = if action { "there is no action".to_owned() } else { format!("{} cannot be", self.subject()) };
-        let finding = self.finding(if action { "unknown-action" } else { "unknown-value" }, format!("{what} `{text}`"));
+        let what = if action {
+            "there is no action".to_owned()
+        } else {
+            format!("{} cannot be", self.subject())
+        };
+        let finding = self.finding(
+            if action { "unknown-action" } else { "unknown-value" },
+            format!("{what} `{text}`"),
+        );
         if action && let Some(help) = action_help(text, self.kind, &options) {
             return Diagnostic {
                 message: format!("a `{}` has no action `{text}`", self.kind.name),
@@ -285,14 +355,15 @@ impl Site<'_> {
             };
         }
         if action && text.eq_ignore_ascii_case("connect") {
-            return finding.help("write `connect:tcp` for connections, `request:connect` for the HTTP method");
+            return finding.help(
+                "write `connect:tcp` for connections, `request:connect` for the HTTP method",
+            );
         }
         let near = match nearest(text, options.iter().copied()) {
             // `get` and `tcp` are common abbreviations.
-            None => options
-                .iter()
-                .copied()
-                .find(|option| option.split_once(':').is_some_and(|(_, method)| method.eq_ignore_ascii_case(text))),
+            None => options.iter().copied().find(|option| {
+                option.split_once(':').is_some_and(|(_, method)| method.eq_ignore_ascii_case(text))
+            }),
             near => near,
         };
         match near {
@@ -303,23 +374,31 @@ impl Site<'_> {
 
     fn constant(&self, expected: &Value, instance: &Value) -> Diagnostic {
         let expected = expected.as_str().unwrap_or_default();
-        let message = format!("{} must be `{expected}`, not {}", self.subject(), described(instance));
+        let message =
+            format!("{} must be `{expected}`, not {}", self.subject(), described(instance));
         self.finding("unknown-value", message).help(format!("write `{expected}`"))
     }
 
     fn pattern(&self, instance: &Value) -> Diagnostic {
         let text = instance.as_str().unwrap_or_default();
         if self.pointer.ends_with("/path") {
-            let finding = self.finding("http-path", format!("the path `{text}` does not start with `/`"));
+            let finding =
+                self.finding("http-path", format!("the path `{text}` does not start with `/`"));
             return finding.help(format!("write `/{}`", text.trim_start_matches('/')));
         }
-        let finding = self.finding("wrong-format", format!("{} cannot be `{text}`", self.subject()));
+        let finding =
+            self.finding("wrong-format", format!("{} cannot be `{text}`", self.subject()));
         match self.pointer {
             "/docker/endpoint" | "/vijil/endpoint" => {
-                let example = self.schema.pointer("/examples/0").and_then(Value::as_str).unwrap_or_default();
-                finding.help(format!("write a URL such as `{example}`, or `embedded` for an emulator in the process"))
+                let example =
+                    self.schema.pointer("/examples/0").and_then(Value::as_str).unwrap_or_default();
+                finding.help(format!(
+                    "write a URL such as `{example}`, or `embedded` for an emulator in the process"
+                ))
             }
-            "/guards/max_deletes" => finding.help("write a share from `0%` to `100%`, or a count without quotes"),
+            "/guards/max_deletes" => {
+                finding.help("write a share from `0%` to `100%`, or a count without quotes")
+            }
             _ => finding.help("write it in the form that the schema shows: `seawall schema`"),
         }
     }
@@ -327,10 +406,16 @@ impl Site<'_> {
     fn one_of(&self, instance: &Value, both: bool) -> Diagnostic {
         let [first, second] = self.contents();
         if both {
-            let place = |key| self.places.entry(key).map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
-            let finding = Diagnostic::error("one-of", format!("`{first}` and `{second}` exclude each other"));
+            let place = |key| {
+                self.places
+                    .entry(key)
+                    .map_or_else(|| self.places.head(), |entry| entry.key_span.clone())
+            };
+            let finding =
+                Diagnostic::error("one-of", format!("`{first}` and `{second}` exclude each other"));
             let finding = finding.at(Label::new(self.file, place(second)));
-            let finding = finding.related(Label::new(self.file, place(first)).saying("the other one is here"));
+            let finding = finding
+                .related(Label::new(self.file, place(first)).saying("the other one is here"));
             return match first {
                 "cedar" => finding.help("keep one of the two"),
                 _ => finding.help(
@@ -343,8 +428,11 @@ impl Site<'_> {
             actions.iter().filter_map(Value::as_str).any(|action| action.starts_with("request:"))
         });
         match first {
-            "cedar" => finding.help("add the policy text as `cedar`, or the name of its file as `cedar_file`"),
-            _ if requests => finding.help("add `http_resources`: the hosts and paths that the requests go to"),
+            "cedar" => finding
+                .help("add the policy text as `cedar`, or the name of its file as `cedar_file`"),
+            _ if requests => {
+                finding.help("add `http_resources`: the hosts and paths that the requests go to")
+            }
             _ => finding.help("add `resources`: the hosts, addresses or CIDR blocks to connect to"),
         }
     }
@@ -354,9 +442,9 @@ impl Site<'_> {
 fn action_help(text: &str, kind: &Kind, own: &[&str]) -> Option<String> {
     let filesystem = kind.name == "FilesystemPolicy";
     let other = if filesystem { "NetworkPolicy" } else { "FilesystemPolicy" };
-    rule::actions(!filesystem)
-        .any(|action| action.to_string() == text)
-        .then(|| format!("`{text}` belongs into a `{other}`; the actions here are `{}`", own.join("`, `")))
+    rule::actions(!filesystem).any(|action| action.to_string() == text).then(|| {
+        format!("`{text}` belongs into a `{other}`; the actions here are `{}`", own.join("`, `"))
+    })
 }
 
 fn type_name(json_type: JsonType) -> &'static str {
@@ -384,5 +472,8 @@ fn described(value: &Value) -> String {
 
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_lowercase().chain(characters).collect())
+        .unwrap_or_default()
 }

@@ -1,7 +1,8 @@
-//! The parts that kinds of documents share: field types, and decoders for conditions that a type does not express.
+//! The parts that kinds of documents share: field types, and decoders for conditions that a type
+//! does not express.
 //!
-//! Invariant: `null` is never accepted in place of a value. An empty `scope:` must not silently mean the whole
-//! organization.
+//! Invariant: `null` is never accepted in place of a value. An empty `scope:` must not silently
+//! mean the whole organization.
 
 use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, Error};
@@ -26,7 +27,9 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 pub(super) const ENDPOINT: &str = "^(embedded$|[Hh][Tt][Tt][Pp][Ss]?://)";
 
 /// Decodes the address of a service, in the form of [`ENDPOINT`].
-pub(super) fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn endpoint<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
     let text = text(deserializer)?;
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     if text == "embedded" || matches!(scheme.as_deref(), Some("http" | "https")) {
@@ -36,12 +39,16 @@ pub(super) fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 }
 
 /// An optional [`text`].
-pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn optional_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
     text(deserializer).map(Some)
 }
 
 /// A list with at least one item.
-pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     Vec::deserialize(deserializer)
         .and_then(|list| if list.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(list) })
 }
@@ -56,17 +63,25 @@ pub(super) fn optional_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 /// A list of texts, none of them empty.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Vec::<String>::deserialize(deserializer).and_then(|list| {
-        if list.iter().any(String::is_empty) { Err(D::Error::custom("holds an empty text")) } else { Ok(list) }
+        if list.iter().any(String::is_empty) {
+            Err(D::Error::custom("holds an empty text"))
+        } else {
+            Ok(list)
+        }
     })
 }
 
 /// Optional [`texts`].
-pub(super) fn present_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+pub(super) fn present_texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
     texts(deserializer).map(Some)
 }
 
 /// Optional [`texts`] with at least one item.
-pub(super) fn optional_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+pub(super) fn optional_texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
     let list = texts(deserializer)?;
     if list.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(Some(list)) }
 }

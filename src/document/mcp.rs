@@ -26,7 +26,8 @@ pub struct McpPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// True to take over a live policy with a name outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True to take over a live policy with a name outside of `docker.owns`, or in
+    /// `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
     /// The reason for the policy; never sent to the service.

@@ -24,7 +24,8 @@ pub struct NetworkPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// True to take over a live policy with a name outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True to take over a live policy with a name outside of `docker.owns`, or in
+    /// `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
     /// The reason for the policy; never sent to the service.
@@ -62,7 +63,8 @@ pub struct FilesystemPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// True to take over a live policy with a name outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True to take over a live policy with a name outside of `docker.owns`, or in
+    /// `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
     /// The reason for the policy; never sent to the service.
@@ -85,7 +87,8 @@ pub struct FilesystemPolicy {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Scope")]
 pub struct ScopeField {
-    /// Names or ids of teams: members of any of them are governed. Empty means the whole organization.
+    /// Names or ids of teams: members of any of them are governed. Empty means the whole
+    /// organization.
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)), example = ["research"])]
     pub teams: Vec<String>,

@@ -1,20 +1,28 @@
-//! Settings that a proposal may not choose for itself: those of the base apply, and the differences are reported.
+//! Settings that a proposal may not choose for itself: those of the base apply, and the differences
+//! are reported.
 //!
-//! Invariant: the target of a plan, its limits on deletions and its guards come from the base; if the base does not set
-//! one, the strictest applies. Only the files of the workspace and the known teams come from the proposal.
+//! Invariant: the target of a plan, its limits on deletions and its guards come from the base; if
+//! the base does not set one, the strictest applies. Only the files of the workspace and the known
+//! teams come from the proposal.
 
 use serde_json::{Value, json};
 
 use super::{Docker, OwnershipSetting, Vijil, Workspace};
 use crate::model::{EditActive, Guards, Limit, Protected, SettingChange};
 
-/// The settings that apply to a proposal, and its differences from them. Without a base, nothing may be deleted or
-/// opened.
+/// The settings that apply to a proposal, and its differences from them. Without a base, nothing
+/// may be deleted or opened.
 #[must_use]
-pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspace, Vec<SettingChange>) {
+pub fn settings_for(
+    proposed: &Workspace,
+    base: Option<&Workspace>,
+) -> (Workspace, Vec<SettingChange>) {
     let before = base.map(named).unwrap_or_default();
     let changes = named(proposed).into_iter().filter_map(|(setting, proposed)| {
-        let base = before.iter().find(|(name, _)| *name == setting).map_or(Value::Null, |(_, value)| value.clone());
+        let base = before
+            .iter()
+            .find(|(name, _)| *name == setting)
+            .map_or(Value::Null, |(_, value)| value.clone());
         (base != proposed).then(|| SettingChange { setting: setting.to_owned(), base, proposed })
     });
     let changes = changes.collect();
@@ -34,33 +42,51 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
     let teams = || proposed.docker.as_ref().and_then(|docker| docker.teams.clone());
     let docker = match (held.docker, &proposed.docker) {
         (Some(docker), _) => Some(Docker { teams: teams(), ..docker }),
-        (None, docker) => docker.clone().map(|docker| Docker { ownership: OwnershipSetting::Declared, ..docker }),
+        (None, docker) => {
+            docker.clone().map(|docker| Docker { ownership: OwnershipSetting::Declared, ..docker })
+        }
     };
     let vijil = match (held.vijil, &proposed.vijil) {
         (Some(vijil), _) => Some(vijil),
-        (None, vijil) => vijil.clone().map(|vijil| Vijil { ownership: OwnershipSetting::Declared, ..vijil }),
+        (None, vijil) => {
+            vijil.clone().map(|vijil| Vijil { ownership: OwnershipSetting::Declared, ..vijil })
+        }
     };
     (Workspace { include: proposed.include.clone(), docker, vijil, ..held }, changes)
 }
 
-/// The guards of a base. Without one, nothing may be deleted or opened, and no recorded request may be blocked. Records
-/// are not required, since a new workspace has none.
+/// The guards of a base. Without one, nothing may be deleted or opened, and no recorded request may
+/// be blocked. Records are not required, since a new workspace has none.
 #[must_use]
 pub fn guards_of(base: Option<&Workspace>) -> Guards {
     let none = Some(Limit::Count(0));
-    let strictest = || Guards { max_deletes: none, deny_widening: true, blocked_requests: none, ..Guards::default() };
+    let strictest = || Guards {
+        max_deletes: none,
+        deny_widening: true,
+        blocked_requests: none,
+        ..Guards::default()
+    };
     base.map_or_else(strictest, |base| base.guards.clone())
 }
 
 /// Every setting that is relevant for a reviewer, by name; null if it is not set.
 fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
-    let Guards { max_deletes, deny_widening, access_tests, protected, blocked_requests, require_records } = guards;
-    let docker = docker.as_ref().map(|Docker { org, orgs, endpoint, ownership, owns, unmanaged, teams: _ }| {
-        let orgs = orgs.as_deref().map_or(Value::Null, listed);
-        let owns = listed(owns.as_deref().unwrap_or_default());
-        (json!(org), orgs, json!(endpoint), spelt(*ownership), owns, listed(unmanaged))
-    });
+    let Guards {
+        max_deletes,
+        deny_widening,
+        access_tests,
+        protected,
+        blocked_requests,
+        require_records,
+    } = guards;
+    let docker = docker.as_ref().map(
+        |Docker { org, orgs, endpoint, ownership, owns, unmanaged, teams: _ }| {
+            let orgs = orgs.as_deref().map_or(Value::Null, listed);
+            let owns = listed(owns.as_deref().unwrap_or_default());
+            (json!(org), orgs, json!(endpoint), spelt(*ownership), owns, listed(unmanaged))
+        },
+    );
     let (org, orgs, endpoint, ownership, owns, unmanaged) = docker.unwrap_or_default();
     let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership, edit_active, seed: _ }| {
         let edit_active = match edit_active {
@@ -138,7 +164,10 @@ vijil: {endpoint: embedded, ownership: exclusive}
         assert_eq!(held.include.as_deref(), Some(&["b.yaml".to_owned()][..]));
         let docker = held.docker.unwrap();
         assert_eq!(docker.teams.as_deref(), Some(&["y".to_owned()][..]));
-        assert_eq!(super::Docker { teams: None, ..docker }, super::Docker { teams: None, ..base.docker.unwrap() });
+        assert_eq!(
+            super::Docker { teams: None, ..docker },
+            super::Docker { teams: None, ..base.docker.unwrap() }
+        );
         assert_eq!(held.vijil.unwrap().ownership, super::OwnershipSetting::Declared); // the base has none
         let names: Vec<&str> = changes.iter().map(|change| change.setting.as_str()).collect();
         assert_eq!(
@@ -164,7 +193,11 @@ vijil: {endpoint: embedded, ownership: exclusive}
         let base = settings(BASE);
         let (held, changes) = settings_for(&settings("include: [a.yaml]\n"), Some(&base));
         assert_eq!(held.docker.and_then(|docker| docker.org).as_deref(), Some("acme"));
-        assert!(changes.iter().any(|change| change.setting == "docker.org" && change.proposed.is_null()));
+        assert!(
+            changes
+                .iter()
+                .any(|change| change.setting == "docker.org" && change.proposed.is_null())
+        );
     }
 
     #[test]
@@ -175,11 +208,15 @@ vijil: {endpoint: embedded, ownership: exclusive}
 
     #[test]
     fn without_a_base_nothing_may_be_deleted_or_opened() {
-        let proposed = settings("docker: {org: acme, ownership: exclusive}\nguards: {max_deletes: 100%}\n");
+        let proposed =
+            settings("docker: {org: acme, ownership: exclusive}\nguards: {max_deletes: 100%}\n");
         let (held, changes) = settings_for(&proposed, None);
         assert!(held.guards.deny_widening);
         assert_eq!(held.guards.max_deletes, Some(super::Limit::Count(0)));
-        assert_eq!(held.docker.map(|docker| docker.ownership), Some(super::OwnershipSetting::Declared));
+        assert_eq!(
+            held.docker.map(|docker| docker.ownership),
+            Some(super::OwnershipSetting::Declared)
+        );
         assert_eq!(changes.len(), 3, "{changes:?}");
     }
 }

@@ -39,25 +39,35 @@ impl Document {
     #[must_use]
     pub fn item(&self, pointer: &str, text: &str) -> Label {
         let list = self.written.pointer(pointer).and_then(Value::as_array);
-        let index = list.and_then(|list| list.iter().position(|item| item.as_str() == Some(text))).unwrap_or_default();
+        let index = list
+            .and_then(|list| list.iter().position(|item| item.as_str() == Some(text)))
+            .unwrap_or_default();
         self.label(&format!("{pointer}/{index}"))
     }
 
-    /// The place of a key in the mapping at a JSON pointer, or of the mapping's first key if it does not have the key.
+    /// The place of a key in the mapping at a JSON pointer, or of the mapping's first key if it
+    /// does not have the key.
     #[must_use]
     pub fn key(&self, pointer: &str, key: &str) -> Label {
         let mapping = self.places.nearest(pointer);
-        let span = mapping.entry(key).map_or_else(|| mapping.head(), |entry| entry.key_span.clone());
+        let span =
+            mapping.entry(key).map_or_else(|| mapping.head(), |entry| entry.key_span.clone());
         Label::new(self.file, span)
     }
 }
 
-/// Checks a document against the schema of its kind and decodes it. `settings` is true for the workspace's own file.
-/// Adds all errors to `findings`; with an error, returns `None`.
-pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnostic>) -> Option<Document> {
+/// Checks a document against the schema of its kind and decodes it. `settings` is true for the
+/// workspace's own file. Adds all errors to `findings`; with an error, returns `None`.
+pub fn read(
+    file: FileId,
+    tree: Tree,
+    settings: bool,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<Document> {
     let kind = kind(file, &tree, settings).map_err(|finding| findings.push(*finding)).ok()?;
     let compiled = schema::compiled(kind);
-    // A boolean answer is many times faster than a list of errors, and nearly all documents are valid.
+    // A boolean answer is many times faster than a list of errors, and nearly all documents are
+    // valid.
     if !compiled.validator.is_valid(&tree.value) {
         let known = findings.len();
         for error in compiled.validator.iter_errors(&tree.value) {
@@ -65,7 +75,8 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
         }
         // A document that is refused without a word would be missing without a word.
         if findings.len() == known {
-            let finding = Diagnostic::error("invalid", "the document does not match the schema of its kind");
+            let finding =
+                Diagnostic::error("invalid", "the document does not match the schema of its kind");
             let finding = finding.at(Label::new(file, tree.places.head()));
             findings.push(finding.help("compare it with the schema: `seawall schema`"));
         }
@@ -77,7 +88,10 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
         Ok(body) => Some(Document { file, places, written, body }),
         Err(error) => {
             // The decoder refuses what the schema accepts. A property test prevents this.
-            let finding = Diagnostic::error("undecodable", format!("the document cannot be decoded: {error}"));
+            let finding = Diagnostic::error(
+                "undecodable",
+                format!("the document cannot be decoded: {error}"),
+            );
             let finding = finding.at(Label::new(file, places.head()));
             findings.push(finding.help("compare it with the schema: `seawall schema`"));
             None
@@ -94,11 +108,13 @@ fn without_rules(value: &Value) -> Value {
 fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<Diagnostic>> {
     let label = |span: Range<usize>| Label::new(file, span);
     let Value::Object(values) = &tree.value else {
-        let finding = Diagnostic::error("wrong-type", "a document is a mapping with `apiVersion` and `kind`");
+        let finding =
+            Diagnostic::error("wrong-type", "a document is a mapping with `apiVersion` and `kind`");
         let help = "write `apiVersion: seawall/v1` and `kind`, or leave the file out with `include` in `seawall.yaml`";
         return Err(Box::new(finding.at(label(tree.places.span.clone())).help(help)));
     };
-    let names: Vec<&str> = KINDS.iter().filter(|kind| kind.settings == settings).map(|kind| kind.name).collect();
+    let names: Vec<&str> =
+        KINDS.iter().filter(|kind| kind.settings == settings).map(|kind| kind.name).collect();
     let Some(value) = values.get("kind") else {
         let finding = Diagnostic::error("missing-key", "the key `kind` is missing");
         let help = if values.contains_key("apiVersion") || settings {
@@ -123,18 +139,28 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
                 "misplaced-kind",
                 "a `Workspace` document is only allowed in the workspace's own file",
             );
-            let help = "leave the inner workspace out with `include`; each workspace is planned by itself";
+            let help =
+                "leave the inner workspace out with `include`; each workspace is planned by itself";
             Err(Box::new(finding.at(place).help(help)))
         }
         Some(_) => {
-            let finding =
-                Diagnostic::error("misplaced-kind", format!("the file of workspace settings cannot hold a `{name}`"));
-            Err(Box::new(finding.at(place).help("write `kind: Workspace` here, and move the document to its own file")))
+            let finding = Diagnostic::error(
+                "misplaced-kind",
+                format!("the file of workspace settings cannot hold a `{name}`"),
+            );
+            Err(Box::new(
+                finding
+                    .at(place)
+                    .help("write `kind: Workspace` here, and move the document to its own file"),
+            ))
         }
         None => {
-            let finding = Diagnostic::error("unknown-kind", format!("there is no kind `{name}`")).at(place);
-            let foreign =
-                values.get("apiVersion").and_then(Value::as_str).is_none_or(|version| !version.starts_with("seawall/"));
+            let finding =
+                Diagnostic::error("unknown-kind", format!("there is no kind `{name}`")).at(place);
+            let foreign = values
+                .get("apiVersion")
+                .and_then(Value::as_str)
+                .is_none_or(|version| !version.starts_with("seawall/"));
             Err(Box::new(finding.help(match nearest(name, names.iter().copied()) {
                 Some(near) => did_you_mean(near, &names),
                 None if foreign => {
@@ -172,15 +198,19 @@ mod tests {
             all
         };
         match KINDS[kind].name {
-            "Workspace" => json!({"apiVersion": "seawall/v1", "kind": "Workspace", "include": ["a/*.yaml"],
+            "Workspace" => {
+                json!({"apiVersion": "seawall/v1", "kind": "Workspace", "include": ["a/*.yaml"],
                 "docker": {"org": "o", "endpoint": "embedded", "ownership": "exclusive", "owns": ["o *"], "unmanaged": ["l-*"], "teams": ["t"]},
                 "vijil": {"endpoint": "embedded", "ownership": "declared"},
-                "guards": {"max_deletes": "25%", "deny_widening": true, "protected": ["p"]}}),
+                "guards": {"max_deletes": "25%", "deny_widening": true, "protected": ["p"]}})
+            }
             "NetworkPolicy" => with(json!({"rules": [rule, request]})),
             "FilesystemPolicy" => with(
                 json!({"rules": [{"name": "r", "previously": [], "decision": "allow", "actions": ["read", "write"], "resources": ["/x"]}]}),
             ),
-            "McpPolicy" => with(json!({"schema_url": "u", "cedar": "permit (principal, action, resource);"})),
+            "McpPolicy" => {
+                with(json!({"schema_url": "u", "cedar": "permit (principal, action, resource);"}))
+            }
             "AgentPolicy" => {
                 json!({"apiVersion": "seawall/v1", "kind": "AgentPolicy", "name": "p", "previously": ["o"],
                 "description": "d", "category": "privacy", "status": "active", "source_text": "s", "tags": ["t"],
@@ -191,8 +221,10 @@ mod tests {
                     "review": {"approved": ""}}, {"rule_id": "S", "rule_type": "permission", "action": "a", "consequence": {},
                     "natural_language": "n", "review": {"rejected": "r"}}]})
             }
-            "AccessTest" => json!({"apiVersion": "seawall/v1", "kind": "AccessTest", "name": "n", "description": "d",
-                "as": {"teams": ["t"]}, "expect": [{"allow": "read /x"}, {"deny": "read /y"}]}),
+            "AccessTest" => {
+                json!({"apiVersion": "seawall/v1", "kind": "AccessTest", "name": "n", "description": "d",
+                "as": {"teams": ["t"]}, "expect": [{"allow": "read /x"}, {"deny": "read /y"}]})
+            }
             other => panic!("`{other}` has no example here"),
         }
     }
@@ -245,7 +277,11 @@ mod tests {
         let file = Files::default().add("a.yaml", "a.yaml", "");
         let settings = value["kind"] == "Workspace";
         let parsed = parse(file, &value.to_string(), &mut findings);
-        let read = parsed.documents.into_iter().filter_map(|tree| read(file, tree, settings, &mut findings)).count();
+        let read = parsed
+            .documents
+            .into_iter()
+            .filter_map(|tree| read(file, tree, settings, &mut findings))
+            .count();
         (findings, read == 1)
     }
 
@@ -271,7 +307,8 @@ mod tests {
         if *at == 0 {
             *at = usize::MAX;
             match (how, &mut *value) {
-                // Derived decoders accept a list as the fields of a structure in order; the schema refuses it first.
+                // Derived decoders accept a list as the fields of a structure in order; the schema
+                // refuses it first.
                 (Change::Replace(Value::Array(_)), Value::Object(_)) => {}
                 (Change::Replace(new), _) => *value = new.clone(),
                 (Change::Remove(nth), Value::Object(entries)) if !entries.is_empty() => {
@@ -309,8 +346,17 @@ mod tests {
     }
 
     fn any_change() -> impl Strategy<Value = Change> {
-        let keys =
-            ["resources", "http_resources", "cedar_file", "cedar", "port", "teams", "extra", "deny", "description"];
+        let keys = [
+            "resources",
+            "http_resources",
+            "cedar_file",
+            "cedar",
+            "port",
+            "teams",
+            "extra",
+            "deny",
+            "description",
+        ];
         prop_oneof![
             odd_value().prop_map(Change::Replace),
             (0_usize..8).prop_map(Change::Remove),

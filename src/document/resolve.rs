@@ -8,8 +8,8 @@ use super::read::Document;
 use super::{AccessTest, AgentPolicy, AgentRule, McpPolicy};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 use crate::model::{
-    Body, Cedar, DesiredPolicy, DesiredRule, DesiredVijilPolicy, DesiredVijilRule, Domain, ExpectedAccess, Origin,
-    Policy, Rule, Scope, Test,
+    Body, Cedar, DesiredPolicy, DesiredRule, DesiredVijilPolicy, DesiredVijilRule, Domain,
+    ExpectedAccess, Origin, Policy, Rule, Scope, Test,
 };
 use crate::source::{self, Spelling};
 
@@ -38,12 +38,13 @@ pub struct DeclaredVijil<'a> {
 pub enum CedarPlace {
     /// The text of a file.
     File(FileId),
-    /// A value of the document, with its spelling; without a spelling if an alias stands for the text.
+    /// A value of the document, with its spelling; without a spelling if an alias stands for the
+    /// text.
     Document(Option<Spelling>),
 }
 
-/// The policy that a document declares; `None` for another kind of document, and for an unusable Cedar file, which is
-/// added to `findings`. Cedar files must be inside of `root`.
+/// The policy that a document declares; `None` for another kind of document, and for an unusable
+/// Cedar file, which is added to `findings`. Cedar files must be inside of `root`.
 pub fn declare<'a>(
     document: &'a Document,
     files: &mut Files,
@@ -55,30 +56,61 @@ pub fn declare<'a>(
             let rules: Vec<(Rule, &[String])> =
                 policy.rules.iter().map(|rule| (rule.rule(), rule.previously.as_slice())).collect();
             let (body, rules) = allowlist(document, files, rules);
-            (&policy.name, &policy.previously, &policy.orgs, &policy.scope, Domain::Network, body, rules, None)
+            (
+                &policy.name,
+                &policy.previously,
+                &policy.orgs,
+                &policy.scope,
+                Domain::Network,
+                body,
+                rules,
+                None,
+            )
         }
         DocumentBody::FilesystemPolicy(policy) => {
             let rules: Vec<(Rule, &[String])> =
                 policy.rules.iter().map(|rule| (rule.rule(), rule.previously.as_slice())).collect();
             let (body, rules) = allowlist(document, files, rules);
-            (&policy.name, &policy.previously, &policy.orgs, &policy.scope, Domain::Filesystem, body, rules, None)
+            (
+                &policy.name,
+                &policy.previously,
+                &policy.orgs,
+                &policy.scope,
+                Domain::Filesystem,
+                body,
+                rules,
+                None,
+            )
         }
         DocumentBody::McpPolicy(policy) => {
             let (text, place) = cedar_text(policy, document, files, root, findings)?;
             let body = Body::Cedar(Cedar { text, schema_url: policy.schema_url.clone() });
-            (&policy.name, &policy.previously, &policy.orgs, &policy.scope, Domain::Mcp, body, Vec::new(), Some(place))
+            (
+                &policy.name,
+                &policy.previously,
+                &policy.orgs,
+                &policy.scope,
+                Domain::Mcp,
+                body,
+                Vec::new(),
+                Some(place),
+            )
         }
-        DocumentBody::Workspace(_) | DocumentBody::AgentPolicy(_) | DocumentBody::AccessTest(_) => return None,
+        DocumentBody::Workspace(_) | DocumentBody::AgentPolicy(_) | DocumentBody::AccessTest(_) => {
+            return None;
+        }
     };
-    let policy = Policy { name: name.clone(), scope: Scope::from_teams(scope.teams.iter().cloned()), body };
+    let policy =
+        Policy { name: name.clone(), scope: Scope::from_teams(scope.teams.iter().cloned()), body };
     let origin = origin(files, &document.label("/name"));
     let orgs = orgs.clone().unwrap_or_default();
-    let desired = DesiredPolicy { policy, domain, previously: previously.clone(), orgs, origin, rules };
+    let desired =
+        DesiredPolicy { policy, domain, previously: previously.clone(), orgs, origin, rules };
     Some(Declared { desired, document, cedar })
 }
 
-/// The policy for agents that a document declares; `None` for another kind of document, and for an unusable source
-/// file, which is added to `findings`.
+/// The policy for agents that a document declares; `None` for another kind of document, and for an
+/// unusable source file, which is added to `findings`.
 pub fn declare_vijil<'a>(
     document: &'a Document,
     files: &mut Files,
@@ -117,7 +149,10 @@ pub fn declare_vijil<'a>(
 /// The test that a document declares, or `None` for another kind of document.
 #[must_use]
 pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
-    let DocumentBody::AccessTest(AccessTest { name, orgs, subject, expect, .. }) = &document.body else { return None };
+    let DocumentBody::AccessTest(AccessTest { name, orgs, subject, expect, .. }) = &document.body
+    else {
+        return None;
+    };
     let expectations = expect
         .iter()
         .enumerate()
@@ -129,26 +164,44 @@ pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
         })
         .collect();
     let origin = origin(files, &document.label("/name"));
-    let team_labels = (0..subject.teams.len()).map(|index| document.label(&format!("/as/teams/{index}"))).collect();
+    let team_labels = (0..subject.teams.len())
+        .map(|index| document.label(&format!("/as/teams/{index}")))
+        .collect();
     let orgs = orgs.clone().unwrap_or_default();
-    let org_labels = (0..orgs.len()).map(|index| document.label(&format!("/orgs/{index}"))).collect();
-    Some(Test { name: name.clone(), orgs, org_labels, teams: subject.teams.clone(), team_labels, expectations, origin })
+    let org_labels =
+        (0..orgs.len()).map(|index| document.label(&format!("/orgs/{index}"))).collect();
+    Some(Test {
+        name: name.clone(),
+        orgs,
+        org_labels,
+        teams: subject.teams.clone(),
+        team_labels,
+        expectations,
+        origin,
+    })
 }
 
 impl Declared<'_> {
-    /// The place of bytes of the Cedar text, for every style of YAML text; for an alias, the place of the alias.
+    /// The place of bytes of the Cedar text, for every style of YAML text; for an alias, the place
+    /// of the alias.
     #[must_use]
     pub fn cedar_label(&self, span: &Range<usize>) -> Label {
         match &self.cedar {
             Some(CedarPlace::File(file)) => Label::new(*file, span.clone()),
-            Some(CedarPlace::Document(Some(spelling))) => Label::new(self.document.file, spelling.place(span)),
+            Some(CedarPlace::Document(Some(spelling))) => {
+                Label::new(self.document.file, spelling.place(span))
+            }
             Some(CedarPlace::Document(None)) => self.document.label("/cedar"),
             None => self.document.head(""),
         }
     }
 }
 
-fn allowlist(document: &Document, files: &Files, rules: Vec<(Rule, &[String])>) -> (Body, Vec<DesiredRule>) {
+fn allowlist(
+    document: &Document,
+    files: &Files,
+    rules: Vec<(Rule, &[String])>,
+) -> (Body, Vec<DesiredRule>) {
     let (rules, places) = rules
         .into_iter()
         .enumerate()

@@ -25,13 +25,13 @@ pub struct NetworkRule {
     /// The decision: `allow` or `deny`.
     #[schemars(schema_with = "decision")]
     pub decision: Decision,
-    /// The actions that are allowed or denied: `connect:…` on `resources`, or `request:…` on `http_resources`; one rule
-    /// takes one of the two.
+    /// The actions that are allowed or denied: `connect:…` on `resources`, or `request:…` on
+    /// `http_resources`; one rule takes one of the two.
     #[serde(deserialize_with = "network_actions")]
     #[schemars(schema_with = "network_action_list")]
     pub actions: Vec<Action>,
-    /// Hosts, addresses and CIDR blocks for `connect:…`: `example.com`, `example.com:443`, `*.example.com` (one label),
-    /// `**.example.com` (any depth), `10.0.0.0/8`.
+    /// Hosts, addresses and CIDR blocks for `connect:…`: `example.com`, `example.com:443`,
+    /// `*.example.com` (one label), `**.example.com` (any depth), `10.0.0.0/8`.
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["research.mitre.org", "**.example.com:443"])]
     pub resources: Option<Vec<String>>,
@@ -53,8 +53,8 @@ pub struct HttpTarget {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "std::num::NonZeroU16", range(max = 65535), example = 443)]
     pub port: Option<std::num::NonZeroU16>,
-    /// An absolute path or a pattern: `*` matches within one segment, `**` any number of segments, including the path
-    /// before it.
+    /// An absolute path or a pattern: `*` matches within one segment, `**` any number of segments,
+    /// including the path before it.
     #[serde(deserialize_with = "absolute")]
     #[schemars(regex(pattern = "^/"), example = "/repos/docker/**")]
     pub path: String,
@@ -75,12 +75,14 @@ pub struct FilesystemRule {
     /// The decision: `allow` or `deny`.
     #[schemars(schema_with = "decision")]
     pub decision: Decision,
-    /// The actions that are allowed or denied: mounting for reading, for writing, or both. A writable mount needs both.
+    /// The actions that are allowed or denied: mounting for reading, for writing, or both. A
+    /// writable mount needs both.
     #[serde(deserialize_with = "filesystem_actions")]
     #[schemars(schema_with = "filesystem_action_list")]
     pub actions: Vec<Action>,
-    /// Paths: `/data/**`, `~/work/**`, `C:\data\**`, `*:\data\**`, `\\wsl.localhost\Ubuntu\data\**`. `*` stays within
-    /// one segment, `**` goes any depth. Environment variables are not expanded.
+    /// Paths: `/data/**`, `~/work/**`, `C:\data\**`, `*:\data\**`,
+    /// `\\wsl.localhost\Ubuntu\data\**`. `*` stays within one segment, `**` goes any depth.
+    /// Environment variables are not expanded.
     #[serde(deserialize_with = "non_empty_texts")]
     #[schemars(length(min = 1), inner(length(min = 1)), example = ["/data", "/data/**"])]
     pub resources: Vec<String>,
@@ -95,12 +97,19 @@ impl NetworkRule {
     pub fn rule(&self) -> Rule {
         let resources = match (&self.resources, &self.http_resources) {
             (Some(resources), None) => Resources::Plain(distinct(resources)),
-            (None, Some(targets)) => {
-                Resources::Http(distinct(&targets.iter().map(HttpTarget::resource).collect::<Vec<_>>()))
+            (None, Some(targets)) => Resources::Http(distinct(
+                &targets.iter().map(HttpTarget::resource).collect::<Vec<_>>(),
+            )),
+            (Some(_), Some(_)) | (None, None) => {
+                panic!("the decoder takes exactly one kind of resources")
             }
-            (Some(_), Some(_)) | (None, None) => panic!("the decoder takes exactly one kind of resources"),
         };
-        Rule { name: self.name.clone(), decision: self.decision, actions: distinct(&self.actions), resources }
+        Rule {
+            name: self.name.clone(),
+            decision: self.decision,
+            actions: distinct(&self.actions),
+            resources,
+        }
     }
 }
 
@@ -109,7 +118,12 @@ impl FilesystemRule {
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = Resources::Plain(distinct(&self.resources));
-        Rule { name: self.name.clone(), decision: self.decision, actions: distinct(&self.actions), resources }
+        Rule {
+            name: self.name.clone(),
+            decision: self.decision,
+            actions: distinct(&self.actions),
+            resources,
+        }
     }
 }
 
@@ -125,32 +139,46 @@ fn distinct<T: Clone + Ord>(entries: &[T]) -> Vec<T> {
 
 impl HttpTarget {
     pub(super) fn resource(&self) -> HttpResource {
-        HttpResource { host: self.host.clone(), port: self.port.map(Into::into), path: self.path.clone() }
+        HttpResource {
+            host: self.host.clone(),
+            port: self.port.map(Into::into),
+            path: self.path.clone(),
+        }
     }
 }
 
 /// Rules, each with exactly one of `resources` and `http_resources`.
-pub(super) fn network_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NetworkRule>, D::Error> {
+pub(super) fn network_rules<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<NetworkRule>, D::Error> {
     let rules = Vec::<NetworkRule>::deserialize(deserializer)?;
     if rules.iter().any(|rule| rule.resources.is_some() == rule.http_resources.is_some()) {
-        return Err(D::Error::custom("a rule takes exactly one of `resources` and `http_resources`"));
+        return Err(D::Error::custom(
+            "a rule takes exactly one of `resources` and `http_resources`",
+        ));
     }
     Ok(rules)
 }
 
-/// The prefix for an action that the service has and this program does not know, so that a misspelt action is not
-/// mistaken for one.
+/// The prefix for an action that the service has and this program does not know, so that a misspelt
+/// action is not mistaken for one.
 const UNDOCUMENTED: &str = "undocumented:";
 
 /// The spelling of an action in documents.
 #[must_use]
 pub fn spelled_action(action: &Action) -> String {
-    if let Action::Unknown(text) = action { format!("{UNDOCUMENTED}{text}") } else { action.to_string() }
+    if let Action::Unknown(text) = action {
+        format!("{UNDOCUMENTED}{text}")
+    } else {
+        action.to_string()
+    }
 }
 
 /// The actions that a kind's rules may name.
 pub(super) fn actions(filesystem: bool) -> impl Iterator<Item = Action> {
-    Action::all().into_iter().filter(move |action| (action.layer() == Some(Layer::Filesystem)) == filesystem)
+    Action::all()
+        .into_iter()
+        .filter(move |action| (action.layer() == Some(Layer::Filesystem)) == filesystem)
 }
 
 fn network_actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Action>, D::Error> {
@@ -161,14 +189,19 @@ fn filesystem_actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
     decode_actions(deserializer, true)
 }
 
-fn decode_actions<'de, D: Deserializer<'de>>(deserializer: D, filesystem: bool) -> Result<Vec<Action>, D::Error> {
+fn decode_actions<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    filesystem: bool,
+) -> Result<Vec<Action>, D::Error> {
     let list: Vec<String> = field::list(deserializer)?;
     list.iter()
         .map(|text| match (text.strip_prefix(UNDOCUMENTED), Action::parse(text).layer()) {
             (Some(action), _) if !action.is_empty() && Action::parse(action).layer().is_none() => {
                 Ok(Action::Unknown(action.to_owned()))
             }
-            (None, Some(layer)) if (layer == Layer::Filesystem) == filesystem => Ok(Action::parse(text)),
+            (None, Some(layer)) if (layer == Layer::Filesystem) == filesystem => {
+                Ok(Action::parse(text))
+            }
             (_, _) => Err(D::Error::custom("unknown action")),
         })
         .collect()
@@ -197,7 +230,8 @@ fn filesystem_action_list(_: &mut SchemaGenerator) -> Schema {
 
 fn action_list(filesystem: bool) -> Schema {
     let names: Vec<String> = actions(filesystem).map(|action| action.to_string()).collect();
-    let known: Vec<String> = Action::all().iter().map(|action| format!("{UNDOCUMENTED}{action}")).collect();
+    let known: Vec<String> =
+        Action::all().iter().map(|action| format!("{UNDOCUMENTED}{action}")).collect();
     json_schema!({
         "type": "array",
         "minItems": 1,

@@ -1,7 +1,7 @@
 //! The JSON Schema (2020-12) of documents, for editors and for [`super::read`].
 //!
-//! Invariant: subschemas are inlined, so that the path of a validation error leads through the schema to the
-//! description and the properties that the error is about.
+//! Invariant: subschemas are inlined, so that the path of a validation error leads through the
+//! schema to the description and the properties that the error is about.
 
 use std::sync::OnceLock;
 
@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::kind::{KINDS, Kind};
 
-/// The schema of any document: one branch for each kind, selected by `kind` alone, so that editors complete matching
-/// keys and errors concern the intended kind.
+/// The schema of any document: one branch for each kind, selected by `kind` alone, so that editors
+/// complete matching keys and errors concern the intended kind.
 #[must_use]
 pub fn schema() -> Value {
     let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
@@ -54,15 +54,17 @@ pub fn schema() -> Value {
 /// The schema of one kind.
 #[must_use]
 pub fn schema_of(kind: &Kind) -> Value {
-    let mut generator =
-        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator();
     let mut schema = (kind.schema)(&mut generator);
     RecursiveTransform(tidy).transform(&mut schema);
     schema.into()
 }
 
-/// Writes a choice of one value as that value, and removes parts without use: a `null` default of a value that may not
-/// be `null`, formats that JSON Schema does not know, and line breaks of this source.
+/// Writes a choice of one value as that value, and removes parts without use: a `null` default of a
+/// value that may not be `null`, formats that JSON Schema does not know, and line breaks of this
+/// source.
 fn tidy(schema: &mut schemars::Schema) {
     let one = match schema.get("enum").and_then(Value::as_array).map(Vec::as_slice) {
         Some([value]) => Some(value.clone()),
@@ -94,7 +96,8 @@ pub(super) struct Compiled {
 /// The validator of a kind, compiled once.
 pub(super) fn compiled(kind: &'static Kind) -> &'static Compiled {
     static COMPILED: [OnceLock<Compiled>; KINDS.len()] = [const { OnceLock::new() }; KINDS.len()];
-    let index = KINDS.iter().position(|other| other.name == kind.name).expect("a kind is in the table");
+    let index =
+        KINDS.iter().position(|other| other.name == kind.name).expect("a kind is in the table");
     COMPILED.get(index).expect("there is a cell for each kind").get_or_init(|| {
         let schema = schema_of(kind);
         let validator = jsonschema::draft202012::new(&schema).expect("a generated schema is valid");

@@ -32,7 +32,8 @@ pub struct AgentPolicy {
     pub description: Option<String>,
     /// The field that the policy belongs to.
     pub category: Category,
-    /// The status of the policy; without it, the status is unchanged. `active` requires every rule to be approved.
+    /// The status of the policy; without it, the status is unchanged. `active` requires every rule
+    /// to be approved.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "VijilStatus")]
     pub status: Option<VijilStatus>,
@@ -78,8 +79,8 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = &"agent")]
     pub assignee: Option<String>,
-    /// Conditions under which the rule applies, in the service's form: usually `condition_type`, `field`, `operator`
-    /// and `value`.
+    /// Conditions under which the rule applies, in the service's form: usually `condition_type`,
+    /// `field`, `operator` and `value`.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "Vec<Map<String, Value>>")]
     pub constraints: Option<Vec<Map<String, Value>>>,
@@ -87,7 +88,8 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = &"all")]
     pub constraint_logic: Option<String>,
-    /// The consequence when the rule is broken. Other keys than `action`, `severity` and `message` are kept unchanged.
+    /// The consequence when the rule is broken. Other keys than `action`, `severity` and `message`
+    /// are kept unchanged.
     #[serde(deserialize_with = "consequence")]
     #[schemars(schema_with = "consequence_schema")]
     pub consequence: Map<String, Value>,
@@ -163,7 +165,9 @@ impl AgentPolicy {
     pub(super) fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let policy = Self::deserialize(deserializer)?;
         if policy.source_text.is_some() && policy.source_file.is_some() {
-            return Err(D::Error::custom("a policy takes at most one of `source_text` and `source_file`"));
+            return Err(D::Error::custom(
+                "a policy takes at most one of `source_text` and `source_file`",
+            ));
         }
         Ok(policy)
     }
@@ -264,9 +268,9 @@ fn action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 fn consequence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     let members = Map::deserialize(deserializer)?;
     let text = |key: &str| members.get(key).is_none_or(Value::is_string);
-    let severity = members
-        .get("severity")
-        .is_none_or(|severity| severity.as_str().is_some_and(|severity| SEVERITIES.contains(&severity)));
+    let severity = members.get("severity").is_none_or(|severity| {
+        severity.as_str().is_some_and(|severity| SEVERITIES.contains(&severity))
+    });
     if !text("action") || !text("message") || !severity {
         return Err(D::Error::custom("`action`, `severity` or `message` is of another type"));
     }

@@ -17,8 +17,9 @@ pub struct Workspace {
     pub api_version: ApiVersion,
     /// The kind of the document.
     pub kind: WorkspaceKind,
-    /// Patterns of the files that belong to the workspace, relative to this file. Without it, every `*.yaml` and
-    /// `*.yml` below, in any letter case, hidden files and folders aside. A pattern that matches nothing is an error.
+    /// Patterns of the files that belong to the workspace, relative to this file. Without it, every
+    /// `*.yaml` and `*.yml` below, in any letter case, hidden files and folders aside. A pattern
+    /// that matches nothing is an error.
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["policies/**/*.yaml"])]
     pub include: Option<Vec<String>>,
@@ -35,8 +36,8 @@ pub struct Workspace {
     pub guards: Guards,
 }
 
-/// The Docker organization that the policies belong to. If there are several, all settings apply to each of them; an
-/// organization with other settings needs its own workspace.
+/// The Docker organization that the policies belong to. If there are several, all settings apply to
+/// each of them; an organization with other settings needs its own workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("not" = {"type": "object", "required": ["org", "orgs"]}))]
@@ -45,8 +46,8 @@ pub struct Docker {
     #[serde(default, deserialize_with = "field::optional_text")]
     #[schemars(with = "String", length(min = 1), example = "my-org")]
     pub org: Option<String>,
-    /// The names of several organizations, instead of `org`. A policy is for all of them, unless its own `orgs` names
-    /// some; each organization has its own plan.
+    /// The names of several organizations, instead of `org`. A policy is for all of them, unless
+    /// its own `orgs` names some; each organization has its own plan.
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org", "my-org-labs"])]
     pub orgs: Option<Vec<String>>,
@@ -58,9 +59,10 @@ pub struct Docker {
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
     pub ownership: OwnershipSetting,
-    /// Names, or patterns with `*` and `?`, of the policies that this workspace owns, if several workspaces share the
-    /// organization: documents declare no others, unless they say `adopt: true`, and `exclusive` deletes no others.
-    /// Without it, the workspace owns all policies.
+    /// Names, or patterns with `*` and `?`, of the policies that this workspace owns, if several
+    /// workspaces share the organization: documents declare no others, unless they say
+    /// `adopt: true`, and `exclusive` deletes no others. Without it, the workspace owns all
+    /// policies.
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["team-a *"])]
     pub owns: Option<Vec<String>>,
@@ -68,8 +70,8 @@ pub struct Docker {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)), example = ["legacy-*"])]
     pub unmanaged: Vec<String>,
-    /// The teams that the organization is known to have: scopes that name others are reported offline, and `embedded`
-    /// creates them.
+    /// The teams that the organization is known to have: scopes that name others are reported
+    /// offline, and `embedded` creates them.
     #[serde(default, deserialize_with = "field::present_texts")]
     #[schemars(with = "Vec<String>", inner(length(min = 1)), example = ["research", "platform"])]
     pub teams: Option<Vec<String>>,
@@ -91,8 +93,8 @@ pub struct Vijil {
     #[serde(default, deserialize_with = "field::endpoint")]
     #[schemars(with = "String", length(min = 1), regex(pattern = field::ENDPOINT), example = "https://console-api.vijil.ai", example = &"embedded")]
     pub endpoint: Option<String>,
-    /// With `embedded`: a snapshot to start with, such as drafts that a model drew from a text; a file relative to this
-    /// one.
+    /// With `embedded`: a snapshot to start with, such as drafts that a model drew from a text; a
+    /// file relative to this one.
     #[serde(default, deserialize_with = "field::optional_text")]
     #[schemars(with = "String", length(min = 1), example = "extracted.json")]
     pub seed: Option<String>,
@@ -100,8 +102,9 @@ pub struct Vijil {
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
     pub ownership: OwnershipSetting,
-    /// The way to edit rules of an active policy: `in_place`, each approved right after its edit while the policy stays
-    /// active; or `deactivate`, for a console that refuses edits of active policies: the policy is a draft in between.
+    /// The way to edit rules of an active policy: `in_place`, each approved right after its edit
+    /// while the policy stays active; or `deactivate`, for a console that refuses edits of active
+    /// policies: the policy is a draft in between.
     #[serde(default)]
     #[schemars(schema_with = "edit_active")]
     pub edit_active: EditActive,
@@ -137,7 +140,9 @@ pub enum WorkspaceKind {
 }
 
 /// A section that exists, even as a key without a value.
-fn section<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn section<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     Option::<T>::deserialize(deserializer).map(|section| Some(section.unwrap_or_default()))
 }
 
@@ -145,7 +150,9 @@ fn section<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserialize
 fn docker<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Docker>, D::Error> {
     let docker: Option<Docker> = section(deserializer)?;
     match &docker {
-        Some(Docker { org: Some(_), orgs: Some(_), .. }) => Err(D::Error::custom("takes one of `org` and `orgs`")),
+        Some(Docker { org: Some(_), orgs: Some(_), .. }) => {
+            Err(D::Error::custom("takes one of `org` and `orgs`"))
+        }
         Some(_) | None => Ok(docker),
     }
 }

@@ -6,14 +6,15 @@
 //! live ──plan─────────▶ desired   what an apply would do about both
 //! ```
 //!
-//! The base is the result of the last apply: documents of an earlier commit, or a snapshot. The services do not record
-//! who changed what, so without a base, outside changes and pending ones cannot be separated.
+//! The base is the result of the last apply: documents of an earlier commit, or a snapshot. The
+//! services do not record who changed what, so without a base, outside changes and pending ones
+//! cannot be separated.
 //!
-//! Undeclared live policies are no differences, unless the settings say that everything is owned; but they are drift if
-//! they change the access of an audience of the workspace.
+//! Undeclared live policies are no differences, unless the settings say that everything is owned;
+//! but they are drift if they change the access of an audience of the workspace.
 //!
-//! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty, or an undeclared policy changes
-//! effective access.
+//! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty, or an
+//! undeclared policy changes effective access.
 
 pub mod adopt;
 mod report;
@@ -56,7 +57,8 @@ pub struct Input<'a> {
 pub struct Drift {
     /// The name of the base; `None` if there is none, so that `outside` holds all differences.
     pub since: Option<String>,
-    /// The differences from the base, or without one from the documents, to live state, and their effect on access.
+    /// The differences from the base, or without one from the documents, to live state, and their
+    /// effect on access.
     pub outside: ChangeSet,
     /// The differences from the base to the documents; `None` without a base.
     pub waiting: Option<ChangeSet>,
@@ -69,7 +71,8 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Returns `true` if live and documents differ, or an undeclared policy changes effective access.
+    /// Returns `true` if live and documents differ, or an undeclared policy changes effective
+    /// access.
     #[must_use]
     pub fn is_drift(&self) -> bool {
         self.declared_differ() || !self.undeclared.is_empty()
@@ -91,7 +94,10 @@ pub fn differences(input: Input<'_>) -> (ChangeSet, Option<ChangeSet>) {
         Some(Base::Documents(base)) => base.clone(),
         Some(Base::Snapshot(base)) => {
             let managed = managed(base, &[desired], ownership);
-            states::desired(base.policies.iter().filter(|policy| managed.contains(policy.id.0.as_str())), desired)
+            states::desired(
+                base.policies.iter().filter(|policy| managed.contains(policy.id.0.as_str())),
+                desired,
+            )
         }
     };
     let managed = managed(live, &[desired, &base_desired], ownership);
@@ -99,7 +105,8 @@ pub fn differences(input: Input<'_>) -> (ChangeSet, Option<ChangeSet>) {
         live.policies.iter().partition(|policy| managed.contains(policy.id.0.as_str()));
     let before = applied::docker(&base_desired.policies, &others, &live.org, &live.teams);
     let after = states::desired(own.into_iter(), desired);
-    // Policies of others exist before and after; any other policy that is no longer live was deleted.
+    // Policies of others exist before and after; any other policy that is no longer live was
+    // deleted.
     let unmanaged = others.iter().map(|policy| globset::escape(&policy.name)).collect();
     let owns = Ownership { exclusive: true, unmanaged, owns: None };
     let mut outside = plan::differences(&after, &before, &owns, Some(desired));
@@ -113,9 +120,13 @@ pub fn differences(input: Input<'_>) -> (ChangeSet, Option<ChangeSet>) {
 
 /// The ids of the live policies that the documents manage.
 fn managed<'a>(live: &'a Live, documents: &[&Desired], ownership: &Ownership) -> BTreeSet<&'a str> {
-    let declared: BTreeSet<usize> =
-        documents.iter().flat_map(|desired| matching::policies(&desired.policies, &live.policies)).flatten().collect();
-    let owned = |name: &str| plan::is_left_behind(name) || ownership.exclusive && !ownership.leaves(name);
+    let declared: BTreeSet<usize> = documents
+        .iter()
+        .flat_map(|desired| matching::policies(&desired.policies, &live.policies))
+        .flatten()
+        .collect();
+    let owned =
+        |name: &str| plan::is_left_behind(name) || ownership.exclusive && !ownership.leaves(name);
     let all = live.policies.iter().enumerate();
     all.filter(|(index, policy)| declared.contains(index) || owned(&policy.name))
         .map(|(_, policy)| policy.id.0.as_str())

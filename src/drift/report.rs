@@ -1,6 +1,7 @@
 //! Drift as JSON: the plan that would revert it, with the outside changes and the pending changes.
 //!
-//! Invariant: every key of a plan exists with its meaning; keys may be added, none is renamed or removed.
+//! Invariant: every key of a plan exists with its meaning; keys may be added, none is renamed or
+//! removed.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,17 +20,19 @@ use crate::plan::undeclared::Undeclared;
 struct DriftKeys {
     /// True if live and documents differ, or if an undeclared live policy changes effective access.
     drift: bool,
-    /// The name of the base, which is the state after the last apply. Null if none was given; then `outside` holds all
-    /// differences, whatever their origin.
+    /// The name of the base, which is the state after the last apply. Null if none was given; then
+    /// `outside` holds all differences, whatever their origin.
     since: Option<String>,
     /// The differences from the base, or without one from the documents, to live state.
     outside: Side,
-    /// The differences from the base to the documents, which wait to be applied. Null without a base.
+    /// The differences from the base to the documents, which wait to be applied. Null without a
+    /// base.
     waiting: Option<Side>,
-    /// Undeclared live policies with their effect on the audiences of declared policies, without policies that
-    /// `unmanaged` and `owns` leave to others.
+    /// Undeclared live policies with their effect on the audiences of declared policies, without
+    /// policies that `unmanaged` and `owns` leave to others.
     undeclared: Undeclared,
-    /// The parts of the documents that cannot be carried out: until they are corrected, the plan cannot be applied.
+    /// The parts of the documents that cannot be carried out: until they are corrected, the plan
+    /// cannot be applied.
     impossible: Vec<String>,
 }
 
@@ -44,7 +47,8 @@ struct Side {
     access: Meaning,
 }
 
-/// An object that differs. For `outside`, `before` is the object after the last apply and `after` is the live object.
+/// An object that differs. For `outside`, `before` is the object after the last apply and `after`
+/// is the live object.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Difference {
     #[serde(flatten)]
@@ -55,9 +59,19 @@ struct Difference {
 
 impl Side {
     fn new(changes: &ChangeSet) -> Self {
-        let docker = changes.docker.iter().map(|one| Difference { difference: one.into(), source: one.source.clone() });
-        let vijil = changes.vijil.iter().map(|one| Difference { difference: one.into(), source: one.source.clone() });
-        Self { summary: changes.summary(), differences: docker.chain(vijil).collect(), access: changes.access.clone() }
+        let docker = changes
+            .docker
+            .iter()
+            .map(|one| Difference { difference: one.into(), source: one.source.clone() });
+        let vijil = changes
+            .vijil
+            .iter()
+            .map(|one| Difference { difference: one.into(), source: one.source.clone() });
+        Self {
+            summary: changes.summary(),
+            differences: docker.chain(vijil).collect(),
+            access: changes.access.clone(),
+        }
     }
 }
 
@@ -79,12 +93,16 @@ impl Drift {
             undeclared: self.undeclared.clone(),
             impossible: self.impossible.clone(),
         };
-        let Value::Object(mut document) = self.plan.to_value() else { unreachable!("a structure is an object") };
+        let Value::Object(mut document) = self.plan.to_value() else {
+            unreachable!("a structure is an object")
+        };
         if !self.impossible.is_empty() {
             // Nobody is meant to apply it.
             document.insert("checksum".to_owned(), "".into());
         }
-        let Ok(Value::Object(keys)) = serde_json::to_value(keys) else { unreachable!("a structure is an object") };
+        let Ok(Value::Object(keys)) = serde_json::to_value(keys) else {
+            unreachable!("a structure is an object")
+        };
         // After the version, before the plan.
         let mut ordered = Map::new();
         ordered.extend(document.shift_remove_entry("format_version"));
@@ -96,11 +114,15 @@ impl Drift {
 
 /// The drift of several organizations as JSON, with a line feed at the end.
 #[must_use]
-pub fn set_to_json<'a>(drifts: impl IntoIterator<Item = &'a Drift>, failed: &[Unplanned]) -> String {
+pub fn set_to_json<'a>(
+    drifts: impl IntoIterator<Item = &'a Drift>,
+    failed: &[Unplanned],
+) -> String {
     let drifts: Vec<&Drift> = drifts.into_iter().collect();
     let any = drifts.iter().any(|drift| drift.is_drift());
     let drifts: Vec<Value> = drifts.iter().map(|drift| Value::Object(drift.document())).collect();
-    let set = json!({"format_version": FORMAT_VERSION, "drift": any, "drifts": drifts, "failed": failed});
+    let set =
+        json!({"format_version": FORMAT_VERSION, "drift": any, "drifts": drifts, "failed": failed});
     serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
 }
 

@@ -2,14 +2,23 @@
 
 use crate::model::{Desired, DesiredPolicy, DesiredRule, Domain, LivePolicy, Origin};
 
-/// Documents that would declare these policies, with the places of `documents` for policies of the same name.
-pub(super) fn desired<'a>(policies: impl Iterator<Item = &'a LivePolicy>, documents: &Desired) -> Desired {
+/// Documents that would declare these policies, with the places of `documents` for policies of the
+/// same name.
+pub(super) fn desired<'a>(
+    policies: impl Iterator<Item = &'a LivePolicy>,
+    documents: &Desired,
+) -> Desired {
     let declared = policies.map(|live| {
         let policy = live.policy();
         let origin = documents.policies.iter().find(|declared| declared.policy.name == policy.name);
-        let origin = origin
-            .map_or_else(|| Origin { file: String::new(), line: 0, column: 0 }, |declared| declared.origin.clone());
-        let rules = policy.rules().iter().map(|_| DesiredRule { previously: Vec::new(), origin: origin.clone() });
+        let origin = origin.map_or_else(
+            || Origin { file: String::new(), line: 0, column: 0 },
+            |declared| declared.origin.clone(),
+        );
+        let rules = policy
+            .rules()
+            .iter()
+            .map(|_| DesiredRule { previously: Vec::new(), origin: origin.clone() });
         DesiredPolicy {
             rules: rules.collect(),
             domain: policy.domain().unwrap_or(Domain::Network),

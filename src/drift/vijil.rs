@@ -1,7 +1,7 @@
 //! The Vijil side of drift.
 //!
-//! Invariant: a step with a reason of its own is a means to the differences, not a difference; and undeclared policies
-//! are not drift, unless everything is owned.
+//! Invariant: a step with a reason of its own is a means to the differences, not a difference; and
+//! undeclared policies are not drift, unless everything is owned.
 
 use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule};
 use crate::plan::step::{Op, Reason};
@@ -9,8 +9,9 @@ use crate::plan::vijil::diff::{self, policy_fields, rule_fields};
 use crate::plan::vijil::step::changed;
 use crate::plan::vijil::{Input, Subject, VijilDifference};
 
-/// Compares with documents that were applied: `own` leads from live to the documents, `base` from live to the state
-/// after the last apply. Outside changes are the reverse of `base`; pending changes are those that only `own` has.
+/// Compares with documents that were applied: `own` leads from live to the documents, `base` from
+/// live to the state after the last apply. Outside changes are the reverse of `base`; pending
+/// changes are those that only `own` has.
 #[must_use]
 pub fn since_documents(
     own: &[VijilDifference],
@@ -29,24 +30,33 @@ pub fn since_documents(
     let outside = numbered(base.unwrap_or(own).iter().filter(differs).map(back));
     let waiting = base.map(|base| {
         let same = |one: &VijilDifference, other: &VijilDifference| {
-            (one.op, &one.policy, &one.rule, &one.after) == (other.op, &other.policy, &other.rule, &other.after)
+            (one.op, &one.policy, &one.rule, &one.after)
+                == (other.op, &other.policy, &other.rule, &other.after)
         };
-        let only = own.iter().filter(differs).filter(|one| !base.iter().any(|other| same(one, other)));
+        let only =
+            own.iter().filter(differs).filter(|one| !base.iter().any(|other| same(one, other)));
         numbered(only.cloned())
     });
     (outside, waiting)
 }
 
-/// Compares with an earlier live state: the changes since then, and those that the documents require. `input` is the
-/// input of the plan from live to the documents.
+/// Compares with an earlier live state: the changes since then, and those that the documents
+/// require. `input` is the input of the plan from live to the documents.
 #[must_use]
-pub fn since_snapshot(input: Input<'_>, then: &LiveVijil) -> (Vec<VijilDifference>, Vec<VijilDifference>) {
+pub fn since_snapshot(
+    input: Input<'_>,
+    then: &LiveVijil,
+) -> (Vec<VijilDifference>, Vec<VijilDifference>) {
     let Input { desired, live, exclusive, .. } = input;
     let managed = |policy: &LiveVijilPolicy| {
         let is = |found: Option<&LiveVijilPolicy>| found.is_some_and(|found| found.id == policy.id);
-        exclusive || desired.iter().any(|one| [live, then].iter().any(|live| is(diff::find(one, live).ok().flatten())))
+        exclusive
+            || desired
+                .iter()
+                .any(|one| [live, then].iter().any(|live| is(diff::find(one, live).ok().flatten())))
     };
-    let source = |name: &str| desired.iter().find(|one| one.name == name).map(|one| one.origin.clone());
+    let source =
+        |name: &str| desired.iter().find(|one| one.name == name).map(|one| one.origin.clone());
     let mut outside = Vec::new();
     for now in live.policies.iter().filter(|policy| managed(policy)) {
         let before = then.policies.iter().find(|before| before.id == now.id);
@@ -72,7 +82,11 @@ fn differs(difference: &&VijilDifference) -> bool {
 }
 
 /// Adds the differences of a policy and of its rules.
-fn became(differences: &mut Vec<VijilDifference>, before: Option<&LiveVijilPolicy>, now: &LiveVijilPolicy) {
+fn became(
+    differences: &mut Vec<VijilDifference>,
+    before: Option<&LiveVijilPolicy>,
+    now: &LiveVijilPolicy,
+) {
     one(differences, now, None, (before.map(policy_fields), Some(policy_fields(now))));
     let rules = before.map_or(&[][..], |before| &before.rules);
     for rule in &now.rules {

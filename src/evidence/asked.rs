@@ -1,7 +1,7 @@
 //! A recorded request in the terms of the engine.
 //!
-//! Invariant: one request has one spelling, whatever record describes it. A request that the engine cannot express
-//! keeps the record's own words, and its decision is unknown.
+//! Invariant: one request has one spelling, whatever record describes it. A request that the engine
+//! cannot express keeps the record's own words, and its decision is unknown.
 
 use std::fmt;
 
@@ -21,7 +21,10 @@ pub struct Asked {
 
 /// A subject that the engine can decide.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are of one request, and a mount of two is rare")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of one request, and a mount of two is rare"
+)]
 pub enum Subject {
     /// One request.
     One(Request),
@@ -63,7 +66,9 @@ impl Asked {
             Subject::One(Request::Http { host, port, .. }) => {
                 Some(Request::Connect { udp: false, host: host.clone(), port: *port }.to_string())
             }
-            Subject::One(_) | Subject::EitherMode(_) | Subject::Mcp(_) | Subject::Unreadable => None,
+            Subject::One(_) | Subject::EitherMode(_) | Subject::Mcp(_) | Subject::Unreadable => {
+                None
+            }
         }
     }
 
@@ -76,8 +81,12 @@ impl Asked {
 fn connect(protocol: &str, resource: &str) -> Result<Request, String> {
     let protocol = if protocol.is_empty() { "tcp" } else { protocol };
     let text = format!("connect:{} {resource}", protocol.to_ascii_lowercase());
-    // A connection needs a port: where people leave it out they mean every port, but a record is about one.
-    let port = resource.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).filter(|port| *port > 0);
+    // A connection needs a port: where people leave it out they mean every port, but a record is
+    // about one.
+    let port = resource
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse::<u16>().ok())
+        .filter(|port| *port > 0);
     let udp = match protocol.to_ascii_lowercase().as_str() {
         "tcp" => false,
         "udp" => true,
@@ -88,14 +97,22 @@ fn connect(protocol: &str, resource: &str) -> Result<Request, String> {
         None if port.is_some() => Request::parse(&text),
         None => return Err(text),
     };
-    request.ok().filter(|request| matches!(request, Request::Connect { .. }) && has_one_host(request)).ok_or(text)
+    request
+        .ok()
+        .filter(|request| matches!(request, Request::Connect { .. }) && has_one_host(request))
+        .ok_or(text)
 }
 
 /// An address with a port. IPv6 addresses are accepted with and without brackets.
 fn address_and_port(resource: &str) -> Option<(Host, u16)> {
     let (host, port) = resource.rsplit_once(':')?;
     let port = port.parse().ok().filter(|port| *port > 0)?;
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()?;
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
+        .parse()
+        .ok()?;
     Some((Host::Address(address), port))
 }
 
@@ -116,10 +133,17 @@ fn http(seen: &Observation<'_>) -> Result<Request, String> {
     let path = seen.path.split(['?', '#']).next().unwrap_or_default();
     let path = if path.is_empty() { "/" } else { path };
     let text = || {
-        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+        let host = if host.contains(':') && !host.starts_with('[') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
         format!("{} https://{host}:{port}{path}", if method.is_empty() { "?" } else { method })
     };
-    let known = Action::METHODS.into_iter().find(|known| known.eq_ignore_ascii_case(method)).ok_or_else(text)?;
+    let known = Action::METHODS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(method))
+        .ok_or_else(text)?;
     let number = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(text)?;
     if !path.starts_with('/') {
         return Err(text());
@@ -196,13 +220,22 @@ mod tests {
             (Kind::Connect, "2001:db8::1:443", "connect:tcp [2001:db8::1]:443", true), // brackets are not documented
             (Kind::Connect, "example.com", "connect:tcp example.com", false),          // no port
             (Kind::Connect, "*.example.com:443", "connect:tcp *.example.com:443", false),
-            (Kind::Connect, "a.example at 10.0.0.1:443", "connect:tcp a.example at 10.0.0.1:443", false),
+            (
+                Kind::Connect,
+                "a.example at 10.0.0.1:443",
+                "connect:tcp a.example at 10.0.0.1:443",
+                false,
+            ),
             (Kind::Mount, "/data/", "mount /data", true),
             (Kind::Mount, "data", "mount data", false),
             (Kind::Tool, "notion/search", "mcp invokeTool notion/search", true),
         ] {
             let asked = Asked::from_observation(&seen(kind, resource));
-            assert_eq!((asked.text.as_str(), asked.subject != Subject::Unreadable), (text, asks), "{resource}");
+            assert_eq!(
+                (asked.text.as_str(), asked.subject != Subject::Unreadable),
+                (text, asks),
+                "{resource}"
+            );
         }
     }
 
@@ -217,20 +250,31 @@ mod tests {
         ] {
             let mut seen = seen(Kind::Connect, resource);
             seen.protocol = protocol.into();
-            assert_eq!(Asked::from_observation(&seen).subject != Subject::Unreadable, asks, "{protocol} {resource}");
+            assert_eq!(
+                Asked::from_observation(&seen).subject != Subject::Unreadable,
+                asks,
+                "{protocol} {resource}"
+            );
         }
     }
 
     #[test]
     fn http_requests_are_read_with_the_port_as_text_and_addresses_without_brackets() {
         for (method, host, port, path, text) in [
-            ("HTTP_METHOD_GET", "api.example.com", "443", "/v1?x=1", "GET https://api.example.com/v1"),
+            (
+                "HTTP_METHOD_GET",
+                "api.example.com",
+                "443",
+                "/v1?x=1",
+                "GET https://api.example.com/v1",
+            ),
             ("post", "api.example.com", "8443", "", "POST https://api.example.com:8443/"),
             ("HTTP_METHOD_PUT", "2001:db8::1", "443", "/a", "PUT https://[2001:db8::1]/a"),
             ("HTTP_METHOD_PROPFIND", "a.example", "443", "/", "PROPFIND https://a.example:443/"),
         ] {
             let mut seen = seen(Kind::Http, "ignored.example:1");
-            (seen.method, seen.host, seen.port, seen.path) = (method.into(), host.into(), port.into(), path.into());
+            (seen.method, seen.host, seen.port, seen.path) =
+                (method.into(), host.into(), port.into(), path.into());
             assert_eq!(Asked::from_observation(&seen).text, text);
         }
         let mut aggregated = seen(Kind::Http, "api.example.com:443");

@@ -1,8 +1,9 @@
 //! The decision on a recorded request under the policies of one state.
 //!
-//! Every answer comes from the access engine. Invariant: an answer is allow or deny only if it holds whatever the
-//! record leaves out (address, mode, path, attributes, teams) and whatever the documentation leaves open. Otherwise it
-//! is unknown, with the one reason that comes first in [`Gap`].
+//! Every answer comes from the access engine. Invariant: an answer is allow or deny only if it
+//! holds whatever the record leaves out (address, mode, path, attributes, teams) and whatever the
+//! documentation leaves open. Otherwise it is unknown, with the one reason that comes first in
+//! [`Gap`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -14,22 +15,27 @@ use super::asked::{Asked, Subject};
 use super::membership::Teams;
 use crate::access::cedar::McpAction;
 use crate::access::{
-    AddressKinds, AddressRule, Host, IN_FORCE, Question, Reason, Request, Role, State, Unknown, Verdict,
+    AddressKinds, AddressRule, Host, IN_FORCE, Question, Reason, Request, Role, State, Unknown,
+    Verdict,
 };
 use crate::model::{Decision, Domain, Policy, Rule, Scope};
 
-/// The largest number of teams that are tried in every combination for a user whose teams are unknown.
+/// The largest number of teams that are tried in every combination for a user whose teams are
+/// unknown.
 const MOST_TEAMS: usize = 8;
 
 /// The reason why a record does not show the decision on its request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Gap {
     /// The request is written in a way that no rule can be compared with.
     NotReadable,
     /// A rule of the machine or of a kit decided, not one of the organization.
     LocalRule,
-    /// The organization has no policy of the domain, and the documentation does not say what applies then.
+    /// The organization has no policy of the domain, and the documentation does not say what
+    /// applies then.
     NoPolicy,
     /// The address that the name resolved to is not recorded, and a rule for addresses decides.
     AddressNotRecorded,
@@ -52,12 +58,24 @@ impl Gap {
     #[must_use]
     pub fn phrase(self) -> &'static str {
         match self {
-            Self::NotReadable => "the recorded request is in a form that no rule can be compared with",
-            Self::LocalRule => "a rule of the machine or of a kit denied it, whatever the organization's rules say",
-            Self::NoPolicy => "there is no policy of the domain, and what holds then is not documented",
-            Self::AddressNotRecorded => "the address is not recorded, and a rule for addresses decides",
-            Self::ModeNotRecorded => "it is not recorded whether the mount was for reading or writing",
-            Self::PathNotRecorded => "no HTTP request is recorded for the connection, and rules look at requests",
+            Self::NotReadable => {
+                "the recorded request is in a form that no rule can be compared with"
+            }
+            Self::LocalRule => {
+                "a rule of the machine or of a kit denied it, whatever the organization's rules say"
+            }
+            Self::NoPolicy => {
+                "there is no policy of the domain, and what holds then is not documented"
+            }
+            Self::AddressNotRecorded => {
+                "the address is not recorded, and a rule for addresses decides"
+            }
+            Self::ModeNotRecorded => {
+                "it is not recorded whether the mount was for reading or writing"
+            }
+            Self::PathNotRecorded => {
+                "no HTTP request is recorded for the connection, and rules look at requests"
+            }
             Self::AttributesNotRecorded => "the attributes of MCP calls are not recorded",
             Self::ApprovalNeeded => "a person is asked for approval each time",
             Self::TeamUnknown => "the teams of the user are not known",
@@ -68,7 +86,10 @@ impl Gap {
     /// The name in JSON.
     #[must_use]
     pub fn code(self) -> String {
-        serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 }
 
@@ -145,7 +166,8 @@ impl<'a> Judge<'a> {
     /// Prepares policies.
     #[must_use]
     pub fn new(policies: &'a [Policy]) -> Self {
-        let mcp_teams = teams_of(policies.iter().filter(|policy| policy.domain() == Some(Domain::Mcp)));
+        let mcp_teams =
+            teams_of(policies.iter().filter(|policy| policy.domain() == Some(Domain::Mcp)));
         let state = State::new(policies);
         let mut only = BTreeMap::new();
         for place in state.rules() {
@@ -154,12 +176,26 @@ impl<'a> Judge<'a> {
             only.entry(domain).and_modify(|only| *only = None).or_insert(Some(*place));
         }
         let address_rules = state.address_rules();
-        let of_addresses: BTreeSet<usize> =
-            address_rules.iter().filter_map(|one| state.rules().get(one.rule)).map(|place| place.0).collect();
-        let address_teams = teams_of(of_addresses.iter().filter_map(|policy| policies.get(*policy)));
+        let of_addresses: BTreeSet<usize> = address_rules
+            .iter()
+            .filter_map(|one| state.rules().get(one.rule))
+            .map(|place| place.0)
+            .collect();
+        let address_teams =
+            teams_of(of_addresses.iter().filter_map(|policy| policies.get(*policy)));
         let all_kinds = state.address_kinds(|_| true);
         let (mcp, kinds, by_kinds) = (Mutex::default(), RwLock::default(), Mutex::default());
-        Self { state, mcp_teams, only, mcp, address_rules, address_teams, all_kinds, kinds, by_kinds }
+        Self {
+            state,
+            mcp_teams,
+            only,
+            mcp,
+            address_rules,
+            address_teams,
+            all_kinds,
+            kinds,
+            by_kinds,
+        }
     }
 
     pub(super) fn state(&self) -> &State<'a> {
@@ -168,7 +204,8 @@ impl<'a> Judge<'a> {
 
     /// Looks a request up.
     pub(super) fn case(&self, asked: &Asked) -> Case {
-        let question = |request: &Request| (request.clone(), self.state.question_at(request, &self.all_kinds));
+        let question =
+            |request: &Request| (request.clone(), self.state.question_at(request, &self.all_kinds));
         match &asked.subject {
             Subject::One(request) => Case::Questions(vec![question(request)]),
             Subject::EitherMode(both) => Case::Questions(both.iter().map(question).collect()),
@@ -183,9 +220,11 @@ impl<'a> Judge<'a> {
             Teams::Known(teams) => vec![self.membership(case, teams.clone())],
             Teams::Unknown => {
                 let relevant: Vec<String> = self.relevant_teams(case).into_iter().collect();
-                let choices = if relevant.len() > MOST_TEAMS { 0 } else { 1_usize << relevant.len() };
+                let choices =
+                    if relevant.len() > MOST_TEAMS { 0 } else { 1_usize << relevant.len() };
                 let chosen = |choice: usize| {
-                    let chosen = (0..).zip(&relevant).filter(move |(bit, _)| choice >> bit & 1 == 1);
+                    let chosen =
+                        (0..).zip(&relevant).filter(move |(bit, _)| choice >> bit & 1 == 1);
                     chosen.map(|(_, team)| team.clone()).collect()
                 };
                 (0..choices).map(|choice| self.membership(case, chosen(choice))).collect()
@@ -201,14 +240,16 @@ impl<'a> Judge<'a> {
 
     fn membership(&self, case: &Case, teams: BTreeSet<String>) -> Membership {
         let at_addresses = match case {
-            Case::Questions(questions) if !self.address_rules.is_empty() => match questions.as_slice() {
-                [(request, _)] if has_any_address(request) => {
-                    let kinds = self.kinds(&teams);
-                    let question = self.state.question_at(request, &kinds.base);
-                    Some((kinds, question))
+            Case::Questions(questions) if !self.address_rules.is_empty() => {
+                match questions.as_slice() {
+                    [(request, _)] if has_any_address(request) => {
+                        let kinds = self.kinds(&teams);
+                        let question = self.state.question_at(request, &kinds.base);
+                        Some((kinds, question))
+                    }
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             Case::Questions(_) | Case::Mcp(_) | Case::Unreadable => None,
         };
         Membership { teams, at_addresses }
@@ -216,7 +257,8 @@ impl<'a> Judge<'a> {
 
     fn kinds(&self, teams: &BTreeSet<String>) -> Arc<Kinds> {
         let own: BTreeSet<String> = teams.intersection(&self.address_teams).cloned().collect();
-        let known = self.kinds.read().unwrap_or_else(PoisonError::into_inner).get(&own).map(Arc::clone);
+        let known =
+            self.kinds.read().unwrap_or_else(PoisonError::into_inner).get(&own).map(Arc::clone);
         known.unwrap_or_else(|| {
             let base = self.state.address_kinds(|rule| self.state.governs(rule, &own));
             let mut all = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
@@ -233,9 +275,12 @@ impl<'a> Judge<'a> {
             Case::Mcp(_) => self.mcp_teams.clone(),
             Case::Questions(questions) => {
                 let rules = questions.iter().flat_map(|(_, question)| question.rules());
-                let policies: BTreeSet<usize> =
-                    rules.filter_map(|rule| self.state.rules().get(rule)).map(|(policy, _)| *policy).collect();
-                let scopes = policies.into_iter().filter_map(|policy| self.state.policies().get(policy));
+                let policies: BTreeSet<usize> = rules
+                    .filter_map(|rule| self.state.rules().get(rule))
+                    .map(|(policy, _)| *policy)
+                    .collect();
+                let scopes =
+                    policies.into_iter().filter_map(|policy| self.state.policies().get(policy));
                 let mut teams = teams_of(scopes);
                 if questions.iter().any(|(request, _)| has_any_address(request)) {
                     teams.extend(self.address_teams.iter().cloned());
@@ -245,7 +290,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn mcp_ruling(&self, action: McpAction, teams: &BTreeSet<String>, without: Option<Place>) -> Ruling {
+    fn mcp_ruling(
+        &self,
+        action: McpAction,
+        teams: &BTreeSet<String>,
+        without: Option<Place>,
+    ) -> Ruling {
         let own: BTreeSet<String> = teams.intersection(&self.mcp_teams).cloned().collect();
         let mut known = self.mcp.lock().unwrap_or_else(PoisonError::into_inner);
         *known.entry((action, own, without)).or_insert_with_key(|(action, teams, without)| {
@@ -261,7 +311,13 @@ impl<'a> Judge<'a> {
         })
     }
 
-    fn one(&self, request: &Request, question: &Question, teams: &BTreeSet<String>, without: Option<Place>) -> Ruling {
+    fn one(
+        &self,
+        request: &Request,
+        question: &Question,
+        teams: &BTreeSet<String>,
+        without: Option<Place>,
+    ) -> Ruling {
         let domain = question.domain();
         let gone = without.is_some() && self.only.get(&domain).copied().flatten() == without;
         if gone || !self.state.is_governed(domain) {
@@ -282,7 +338,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The rules that lead to an answer. For a user whose teams are unknown, the rules for a member of no team.
+    /// The rules that lead to an answer. For a user whose teams are unknown, the rules for a member
+    /// of no team.
     pub(super) fn because(&self, asked: &Asked, teams: &Teams) -> Vec<Reason> {
         let none = BTreeSet::new();
         let teams = match teams {
@@ -323,7 +380,8 @@ impl<'a> Judge<'a> {
         rules.filter_map(|rule| self.state.rules().get(rule)).any(is_wanted)
     }
 
-    /// Returns `true` if a rule or statement is in force for a user, or may be because the teams are unknown.
+    /// Returns `true` if a rule or statement is in force for a user, or may be because the teams
+    /// are unknown.
     pub(super) fn may_govern(&self, place: Place, teams: &Teams) -> bool {
         self.state.policies().get(place.0).is_some_and(|policy| match teams {
             Teams::Known(teams) => policy.scope.governs(teams),
@@ -338,7 +396,9 @@ impl<'a> Judge<'a> {
 
     /// The kinds of addresses without one of the rules in force.
     fn without<'k>(&self, kinds: &'k Kinds) -> &'k [(AddressKinds, Vec<usize>)] {
-        kinds.without.get_or_init(|| self.state.address_kinds_without(|rule| self.state.governs(rule, &kinds.teams)))
+        kinds.without.get_or_init(|| {
+            self.state.address_kinds_without(|rule| self.state.governs(rule, &kinds.teams))
+        })
     }
 
     /// The kinds of addresses without a rule; `None` where they are the same.
@@ -360,14 +420,17 @@ impl<'a> Judge<'a> {
             }
             rules.push((*place, *one, !memberships.is_empty() && memberships.iter().all(governs)));
             let own = |kinds: &&Arc<Kinds>| {
-                self.without(kinds).iter().position(|(_, rules)| rules.binary_search(&one.rule).is_ok())
+                self.without(kinds)
+                    .iter()
+                    .position(|(_, rules)| rules.binary_search(&one.rule).is_ok())
             };
             let kinds: Vec<Option<usize>> = memberships.iter().map(own).collect();
             if kinds.iter().any(Option::is_some) {
                 groups.entry(kinds).or_default().push(*place);
             }
         }
-        let groups = groups.into_iter().map(|(kinds, rules)| AddressGroup { kinds, rules }).collect();
+        let groups =
+            groups.into_iter().map(|(kinds, rules)| AddressGroup { kinds, rules }).collect();
         AddressRules { key, rules, groups }
     }
 }
@@ -385,73 +448,101 @@ pub(super) fn has_any_address(request: &Request) -> bool {
 impl Evaluation<'_, '_> {
     /// The decision.
     pub(super) fn ruling(&self) -> Ruling {
-        agreed(self.memberships.iter().map(|membership| self.judged(membership, None)), Gap::TeamUnknown)
+        agreed(
+            self.memberships.iter().map(|membership| self.judged(membership, None)),
+            Gap::TeamUnknown,
+        )
     }
 
     /// The decision if a rule or statement did not exist.
     pub(super) fn ruling_without(&self, place: Place) -> Ruling {
-        agreed(self.memberships.iter().map(|membership| self.judged(membership, Some(place))), Gap::TeamUnknown)
+        agreed(
+            self.memberships.iter().map(|membership| self.judged(membership, Some(place))),
+            Gap::TeamUnknown,
+        )
     }
 
-    fn judged(&self, Membership { teams, at_addresses }: &Membership, without: Option<Place>) -> Ruling {
+    fn judged(
+        &self,
+        Membership { teams, at_addresses }: &Membership,
+        without: Option<Place>,
+    ) -> Ruling {
         let judge = self.judge;
         match (self.case, at_addresses) {
             (Case::Unreadable, _) => Ruling::Unknown(Gap::NotReadable),
             (Case::Mcp(action), _) => judge.mcp_ruling(*action, teams, without),
             (Case::Questions(questions), Some((kinds, question))) => {
-                let Some((request, _)) = questions.first() else { return Ruling::Unknown(Gap::NotReadable) };
+                let Some((request, _)) = questions.first() else {
+                    return Ruling::Unknown(Gap::NotReadable);
+                };
                 let other = without.and_then(|place| judge.kinds_without(kinds, place));
                 match other {
-                    Some(kinds) => judge.one(request, &judge.state.question_at(request, kinds), teams, without),
+                    Some(kinds) => {
+                        judge.one(request, &judge.state.question_at(request, kinds), teams, without)
+                    }
                     None => judge.one(request, question, teams, without),
                 }
             }
             (Case::Questions(questions), None) => {
-                let each = questions.iter().map(|(request, question)| judge.one(request, question, teams, without));
+                let each = questions
+                    .iter()
+                    .map(|(request, question)| judge.one(request, question, teams, without));
                 agreed(each, Gap::ModeNotRecorded)
             }
         }
     }
 
-    /// The rules about addresses that apply to a request whose address is unknown; `None` for any other request.
+    /// The rules about addresses that apply to a request whose address is unknown; `None` for any
+    /// other request.
     pub(super) fn address_rules(&self) -> Option<Arc<AddressRules>> {
         let Case::Questions(questions) = self.case else { return None };
-        let is_open = !self.judge.address_rules.is_empty() && questions.iter().any(|(one, _)| has_any_address(one));
+        let is_open = !self.judge.address_rules.is_empty()
+            && questions.iter().any(|(one, _)| has_any_address(one));
         is_open.then(|| {
-            let kinds: Vec<&Arc<Kinds>> =
-                self.memberships.iter().filter_map(|one| one.at_addresses.as_ref()).map(|(kinds, _)| kinds).collect();
+            let kinds: Vec<&Arc<Kinds>> = self
+                .memberships
+                .iter()
+                .filter_map(|one| one.at_addresses.as_ref())
+                .map(|(kinds, _)| kinds)
+                .collect();
             let key: Vec<usize> = kinds.iter().map(|kinds| kinds.id).collect();
             let mut known = self.judge.by_kinds.lock().unwrap_or_else(PoisonError::into_inner);
-            let own = known.entry(key).or_insert_with_key(|key| Arc::new(self.judge.rules_of(key.clone(), &kinds)));
+            let own = known
+                .entry(key)
+                .or_insert_with_key(|key| Arc::new(self.judge.rules_of(key.clone(), &kinds)));
             Arc::clone(own)
         })
     }
 
-    /// The decision if one rule of a group, which matches the request by its address alone, did not exist.
+    /// The decision if one rule of a group, which matches the request by its address alone, did not
+    /// exist.
     pub(super) fn ruling_without_one(&self, group: &AddressGroup) -> Ruling {
         let judge = self.judge;
-        let is_only = |place: &Place| judge.only.get(&Domain::Network).copied().flatten() == Some(*place);
+        let is_only =
+            |place: &Place| judge.only.get(&Domain::Network).copied().flatten() == Some(*place);
         if group.rules.iter().any(is_only) {
             return Ruling::Unknown(Gap::NoPolicy);
         }
         // One of the group's kinds belongs to each membership.
-        let rulings =
-            self.memberships.iter().zip(&group.kinds).map(|(Membership { teams, at_addresses }, other)| {
-                match (self.case, at_addresses) {
-                    (Case::Questions(questions), Some((kinds, own))) => {
-                        let Some((request, _)) = questions.first() else { return Ruling::Unknown(Gap::NotReadable) };
-                        let other = other.and_then(|at| judge.without(kinds).get(at));
-                        let other = other.map(|(kinds, _)| judge.state.question_at(request, kinds));
-                        judge.one(request, other.as_ref().unwrap_or(own), teams, None)
-                    }
-                    _ => Ruling::Unknown(Gap::TeamUnknown),
+        let rulings = self.memberships.iter().zip(&group.kinds).map(
+            |(Membership { teams, at_addresses }, other)| match (self.case, at_addresses) {
+                (Case::Questions(questions), Some((kinds, own))) => {
+                    let Some((request, _)) = questions.first() else {
+                        return Ruling::Unknown(Gap::NotReadable);
+                    };
+                    let other = other.and_then(|at| judge.without(kinds).get(at));
+                    let other = other.map(|(kinds, _)| judge.state.question_at(request, kinds));
+                    judge.one(request, other.as_ref().unwrap_or(own), teams, None)
                 }
-            });
+                _ => Ruling::Unknown(Gap::TeamUnknown),
+            },
+        );
         agreed(rulings, Gap::TeamUnknown)
     }
 }
 
-/// The ruling on which all of them agree. Unknown with this reason if they differ, or if there are none.
+/// The ruling on which all of them agree. Unknown with this reason if they differ, or if there are
+/// none.
 fn agreed(mut rulings: impl Iterator<Item = Ruling>, otherwise: Gap) -> Ruling {
     let first = rulings.next().unwrap_or(Ruling::Unknown(otherwise));
     if rulings.all(|ruling| ruling == first) { first } else { Ruling::Unknown(otherwise) }
@@ -477,13 +568,20 @@ pub(super) struct AddressGroup {
     pub(super) rules: Vec<Place>,
 }
 
-/// The gap for a connection to a host with HTTP rules if no request was recorded on it. A request there is decided by
-/// its path, unless a rule denies the name as a whole.
-fn unseen_request(question: &Question, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> Option<Gap> {
-    let matches = || question.points().flat_map(|point| point.matches()).filter(|one| in_force(one.group));
-    let covered = |decision| matches().any(|one| one.role == Role::Cover && one.decision == decision);
-    let denied =
-        matches().any(|one| one.role == Role::Name && one.decision == Decision::Deny && one.unknowns.is_empty());
+/// The gap for a connection to a host with HTTP rules if no request was recorded on it. A request
+/// there is decided by its path, unless a rule denies the name as a whole.
+fn unseen_request(
+    question: &Question,
+    verdict: Verdict,
+    in_force: impl Fn(usize) -> bool,
+) -> Option<Gap> {
+    let matches =
+        || question.points().flat_map(|point| point.matches()).filter(|one| in_force(one.group));
+    let covered =
+        |decision| matches().any(|one| one.role == Role::Cover && one.decision == decision);
+    let denied = matches().any(|one| {
+        one.role == Role::Name && one.decision == Decision::Deny && one.unknowns.is_empty()
+    });
     match verdict {
         Verdict::Deny if !denied && covered(Decision::Allow) => Some(Gap::PathNotRecorded),
         Verdict::Uncertain if !denied && (covered(Decision::Allow) || covered(Decision::Deny)) => {
@@ -496,11 +594,13 @@ fn unseen_request(question: &Question, verdict: Verdict, in_force: impl Fn(usize
 /// The reason why an answer is uncertain.
 fn doubt(request: &Request, question: &Question, in_force: impl Fn(usize) -> bool) -> Gap {
     let named = has_any_address(request);
-    let verdicts: BTreeSet<Verdict> = question.points().map(|point| point.verdict(&in_force)).collect();
+    let verdicts: BTreeSet<Verdict> =
+        question.points().map(|point| point.verdict(&in_force)).collect();
     if named && verdicts.contains(&Verdict::Allow) && verdicts.contains(&Verdict::Deny) {
         return Gap::AddressNotRecorded;
     }
-    let matched = || question.points().flat_map(|point| point.matches()).filter(|one| in_force(one.group));
+    let matched =
+        || question.points().flat_map(|point| point.matches()).filter(|one| in_force(one.group));
     let by_address = matched().any(|one| one.role == Role::Address);
     let undocumented = matched().any(|one| !one.unknowns.without(Unknown::Uninspected).is_empty());
     if named && by_address && !undocumented { Gap::AddressNotRecorded } else { Gap::NotDocumented }

@@ -1,8 +1,10 @@
-//! The state of a download of records: the ranges of time that remain, and the length of the complete part of the file.
+//! The state of a download of records: the ranges of time that remain, and the length of the
+//! complete part of the file.
 //!
-//! The service returns the newest records of a range first, at most 30 days at a time, and may ask for a shorter range.
-//! Invariant: a record is in exactly one range. The service includes both ends of a range, so a record of the moment at
-//! which two ranges meet is taken from the later range only.
+//! The service returns the newest records of a range first, at most 30 days at a time, and may ask
+//! for a shorter range. Invariant: a record is in exactly one range. The service includes both ends
+//! of a range, so a record of the moment at which two ranges meet is taken from the later range
+//! only.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,7 +89,18 @@ impl Download {
         }
         let (org, endpoint) = (org.to_owned(), endpoint.to_owned());
         let (whole, began) = (Mark::default(), Mark::default());
-        Self { format_version: FORMAT_VERSION, org, endpoint, from, to, ranges, token: None, whole, began, reached: to }
+        Self {
+            format_version: FORMAT_VERSION,
+            org,
+            endpoint,
+            from,
+            to,
+            ranges,
+            token: None,
+            whole,
+            began,
+            reached: to,
+        }
     }
 
     /// Parses a saved state.
@@ -98,12 +111,15 @@ impl Download {
     pub fn parse(text: &str) -> Result<Self, String> {
         let download: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let is_sound = download.format_version == FORMAT_VERSION
-            && download
-                .ranges
-                .iter()
-                .all(|range| download.from <= range.from && range.from <= range.to && range.to <= download.to)
+            && download.ranges.iter().all(|range| {
+                download.from <= range.from && range.from <= range.to && range.to <= download.to
+            })
             && download.began.bytes <= download.whole.bytes;
-        if is_sound { Ok(download) } else { Err("it is of another version, or does not hold together".to_owned()) }
+        if is_sound {
+            Ok(download)
+        } else {
+            Err("it is of another version, or does not hold together".to_owned())
+        }
     }
 
     /// The state as JSON.
@@ -134,7 +150,10 @@ impl Download {
     #[must_use]
     pub fn covered(&self) -> (u64, u64) {
         let left: i64 = self.ranges.iter().map(|range| range.to - range.from).sum();
-        let began = self.ranges.last().map_or(0, |range| range.to - self.reached.clamp(range.from, range.to));
+        let began = self
+            .ranges
+            .last()
+            .map_or(0, |range| range.to - self.reached.clamp(range.from, range.to));
         let seconds = |time: i64| u64::try_from(time / SECOND).unwrap_or_default();
         let whole = self.to - self.from;
         (seconds(whole), seconds(whole - left + began))
@@ -145,7 +164,12 @@ impl Download {
     pub fn next(&self) -> Option<Next> {
         let range = self.ranges.last()?;
         let shortest = range.to - range.from <= SHORTEST;
-        Some(Next { from: time::text(range.from), to: time::text(range.to), token: self.token.clone(), shortest })
+        Some(Next {
+            from: time::text(range.from),
+            to: time::text(range.to),
+            token: self.token.clone(),
+            shortest,
+        })
     }
 
     /// Returns `true` if a record belongs to the page that is being read, and not to another range.
@@ -160,7 +184,10 @@ impl Download {
         self.whole.bytes += grown.bytes;
         self.whole.records += grown.records;
         match token {
-            Some(_) => self.reached = oldest.and_then(moment).map_or(self.reached, |moment| moment.min(self.reached)),
+            Some(_) => {
+                self.reached =
+                    oldest.and_then(moment).map_or(self.reached, |moment| moment.min(self.reached))
+            }
             None => {
                 self.ranges.pop();
                 self.begin();
@@ -178,7 +205,9 @@ impl Download {
 
     /// Divides the next range and starts it again. Returns `false` if it cannot be divided.
     pub fn narrow(&mut self) -> bool {
-        let Some(range) = self.ranges.last().copied().filter(|range| range.to - range.from > SHORTEST) else {
+        let Some(range) =
+            self.ranges.last().copied().filter(|range| range.to - range.from > SHORTEST)
+        else {
             return false;
         };
         // Whole seconds, since both sides can express these.
@@ -214,8 +243,13 @@ mod tests {
         for (days, ranges) in [(0, 1), (1, 1), (30, 1), (31, 2), (90, 3), (91, 4)] {
             let download = Download::new("acme", "e", 5 * DAY, (5 + days) * DAY);
             assert_eq!(download.ranges.len(), ranges, "{days}");
-            assert_eq!((download.ranges[0].from, download.ranges[ranges - 1].to), (5 * DAY, (5 + days) * DAY));
-            assert!(download.ranges.windows(2).all(|pair| pair[0].to == pair[1].from && pair[0].open));
+            assert_eq!(
+                (download.ranges[0].from, download.ranges[ranges - 1].to),
+                (5 * DAY, (5 + days) * DAY)
+            );
+            assert!(
+                download.ranges.windows(2).all(|pair| pair[0].to == pair[1].from && pair[0].open)
+            );
             assert!(!download.ranges[ranges - 1].open);
         }
     }
@@ -226,7 +260,10 @@ mod tests {
         let record = json!({"created_at": "1970-01-31T00:00:00Z"});
         assert!(download.takes(&record));
         download.advance(Mark { bytes: 10, records: 1 }, None, None);
-        assert!(!download.takes(&record) && download.takes(&json!({"timestamp": "1970-01-30T23:59:59.9Z"})));
+        assert!(
+            !download.takes(&record)
+                && download.takes(&json!({"timestamp": "1970-01-30T23:59:59.9Z"}))
+        );
         assert!(download.takes(&json!({"timestamp": "soon"}))); // nothing is lost that cannot be told
     }
 
@@ -256,7 +293,11 @@ mod tests {
         );
         assert_eq!(Download::parse(&download.to_json()), Ok(download.clone()));
         assert_eq!(download.covered(), (40 * 86_400, 2 * 86_400));
-        for wrong in ["", "{}", &download.to_json().replace("\"format_version\": 1", "\"format_version\": 2")] {
+        for wrong in [
+            "",
+            "{}",
+            &download.to_json().replace("\"format_version\": 1", "\"format_version\": 2"),
+        ] {
             assert!(Download::parse(wrong).is_err(), "{wrong}");
         }
     }

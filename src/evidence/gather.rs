@@ -10,8 +10,8 @@ use super::observation::{Class, Kind, Mode, Observation, Recorded};
 use super::record::Record;
 use super::requests::{RequestGroup, Skipped};
 
-/// A hasher several times faster than that of the standard library. It is seeded in each process, so that nobody can
-/// write records whose keys collide. No result depends on the order of its maps.
+/// A hasher several times faster than that of the standard library. It is seeded in each process,
+/// so that nobody can write records whose keys collide. No result depends on the order of its maps.
 pub(super) type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The counts of one thread.
@@ -58,12 +58,17 @@ impl Gather {
         }
     }
 
-    /// Counts a record, or the records of a page. Any other value counts as broken, and `broken` receives the reason.
+    /// Counts a record, or the records of a page. Any other value counts as broken, and `broken`
+    /// receives the reason.
     ///
     /// # Errors
     ///
     /// Returns an error if a temporary file cannot be written.
-    pub(super) fn add(&mut self, record: Record<'_>, broken: &mut impl FnMut(&'static str)) -> io::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        record: Record<'_>,
+        broken: &mut impl FnMut(&'static str),
+    ) -> io::Result<()> {
         if let Some(events) = record.events {
             for event in events {
                 self.add(event, broken)?;
@@ -125,7 +130,8 @@ impl Gather {
         }
         let asked = Asked::from_observation(seen);
         let number = *self.by_text.entry(asked.text.clone()).or_insert_with(|| {
-            let number = u32::try_from(self.asked.len()).expect("fewer requests than fit into memory");
+            let number =
+                u32::try_from(self.asked.len()).expect("fewer requests than fit into memory");
             self.asked.push(asked);
             number
         });

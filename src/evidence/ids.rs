@@ -1,11 +1,12 @@
 //! The identities of records, so that a record that was written twice counts once.
 //!
-//! For each record, its hash and the cell that it was counted in are kept. Above a limit they move to a temporary file,
-//! grouped by their first byte, and repetitions are found one byte at a time. Memory then holds one part in 256 of what
-//! is on disk, whatever the number of records.
+//! For each record, its hash and the cell that it was counted in are kept. Above a limit they move
+//! to a temporary file, grouped by their first byte, and repetitions are found one byte at a time.
+//! Memory then holds one part in 256 of what is on disk, whatever the number of records.
 //!
-//! Invariant: identities are compared by 128 bits of two seeded hashes. Over a billion records, two different ones are
-//! confused less than once in 10^24 runs, even if somebody chooses the identities.
+//! Invariant: identities are compared by 128 bits of two seeded hashes. Over a billion records, two
+//! different ones are confused less than once in 10^24 runs, even if somebody chooses the
+//! identities.
 
 use std::fs::File;
 use std::hash::BuildHasher as _;
@@ -45,7 +46,8 @@ pub(super) struct Ids {
 #[derive(Debug)]
 struct Spilled {
     file: File,
-    /// The start and the number of the entries of each first byte, once for each time that memory was written out.
+    /// The start and the number of the entries of each first byte, once for each time that memory
+    /// was written out.
     runs: Vec<Vec<(u64, usize)>>,
     end: u64,
 }
@@ -99,7 +101,10 @@ impl Ids {
 }
 
 /// Calls `repeated` with the records that share an identity, by thread and cell.
-pub(super) fn repetitions(threads: &mut [Ids], mut repeated: impl FnMut(&[(usize, u32)])) -> io::Result<()> {
+pub(super) fn repetitions(
+    threads: &mut [Ids],
+    mut repeated: impl FnMut(&[(usize, u32)]),
+) -> io::Result<()> {
     for ids in threads.iter_mut() {
         ids.held.sort_unstable();
     }
@@ -110,7 +115,9 @@ pub(super) fn repetitions(threads: &mut [Ids], mut repeated: impl FnMut(&[(usize
             let own = ids.held.iter().skip(from).take_while(|entry| entry.part() == part);
             all.extend(own.map(|entry| (entry.hash, thread, entry.cell)));
             let Some(Spilled { file, runs, .. }) = &mut ids.spilled else { continue };
-            for (start, count) in runs.iter().filter_map(|run| run.get(part)).filter(|(_, count)| *count > 0) {
+            for (start, count) in
+                runs.iter().filter_map(|run| run.get(part)).filter(|(_, count)| *count > 0)
+            {
                 file.seek(SeekFrom::Start(*start))?;
                 let mut reader = BufReader::new(&mut *file);
                 for _ in 0..*count {
@@ -123,7 +130,8 @@ pub(super) fn repetitions(threads: &mut [Ids], mut repeated: impl FnMut(&[(usize
         }
         all.sort_unstable();
         for same in all.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1) {
-            let places: Vec<(usize, u32)> = same.iter().map(|(_, thread, cell)| (*thread, *cell)).collect();
+            let places: Vec<(usize, u32)> =
+                same.iter().map(|(_, thread, cell)| (*thread, *cell)).collect();
             repeated(&places);
         }
     }
@@ -155,7 +163,11 @@ mod tests {
             })
             .unwrap();
             found.sort();
-            assert_eq!(found, [vec![3, 7_003], vec![500, 7_500, 9_000], vec![999, 7_999]], "{most}");
+            assert_eq!(
+                found,
+                [vec![3, 7_003], vec![500, 7_500, 9_000], vec![999, 7_999]],
+                "{most}"
+            );
         }
     }
 }

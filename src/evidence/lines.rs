@@ -1,7 +1,8 @@
 //! A stream of bytes as records: lines of JSON, JSON documents over several lines, or a table.
 //!
-//! The reading thread only looks for line ends and braces; other threads parse what is between them. Invariant: memory
-//! holds a few chunks of a stream, never all of it, however long its lines are.
+//! The reading thread only looks for line ends and braces; other threads parse what is between
+//! them. Invariant: memory holds a few chunks of a stream, never all of it, however long its lines
+//! are.
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
@@ -132,14 +133,22 @@ fn form_of(line: &[u8]) -> Form {
     let after_brace = || line.strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
     match line.first() {
         Some(b'[') if !is_whole() => Form::Document,
-        // A line that holds half a record is broken; a line that holds the start of a page is JSON over several lines.
-        Some(b'{') if after_brace().is_empty() || after_brace().starts_with(b"\"events\"") && !is_whole() => {
+        // A line that holds half a record is broken; a line that holds the start of a page is JSON
+        // over several lines.
+        Some(b'{')
+            if after_brace().is_empty()
+                || after_brace().starts_with(b"\"events\"") && !is_whole() =>
+        {
             Form::Document
         }
         Some(b'{' | b'[') | None => Form::Lines,
         Some(_) => {
             let header = String::from_utf8_lossy(line).to_lowercase();
-            if header.contains("decision") && !header.contains('{') { Form::Table } else { Form::Lines }
+            if header.contains("decision") && !header.contains('{') {
+                Form::Table
+            } else {
+                Form::Lines
+            }
         }
     }
 }
@@ -165,14 +174,17 @@ pub(super) fn by_line(
         held += read;
         let ended = read == 0 || error.is_some();
         let fresh = buffer.get(start..held).unwrap_or_default();
-        let mut end = if ended { held } else { memrchr(b'\n', fresh).map_or(0, |at| start + at + 1) };
+        let mut end =
+            if ended { held } else { memrchr(b'\n', fresh).map_or(0, |at| start + at + 1) };
         if end == 0 && held > LONGEST {
             too_long = true;
             held = 0;
         }
         if too_long && end > 0 {
             broken(line, "it is too long");
-            let first = memchr_iter(b'\n', buffer.get(..end).unwrap_or_default()).next().map_or(end, |at| at + 1);
+            let first = memchr_iter(b'\n', buffer.get(..end).unwrap_or_default())
+                .next()
+                .map_or(end, |at| at + 1);
             buffer.copy_within(first..held, 0);
             (end, held) = (end - first, held - first);
             line += 1;
@@ -186,7 +198,11 @@ pub(super) fn by_line(
                 start.copy_from_slice(rest);
             }
             held = rest.len();
-            let chunk = Chunk { buffer: std::mem::replace(&mut buffer, next), used: end, lines: Lines::From(line) };
+            let chunk = Chunk {
+                buffer: std::mem::replace(&mut buffer, next),
+                used: end,
+                lines: Lines::From(line),
+            };
             line += memchr_iter(b'\n', chunk.bytes()).count() as u64;
             send(chunk);
         }
@@ -196,14 +212,18 @@ pub(super) fn by_line(
     }
 }
 
-/// Reads about one chunk into a buffer from a position on, or as much as precedes an error; 0 bytes at the end.
+/// Reads about one chunk into a buffer from a position on, or as much as precedes an error; 0 bytes
+/// at the end.
 fn fill(stream: &mut impl Read, buffer: &mut Vec<u8>, start: usize) -> (usize, Option<io::Error>) {
     if buffer.len() < start + CHUNK {
         buffer.resize(start + CHUNK, 0);
     }
     let mut filled = start;
     let error = loop {
-        let Some(room) = buffer.get_mut(filled..start + CHUNK).filter(|room| !room.is_empty()) else { break None };
+        let Some(room) = buffer.get_mut(filled..start + CHUNK).filter(|room| !room.is_empty())
+        else {
+            break None;
+        };
         match stream.read(room) {
             Ok(0) => break None,
             Ok(read) => filled += read,
@@ -214,7 +234,8 @@ fn fill(stream: &mut impl Read, buffer: &mut Vec<u8>, start: usize) -> (usize, O
     (filled - start, error)
 }
 
-/// Finds the records in JSON that spans lines: each value, the items of a list, and the `events` of a page.
+/// Finds the records in JSON that spans lines: each value, the items of a list, and the `events` of
+/// a page.
 #[derive(Debug)]
 struct Scanner {
     depth: usize,
@@ -233,7 +254,8 @@ struct Scanner {
     lines: Vec<u64>,
 }
 
-/// Splits documents into chunks with one record a line. Calls `broken` for a record that does not end.
+/// Splits documents into chunks with one record a line. Calls `broken` for a record that does not
+/// end.
 ///
 /// # Errors
 ///
@@ -264,7 +286,11 @@ pub(super) fn by_document(
         }
         if !scanner.lines.is_empty() {
             let buffer = std::mem::take(&mut scanner.found);
-            send(Chunk { used: buffer.len(), buffer, lines: Lines::Each(std::mem::take(&mut scanner.lines)) });
+            send(Chunk {
+                used: buffer.len(),
+                buffer,
+                lines: Lines::Each(std::mem::take(&mut scanner.lines)),
+            });
         }
         if read == 0 || error.is_some() {
             let cut = scanner.record.iter().any(|byte| !byte.is_ascii_whitespace());
@@ -407,7 +433,8 @@ mod tests {
     fn records_are_found_in_documents() {
         let page = "{\n \"events\": [\n  {\"a\": \"]}\\\"\"},\n  {\"b\": [1]}\n ],\n \"next_page_token\": \"\"\n}\n{\"events\":[{\"c\":1}]}\n";
         let (found, broken) = documents(page);
-        let texts: Vec<(u64, &str)> = found.iter().map(|(line, text)| (*line, text.trim())).collect();
+        let texts: Vec<(u64, &str)> =
+            found.iter().map(|(line, text)| (*line, text.trim())).collect();
         assert_eq!(texts, [(3, r#"{"a": "]}\""}"#), (4, r#"{"b": [1]}"#), (8, r#"{"c":1}"#)]);
         assert_eq!(broken, 0);
         let (found, broken) = documents("[\n{\"a\":1},\n{\"b\":\n2}]\n");
@@ -446,7 +473,8 @@ mod tests {
         let long = io::repeat(b'x').take(LONGEST as u64 + 5_000_000);
         let stream = long.chain(&b"\n{}\n"[..]);
         let (mut found, mut broken) = (Vec::new(), Vec::new());
-        let send = |chunk: Chunk| found.push((chunk.bytes().to_vec(), format!("{:?}", chunk.lines)));
+        let send =
+            |chunk: Chunk| found.push((chunk.bytes().to_vec(), format!("{:?}", chunk.lines)));
         by_line(stream, &Buffers::default(), send, |line, _| broken.push(line)).unwrap();
         assert_eq!(found, [(b"{}\n".to_vec(), "From(2)".to_owned())]);
         assert_eq!(broken, [1]);

@@ -1,6 +1,7 @@
 //! The teams that users belong to.
 //!
-//! Invariant: records name no team, and nobody's is guessed: whoever is not listed has unknown teams.
+//! Invariant: records name no team, and nobody's is guessed: whoever is not listed has unknown
+//! teams.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +54,8 @@ impl Memberships {
         let own: Vec<Teams> = requests.users.iter().map(|user| self.teams(user)).collect();
         let all: BTreeSet<&Teams> = own.iter().collect();
         let all: Vec<Teams> = all.into_iter().cloned().collect();
-        let of_user = own.iter().map(|teams| all.binary_search(teams).unwrap_or_default()).collect();
+        let of_user =
+            own.iter().map(|teams| all.binary_search(teams).unwrap_or_default()).collect();
         (all, of_user)
     }
 }

@@ -1,7 +1,7 @@
 //! Combines the counts of all threads.
 //!
-//! Texts are compared once, to number them in their order; everything after that compares numbers. Invariant: the result
-//! does not depend on which thread read a record, or when.
+//! Texts are compared once, to number them in their order; everything after that compares numbers.
+//! Invariant: the result does not depend on which thread read a record, or when.
 
 use std::io;
 
@@ -11,7 +11,8 @@ use super::ids::{Ids, repetitions};
 use super::observation::{Approval, Recorded};
 use super::requests::{RequestGroup, Requests, Skipped};
 
-/// The maximum distance in time, in microseconds, between the records of a connection and of a request on it.
+/// The maximum distance in time, in microseconds, between the records of a connection and of a
+/// request on it.
 const BESIDE: i64 = 10 * 60 * 1_000_000;
 
 /// The counts of all threads.
@@ -22,22 +23,28 @@ const BESIDE: i64 = 10 * 60 * 1_000_000;
 pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     let mut skipped = Skipped::default();
     threads.iter().for_each(|gather| skipped.add(gather.skipped));
-    let (asked, requests) = ranked(threads.iter_mut().map(|gather| std::mem::take(&mut gather.asked)), |one| &one.text);
+    let (asked, requests) =
+        ranked(threads.iter_mut().map(|gather| std::mem::take(&mut gather.asked)), |one| &one.text);
     let actors: Vec<Vec<(String, String)>> =
         threads.iter_mut().map(|gather| std::mem::take(&mut gather.actors)).collect();
     let names = |pick: fn(&(String, String)) -> &String| {
-        // The empty name stands for records that name nobody; it is the first, whether one of them does or not.
+        // The empty name stands for records that name nobody; it is the first, whether one of them
+        // does or not.
         let own = actors.iter().map(move |actors| actors.iter().map(pick).cloned().collect());
         ranked(own.chain([vec![String::new()]]), String::as_str)
     };
     let (users, user_ranks) = names(|actor| &actor.0);
     let (machines, machine_ranks) = names(|actor| &actor.1);
-    let rank = |ranks: &[Vec<usize>], thread: usize, at: u32| ranks.get(thread)?.get(at as usize).copied();
+    let rank =
+        |ranks: &[Vec<usize>], thread: usize, at: u32| ranks.get(thread)?.get(at as usize).copied();
     let mut counted: Vec<(RequestGroup, usize, usize)> = Vec::new();
     for (thread, gather) in threads.iter().enumerate() {
         for (at, cell) in gather.cells.iter().enumerate() {
-            let ranks = rank(&requests, thread, cell.asked).zip(rank(&user_ranks, thread, cell.actor));
-            let Some(((request, user), machine)) = ranks.zip(rank(&machine_ranks, thread, cell.actor)) else {
+            let ranks =
+                rank(&requests, thread, cell.asked).zip(rank(&user_ranks, thread, cell.actor));
+            let Some(((request, user), machine)) =
+                ranks.zip(rank(&machine_ranks, thread, cell.actor))
+            else {
                 continue;
             };
             counted.push((RequestGroup { request, user, machine, ..cell.group }, thread, at));
@@ -45,7 +52,8 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     }
     counted.sort_unstable_by_key(|(cell, ..)| cell.key());
     let mut cells: Vec<RequestGroup> = Vec::new();
-    let mut numbers: Vec<Vec<usize>> = threads.iter().map(|gather| vec![0; gather.cells.len()]).collect();
+    let mut numbers: Vec<Vec<usize>> =
+        threads.iter().map(|gather| vec![0; gather.cells.len()]).collect();
     for (cell, thread, at) in counted {
         match cells.last_mut().filter(|last| last.key() == cell.key()) {
             Some(last) => {
@@ -61,7 +69,8 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     }
     let mut ids: Vec<Ids> = threads.into_iter().map(|gather| gather.ids).collect();
     repetitions(&mut ids, |same| {
-        let numbered = same.iter().filter_map(|(thread, cell)| numbers.get(*thread)?.get(*cell as usize));
+        let numbered =
+            same.iter().filter_map(|(thread, cell)| numbers.get(*thread)?.get(*cell as usize));
         leave_one(&mut cells, numbered.copied().collect(), &mut skipped);
     })?;
     cells.retain(|cell| cell.count > 0);
@@ -69,8 +78,12 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     Ok(requests_in_use(asked, users, machines, cells, skipped))
 }
 
-/// The distinct items of several lists in the order of their texts, and the position there of each item of each list.
-fn ranked<T>(lists: impl Iterator<Item = Vec<T>>, text: impl Fn(&T) -> &str) -> (Vec<T>, Vec<Vec<usize>>) {
+/// The distinct items of several lists in the order of their texts, and the position there of each
+/// item of each list.
+fn ranked<T>(
+    lists: impl Iterator<Item = Vec<T>>,
+    text: impl Fn(&T) -> &str,
+) -> (Vec<T>, Vec<Vec<usize>>) {
     let mut ranks: Vec<Vec<usize>> = Vec::new();
     let mut all: Vec<(T, usize, usize)> = Vec::new();
     for (list, items) in lists.enumerate() {
@@ -90,31 +103,39 @@ fn ranked<T>(lists: impl Iterator<Item = Vec<T>>, text: impl Fn(&T) -> &str) -> 
     (distinct, ranks)
 }
 
-/// Takes the records that share an identity out of their cells, except one: the outcome of an approval rather than the
-/// question; otherwise the smallest by its content, since the order of reading is arbitrary.
+/// Takes the records that share an identity out of their cells, except one: the outcome of an
+/// approval rather than the question; otherwise the smallest by its content, since the order of
+/// reading is arbitrary.
 fn leave_one(cells: &mut [RequestGroup], mut same: Vec<usize>, skipped: &mut Skipped) {
     let recorded = |cells: &[RequestGroup], at: usize| cells.get(at).map(|cell| cell.recorded);
-    same.sort_by_key(|at| (recorded(cells, *at) == Some(Recorded::Approval(Approval::Pending)), *at));
+    same.sort_by_key(|at| {
+        (recorded(cells, *at) == Some(Recorded::Approval(Approval::Pending)), *at)
+    });
     let kept = same.first().and_then(|at| recorded(cells, *at));
     for at in same.iter().skip(1) {
         let Some(cell) = cells.get_mut(*at) else { continue };
         cell.count = cell.count.saturating_sub(1);
         match (kept, cell.recorded) {
-            (Some(Recorded::Approval(kept)), Recorded::Approval(own)) if kept != own => skipped.resolution += 1,
+            (Some(Recorded::Approval(kept)), Recorded::Approval(own)) if kept != own => {
+                skipped.resolution += 1
+            }
             _ => skipped.duplicate += 1,
         }
     }
 }
 
-/// Removes the connections that HTTP requests of the same user were made on: as many as there are requests, because
-/// records do not say which belong together. Allowed connections go first, since a request is made on an open
-/// connection. Returns the number removed.
+/// Removes the connections that HTTP requests of the same user were made on: as many as there are
+/// requests, because records do not say which belong together. Allowed connections go first, since
+/// a request is made on an open connection. Returns the number removed.
 fn join_connections(asked: &[Asked], cells: &mut Vec<RequestGroup>) -> u64 {
     let mut on_connection: HashMap<(usize, usize), Beside> = HashMap::default();
     for same in cells.chunk_by(|one, other| one.request == other.request) {
         let request = same.first().and_then(|cell| asked.get(cell.request));
         let Some(connection) = request.and_then(Asked::connection) else { continue };
-        let Ok(connection) = asked.binary_search_by(|one| one.text.as_str().cmp(&connection)) else { continue };
+        let Ok(connection) = asked.binary_search_by(|one| one.text.as_str().cmp(&connection))
+        else {
+            continue;
+        };
         for cell in same {
             on_connection.entry((connection, cell.user)).or_default().add(cell);
         }
@@ -122,7 +143,8 @@ fn join_connections(asked: &[Asked], cells: &mut Vec<RequestGroup>) -> u64 {
     if on_connection.is_empty() {
         return 0;
     }
-    cells.sort_unstable_by_key(|cell| (cell.request, cell.user, order(cell.recorded), cell.machine));
+    cells
+        .sort_unstable_by_key(|cell| (cell.request, cell.user, order(cell.recorded), cell.machine));
     let mut joined = 0;
     for cell in cells.iter_mut() {
         let Some(beside) = on_connection.get_mut(&(cell.request, cell.user)) else { continue };
@@ -179,7 +201,8 @@ fn requests_in_use(
 ) -> Requests {
     let (asked, requests) = in_use(asked, cells.iter().map(|cell| cell.request));
     let (users, user_ranks) = in_use(users, cells.iter().map(|cell| cell.user).chain([0]));
-    let (machines, machine_ranks) = in_use(machines, cells.iter().map(|cell| cell.machine).chain([0]));
+    let (machines, machine_ranks) =
+        in_use(machines, cells.iter().map(|cell| cell.machine).chain([0]));
     let new = |ranks: &[usize], old: usize| ranks.get(old).copied().unwrap_or_default();
     for cell in &mut cells {
         cell.request = new(&requests, cell.request);

@@ -6,9 +6,10 @@
 //!                                            access::State ──decide──▶ three answers ──▶ render::*
 //! ```
 //!
-//! Invariant: the same records give the same [`Requests`], in any order and divided into files in any way; memory grows
-//! with the number of distinct requests, not of records. This module decides nothing by itself: each answer comes from
-//! [`crate::access::State`], and what a record leaves out is a [`Gap`], never a guess.
+//! Invariant: the same records give the same [`Requests`], in any order and divided into files in
+//! any way; memory grows with the number of distinct requests, not of records. This module decides
+//! nothing by itself: each answer comes from [`crate::access::State`], and what a record leaves out
+//! is a [`Gap`], never a guess.
 
 mod asked;
 mod decide;

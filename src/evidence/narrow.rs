@@ -1,7 +1,8 @@
 //! Proposals that replace a wildcard by the hosts that were asked for.
 //!
-//! Invariant: a proposal leaves every recorded request allowed that was allowed: [`harm`] returns the first
-//! counterexample. Access that records do not show (UDP, requests of other days) is lost; a person has to judge that.
+//! Invariant: a proposal leaves every recorded request allowed that was allowed: [`harm`] returns
+//! the first counterexample. Access that records do not show (UDP, requests of other days) is lost;
+//! a person has to judge that.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +58,8 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
     for (at, one) in declared.iter().enumerate() {
         for (number, rule) in one.policy.rules().iter().enumerate() {
             for resource in wildcards(rule) {
-                let rule = Rule { resources: Resources::Plain(vec![resource.clone()]), ..rule.clone() };
+                let rule =
+                    Rule { resources: Resources::Plain(vec![resource.clone()]), ..rule.clone() };
                 alone.push(Policy { body: Body::Allowlist(vec![rule]), ..one.policy.clone() });
                 let port = resource.rsplit_once(':').map(|(_, port)| port.to_owned());
                 candidates.push(Candidate { at: (at, number), resource, port });
@@ -72,10 +74,15 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
     let (classes, of_user) = memberships.classes(requests);
     let mut found: BTreeMap<usize, (BTreeSet<String>, u64)> = BTreeMap::new();
     for (asked, cells) in requests.by_request() {
-        let Subject::One(request @ (Request::Connect { .. } | Request::Http { .. })) = &asked.subject else { continue };
+        let Subject::One(request @ (Request::Connect { .. } | Request::Http { .. })) =
+            &asked.subject
+        else {
+            continue;
+        };
         let Some(host) = request.host().map(ToString::to_string) else { continue };
         let (rules, case) = (state.question(request).rules(), judge.case(asked));
-        let denied = by_class(&classes, |teams| judge.rule(&case, teams) == Ruling::Known(Decision::Deny));
+        let denied =
+            by_class(&classes, |teams| judge.rule(&case, teams) == Ruling::Known(Decision::Deny));
         for cell in cells {
             let class = of_user.get(cell.user).copied().unwrap_or_default();
             let Some(teams) = classes.get(class).filter(|_| !denied(class)) else { continue };
@@ -86,7 +93,8 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
                 };
                 if let Some(candidate) = candidates.get(*rule).filter(|_| governs) {
                     let own = found.entry(*rule).or_default();
-                    let port = candidate.port.as_ref().map(|port| format!(":{port}")).unwrap_or_default();
+                    let port =
+                        candidate.port.as_ref().map(|port| format!(":{port}")).unwrap_or_default();
                     own.0.insert(format!("{host}{port}"));
                     own.1 += cell.count;
                 }
@@ -100,11 +108,19 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
         let writable = hosts.len() <= MOST && !hosts.iter().any(|host| host.starts_with('['));
         writable.then(|| Narrowing {
             policy: one.policy.name.clone(),
-            rule: one.policy.rules().get(candidate.at.1).map(|rule| rule.name.clone()).unwrap_or_default(),
+            rule: one
+                .policy
+                .rules()
+                .get(candidate.at.1)
+                .map(|rule| rule.name.clone())
+                .unwrap_or_default(),
             from: candidate.resource.clone(),
             to: hosts.into_iter().collect(),
             requests,
-            source: one.rules.get(candidate.at.1).map_or_else(|| one.origin.clone(), |rule| rule.origin.clone()),
+            source: one
+                .rules
+                .get(candidate.at.1)
+                .map_or_else(|| one.origin.clone(), |rule| rule.origin.clone()),
             at: candidate.at,
         })
     };
@@ -126,8 +142,12 @@ fn wildcards(rule: &Rule) -> Vec<String> {
 pub fn narrowed(policies: &[Policy], proposals: &[Narrowing]) -> Vec<Policy> {
     let mut narrowed = policies.to_vec();
     for Narrowing { from, to, at, .. } in proposals {
-        let Some(Policy { body: Body::Allowlist(rules), .. }) = narrowed.get_mut(at.0) else { continue };
-        let Some(Rule { resources: Resources::Plain(resources), .. }) = rules.get_mut(at.1) else { continue };
+        let Some(Policy { body: Body::Allowlist(rules), .. }) = narrowed.get_mut(at.0) else {
+            continue;
+        };
+        let Some(Rule { resources: Resources::Plain(resources), .. }) = rules.get_mut(at.1) else {
+            continue;
+        };
         let mut all: Vec<String> = Vec::new();
         for resource in resources.drain(..) {
             if resource == *from { all.extend(to.iter().cloned()) } else { all.push(resource) }
@@ -139,9 +159,15 @@ pub fn narrowed(policies: &[Policy], proposals: &[Narrowing]) -> Vec<Policy> {
     narrowed
 }
 
-/// A recorded request that was allowed and would no longer be allowed for certain; `None` proves that there is none.
+/// A recorded request that was allowed and would no longer be allowed for certain; `None` proves
+/// that there is none.
 #[must_use]
-pub fn harm(requests: &Requests, before: &[Policy], after: &[Policy], memberships: &Memberships) -> Option<Asked> {
+pub fn harm(
+    requests: &Requests,
+    before: &[Policy],
+    after: &[Policy],
+    memberships: &Memberships,
+) -> Option<Asked> {
     let (old, new) = (Judge::new(before), Judge::new(after));
     let (classes, of_user) = memberships.classes(requests);
     for (asked, cells) in requests.by_request() {
@@ -151,7 +177,9 @@ pub fn harm(requests: &Requests, before: &[Policy], after: &[Policy], membership
             let (was, will) = rulings(of_user.get(cell.user).copied().unwrap_or_default());
             let harmed = match (was, will) {
                 (Ruling::Known(Decision::Allow), will) => will != was,
-                (Ruling::Unknown(_), Ruling::Known(Decision::Deny)) => cell.recorded == Recorded::Allow,
+                (Ruling::Unknown(_), Ruling::Known(Decision::Deny)) => {
+                    cell.recorded == Recorded::Allow
+                }
                 (Ruling::Known(Decision::Deny), _) | (Ruling::Unknown(_), _) => false,
             };
             if harmed {
@@ -165,5 +193,10 @@ pub fn harm(requests: &Requests, before: &[Policy], after: &[Policy], membership
 /// The state of each membership, computed once.
 fn by_class<T: Copy>(classes: &[Teams], of: impl Fn(&Teams) -> T) -> impl Fn(usize) -> T {
     let known: RefCell<BTreeMap<usize, T>> = RefCell::default();
-    move |class| *known.borrow_mut().entry(class).or_insert_with(|| of(classes.get(class).unwrap_or(&Teams::Unknown)))
+    move |class| {
+        *known
+            .borrow_mut()
+            .entry(class)
+            .or_insert_with(|| of(classes.get(class).unwrap_or(&Teams::Unknown)))
+    }
 }

@@ -1,10 +1,11 @@
 //! A recorded decision, in the record's own words.
 //!
-//! Source of the names: the record reference of Docker AI Governance. A record of local files has its fields at the top
-//! level, a record of the audit API has some of them in a payload, and a row of an aggregation stands for many records.
+//! Source of the names: the record reference of Docker AI Governance. A record of local files has
+//! its fields at the top level, a record of the audit API has some of them in a payload, and a row
+//! of an aggregation stands for many records.
 //!
-//! Invariant: only decisions that were enforced are observations. A record with a value that this version does not know
-//! is not a decision, rather than a broken record.
+//! Invariant: only decisions that were enforced are observations. A record with a value that this
+//! version does not know is not a decision, rather than a broken record.
 
 use std::borrow::Cow;
 
@@ -91,7 +92,8 @@ pub(super) struct Observation<'a> {
     /// The user; empty if the record names nobody.
     pub(super) user: Cow<'a, str>,
     pub(super) machine: Cow<'a, str>,
-    /// The id that identifies the request; an approval and its resolution share it. Empty for an aggregation.
+    /// The id that identifies the request; an approval and its resolution share it. Empty for an
+    /// aggregation.
     pub(super) id: Cow<'a, str>,
     /// The number of records that it stands for.
     pub(super) count: u64,
@@ -107,7 +109,9 @@ impl Recorded {
             Self::Allow => "allowed",
             Self::Deny(Refusal::Default) => "denied, since no rule matched",
             Self::Deny(Refusal::Rule) => "denied by a rule",
-            Self::Deny(Refusal::Local) => "denied by a rule of the machine or of a kit, which no policy here overrules",
+            Self::Deny(Refusal::Local) => {
+                "denied by a rule of the machine or of a kit, which no policy here overrules"
+            }
             Self::Deny(Refusal::Unsaid) => "denied",
             Self::Approval(Approval::Pending) => "held back until a person approves",
             Self::Approval(Approval::Granted) => "approved by a person",
@@ -189,8 +193,8 @@ impl<'a> Class<'a> {
             return Self::Broken("it has no field of a record");
         }
         // Nearly all records use this spelling, which is compared without a copy.
-        let is_decision =
-            category == "AUDIT_CATEGORY_EVALUATION" || value(&category, "AUDIT_CATEGORY_") == "EVALUATION";
+        let is_decision = category == "AUDIT_CATEGORY_EVALUATION"
+            || value(&category, "AUDIT_CATEGORY_") == "EVALUATION";
         if !category.is_empty() && !is_decision {
             return Self::NotADecision;
         }
@@ -209,7 +213,8 @@ impl<'a> Class<'a> {
         let reason = joined(reasons);
         let Some(recorded) = decision(&decided, &reason) else { return Self::NotADecision };
         let enforcement = first_of([record.enforcement_mode, inner.enforcement_mode]);
-        let is_enforced = enforcement == "enforce" || value(&enforcement, "AUDIT_ENFORCEMENT_MODE_") == "ENFORCE";
+        let is_enforced =
+            enforcement == "enforce" || value(&enforcement, "AUDIT_ENFORCEMENT_MODE_") == "ENFORCE";
         if !enforcement.is_empty() && !is_enforced {
             return Self::NotEnforced;
         }
@@ -226,7 +231,8 @@ impl<'a> Class<'a> {
         let count = if aggregated { record.count.0.trim().parse().ok() } else { Some(1) };
         let Some(count) = count else { return Self::Broken("its `count` is not a whole number") };
         let at = first_of([record.timestamp, record.created_at, inner.timestamp, inner.created_at]);
-        let times = if aggregated { [record.first.0, record.last.0] } else { [at, Cow::Borrowed("")] };
+        let times =
+            if aggregated { [record.first.0, record.last.0] } else { [at, Cow::Borrowed("")] };
         let [first, last] = times.map(|text| (!text.trim().is_empty()).then(|| time::parse(&text)));
         if first == Some(None) || last == Some(None) {
             return Self::Broken("its time cannot be read");
@@ -245,7 +251,13 @@ impl<'a> Class<'a> {
             path: first_of([http.path, row.path]),
             mode: if kind == Kind::Mount { mode(&reason) } else { None },
             recorded,
-            user: first_of([record.username, inner.username, record.user, record.user_email, inner.user_email]),
+            user: first_of([
+                record.username,
+                inner.username,
+                record.user,
+                record.user_email,
+                inner.user_email,
+            ]),
             machine: first_of([record.hostname, inner.hostname]),
             id: if approval.is_empty() { event } else { approval },
             resource,
@@ -336,14 +348,23 @@ mod tests {
 
     #[test]
     fn decisions_are_read_in_every_spelling() {
-        let local = "denied: rule \"local:x\" matched op(action=net:connect:tcp, resource=net:domain:a:1)";
+        let local =
+            "denied: rule \"local:x\" matched op(action=net:connect:tcp, resource=net:domain:a:1)";
         for (text, reason, recorded) in [
             ("AUDIT_DECISION_ALLOW", "", Some(Recorded::Allow)),
             ("allow", "", Some(Recorded::Allow)),
             ("Deny", "no applicable policies for op(x)", Some(Recorded::Deny(Refusal::Default))),
-            ("AUDIT_DECISION_DENY", "denied: rule \"r1\" matched op(x)", Some(Recorded::Deny(Refusal::Rule))),
+            (
+                "AUDIT_DECISION_DENY",
+                "denied: rule \"r1\" matched op(x)",
+                Some(Recorded::Deny(Refusal::Rule)),
+            ),
             ("AUDIT_DECISION_DENY", local, Some(Recorded::Deny(Refusal::Local))),
-            ("AUDIT_DECISION_DENY", "denied: rule \"kit:x\" matched op(x)", Some(Recorded::Deny(Refusal::Local))),
+            (
+                "AUDIT_DECISION_DENY",
+                "denied: rule \"kit:x\" matched op(x)",
+                Some(Recorded::Deny(Refusal::Local)),
+            ),
             ("AUDIT_DECISION_DENY", "", Some(Recorded::Deny(Refusal::Unsaid))),
             ("AUDIT_DECISION_APPROVAL_REQUIRED", "", Some(Recorded::Approval(Approval::Pending))),
             ("AUDIT_DECISION_APPROVED", "", Some(Recorded::Approval(Approval::Granted))),
@@ -380,7 +401,10 @@ mod tests {
             panic!("no decision")
         };
         assert_eq!((&*found.resource, &*found.user, &*found.machine), ("/data", "ana", "m"));
-        assert_eq!((found.mode, found.recorded), (Some(Mode::Write), Recorded::Deny(Refusal::Default)));
+        assert_eq!(
+            (found.mode, found.recorded),
+            (Some(Mode::Write), Recorded::Deny(Refusal::Default))
+        );
         assert_eq!(found.first, time::parse("2026-11-01T00:00:00Z"));
     }
 }

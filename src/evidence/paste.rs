@@ -1,7 +1,7 @@
 //! A pasted record, reason of a denial or body of a 403.
 //!
-//! Invariant: the request is the one that the text names. A text that names none is refused, with advice on what to
-//! paste.
+//! Invariant: the request is the one that the text names. A text that names none is refused, with
+//! advice on what to paste.
 
 use std::borrow::Cow;
 
@@ -28,7 +28,8 @@ pub struct Pasted {
 pub fn paste(text: &str) -> Result<Pasted, &'static str> {
     let text = text.trim().trim_start_matches('\u{feff}');
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let record = [text, first].into_iter().find_map(|text| serde_json::from_str::<Record<'_>>(text).ok());
+    let record =
+        [text, first].into_iter().find_map(|text| serde_json::from_str::<Record<'_>>(text).ok());
     if let Some(found) = record.and_then(of_record) {
         return Ok(found);
     }
@@ -56,10 +57,13 @@ fn of_record(mut record: Record<'_>) -> Option<Pasted> {
 
 /// Finds `op(action=net:connect:tcp, resource=net:domain:example.com:443)` anywhere in the text.
 fn of_reason(text: &str) -> Option<Pasted> {
-    let op = text.split_once("op(action=").map(|(_, rest)| rest.lines().next().unwrap_or_default())?;
+    let op =
+        text.split_once("op(action=").map(|(_, rest)| rest.lines().next().unwrap_or_default())?;
     let action = op.split([',', ')', ' ']).next()?.trim();
     let after = |mark: &str| op.split_once(mark).map(|(_, rest)| rest);
-    let word = |rest: &str| rest.split([',', ')', ']', ' ', '"', '\\', '}']).next().unwrap_or_default().to_owned();
+    let word = |rest: &str| {
+        rest.split([',', ')', ']', ' ', '"', '\\', '}']).next().unwrap_or_default().to_owned()
+    };
     let host = after("net:domain:").map(word).unwrap_or_default();
     // A path may hold any character except those that end the list and the operation.
     let path = |mark: &str| {
@@ -99,7 +103,11 @@ fn of_reason(text: &str) -> Option<Pasted> {
         first: None,
         last: None,
     };
-    Some(Pasted { asked: Asked::from_observation(&seen), recorded: Some(seen.recorded), user: String::new() })
+    Some(Pasted {
+        asked: Asked::from_observation(&seen),
+        recorded: Some(seen.recorded),
+        user: String::new(),
+    })
 }
 
 #[cfg(test)]
@@ -131,7 +139,13 @@ mod tests {
             let found = paste(text).expect(text);
             assert_eq!(found.asked.text, request, "{text}");
         }
-        for text in ["", "403 Forbidden", "{}", "op(action=net:connect:tcp)", r#"{"action_type":"session"}"#] {
+        for text in [
+            "",
+            "403 Forbidden",
+            "{}",
+            "op(action=net:connect:tcp)",
+            r#"{"action_type":"session"}"#,
+        ] {
             assert!(paste(text).is_err(), "{text}");
         }
     }

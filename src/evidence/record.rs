@@ -1,7 +1,8 @@
-//! A record as it is written: flat in local files, with a payload in the audit API, or as a row of an aggregation.
+//! A record as it is written: flat in local files, with a payload in the audit API, or as a row of
+//! an aggregation.
 //!
-//! Invariant: a record is read whatever fields a later version adds, of whatever types. Texts are borrowed from the
-//! line where possible.
+//! Invariant: a record is read whatever fields a later version adds, of whatever types. Texts are
+//! borrowed from the line where possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -103,7 +104,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// One value of a record. Nearly all are texts, and there are millions of them, so that it avoids copies.
+/// One value of a record. Nearly all are texts, and there are millions of them, so that it avoids
+/// copies.
 struct Scalar;
 
 impl<'de> Visitor<'de> for Scalar {
@@ -310,7 +312,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
                         "deny_reason" => record.deny_reason = map.next_value()?,
                         "reason" => record.reason = map.next_value()?,
                         "approval" => record.approval = Some(Box::new(map.next_value()?)),
-                        "network_egress" => record.network_egress = Some(Box::new(map.next_value()?)),
+                        "network_egress" => {
+                            record.network_egress = Some(Box::new(map.next_value()?))
+                        }
                         "http_request" => record.http_request = Some(Box::new(map.next_value()?)),
                         "payload" => record.payload = Some(Box::new(map.next_value()?)),
                         "events" => record.events = Some(map.next_value::<Records<'de>>()?.0),

@@ -1,7 +1,8 @@
 //! Recorded requests decided under two states: the effect that a change would have had on them.
 //!
-//! Invariant: each request that counts is in exactly one of newly denied, newly allowed, unchanged and unknown. The
-//! agreement of the older state with the recorded decisions comes first, since all other figures rest on it.
+//! Invariant: each request that counts is in exactly one of newly denied, newly allowed, unchanged
+//! and unknown. The agreement of the older state with the recorded decisions comes first, since all
+//! other figures rest on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +33,8 @@ pub struct Side<'a> {
     pub places: &'a RuleOrigins,
 }
 
-/// The locations where rules are declared, by the names of policy and rule. A rule without a location exists only in
-/// live state.
+/// The locations where rules are declared, by the names of policy and rule. A rule without a
+/// location exists only in live state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleOrigins(BTreeMap<(String, String), Origin>);
 
@@ -52,7 +53,12 @@ impl RuleOrigins {
                 Domain::Mcp => numbered.take(one.rules.len()).collect(),
                 Domain::Network | Domain::Filesystem => named.collect(),
             };
-            places.extend(names.into_iter().zip(&one.rules).map(|(rule, at)| ((policy(), rule), at.origin.clone())));
+            places.extend(
+                names
+                    .into_iter()
+                    .zip(&one.rules)
+                    .map(|(rule, at)| ((policy(), rule), at.origin.clone())),
+            );
         }
         Self(places)
     }
@@ -92,7 +98,8 @@ pub struct Replay {
 pub struct Agreement {
     /// The number of requests that the older state decides as recorded.
     pub agree: u64,
-    /// The number decided the other way: the policies were different then, or this program is wrong about them.
+    /// The number decided the other way: the policies were different then, or this program is wrong
+    /// about them.
     pub disagree: u64,
     /// The number that cannot be decided.
     pub unknown: u64,
@@ -120,9 +127,11 @@ pub struct Disagreement {
 pub struct Change {
     /// The request, as `can` takes it.
     pub request: String,
-    /// The names of all teams of the users, sorted. Empty for members of no team, and if the teams are not known.
+    /// The names of all teams of the users, sorted. Empty for members of no team, and if the teams
+    /// are not known.
     pub teams: Vec<String>,
-    /// True if the teams are known. If they are not, the decision changes for every possible membership.
+    /// True if the teams are known. If they are not, the decision changes for every possible
+    /// membership.
     #[serde(default = "known", skip_serializing_if = "is_known")]
     pub teams_known: bool,
     /// The number of requests.
@@ -180,11 +189,14 @@ pub struct Input<'a> {
 /// The JSON Schema (2020-12) of a replay.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Replay>().into()
+    schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Replay>()
+        .into()
 }
 
-/// The most frequent requests as expectations: those that both states decide as recorded. Each membership has its own
-/// list.
+/// The most frequent requests as expectations: those that both states decide as recorded. Each
+/// membership has its own list.
 #[must_use]
 pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
     let Input { requests, before, after, memberships, teams, .. } = input;
@@ -201,29 +213,41 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
             if own().next().is_none() {
                 continue;
             }
-            let decisions: BTreeSet<Option<Decision>> = own().map(|cell| recorded(cell.recorded)).collect();
+            let decisions: BTreeSet<Option<Decision>> =
+                own().map(|cell| recorded(cell.recorded)).collect();
             let Ruling::Known(decision) = old.rule(&was, membership) else { continue };
-            if !decisions.iter().eq([&Some(decision)]) || new.rule(&will, membership) != Ruling::Known(decision) {
+            if !decisions.iter().eq([&Some(decision)])
+                || new.rule(&will, membership) != Ruling::Known(decision)
+            {
                 continue;
             }
             let names = match membership {
                 Teams::Known(keys) => keys.iter().map(|key| teams.name(key).to_owned()).collect(),
-                // The teams are irrelevant to these decisions, so that they are tested for a member of none.
+                // The teams are irrelevant to these decisions, so that they are tested for a member
+                // of none.
                 Teams::Unknown => Vec::new(),
             };
-            found.entry(names).or_default().push((own().map(|cell| cell.count).sum(), decision, &asked.text));
+            found.entry(names).or_default().push((
+                own().map(|cell| cell.count).sum(),
+                decision,
+                &asked.text,
+            ));
         }
     }
     let expected = found.into_iter().map(|(teams, mut requests)| {
         requests.sort_by_key(|(count, _, text)| (std::cmp::Reverse(*count), *text));
         requests.dedup_by_key(|(_, _, text)| *text);
         let requests = requests.into_iter().take(most);
-        Expected { teams, requests: requests.map(|(_, decision, text)| (decision, text.to_owned())).collect() }
+        Expected {
+            teams,
+            requests: requests.map(|(_, decision, text)| (decision, text.to_owned())).collect(),
+        }
     });
     expected.collect()
 }
 
-/// Returns `true` if an access test can express the request: documents with hidden characters are refused.
+/// Returns `true` if an access test can express the request: documents with hidden characters are
+/// refused.
 fn is_expressible(request: &str) -> bool {
     !request.chars().any(acts_or_hides) && access::Request::parse(request).is_ok()
 }
@@ -265,13 +289,14 @@ pub fn replay(input: Input<'_>) -> Replay {
     let [old, new] = judges([before.policies, after.policies]);
     let (classes, of_user) = memberships.classes(requests);
     let all: Vec<(&Asked, &[RequestGroup])> = requests.by_request().collect();
-    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
-        let mut part = Part::default();
-        for (asked, cells) in chunk {
-            part.add(&input, (&old, &new), (&classes, &of_user), asked, cells);
-        }
-        part
-    });
+    let parts =
+        parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
+            let mut part = Part::default();
+            for (asked, cells) in chunk {
+                part.add(&input, (&old, &new), (&classes, &of_user), asked, cells);
+            }
+            part
+        });
     let mut whole = Part::default();
     for part in parts {
         whole.join(part);
@@ -290,7 +315,8 @@ pub fn replay(input: Input<'_>) -> Replay {
             ))
         });
     }
-    let unknown = unknown.into_iter().map(|(reason, (count, example))| Unknowns { reason, count, example });
+    let unknown =
+        unknown.into_iter().map(|(reason, (count, example))| Unknowns { reason, count, example });
     Replay {
         format_version: FORMAT_VERSION,
         window: requests.window(),
@@ -316,7 +342,10 @@ impl Part {
         let (was, will) = (old.case(asked), new.case(asked));
         let mut by_class: BTreeMap<usize, Vec<&RequestGroup>> = BTreeMap::new();
         for cell in cells {
-            by_class.entry(of_user.get(cell.user).copied().unwrap_or_default()).or_default().push(cell);
+            by_class
+                .entry(of_user.get(cell.user).copied().unwrap_or_default())
+                .or_default()
+                .push(cell);
         }
         let mut disagree: BTreeMap<(Decision, Decision), u64> = BTreeMap::new();
         for (class, cells) in by_class {
@@ -337,8 +366,12 @@ impl Part {
                 let local = cell.recorded == Recorded::Deny(Refusal::Local);
                 match (before, after) {
                     (_, _) if local => self.doubt(Gap::LocalRule, cell.count, asked),
-                    (Ruling::Unknown(gap), _) | (_, Ruling::Unknown(gap)) => self.doubt(gap, cell.count, asked),
-                    (Ruling::Known(before), Ruling::Known(after)) if before == after => self.unchanged += cell.count,
+                    (Ruling::Unknown(gap), _) | (_, Ruling::Unknown(gap)) => {
+                        self.doubt(gap, cell.count, asked)
+                    }
+                    (Ruling::Known(before), Ruling::Known(after)) if before == after => {
+                        self.unchanged += cell.count
+                    }
                     (Ruling::Known(_), Ruling::Known(_)) => changed.push(cell),
                 }
             }
@@ -355,12 +388,14 @@ impl Part {
                 self.allowed.push(change);
             }
         }
-        self.agreement.disagreements.extend(disagree.into_iter().map(|((recorded, computed), count)| Disagreement {
-            request: asked.text.clone(),
-            recorded,
-            computed,
-            count,
-        }));
+        self.agreement.disagreements.extend(disagree.into_iter().map(
+            |((recorded, computed), count)| Disagreement {
+                request: asked.text.clone(),
+                recorded,
+                computed,
+                count,
+            },
+        ));
     }
 
     fn doubt(&mut self, gap: Gap, count: u64, asked: &Asked) {
@@ -394,13 +429,23 @@ fn recorded(recorded: Recorded) -> Option<Decision> {
     }
 }
 
-fn change(input: &Input<'_>, asked: &Asked, teams: &Teams, cells: &[&RequestGroup], because: Vec<String>) -> Change {
-    let users: BTreeSet<&str> =
-        cells.iter().filter_map(|cell| input.requests.users.get(cell.user)).map(String::as_str).collect();
+fn change(
+    input: &Input<'_>,
+    asked: &Asked,
+    teams: &Teams,
+    cells: &[&RequestGroup],
+    because: Vec<String>,
+) -> Change {
+    let users: BTreeSet<&str> = cells
+        .iter()
+        .filter_map(|cell| input.requests.users.get(cell.user))
+        .map(String::as_str)
+        .collect();
     let users: Vec<&str> = users.into_iter().filter(|user| !user.is_empty()).collect();
     let (teams, teams_known) = match teams {
         Teams::Known(keys) => {
-            let names: BTreeSet<String> = keys.iter().map(|key| input.teams.name(key).to_owned()).collect();
+            let names: BTreeSet<String> =
+                keys.iter().map(|key| input.teams.name(key).to_owned()).collect();
             (names.into_iter().collect(), true)
         }
         Teams::Unknown => (Vec::new(), false),
@@ -411,15 +456,19 @@ fn change(input: &Input<'_>, asked: &Asked, teams: &Teams, cells: &[&RequestGrou
         teams_known,
         count: cells.iter().map(|cell| cell.count).sum(),
         users: users.len(),
-        names: if input.named { users.into_iter().map(str::to_owned).collect() } else { Vec::new() },
+        names: if input.named {
+            users.into_iter().map(str::to_owned).collect()
+        } else {
+            Vec::new()
+        },
         first: cells.iter().filter_map(|cell| cell.first).min().map(time::text),
         last: cells.iter().filter_map(|cell| cell.last).max().map(time::text),
         because,
     }
 }
 
-/// The rules that make the difference: those that start and those that stop to decide; if there are none, the rules
-/// that decide in the new state.
+/// The rules that make the difference: those that start and those that stop to decide; if there are
+/// none, the rules that decide in the new state.
 fn causes(
     input: &Input<'_>,
     ((old, known), (new, next)): ((&Judge<'_>, &Case), (&Judge<'_>, &Case)),
@@ -436,7 +485,10 @@ fn causes(
     let wanted = if denied { Decision::Deny } else { Decision::Allow };
     let (gone, come): (Vec<Reason>, Vec<Reason>) = (
         was.iter().filter(|one| !bears(new, next, one)).cloned().collect(),
-        will.iter().filter(|one| one.decision == Some(wanted) && !bears(old, known, one)).cloned().collect(),
+        will.iter()
+            .filter(|one| one.decision == Some(wanted) && !bears(old, known, one))
+            .cloned()
+            .collect(),
     );
     let mut all = told(input.after, come, true);
     if all.is_empty() || !denied {
@@ -482,8 +534,8 @@ impl Replay {
         self.unknown.iter().map(|one| one.count).sum()
     }
 
-    /// Returns `true` if the figures add up: every request that counts is in one of newly denied, newly allowed,
-    /// unchanged and unknown, and was compared with its record.
+    /// Returns `true` if the figures add up: every request that counts is in one of newly denied,
+    /// newly allowed, unchanged and unknown, and was compared with its record.
     #[must_use]
     pub fn adds_up(&self) -> bool {
         let Self {
@@ -498,9 +550,11 @@ impl Replay {
         } = self;
         let Agreement { agree, disagree, unknown: untold, disagreements: _ } = agreement;
         let changes = newly_denied.iter().chain(newly_allowed).map(|change| change.count);
-        let all: Vec<u64> = changes.chain(unknown.iter().map(|one| one.count)).chain([*unchanged]).collect();
+        let all: Vec<u64> =
+            changes.chain(unknown.iter().map(|one| one.count)).chain([*unchanged]).collect();
         let is_all = |counts: &[u64]| {
-            counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count)) == Some(window.records)
+            counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count))
+                == Some(window.records)
         };
         *format_version == FORMAT_VERSION && is_all(&all) && is_all(&[*agree, *disagree, *untold])
     }

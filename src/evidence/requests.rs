@@ -1,7 +1,7 @@
 //! The recorded requests with their users and counts: everything that is kept of the records.
 //!
-//! Invariant: sorted by content, so that the same records give the same value. A connection on which an HTTP request
-//! was recorded counts once, as that request.
+//! Invariant: sorted by content, so that the same records give the same value. A connection on
+//! which an HTTP request was recorded counts once, as that request.
 
 use std::collections::BTreeSet;
 
@@ -95,7 +95,8 @@ impl RequestGroup {
 
 impl Skipped {
     pub(super) fn add(&mut self, other: Self) {
-        let Self { not_a_decision, not_enforced, duplicate, broken, connection, resolution } = other;
+        let Self { not_a_decision, not_enforced, duplicate, broken, connection, resolution } =
+            other;
         self.not_a_decision += not_a_decision;
         self.not_enforced += not_enforced;
         self.duplicate += duplicate;
@@ -109,7 +110,8 @@ impl Requests {
     /// The period and the number of the records.
     #[must_use]
     pub fn window(&self) -> Window {
-        let users: BTreeSet<usize> = self.cells.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
+        let users: BTreeSet<usize> =
+            self.cells.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
         Window {
             first: self.cells.iter().filter_map(|cell| cell.first).min().map(time::text),
             last: self.cells.iter().filter_map(|cell| cell.last).max().map(time::text),

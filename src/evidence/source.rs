@@ -1,7 +1,8 @@
 //! Files, folders and pipes with records.
 //!
-//! Invariant: a file that cannot be opened is an error, never "no records". Broken lines are counted with their place,
-//! and the rest of the file is read. A file in progress (`.tmp`) is never opened.
+//! Invariant: a file that cannot be opened is an error, never "no records". Broken lines are
+//! counted with their place, and the rest of the file is read. A file in progress (`.tmp`) is never
+//! opened.
 
 use std::io::{self, Read};
 use std::num::NonZero;
@@ -91,13 +92,19 @@ pub enum ReadError {
 impl Explain for ReadError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Open { .. } => Some("name a file or folder with records, or `-` for standard input".to_owned()),
+            Self::Open { .. } => {
+                Some("name a file or folder with records, or `-` for standard input".to_owned())
+            }
             Self::Nothing(_) => Some(format!(
                 "files of records end in `.{}`, each also with `.gz` or `.zst`; files in progress (`.tmp`) are not read",
                 ENDINGS.join("`, `.")
             )),
-            Self::Read { .. } => Some("check that the file is whole, as with `gzip -t` or `zstd -t`".to_owned()),
-            Self::Identities(_) => Some("make room in the temporary folder, or set `TMPDIR` to another".to_owned()),
+            Self::Read { .. } => {
+                Some("check that the file is whole, as with `gzip -t` or `zstd -t`".to_owned())
+            }
+            Self::Identities(_) => {
+                Some("make room in the temporary folder, or set `TMPDIR` to another".to_owned())
+            }
         }
     }
 
@@ -140,8 +147,10 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
         let mut own = Own::new(&seeds);
         let read = read_files(&files, &buffers, &sender, &mut own);
         drop(sender);
-        let joined: Vec<Own> =
-            spawned.into_iter().map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic))).collect();
+        let joined: Vec<Own> = spawned
+            .into_iter()
+            .map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
+            .collect();
         (own, read, joined)
     });
     read?;
@@ -171,7 +180,8 @@ pub fn raw(file: &Path) -> Result<Vec<Value>, ReadError> {
     let open = |source| ReadError::Open { path: path.clone(), source };
     let broken = |source| ReadError::Read { path: path.clone(), source };
     let stream = decompressed(Box::new(open_named(file).map_err(open)?)).map_err(broken)?;
-    let values = serde_json::Deserializer::from_reader(io::BufReader::new(stream)).into_iter::<Value>();
+    let values =
+        serde_json::Deserializer::from_reader(io::BufReader::new(stream)).into_iter::<Value>();
     let mut records = Vec::new();
     for value in values {
         match value.map_err(|error| broken(error.into()))? {
@@ -180,7 +190,9 @@ pub fn raw(file: &Path) -> Result<Vec<Value>, ReadError> {
                 Some(Value::Array(events)) => records.extend(events),
                 Some(_) | None => records.push(Value::Object(object)),
             },
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => records.push(other),
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+                records.push(other)
+            }
         }
     }
     Ok(records)
@@ -240,13 +252,17 @@ impl Own {
             }
             let line = match &chunk.lines {
                 Lines::From(first) => first + at,
-                Lines::Each(each) => each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default(),
+                Lines::Each(each) => {
+                    each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default()
+                }
             };
             // The whole line is checked first, so that texts are borrowed without another check.
             let record = std::str::from_utf8(text).map(serde_json::from_str::<Record<'_>>);
             match record {
                 Ok(Ok(record)) => self.add(file, line, record),
-                Ok(Err(error)) if error.is_eof() => self.broken(file, line, "it is only half written"),
+                Ok(Err(error)) if error.is_eof() => {
+                    self.broken(file, line, "it is only half written")
+                }
                 Ok(Err(_)) => self.broken(file, line, "it is not JSON"),
                 Err(_) => self.broken(file, line, "it is not UTF-8"),
             }
@@ -271,8 +287,8 @@ fn read_files(
         };
         match read_one(stream, number, buffers, sender, own) {
             Ok(()) => {}
-            // A compressed file that was cut, or that is none: what it held until there was read. The decompressors say so
-            // with any of these.
+            // A compressed file that was cut, or that is none: what it held until there was read.
+            // The decompressors say so with any of these.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -302,7 +318,8 @@ fn read_one(
 ) -> io::Result<()> {
     let mut stream = Stream::new(decompressed(stream)?);
     let send = |chunk: Chunk| {
-        // The channel has no receiver only when all threads have panicked, which joining them reports.
+        // The channel has no receiver only when all threads have panicked, which joining them
+        // reports.
         let _ = sender.send((number, chunk));
     };
     match stream.form()? {
@@ -310,7 +327,8 @@ fn read_one(
         Form::Document => by_document(stream, send, |line, why| own.broken(number, line, why)),
         Form::Table => {
             let header = stream.peek(1)?;
-            let delimiter = table::delimiter(header.split(|byte| *byte == b'\n').next().unwrap_or_default());
+            let delimiter =
+                table::delimiter(header.split(|byte| *byte == b'\n').next().unwrap_or_default());
             table::rows(stream, delimiter, |line, row| {
                 match row {
                     Ok(record) => own.add(number, line, record),
@@ -392,14 +410,18 @@ fn files_of(inputs: &[Input]) -> Result<(Vec<Input>, usize), ReadError> {
             files.push(input.clone());
             continue;
         }
-        check_named_folder(path)
-            .map_err(|source| ReadError::Open { path: path.to_string_lossy().into_owned(), source })?;
+        check_named_folder(path).map_err(|source| ReadError::Open {
+            path: path.to_string_lossy().into_owned(),
+            source,
+        })?;
         let before = files.len();
         for entry in walk_named(path) {
             let entry = entry.map_err(|error| ReadError::Open {
                 path: error.path().unwrap_or(path).to_string_lossy().into_owned(),
                 source: FileError::System(
-                    error.into_io_error().unwrap_or_else(|| io::Error::other("a link leads in a circle")),
+                    error
+                        .into_io_error()
+                        .unwrap_or_else(|| io::Error::other("a link leads in a circle")),
                 ),
             })?;
             if !entry.file_type().is_file() {
@@ -408,7 +430,11 @@ fn files_of(inputs: &[Input]) -> Result<(Vec<Input>, usize), ReadError> {
             if is_in_progress(entry.path()) {
                 continue;
             }
-            if is_of_records(entry.path()) { files.push(Input::Path(entry.into_path())) } else { others += 1 }
+            if is_of_records(entry.path()) {
+                files.push(Input::Path(entry.into_path()))
+            } else {
+                others += 1
+            }
         }
         if files.len() == before {
             return Err(ReadError::Nothing(path.to_string_lossy().into_owned()));
@@ -425,5 +451,6 @@ fn is_of_records(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let compressions = [".gz", ".zst", ".zstd"];
     let name = compressions.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    !name.starts_with('.') && name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+    !name.starts_with('.')
+        && name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }

@@ -1,7 +1,8 @@
 //! The narrowest rules for requests that were denied because no rule matched.
 //!
-//! Invariant: nothing is suggested that a deny covers, and each request that is left out has a reason. A wildcard
-//! replaces the names of hosts only if enough of them were asked for, and no deny overlaps it.
+//! Invariant: nothing is suggested that a deny covers, and each request that is left out has a
+//! reason. A wildcard replaces the names of hosts only if enough of them were asked for, and no
+//! deny overlaps it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,10 +99,14 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
         found.add(&input, &judge, asked, cells);
     }
     let left_out = found.left_out.into_iter().map(|((request, why), count)| (request, why, count));
-    Suggestion { left_out: left_out.collect(), policies: named(grouped(&input, found.wanted), input.declared) }
+    Suggestion {
+        left_out: left_out.collect(),
+        policies: named(grouped(&input, found.wanted), input.declared),
+    }
 }
 
-/// The denied requests: those that become rules, and those that are left out, with the reason and their number.
+/// The denied requests: those that become rules, and those that are left out, with the reason and
+/// their number.
 #[derive(Default)]
 struct Found {
     wanted: BTreeMap<Key, Wanted>,
@@ -110,8 +115,10 @@ struct Found {
 
 impl Found {
     fn add(&mut self, input: &Input<'_>, judge: &Judge<'_>, asked: &Asked, cells: &[RequestGroup]) {
-        let denied: Vec<&RequestGroup> =
-            cells.iter().filter(|cell| matches!(cell.recorded, Recorded::Deny(_) | Recorded::Approval(_))).collect();
+        let denied: Vec<&RequestGroup> = cells
+            .iter()
+            .filter(|cell| matches!(cell.recorded, Recorded::Deny(_) | Recorded::Approval(_)))
+            .collect();
         if denied.is_empty() {
             return;
         }
@@ -126,7 +133,9 @@ impl Found {
         }
         let mut askers: Vec<&RequestGroup> = Vec::new();
         for cell in denied {
-            let teams = input.memberships.teams(input.requests.users.get(cell.user).map_or("", String::as_str));
+            let teams = input
+                .memberships
+                .teams(input.requests.users.get(cell.user).map_or("", String::as_str));
             match reason_to_leave_out(cell, &case, judge.rule(&case, &teams)) {
                 Some(why) => self.leave_out(asked, why, cell.count),
                 None => askers.push(cell),
@@ -137,7 +146,8 @@ impl Found {
             self.leave_out(asked, why, cell.count);
             askers.retain(|asker| !std::ptr::eq(*asker, cell));
         }
-        let users: BTreeSet<usize> = askers.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
+        let users: BTreeSet<usize> =
+            askers.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
         let count: u64 = askers.iter().map(|cell| cell.count).sum();
         if askers.is_empty() {
             return;
@@ -162,9 +172,11 @@ fn reason_to_leave_out(cell: &RequestGroup, case: &Case, ruling: Ruling) -> Opti
         (Recorded::Deny(Refusal::Rule), _) => Some("a rule denied it when it was recorded"),
         (Recorded::Approval(_), _) => Some("a person was asked"),
         (_, Ruling::Known(Decision::Allow)) => Some("the documents allow it by now"),
-        // The request may have been denied by a rule about addresses, since records do not say what the name resolved
-        // to.
-        (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(case) => Some(Gap::AddressNotRecorded.phrase()),
+        // The request may have been denied by a rule about addresses, since records do not say what
+        // the name resolved to.
+        (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(case) => {
+            Some(Gap::AddressNotRecorded.phrase())
+        }
         (_, Ruling::Unknown(gap)) => Some(gap.phrase()),
         (_, Ruling::Known(Decision::Deny)) => None,
     }
@@ -178,10 +190,12 @@ fn named(
     let names: BTreeSet<&str> = declared.iter().map(|one| one.policy.name.as_str()).collect();
     let policies = rules.into_iter().map(|((kind, teams), mut rules)| {
         let what = if kind == "NetworkPolicy" { "network" } else { "mounts" };
-        let whom = if teams.is_empty() { String::new() } else { format!(" for {}", teams.join(" and ")) };
+        let whom =
+            if teams.is_empty() { String::new() } else { format!(" for {}", teams.join(" and ")) };
         let plain = format!("Suggested from records: {what}{whom}");
         let numbered = (2..).map(|number| format!("{plain} ({number})"));
-        let name = [plain.clone()].into_iter().chain(numbered).find(|name| !names.contains(name.as_str()));
+        let name =
+            [plain.clone()].into_iter().chain(numbered).find(|name| !names.contains(name.as_str()));
         name_rules(&mut rules);
         Suggested { kind, name: name.unwrap_or(plain), teams, rules }
     });
@@ -192,40 +206,58 @@ fn named(
 fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str> {
     let request = match &asked.subject {
         Subject::One(request) => request,
-        Subject::EitherMode(_) => return Err("it is not recorded whether the mount was for reading or writing"),
+        Subject::EitherMode(_) => {
+            return Err("it is not recorded whether the mount was for reading or writing");
+        }
         Subject::Mcp(_) => return Err("the attributes that MCP policies read are not recorded"),
         Subject::Unreadable => return Err("it is in a form that no rule can have"),
     };
     let host = |host: &Host| match host {
         // The service's documentation does not say how it reads an IPv6 address.
-        Host::Address(address) if address.is_ipv6() => Err("no documented rule is about an IPv6 address"),
+        Host::Address(address) if address.is_ipv6() => {
+            Err("no documented rule is about an IPv6 address")
+        }
         host @ (Host::Name(..) | Host::Address(_)) => Ok(host.to_string()),
     };
     match request {
         Request::Connect { udp, host: own, port } => {
             let action = if *udp { "connect:udp" } else { "connect:tcp" };
-            Ok(("NetworkPolicy", action.to_owned(), Target::Plain(format!("{}:{port}", host(own)?))))
+            Ok((
+                "NetworkPolicy",
+                action.to_owned(),
+                Target::Plain(format!("{}:{port}", host(own)?)),
+            ))
         }
-        Request::Http { host: Host::Address(_), .. } => Err("no documented HTTP rule is about an address"),
+        Request::Http { host: Host::Address(_), .. } => {
+            Err("no documented HTTP rule is about an address")
+        }
         Request::Http { method, host: own, port, path } => {
             if path.contains(['*', '?', '[', '%']) {
                 return Err("its path cannot be written as a pattern of its own");
             }
-            Ok(("NetworkPolicy", format!("request:{method}"), Target::Http(host(own)?, *port, path.clone())))
+            Ok((
+                "NetworkPolicy",
+                format!("request:{method}"),
+                Target::Http(host(own)?, *port, path.clone()),
+            ))
         }
         Request::Folder { write, .. } => {
             let path = asked.text.split_once(' ').map_or("", |(_, path)| path).to_owned();
             if path.contains(['*', '?', '[']) {
                 return Err("its path cannot be written as a pattern of its own");
             }
-            Ok(("FilesystemPolicy", if *write { "write" } else { "read" }.to_owned(), Target::Plain(path)))
+            Ok((
+                "FilesystemPolicy",
+                if *write { "write" } else { "read" }.to_owned(),
+                Target::Plain(path),
+            ))
         }
         Request::Mcp(_) => Err("the attributes that MCP policies read are not recorded"),
     }
 }
 
-/// Returns `true` if a deny matches a request, whoever it is for. A deny of addresses does not match a request to a
-/// name, which it decides only if the name resolves there.
+/// Returns `true` if a deny matches a request, whoever it is for. A deny of addresses does not
+/// match a request to a name, which it decides only if the name resolves there.
 fn is_denied(case: &Case) -> bool {
     let Case::Questions(questions) = case else { return false };
     questions.iter().any(|(_, question)| {
@@ -245,16 +277,20 @@ fn may_be_denied(case: &Case) -> bool {
 /// Users who asked and whom a rule for teams does not cover, with the reason.
 type Apart<'a> = Vec<(&'a RequestGroup, &'static str)>;
 
-/// The fewest teams of which every user with known teams is a member of one, and the remaining users. No team, which
-/// means the whole organization, if no user is known to be in a team.
+/// The fewest teams of which every user with known teams is a member of one, and the remaining
+/// users. No team, which means the whole organization, if no user is known to be in a team.
 fn scope<'a>(input: &Input<'_>, askers: &[&'a RequestGroup]) -> (Vec<String>, Apart<'a>) {
     let mut left: BTreeSet<BTreeSet<String>> = BTreeSet::new();
     let mut apart = Vec::new();
     for asker in askers {
-        match input.memberships.teams(input.requests.users.get(asker.user).map_or("", String::as_str)) {
-            Teams::Known(teams) if teams.is_empty() => {
-                apart.push((*asker, "a rule for the teams that asked does not reach a member of no team"))
-            }
+        match input
+            .memberships
+            .teams(input.requests.users.get(asker.user).map_or("", String::as_str))
+        {
+            Teams::Known(teams) if teams.is_empty() => apart.push((
+                *asker,
+                "a rule for the teams that asked does not reach a member of no team",
+            )),
             Teams::Known(teams) => drop(left.insert(teams)),
             Teams::Unknown => apart.push((*asker, Gap::TeamUnknown.phrase())),
         }
@@ -305,16 +341,20 @@ fn grouped(
                 };
                 groups.entry((teams, action, domain, port)).or_default().push((name, own));
             }
-            None => rules.entry((kind, teams)).or_default().push(rule(action, target, own, Vec::new())),
+            None => {
+                rules.entry((kind, teams)).or_default().push(rule(action, target, own, Vec::new()))
+            }
         }
     }
     for ((teams, action, domain, port), members) in groups {
         let own = rules.entry(("NetworkPolicy", teams)).or_default();
         let below = |name: &str| name.strip_suffix(&format!(".{domain}:{port}")).map(str::to_owned);
-        let (inside, rest): (Vec<_>, Vec<_>) = members.into_iter().partition(|(name, _)| below(name).is_some());
+        let (inside, rest): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|(name, _)| below(name).is_some());
         let group = inside.len() >= input.min_names && !is_about(input.declared, &domain);
         if group {
-            let deep = inside.iter().any(|(name, _)| below(name).is_some_and(|label| label.contains('.')));
+            let deep =
+                inside.iter().any(|(name, _)| below(name).is_some_and(|label| label.contains('.')));
             let mut all = Wanted::default();
             let mut names = Vec::new();
             for (name, one) in inside {
@@ -323,13 +363,23 @@ fn grouped(
                 names.push(name);
             }
             let star = if deep { "**" } else { "*" };
-            own.push(rule(action.clone(), Target::Plain(format!("{star}.{domain}:{port}")), all, names));
+            own.push(rule(
+                action.clone(),
+                Target::Plain(format!("{star}.{domain}:{port}")),
+                all,
+                names,
+            ));
         } else {
             own.extend(
-                inside.into_iter().map(|(name, one)| rule(action.clone(), Target::Plain(name), one, Vec::new())),
+                inside
+                    .into_iter()
+                    .map(|(name, one)| rule(action.clone(), Target::Plain(name), one, Vec::new())),
             );
         }
-        own.extend(rest.into_iter().map(|(name, one)| rule(action.clone(), Target::Plain(name), one, Vec::new())));
+        own.extend(
+            rest.into_iter()
+                .map(|(name, one)| rule(action.clone(), Target::Plain(name), one, Vec::new())),
+        );
     }
     for rules in rules.values_mut() {
         rules.sort_by(|one, other| (&one.action, &one.target).cmp(&(&other.action, &other.target)));
@@ -349,7 +399,10 @@ fn registrable(resource: &str) -> Option<(String, String)> {
 
 /// Returns `true` if a deny names a host of a domain, or has a pattern that may match one.
 fn is_about(declared: &[DesiredPolicy], domain: &str) -> bool {
-    let mut denies = declared.iter().flat_map(|one| one.policy.rules()).filter(|rule| rule.decision == Decision::Deny);
+    let mut denies = declared
+        .iter()
+        .flat_map(|one| one.policy.rules())
+        .filter(|rule| rule.decision == Decision::Deny);
     denies.any(|rule| {
         let hosts: Vec<&str> = match &rule.resources {
             Resources::Plain(resources) => resources.iter().map(String::as_str).collect(),
@@ -377,7 +430,11 @@ fn name_rules(rules: &mut [SuggestedRule]) {
         // Names have a length limit that hosts and paths may exceed.
         let plain: String = format!("{verb} {target}").chars().take(100).collect();
         let numbered = (2..).map(|number| format!("{plain} ({number})"));
-        let name = [plain.clone()].into_iter().chain(numbered).find(|name| !known.contains(name)).unwrap_or(plain);
+        let name = [plain.clone()]
+            .into_iter()
+            .chain(numbered)
+            .find(|name| !known.contains(name))
+            .unwrap_or(plain);
         known.insert(name.clone());
         rule.name = name;
     }

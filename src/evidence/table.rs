@@ -9,7 +9,8 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::record::{Record, Text, Texts};
 
-/// Reads the rows of a table. `row` receives each row with its line, or the reason why it is not a row.
+/// Reads the rows of a table. `row` receives each row with its line, or the reason why it is not a
+/// row.
 ///
 /// # Errors
 ///
@@ -19,7 +20,8 @@ pub(super) fn rows(
     delimiter: u8,
     mut row: impl FnMut(u64, Result<Record<'_>, &'static str>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut reader: Reader<_> = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(stream);
+    let mut reader: Reader<_> =
+        ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(stream);
     let columns: Vec<String> = match reader.byte_headers() {
         Ok(headers) => headers.iter().map(column).collect(),
         Err(error) => return Err(error.into()),
@@ -30,7 +32,9 @@ pub(super) fn rows(
         let line = cells.position().map_or(0, csv::Position::line);
         match more {
             Ok(false) => return Ok(()),
-            Ok(true) if cells.len() != columns.len() => row(line, Err("it has not as many cells as the header"))?,
+            Ok(true) if cells.len() != columns.len() => {
+                row(line, Err("it has not as many cells as the header"))?
+            }
             Ok(true) => row(line, Ok(record(&columns, &cells)))?,
             Err(error) => return Err(error.into()),
         }
@@ -45,7 +49,11 @@ pub(super) fn delimiter(header: &[u8]) -> u8 {
 
 /// The field that a column fills: `Time`, `payload.http_request.method`.
 fn column(name: &[u8]) -> String {
-    let name = String::from_utf8_lossy(name).trim().trim_matches('"').to_lowercase().replace([' ', '-'], "_");
+    let name = String::from_utf8_lossy(name)
+        .trim()
+        .trim_matches('"')
+        .to_lowercase()
+        .replace([' ', '-'], "_");
     let field = name.rsplit('.').next().unwrap_or_default();
     match field {
         "time" => "timestamp",
@@ -84,7 +92,12 @@ mod tests {
         let text = "Agent,Time,Event,Principal,Resource,Decision\nclaude,2026-11-01 00:00:00,Network egress,ana,\"a.example:443\",Deny\nshort\n";
         let mut seen = Vec::new();
         rows(text.as_bytes(), delimiter(b"Agent,Time"), |line, row| {
-            seen.push((line, row.map(|row| format!("{} {} {}", row.action_type.0, row.resource_id.0, row.username.0))));
+            seen.push((
+                line,
+                row.map(|row| {
+                    format!("{} {} {}", row.action_type.0, row.resource_id.0, row.username.0)
+                }),
+            ));
             Ok(())
         })
         .unwrap();

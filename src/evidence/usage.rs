@@ -1,8 +1,9 @@
 //! The declared rules that recorded requests rest on.
 //!
-//! A rule is evaluated where it matches: the request is decided once more without it. The cost is the number of
-//! matches, not rules times requests. Invariant: *decides* is reported only for rules whose removal certainly changes
-//! the decision of a recorded request, and *unused* never for what records cannot show.
+//! A rule is evaluated where it matches: the request is decided once more without it. The cost is
+//! the number of matches, not rules times requests. Invariant: *decides* is reported only for rules
+//! whose removal certainly changes the decision of a recorded request, and *unused* never for what
+//! records cannot show.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +64,9 @@ pub struct RuleUse {
 }
 
 /// The use of a rule by recorded requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Use {
     /// Without the rule, a recorded request would be decided the other way.
@@ -77,7 +80,9 @@ pub enum Use {
 }
 
 /// The reason why records cannot show the use of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownUse {
     /// The records cover too short a period.
@@ -86,8 +91,8 @@ pub enum UnknownUse {
     AttributesNotRecorded,
     /// Records never show UDP.
     UdpNotRecorded,
-    /// It may match a recorded request: that depends on something that the record leaves out or the documentation
-    /// leaves open.
+    /// It may match a recorded request: that depends on something that the record leaves out or the
+    /// documentation leaves open.
     MayMatch,
 }
 
@@ -120,7 +125,10 @@ pub struct Input<'a> {
 /// The JSON Schema (2020-12) of a usage report.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Usage>().into()
+    schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Usage>()
+        .into()
 }
 
 /// The results for one rule.
@@ -144,13 +152,14 @@ pub fn usage(input: Input<'_>) -> Usage {
     let judge = Judge::new(&policies);
     let (classes, of_user) = memberships.classes(requests);
     let all: Vec<(&Asked, &[RequestGroup])> = requests.by_request().collect();
-    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
-        let mut tallies = Tallies::default();
-        for (asked, cells) in chunk {
-            look(&judge, (&classes, &of_user), asked, cells, &mut tallies);
-        }
-        tallies
-    });
+    let parts =
+        parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
+            let mut tallies = Tallies::default();
+            for (asked, cells) in chunk {
+                look(&judge, (&classes, &of_user), asked, cells, &mut tallies);
+            }
+            tallies
+        });
     let mut tallies = Tallies::default();
     parts.into_iter().for_each(|part| tallies.join(part));
     let mut tallies = tallies.spread();
@@ -165,14 +174,24 @@ pub fn usage(input: Input<'_>) -> Usage {
     Usage { format_version: FORMAT_VERSION, window: requests.window(), rules }
 }
 
-fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tally, short: bool) -> RuleUse {
+fn rule_use(
+    declared: &DesiredPolicy,
+    number: usize,
+    origin: &Origin,
+    tally: Tally,
+    short: bool,
+) -> RuleUse {
     let rule = declared.policy.rules().get(number);
     let Tally { decides, open, may_match, matches, users, machines, last } = tally;
-    let udp = rule.is_some_and(|rule| rule.actions.iter().all(|action| *action == Action::ConnectUdp));
+    let udp =
+        rule.is_some_and(|rule| rule.actions.iter().all(|action| *action == Action::ConnectUdp));
     let (used, why) = match (decides, declared.domain) {
         (true, _) => (Use::Decides, None),
-        // Records cannot show that a statement matches nothing, unless it is about the action alone.
-        (false, Domain::Mcp) if open || matches == 0 => (Use::Unknown, Some(UnknownUse::AttributesNotRecorded)),
+        // Records cannot show that a statement matches nothing, unless it is about the action
+        // alone.
+        (false, Domain::Mcp) if open || matches == 0 => {
+            (Use::Unknown, Some(UnknownUse::AttributesNotRecorded))
+        }
         (false, _) if open => (Use::Unknown, Some(UnknownUse::MayMatch)),
         (false, _) if matches > 0 => (Use::Redundant, None),
         (false, _) if may_match => (Use::Unknown, Some(UnknownUse::MayMatch)),
@@ -215,8 +234,8 @@ impl Tally {
     }
 }
 
-/// The use of rules about addresses by requests whose address is unknown. There are many such rules, and most are
-/// interchangeable.
+/// The use of rules about addresses by requests whose address is unknown. There are many such
+/// rules, and most are interchangeable.
 #[derive(Debug)]
 struct AddressTally {
     rules: Arc<AddressRules>,
@@ -250,8 +269,10 @@ impl Tallies {
     fn spread(self) -> BTreeMap<Place, Tally> {
         let mut by_rule = self.by_rule;
         for AddressTally { rules, all, groups } in self.by_address.into_values() {
-            for (protocol, tally) in
-                all.into_iter().enumerate().filter(|(_, tally)| tally.may_match || tally.matches > 0)
+            for (protocol, tally) in all
+                .into_iter()
+                .enumerate()
+                .filter(|(_, tally)| tally.may_match || tally.matches > 0)
             {
                 let about = |rule: &AddressRule| rule.protocols.get(protocol) == Some(&true);
                 for (place, rule, always) in rules.rules.iter().filter(|(_, rule, _)| about(rule)) {
@@ -291,7 +312,13 @@ impl AddressTally {
     }
 
     /// Adds the result for a request.
-    fn add(&mut self, protocol: usize, evaluation: &Evaluation<'_, '_>, with: Ruling, cells: &[&RequestGroup]) {
+    fn add(
+        &mut self,
+        protocol: usize,
+        evaluation: &Evaluation<'_, '_>,
+        with: Ruling,
+        cells: &[&RequestGroup],
+    ) {
         let Some(all) = self.all.get_mut(protocol) else { return };
         all.add(cells);
         all.may_match = true;
@@ -312,7 +339,8 @@ impl AddressTally {
     }
 }
 
-/// Returns `true` if a rule of the machine denied all of these, whatever the organization's rules decide.
+/// Returns `true` if a rule of the machine denied all of these, whatever the organization's rules
+/// decide.
 fn is_local(cells: &[&RequestGroup]) -> bool {
     cells.iter().all(|cell| cell.recorded == Recorded::Deny(Refusal::Local))
 }
@@ -337,7 +365,8 @@ fn look(
         let with = evaluation.ruling();
         if let Some(rules) = evaluation.address_rules() {
             let key = || rules.key.clone();
-            let tally = tallies.by_address.entry(key()).or_insert_with(|| AddressTally::new(&rules));
+            let tally =
+                tallies.by_address.entry(key()).or_insert_with(|| AddressTally::new(&rules));
             tally.add(usize::from(asked.is_udp()), &evaluation, with, &cells);
         }
         for (rule, certain) in &bearing {
@@ -362,8 +391,8 @@ fn look(
     }
 }
 
-/// The rules and statements that apply to a request, whoever asks, without those about an address that is unknown; and
-/// whether each certainly matches it.
+/// The rules and statements that apply to a request, whoever asks, without those about an address
+/// that is unknown; and whether each certainly matches it.
 fn bearing(judge: &Judge<'_>, case: &Case) -> Vec<(Place, bool)> {
     let questions = match case {
         Case::Questions(questions) => questions,
@@ -380,11 +409,14 @@ fn bearing(judge: &Judge<'_>, case: &Case) -> Vec<(Place, bool)> {
         .collect();
     // Every part has to match at every address, whatever the mode.
     let is_certain = |rule: usize| {
-        let matched = |one: &&Match| one.group == rule && one.unknowns.is_empty() && one.role != Role::Cover;
+        let matched =
+            |one: &&Match| one.group == rule && one.unknowns.is_empty() && one.role != Role::Cover;
         let mut points = questions.iter().flat_map(|(_, question)| question.points());
         points.all(|point| point.matches().iter().any(|one| matched(&one)))
     };
-    let placed = rules.into_iter().filter_map(|rule| Some((*judge.state().rules().get(rule)?, is_certain(rule))));
+    let placed = rules
+        .into_iter()
+        .filter_map(|rule| Some((*judge.state().rules().get(rule)?, is_certain(rule))));
     placed.collect()
 }
 

@@ -1,9 +1,9 @@
-//! One call to either service: check the object, send, interpret the answer, and check again if the answer is
-//! inconclusive.
+//! One call to either service: check the object, send, interpret the answer, and check again if the
+//! answer is inconclusive.
 //!
-//! Invariant: a single answer is not trusted that an object is gone, or that something other than the requested object
-//! was made, until it was checked again. An inconclusive answer is looked up: a call is sent again only if a check
-//! showed that it had no effect and cannot have one later.
+//! Invariant: a single answer is not trusted that an object is gone, or that something other than
+//! the requested object was made, until it was checked again. An inconclusive answer is looked up:
+//! a call is sent again only if a check showed that it had no effect and cannot have one later.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use crate::service::http::{self, Refusal, WriteOutcome};
 const ATTEMPTS: u32 = 3;
 
 /// The waits for an unanswered write before a missing effect counts as not done.
-const SETTLING: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
+const SETTLING: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// One call of a plan with the ids of its objects.
 #[derive(Debug)]
@@ -64,7 +65,8 @@ impl Call {
             let Seen { observed, created } = match self.settle().await {
                 Ok(seen) => seen,
                 Err(Unread { error, .. }) => {
-                    let message = format!("the outcome is unknown: {unknown}; looking again failed: {error}");
+                    let message =
+                        format!("the outcome is unknown: {unknown}; looking again failed: {error}");
                     return failed(Problem::new(message).hint(NEXT_PLAN).written().outage());
                 }
             };
@@ -80,7 +82,8 @@ impl Call {
                     }
                     sent += 1;
                 }
-                // The call was sent while somebody else wrote too: it may have been carried out and overwritten.
+                // The call was sent while somebody else wrote too: it may have been carried out and
+                // overwritten.
                 observed @ (Observed::Gone | Observed::Other(_)) => {
                     return (written(self.not_as_planned(observed)), Created::default());
                 }
@@ -103,13 +106,19 @@ impl Call {
 
     async fn answered(&self, body: &Value) -> (StepOutcome, Created) {
         let seen = match self.read_answer(body) {
-            Answer::Done { created, overtaken } => return (StepOutcome::Applied { overtaken }, created),
+            Answer::Done { created, overtaken } => {
+                return (StepOutcome::Applied { overtaken }, created);
+            }
             Answer::Otherwise(observed) => Ok(Seen { observed, created: Created::default() }),
             Answer::Unclear => self.settle().await,
         };
         match seen {
-            Ok(Seen { observed: Observed::After, created }) => (StepOutcome::Applied { overtaken: None }, created),
-            Ok(Seen { observed, .. }) => (written(self.not_as_planned(observed)), Created::default()),
+            Ok(Seen { observed: Observed::After, created }) => {
+                (StepOutcome::Applied { overtaken: None }, created)
+            }
+            Ok(Seen { observed, .. }) => {
+                (written(self.not_as_planned(observed)), Created::default())
+            }
             Err(unread) => failed(unread.problem().written()),
         }
     }
@@ -158,8 +167,8 @@ impl Call {
         }
     }
 
-    /// The reason why an unanswered call without an effect so far may not be sent again: it could still be carried out,
-    /// and do harm after a second one.
+    /// The reason why an unanswered call without an effect so far may not be sent again: it could
+    /// still be carried out, and do harm after a second one.
     fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
         match self {
             Self::Docker(call) => call.still_to_come(unknown),

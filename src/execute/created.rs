@@ -50,7 +50,11 @@ impl Created {
 }
 
 /// A path with ids; `None` while one of them is unknown.
-pub(super) fn path(segments: Vec<Segment>, policy: Option<&str>, rule: Option<&str>) -> Option<Vec<String>> {
+pub(super) fn path(
+    segments: Vec<Segment>,
+    policy: Option<&str>,
+    rule: Option<&str>,
+) -> Option<Vec<String>> {
     let segments = segments.into_iter().map(|segment| match segment {
         Segment::Text(text) => Some(text),
         Segment::Policy(_) => policy.map(str::to_owned),
@@ -66,7 +70,9 @@ mod tests {
     #[test]
     fn names_of_a_path_become_ids_once_all_are_known() {
         let text = |text: &str| Segment::Text(text.to_owned());
-        let segments = || vec![text("policies"), Segment::Policy("p".to_owned()), Segment::Rule("r".to_owned())];
+        let segments = || {
+            vec![text("policies"), Segment::Policy("p".to_owned()), Segment::Rule("r".to_owned())]
+        };
         let ids = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
         let table = [
             (segments(), Some("1"), Some("2"), ids(&["policies", "1", "2"])),
@@ -84,7 +90,10 @@ mod tests {
         let mut created = Created::policy("p", "1");
         created.extend(Created::found_policy("q", "2"));
         created.extend(Created::rule("1", "r", "3"));
-        assert_eq!((created.policy_id("p").as_deref(), created.rule_id("1", "r").as_deref()), (Some("1"), Some("3")));
+        assert_eq!(
+            (created.policy_id("p").as_deref(), created.rule_id("1", "r").as_deref()),
+            (Some("1"), Some("3"))
+        );
         assert_eq!((created.policy_id("r"), created.rule_id("2", "r")), (None, None));
         assert!(created.was_found("2") && !created.was_found("1"));
     }

@@ -1,9 +1,9 @@
 //! Carries out an approved plan in both services: the only user of a writer.
 //!
-//! Invariant: exactly the requests of the plan are sent, phase by phase, each at most once unless it certainly had no
-//! effect. Before an update or a deletion, the object, as read at most a second before, is verified to be what the
-//! plan saw. An inconclusive answer is looked up. A step that failed, or that somebody else carried out, skips the steps
-//! that depend on it, and no others.
+//! Invariant: exactly the requests of the plan are sent, phase by phase, each at most once unless
+//! it certainly had no effect. Before an update or a deletion, the object, as read at most a second
+//! before, is verified to be what the plan saw. An inconclusive answer is looked up. A step that
+//! failed, or that somebody else carried out, skips the steps that depend on it, and no others.
 
 mod call;
 mod created;
@@ -70,8 +70,8 @@ pub struct Readers<'a> {
     pub vijil: Option<&'a vijil_service::Reader>,
 }
 
-/// Carries out a plan, one service after the other. Once `stop` becomes true, calls in flight finish, no call waits for
-/// a retry, and no further one starts.
+/// Carries out a plan, one service after the other. Once `stop` becomes true, calls in flight
+/// finish, no call waits for a retry, and no further one starts.
 pub async fn execute(
     approved: &Approved,
     readers: Readers<'_>,

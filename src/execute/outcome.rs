@@ -25,7 +25,8 @@ pub enum StepOutcome {
         /// Id of the step that it depends on.
         by: usize,
     },
-    /// It was not tried, or rejected by a service that asked to wait, since the run was told to stop.
+    /// It was not tried, or rejected by a service that asked to wait, since the run was told to
+    /// stop.
     Stopped,
     /// It was not tried, since the service failed for several steps in a row.
     Abandoned,
@@ -89,7 +90,8 @@ impl Problem {
     /// A failure because the object differs from what the plan saw.
     #[must_use]
     pub fn moved(message: impl Into<String>, versions: Option<Versions>) -> Self {
-        Self { moved: true, versions, ..Self::new(message) }.hint("plan again, and see what they meant")
+        Self { moved: true, versions, ..Self::new(message) }
+            .hint("plan again, and see what they meant")
     }
 
     /// The same failure with rules that the plan did not see.
@@ -145,9 +147,13 @@ impl Outcome {
         let mut counts = Counts::default();
         for ended in self.steps.values() {
             *match ended {
-                StepOutcome::Applied { .. } | StepOutcome::AlreadyApplied { .. } => &mut counts.done,
+                StepOutcome::Applied { .. } | StepOutcome::AlreadyApplied { .. } => {
+                    &mut counts.done
+                }
                 StepOutcome::Failed(_) => &mut counts.failed,
-                StepOutcome::Skipped { .. } | StepOutcome::Stopped | StepOutcome::Abandoned => &mut counts.not_tried,
+                StepOutcome::Skipped { .. } | StepOutcome::Stopped | StepOutcome::Abandoned => {
+                    &mut counts.not_tried
+                }
             } += 1;
         }
         counts
@@ -159,15 +165,17 @@ impl Outcome {
         self.steps.values().any(StepOutcome::wrote)
     }
 
-    /// The exit of the run: success; partial if something was written, or may have been; refused if the only failures
-    /// are changed objects; otherwise failure.
+    /// The exit of the run: success; partial if something was written, or may have been; refused if
+    /// the only failures are changed objects; otherwise failure.
     #[must_use]
     pub fn exit(&self) -> Exit {
         let counts = self.counts();
         let only_moved = self.steps.values().all(|ended| match ended {
             StepOutcome::Failed(problem) => problem.moved,
             StepOutcome::Stopped | StepOutcome::Abandoned => false,
-            StepOutcome::Applied { .. } | StepOutcome::AlreadyApplied { .. } | StepOutcome::Skipped { .. } => true,
+            StepOutcome::Applied { .. }
+            | StepOutcome::AlreadyApplied { .. }
+            | StepOutcome::Skipped { .. } => true,
         });
         match counts.failed + counts.not_tried {
             0 => Exit::Done,

@@ -1,7 +1,8 @@
 //! The loop that executes the steps of one service.
 //!
-//! Invariant: steps of one phase may run at the same time, after all earlier phases. A step starts only after its
-//! dependencies were applied, and none starts after a signal to stop, or after repeated failures of the service.
+//! Invariant: steps of one phase may run at the same time, after all earlier phases. A step starts
+//! only after its dependencies were applied, and none starts after a signal to stop, or after
+//! repeated failures of the service.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,8 @@ use crate::plan::AnyStep;
 use crate::plan::dependencies::Undone;
 use crate::plan::docker::relations;
 
-/// The number of consecutive steps with a service failure that ends the run, since all others would wait and fail too.
+/// The number of consecutive steps with a service failure that ends the run, since all others would
+/// wait and fail too.
 const PATIENCE: usize = 3;
 
 /// The target of steps.
@@ -55,11 +57,16 @@ impl Backend {
         }
     }
 
-    /// The call of a step, with the ids that earlier steps created; `None` while one of them is unknown.
+    /// The call of a step, with the ids that earlier steps created; `None` while one of them is
+    /// unknown.
     fn call(&self, step: AnyStep<'_>, created: &Created) -> Option<Call> {
         match (self, step) {
-            (Self::Docker(docker), AnyStep::Docker(step)) => docker.call(step, created).map(Call::Docker),
-            (Self::Vijil(vijil), AnyStep::Vijil(step)) => vijil.call(step, created).map(Call::Vijil),
+            (Self::Docker(docker), AnyStep::Docker(step)) => {
+                docker.call(step, created).map(Call::Docker)
+            }
+            (Self::Vijil(vijil), AnyStep::Vijil(step)) => {
+                vijil.call(step, created).map(Call::Vijil)
+            }
             (Self::Docker(_), AnyStep::Vijil(_)) | (Self::Vijil(_), AnyStep::Docker(_)) => None,
         }
     }
@@ -74,8 +81,8 @@ struct Holding {
 }
 
 impl Holding {
-    /// Records a step that was not carried out. If its policy has rules that nobody reviewed, their effect is unknown,
-    /// so that all steps which touch their domain are skipped.
+    /// Records a step that was not carried out. If its policy has rules that nobody reviewed, their
+    /// effect is unknown, so that all steps which touch their domain are skipped.
     fn add(&mut self, step: AnyStep<'_>, unseen: &[Rule]) {
         self.undone.add(step.id(), step.touches().iter().copied());
         self.unseen.add(step.id(), unseen.iter().flat_map(relations::domains));
@@ -117,7 +124,8 @@ impl Run {
         stop: &watch::Receiver<bool>,
         observe: &mut (dyn FnMut(Event<'_>) + Send),
     ) -> BTreeMap<usize, StepOutcome> {
-        let own: Vec<AnyStep<'_>> = steps.iter().copied().filter(|step| self.backend.is_of(*step)).collect();
+        let own: Vec<AnyStep<'_>> =
+            steps.iter().copied().filter(|step| self.backend.is_of(*step)).collect();
         for phase in own.chunk_by(|one, other| one.phase() == other.phase()) {
             self.phase(phase, stop, observe).await;
         }
@@ -159,7 +167,8 @@ impl Run {
                 let (ended, made) = match call {
                     Some(call) => call.carry_out().await,
                     None => {
-                        let problem = Problem::new("the id of what an earlier step created is not known");
+                        let problem =
+                            Problem::new("the id of what an earlier step created is not known");
                         failed(problem.hint("run again: the next plan finds it"))
                     }
                 };
@@ -178,15 +187,24 @@ impl Run {
             }
             let was_done = matches!(ended, Some(StepOutcome::AlreadyApplied { sent: false }));
             if !done || was_done && step.docker().is_some_and(|step| closes(&step.change)) {
-                let unseen =
-                    if let Some(StepOutcome::Failed(problem)) = ended { problem.unseen.as_slice() } else { &[] };
+                let unseen = if let Some(StepOutcome::Failed(problem)) = ended {
+                    problem.unseen.as_slice()
+                } else {
+                    &[]
+                };
                 self.holding.add(step, unseen);
             }
         }
     }
 
-    fn take(&mut self, joined: Joined, steps: &[AnyStep<'_>], observe: &mut (dyn FnMut(Event<'_>) + Send)) {
-        let (index, ended, made) = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    fn take(
+        &mut self,
+        joined: Joined,
+        steps: &[AnyStep<'_>],
+        observe: &mut (dyn FnMut(Event<'_>) + Send),
+    ) {
+        let (index, ended, made) =
+            joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         self.created.extend(made);
         let outage = matches!(&ended, StepOutcome::Failed(problem) if problem.outage);
         self.outages = if outage { self.outages + 1 } else { 0 };
@@ -195,7 +213,12 @@ impl Run {
         }
     }
 
-    fn end(&mut self, step: AnyStep<'_>, ended: StepOutcome, observe: &mut (dyn FnMut(Event<'_>) + Send)) {
+    fn end(
+        &mut self,
+        step: AnyStep<'_>,
+        ended: StepOutcome,
+        observe: &mut (dyn FnMut(Event<'_>) + Send),
+    ) {
         observe(Event::Ended(step, &ended));
         self.ended.insert(step.id(), ended);
     }
@@ -214,14 +237,21 @@ mod tests {
     }
 
     fn step(id: usize, dependencies: Dependencies, touches: &[Domain]) -> Step {
-        let change =
-            Change::Rule(PolicyTarget::Planned("p".to_owned()), RuleChange::Create { after: rule(Action::ConnectTcp) });
-        let difference = Difference { id, policy: "p".to_owned(), change, source: None, because: None };
-        Step { dependencies, touches: touches.iter().copied().collect(), ..Step::new(difference, id) }
+        let change = Change::Rule(
+            PolicyTarget::Planned("p".to_owned()),
+            RuleChange::Create { after: rule(Action::ConnectTcp) },
+        );
+        let difference =
+            Difference { id, policy: "p".to_owned(), change, source: None, because: None };
+        Step {
+            dependencies,
+            touches: touches.iter().copied().collect(),
+            ..Step::new(difference, id)
+        }
     }
 
-    /// Steps that were not carried out with unreviewed rules; the dependencies and domains of a later step; and the
-    /// step that causes it to be skipped.
+    /// Steps that were not carried out with unreviewed rules; the dependencies and domains of a
+    /// later step; and the step that causes it to be skipped.
     type Row<'a> = (&'a [(usize, Vec<Rule>)], Dependencies, &'a [Domain], Option<usize>);
 
     #[test]
@@ -246,7 +276,11 @@ mod tests {
                 holding.add(AnyStep::Docker(&step(*id, on(&[]), &[Domain::Mcp])), unseen);
             }
             let later = step(9, dependencies, touches);
-            assert_eq!(holding.holds_back(AnyStep::Docker(&later)), expected, "{missing:?} {later:?}");
+            assert_eq!(
+                holding.holds_back(AnyStep::Docker(&later)),
+                expected,
+                "{missing:?} {later:?}"
+            );
         }
     }
 }

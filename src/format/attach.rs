@@ -1,6 +1,8 @@
-//! Builds a tree from the text and its outline, in which each comment belongs to the entry that it is about.
+//! Builds a tree from the text and its outline, in which each comment belongs to the entry that it
+//! is about.
 //!
-//! Invariant: every comment of the text is in the tree once. Unknown syntax is reported, not guessed.
+//! Invariant: every comment of the text is in the tree once. Unknown syntax is reported, not
+//! guessed.
 
 use super::cursor::Cursor;
 use super::scalar::Scalar;
@@ -44,7 +46,9 @@ pub(super) fn attach(text: &str, outlines: &[Outline]) -> Result<Vec<Document>, 
                     first.set_blank_above(blank);
                     first.before.splice(0..0, silences);
                 }
-                Body::Nothing | Body::Alias(_) | Body::Scalar(_) | Body::Block(_) => return Err(OTHER),
+                Body::Nothing | Body::Alias(_) | Body::Scalar(_) | Body::Block(_) => {
+                    return Err(OTHER);
+                }
             }
             document.root = Some(value);
             document.foot = trailing;
@@ -74,9 +78,14 @@ fn is_nothing(node: &Node) -> bool {
     matches!(node.shape, Shape::Scalar { style: Style::Plain, .. }) && node.span.is_empty()
 }
 
-/// The value at the cursor as an entry without a key; `flow` is true inside of brackets or braces, and `parent` is the
-/// indentation of the enclosing collection.
-fn value(cursor: &mut Cursor<'_>, node: &Node, flow: Option<bool>, parent: usize) -> Result<Entry, Unusual> {
+/// The value at the cursor as an entry without a key; `flow` is true inside of brackets or braces,
+/// and `parent` is the indentation of the enclosing collection.
+fn value(
+    cursor: &mut Cursor<'_>,
+    node: &Node,
+    flow: Option<bool>,
+    parent: usize,
+) -> Result<Entry, Unusual> {
     let mut head = cursor.take_trailing();
     let mut anchor = None;
     if cursor.here('&') {
@@ -143,7 +152,12 @@ fn token(cursor: &mut Cursor<'_>, node: &Node) -> Result<String, Unusual> {
 }
 
 /// A literal or folded text, with the cursor at its header.
-fn block_text(cursor: &mut Cursor<'_>, node: &Node, entry: &mut Entry, parent: usize) -> Result<Body, Unusual> {
+fn block_text(
+    cursor: &mut Cursor<'_>,
+    node: &Node,
+    entry: &mut Entry,
+    parent: usize,
+) -> Result<Body, Unusual> {
     let rest = cursor.rest();
     expect(rest.starts_with(['|', '>']))?;
     let length = rest.find([' ', '\t', '\n']).unwrap_or(rest.len());
@@ -165,7 +179,9 @@ fn block_text(cursor: &mut Cursor<'_>, node: &Node, entry: &mut Entry, parent: u
     let written = cursor.slice(start, node.span.end.max(start));
     // Blank lines are text with `+`, and otherwise belong to the next entry.
     let length = match header.contains('+') {
-        true => written.rfind('\n').map_or(written.len(), |end| end + 1).max(written.trim_end().len()),
+        true => {
+            written.rfind('\n').map_or(written.len(), |end| end + 1).max(written.trim_end().len())
+        }
         false => written.trim_end_matches([' ', '\t', '\n']).len(),
     };
     let end = start + length;
@@ -196,11 +212,20 @@ fn sequence(cursor: &mut Cursor<'_>, items: &[Node]) -> Result<Collection, Unusu
 
 fn mapping(cursor: &mut Cursor<'_>, pairs: &[(Node, Node)]) -> Result<Collection, Unusual> {
     let column = cursor.column().ok_or(OTHER)?;
-    let entries = pairs.iter().map(|(key, item)| pair(cursor, key, item, false, column)).collect::<Result<_, _>>()?;
+    let entries = pairs
+        .iter()
+        .map(|(key, item)| pair(cursor, key, item, false, column))
+        .collect::<Result<_, _>>()?;
     Ok(Collection { flow: false, mapping: true, entries, foot: cursor.take_foot(column) })
 }
 
-fn pair(cursor: &mut Cursor<'_>, key: &Node, item: &Node, flow: bool, column: usize) -> Result<Entry, Unusual> {
+fn pair(
+    cursor: &mut Cursor<'_>,
+    key: &Node,
+    item: &Node,
+    flow: bool,
+    column: usize,
+) -> Result<Entry, Unusual> {
     let (mut before, blank) = (cursor.take_all(), cursor.blank);
     if cursor.here('?') && cursor.at < key.span.start {
         cursor.advance(cursor.at + 1);
@@ -241,7 +266,8 @@ fn flow_collection(cursor: &mut Cursor<'_>, node: &Node) -> Result<Collection, U
         expect(cursor.at == node.span.start)?;
         cursor.advance(cursor.at + 1);
     }
-    let mut collection = Collection { flow: true, mapping, entries: Vec::with_capacity(count), foot: Vec::new() };
+    let mut collection =
+        Collection { flow: true, mapping, entries: Vec::with_capacity(count), foot: Vec::new() };
     for index in 0..count {
         let mut entry = match &node.shape {
             Shape::Mapping { entries, .. } => {

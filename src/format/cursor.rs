@@ -1,4 +1,5 @@
-//! Walks through a text from token to token, and collects the comments and blank lines between them.
+//! Walks through a text from token to token, and collects the comments and blank lines between
+//! them.
 //!
 //! Invariant: a collected comment is pending until it is taken.
 
@@ -60,7 +61,8 @@ impl<'a> Cursor<'a> {
         self.slice(start, self.at)
     }
 
-    /// The column of the next token; `None` at the end of a document, which is less than any column.
+    /// The column of the next token; `None` at the end of a document, which is less than any
+    /// column.
     pub(super) fn column(&self) -> Option<usize> {
         let ends = |mark| self.rest().starts_with(mark) && self.before().is_empty();
         let ended = self.rest().is_empty() || ends("---") || ends("...");
@@ -79,11 +81,15 @@ impl<'a> Cursor<'a> {
         self.rest().starts_with(token)
     }
 
-    /// The comment on the line of the last token, with lines below that continue it at the same column.
+    /// The comment on the line of the last token, with lines below that continue it at the same
+    /// column.
     pub(super) fn take_trailing(&mut self) -> Vec<Comment> {
-        let mut taken: Vec<Comment> = self.pending.pop_front_if(|comment| !comment.own_line).into_iter().collect();
+        let mut taken: Vec<Comment> =
+            self.pending.pop_front_if(|comment| !comment.own_line).into_iter().collect();
         if let Some(column) = taken.first().map(|comment| comment.column) {
-            let goes_on = |comment: &mut Comment| comment.own_line && !comment.blank && comment.column == column;
+            let goes_on = |comment: &mut Comment| {
+                comment.own_line && !comment.blank && comment.column == column
+            };
             while let Some(comment) = self.pending.pop_front_if(goes_on) {
                 taken.push(comment);
             }
@@ -91,8 +97,8 @@ impl<'a> Cursor<'a> {
         taken
     }
 
-    /// The comments after a collection whose entries start at this column: those with at least this indentation, unless
-    /// the next token has it too.
+    /// The comments after a collection whose entries start at this column: those with at least this
+    /// indentation, unless the next token has it too.
     pub(super) fn take_foot(&mut self, column: usize) -> Vec<Comment> {
         if self.column().is_some_and(|next| next >= column) {
             return Vec::new();

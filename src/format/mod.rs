@@ -1,16 +1,17 @@
 //! Formats documents: order of keys, indentation, quotes. Comments and blank lines stay.
 //!
-//! The text is parsed by way of [`outline`] into a tree that holds each comment with its entry, sorted in the order of
-//! the kind's schema, and printed. Parts without a standard layout (comments, blocks of text, the style of a list that
-//! fits its line) keep their own.
+//! The text is parsed by way of [`outline`] into a tree that holds each comment with its entry,
+//! sorted in the order of the kind's schema, and printed. Parts without a standard layout
+//! (comments, blocks of text, the style of a list that fits its line) keep their own.
 //!
-//! No existing crate fits. A printer for YAML in general (`pretty_yaml`) knows no order of keys, and reads files with a
-//! second parser, so that a file could mean one thing to a plan and another to its layout. Neither it nor a lossless
-//! editor (`yaml-edit`) reads the unquoted arguments of access tests, and both leave moving entries with their
-//! comments, which is most of the work, to the caller. The parser of `seawall` provides places.
+//! No existing crate fits. A printer for YAML in general (`pretty_yaml`) knows no order of keys,
+//! and reads files with a second parser, so that a file could mean one thing to a plan and another
+//! to its layout. Neither it nor a lossless editor (`yaml-edit`) reads the unquoted arguments of
+//! access tests, and both leave moving entries with their comments, which is most of the work, to
+//! the caller. The parser of `seawall` provides places.
 //!
-//! Invariant: the new text has the same documents with the same values and comments, proven by reading it again, or
-//! there is no new text; and formatting it again changes nothing.
+//! Invariant: the new text has the same documents with the same values and comments, proven by
+//! reading it again, or there is no new text; and formatting it again changes nothing.
 
 mod attach;
 mod cursor;
@@ -60,7 +61,11 @@ pub fn format(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Layou
     match lay_out(text, &parsed) {
         Ok(new) => {
             let again = source::parse(file, &new, &mut Vec::new());
-            if same(&parsed, &again) { Layout::Text(new) } else { Layout::Kept("another layout would change it") }
+            if same(&parsed, &again) {
+                Layout::Text(new)
+            } else {
+                Layout::Kept("another layout would change it")
+            }
         }
         Err(reason) => Layout::Kept(reason),
     }
@@ -94,9 +99,12 @@ fn kind(value: &Value) -> Option<&str> {
 
 /// Returns `true` if two texts have the same documents and comments.
 fn same(one: &Parsed, other: &Parsed) -> bool {
-    let values = |parsed: &Parsed| parsed.documents.iter().map(|document| document.value.clone()).collect::<Vec<_>>();
+    let values = |parsed: &Parsed| {
+        parsed.documents.iter().map(|document| document.value.clone()).collect::<Vec<_>>()
+    };
     let comments = |parsed: &Parsed| {
-        let mut texts: Vec<String> = parsed.comments.iter().map(|comment| comment.text.trim_end().to_owned()).collect();
+        let mut texts: Vec<String> =
+            parsed.comments.iter().map(|comment| comment.text.trim_end().to_owned()).collect();
         texts.sort();
         texts
     };

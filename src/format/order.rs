@@ -1,7 +1,7 @@
 //! The order of keys: that of the kind's schema, which is also that of its documentation.
 //!
-//! Invariant: unknown keys keep their order after the known ones, items of lists are never moved, and comments and
-//! blank lines move with their entry.
+//! Invariant: unknown keys keep their order after the known ones, items of lists are never moved,
+//! and comments and blank lines move with their entry.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -54,7 +54,8 @@ fn sort(collection: &mut Collection, rank: impl Fn(&Entry) -> usize) {
     }
 }
 
-/// Moves comments above the first entry of an item above the item, because that entry follows the dash.
+/// Moves comments above the first entry of an item above the item, because that entry follows the
+/// dash.
 pub(super) fn raise(value: &mut Value) {
     let Body::Collection(collection) = &mut value.body else { return };
     for entry in &mut collection.entries {

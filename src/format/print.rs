@@ -61,7 +61,8 @@ impl Printer {
         }
     }
 
-    /// Prints the entries of a collection on separate lines; with `compact`, the first one continues the line.
+    /// Prints the entries of a collection on separate lines; with `compact`, the first one
+    /// continues the line.
     fn entries(&mut self, collection: &Collection, indent: usize, compact: bool) {
         for (index, entry) in collection.entries.iter().enumerate() {
             if !compact || index > 0 {
@@ -91,8 +92,9 @@ impl Printer {
             (Body::Collection(collection), None) => {
                 self.anchor(value);
                 let item = entry.key.is_none();
-                let compact =
-                    item && value.anchor.is_none() && [head, inner, trailing].iter().all(|some| some.is_empty());
+                let compact = item
+                    && value.anchor.is_none()
+                    && [head, inner, trailing].iter().all(|some| some.is_empty());
                 if compact {
                     self.out.push(' ');
                 } else {
@@ -141,7 +143,8 @@ impl Printer {
         }
     }
 
-    /// The text of a value that continues its line, with its anchor; `None` for one that needs its own lines.
+    /// The text of a value that continues its line, with its anchor; `None` for one that needs its
+    /// own lines.
     fn inline(&self, value: &Value, indent: usize) -> Option<String> {
         let text = match &value.body {
             Body::Nothing => return Some(value.anchor.clone().unwrap_or_default()),

@@ -1,5 +1,5 @@
-//! Texts and their quotes: none if every reader of YAML reads the bare text as the same text, otherwise double quotes,
-//! otherwise as they were written.
+//! Texts and their quotes: none if every reader of YAML reads the bare text as the same text,
+//! otherwise double quotes, otherwise as they were written.
 //!
 //! Invariant: no quotes are added to a bare text, and a bare text keeps its meaning.
 
@@ -35,15 +35,21 @@ impl Scalar {
         match (self.source.contains('\n'), self.style) {
             (false, _) => self.on_one_line(true),
             (true, Style::Plain) if !self.content.contains('\n') => self.content.clone(),
-            (true, Style::Plain | Style::Single | Style::Double | Style::Block) => double_quoted(&self.content),
+            (true, Style::Plain | Style::Single | Style::Double | Style::Block) => {
+                double_quoted(&self.content)
+            }
         }
     }
 
     fn on_one_line(&self, flow: bool) -> String {
         match self.style {
             Style::Plain | Style::Block => self.source.clone(),
-            Style::Single | Style::Double if reads_the_same_bare(&self.content, flow) => self.content.clone(),
-            Style::Single if !self.content.contains(['"', '\\']) && self.content.chars().all(is_shown) => {
+            Style::Single | Style::Double if reads_the_same_bare(&self.content, flow) => {
+                self.content.clone()
+            }
+            Style::Single
+                if !self.content.contains(['"', '\\']) && self.content.chars().all(is_shown) =>
+            {
                 format!("\"{}\"", self.content)
             }
             Style::Single | Style::Double => self.source.clone(),
@@ -63,8 +69,8 @@ impl Scalar {
     }
 }
 
-/// Returns `true` if the text is the same without quotes, here and for readers of YAML 1.1, which know more numbers,
-/// dates and booleans.
+/// Returns `true` if the text is the same without quotes, here and for readers of YAML 1.1, which
+/// know more numbers, dates and booleans.
 fn reads_the_same_bare(text: &str, flow: bool) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let starts_well = match first {
@@ -78,9 +84,12 @@ fn reads_the_same_bare(text: &str, flow: bool) -> bool {
     let structure = text.contains(": ") || text.contains(" #") || text.ends_with([':', ' ']);
     // `connect:tcp` is common; after a colon inside of brackets, old readers misread anything else.
     let colon = |(at, _): (usize, &str)| {
-        text.get(at + 1..).and_then(|rest| rest.chars().next()).is_none_or(|next| !next.is_ascii_alphabetic())
+        text.get(at + 1..)
+            .and_then(|rest| rest.chars().next())
+            .is_none_or(|next| !next.is_ascii_alphabetic())
     };
-    let brackets = flow && (text.contains([',', '[', ']', '{', '}']) || text.match_indices(':').any(colon));
+    let brackets =
+        flow && (text.contains([',', '[', ']', '{', '}']) || text.match_indices(':').any(colon));
     let word = READ_OTHERWISE.iter().any(|word| text.eq_ignore_ascii_case(word));
     let is_text = resolve_scalar(text).is_some_and(|value| value.is_string());
     starts_well && !structure && !brackets && !word && is_text && text.chars().all(is_shown)
@@ -117,7 +126,8 @@ mod tests {
     fn quotes_go_where_nobody_needs_them() {
         let cases = [
             ("'allow mirrors'", "allow mirrors", "allow mirrors"),
-            // A colon inside of a word ends nothing, but old readers misread a port inside of brackets.
+            // A colon inside of a word ends nothing, but old readers misread a port inside of
+            // brackets.
             ("\"cve.mitre.org:443\"", "cve.mitre.org:443", "\"cve.mitre.org:443\""),
             ("'connect:tcp'", "connect:tcp", "connect:tcp"),
             ("'~/src/**'", "~/src/**", "~/src/**"),
@@ -146,9 +156,15 @@ mod tests {
         ];
         for (source, block, flow) in cases {
             let value = crate::source::outline::outline(source).unwrap().remove(0).root;
-            let crate::source::outline::Shape::Scalar { style, content } = value.shape else { panic!("{source}") };
+            let crate::source::outline::Shape::Scalar { style, content } = value.shape else {
+                panic!("{source}")
+            };
             let scalar = Scalar { source: source.to_owned(), style, content };
-            assert_eq!((scalar.block(0), scalar.flow()), (block.to_owned(), flow.to_owned()), "{source}");
+            assert_eq!(
+                (scalar.block(0), scalar.flow()),
+                (block.to_owned(), flow.to_owned()),
+                "{source}"
+            );
         }
     }
 }

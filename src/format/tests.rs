@@ -71,7 +71,10 @@ fn each_habit_has_an_answer() {
     let cases = [
         // Lists are below their key, and a level is two blanks.
         ("rules:\n- name: r\n", "rules:\n  - name: r\n"),
-        ("scope:\n      teams:\n         - a\n         -   b\n", "scope:\n  teams:\n    - a\n    - b\n"),
+        (
+            "scope:\n      teams:\n         - a\n         -   b\n",
+            "scope:\n  teams:\n    - a\n    - b\n",
+        ),
         // Brackets that fit stay, with standard blanks; others become lines.
         ("previously: [ a,b , ]\n", "previously: [a, b]\n"),
         ("previously: [\n  a,\n  b,\n]\n", "previously: [a, b]\n"),
@@ -81,9 +84,18 @@ fn each_habit_has_an_answer() {
         // Blank lines: at most one, none at the end.
         ("description: x\n\n\n\nrules: []\n\n\n", "description: x\n\nrules: []\n"),
         // Comments: as deep as the entry that they belong to.
-        ("rules:\n# first\n  # second\n - name: r\n", "rules:\n  # first\n  # second\n  - name: r\n"),
-        ("rules:\n  - name: r\n  # - name: s\n# end\n", "rules:\n  - name: r\n  # - name: s\n# end\n"),
-        ("rules:\n- name: r\n# about the scope\nunknown: x\n", "rules:\n  - name: r\n# about the scope\nunknown: x\n"),
+        (
+            "rules:\n# first\n  # second\n - name: r\n",
+            "rules:\n  # first\n  # second\n  - name: r\n",
+        ),
+        (
+            "rules:\n  - name: r\n  # - name: s\n# end\n",
+            "rules:\n  - name: r\n  # - name: s\n# end\n",
+        ),
+        (
+            "rules:\n- name: r\n# about the scope\nunknown: x\n",
+            "rules:\n  - name: r\n# about the scope\nunknown: x\n",
+        ),
         ("rules:\n   # - name: r\nunknown: x\n", "rules:\n  # - name: r\nunknown: x\n"),
         ("previously: # why\n- a\n", "previously: # why\n  - a\n"),
         ("description:\n      # why\n   text\n", "description:\n  # why\n  text\n"),
@@ -108,13 +120,19 @@ fn each_habit_has_an_answer() {
             "description: >-\n\n  one\n  two\n\n# end\nrules: []\n",
         ),
         ("description: one\n     two\n\n     three\n", "description: one\n  two\n\n  three\n"),
-        ("description: \"one\n     two \\\n     three\"\n", "description: \"one\n  two \\\n  three\"\n"),
+        (
+            "description: \"one\n     two \\\n     three\"\n",
+            "description: \"one\n  two \\\n  three\"\n",
+        ),
         ("rules:\n- |\n one\n", "rules:\n  - |\n    one\n"),
         // Nothing at the end of the last line.
         ("description: |\n  one", "description: |\n  one\n"),
         ("rules: []", "rules: []\n"),
         // Quotes.
-        ("description: 'x'\n\"previously\": [\"a\", 'b,c']\n", "previously: [a, \"b,c\"]\ndescription: x\n"),
+        (
+            "description: 'x'\n\"previously\": [\"a\", 'b,c']\n",
+            "previously: [a, \"b,c\"]\ndescription: x\n",
+        ),
         // Keys with question marks, single values in braces, lists in lists.
         ("? rules\n: []\n", "rules: []\n"),
         ("unknown: [a: 1, {b: , c}]\n", "unknown: [{a: 1}, {b, c}]\n"),
@@ -146,8 +164,12 @@ fn brackets_that_do_not_fit_become_lines() {
 #[test]
 fn documents_stay_apart() {
     let cases = [
-        // A marker before the document stays, one after it is removed, and comments stay on their side.
-        ("# top\n---  # c\nKIND\n...\n# between\n---\nKIND\n", "# top\n---  # c\nKIND\n# between\n---\nKIND\n"),
+        // A marker before the document stays, one after it is removed, and comments stay on their
+        // side.
+        (
+            "# top\n---  # c\nKIND\n...\n# between\n---\nKIND\n",
+            "# top\n---  # c\nKIND\n# between\n---\nKIND\n",
+        ),
         // Empty documents without a value.
         ("---\n---\nKIND\n---\n", "---\nKIND\n"),
         ("---\n# only\n---\nKIND\n---\n# end\n", "# only\n---\nKIND\n# end\n"),
@@ -165,8 +187,10 @@ fn documents_stay_apart() {
 
 #[test]
 fn a_silence_moves_with_the_line_below_it() {
-    let text = "# top\n# seawall: allow[x] why\nname: p\napiVersion: seawall/v1\nkind: NetworkPolicy\n";
-    let expected = "# top\napiVersion: seawall/v1\nkind: NetworkPolicy\n# seawall: allow[x] why\nname: p\n";
+    let text =
+        "# top\n# seawall: allow[x] why\nname: p\napiVersion: seawall/v1\nkind: NetworkPolicy\n";
+    let expected =
+        "# top\napiVersion: seawall/v1\nkind: NetworkPolicy\n# seawall: allow[x] why\nname: p\n";
     assert_eq!(formatted(text), expected);
 }
 
@@ -178,9 +202,14 @@ fn unquoted_arguments_of_an_access_test_stay() {
 
 #[test]
 fn other_files_and_broken_ones_are_left_alone() {
-    for text in
-        ["", "# nothing\n", "a: 1\n", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n", "- a\n", "a: !x 1\n"]
-    {
+    for text in [
+        "",
+        "# nothing\n",
+        "a: 1\n",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n",
+        "- a\n",
+        "a: !x 1\n",
+    ] {
         assert_eq!(layout(text), Layout::Foreign, "{text}");
     }
     for text in [
@@ -218,8 +247,16 @@ struct Around {
 
 fn around() -> impl Strategy<Value = Around> {
     let indent = || proptest::option::weighted(0.2, 0_usize..9);
-    (0_usize..3, indent(), any::<bool>(), indent(), 1_usize..4, any::<bool>())
-        .prop_map(|(blank, above, behind, below, step, apart)| Around { blank, above, behind, below, step, apart })
+    (0_usize..3, indent(), any::<bool>(), indent(), 1_usize..4, any::<bool>()).prop_map(
+        |(blank, above, behind, below, step, apart)| Around {
+            blank,
+            above,
+            behind,
+            below,
+            step,
+            apart,
+        },
+    )
 }
 
 fn written() -> impl Strategy<Value = Written> {
@@ -265,7 +302,11 @@ fn write(entries: &[(Around, Written)], keys: bool, indent: usize, out: &mut Str
             comment(out, indent);
         }
         let key = KEYS[index];
-        out.push_str(&if keys { format!("{:indent$}{key}:", "") } else { format!("{:indent$}-", "") });
+        out.push_str(&if keys {
+            format!("{:indent$}{key}:", "")
+        } else {
+            format!("{:indent$}-", "")
+        });
         let trailing = |out: &mut String| {
             if around.behind {
                 comment(out, around.step);
@@ -308,8 +349,8 @@ fn write(entries: &[(Around, Written)], keys: bool, indent: usize, out: &mut Str
 
 /// Pieces with a meaning in YAML, for random edits.
 const PIECES: [&str; 24] = [
-    "\n", " ", "  ", "#", " # x\n", ":", ": ", "- ", "-", "[", "]", "{", "}", ",", "'", "\"", "|", "|+\n", "&a ", "*a",
-    "---\n", "...\n", "\t", "? ",
+    "\n", " ", "  ", "#", " # x\n", ":", ": ", "- ", "-", "[", "]", "{", "}", ",", "'", "\"", "|",
+    "|+\n", "&a ", "*a", "---\n", "...\n", "\t", "? ",
 ];
 
 /// Asserts that a formatted text is stable, and returns whether it was formatted.
@@ -322,7 +363,8 @@ fn settles(text: &str) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// The formatter proves for each file that values and comments stay, and refuses a file that would lose something.
+    /// The formatter proves for each file that values and comments stay, and refuses a file that
+    /// would lose something.
     #[test]
     fn documents_are_laid_out_once_and_for_all(entries in proptest::collection::vec((around(), written()), 1..5)) {
         let mut text = HEAD.to_owned();

@@ -122,7 +122,8 @@ impl Entry {
     /// Returns `true` if it contains a comment.
     fn has_comments(&self) -> bool {
         let Self { before, blank: _, key: _, head, inner, value, trailing, foot } = self;
-        [before, head, inner, trailing, foot].into_iter().any(|comments| !comments.is_empty()) || value.has_comments()
+        [before, head, inner, trailing, foot].into_iter().any(|comments| !comments.is_empty())
+            || value.has_comments()
     }
 }
 
@@ -141,7 +142,9 @@ impl Value {
     pub(super) fn has_aliases(&self) -> bool {
         match &self.body {
             Body::Alias(_) => true,
-            Body::Collection(collection) => collection.entries.iter().any(|entry| entry.value.has_aliases()),
+            Body::Collection(collection) => {
+                collection.entries.iter().any(|entry| entry.value.has_aliases())
+            }
             Body::Nothing | Body::Scalar(_) | Body::Block(_) => false,
         }
     }

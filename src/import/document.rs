@@ -6,18 +6,22 @@ use super::{Candidate, Location};
 use crate::access::cedar::SCHEMA_URL;
 use crate::document::spelled_action;
 use crate::model::{
-    Cedar, Domain, HttpResource, Live, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
+    Cedar, Domain, HttpResource, Live, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory,
+    TeamLookup,
 };
 use crate::plan::is_left_behind;
 use crate::plan::saved::Service;
 
-/// The policy with its document. Content that the document's kind does not permit is found when the document is read.
+/// The policy with its document. Content that the document's kind does not permit is found when the
+/// document is read.
 pub(super) fn candidate(policy: &LivePolicy, live: &Live) -> Candidate {
     let Live { org, teams, policies: _ } = live;
     let LivePolicy { id, name, scope, body: _ } = policy;
     let gone = scope.teams().into_iter().find(|id| teams.resolve(id) == TeamLookup::Unknown);
     let document = match gone {
-        _ if is_left_behind(name) => Err("an interrupted apply left it; the next `apply` deletes it".to_owned()),
+        _ if is_left_behind(name) => {
+            Err("an interrupted apply left it; the next `apply` deletes it".to_owned())
+        }
         Some(id) => Err(format!("it is for the team `{id}`, which the organization no longer has")),
         None => Ok(document(policy, teams)),
     };

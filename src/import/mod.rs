@@ -4,13 +4,15 @@
 //! Live, Desired ──candidates──▶ documents ──name, place──▶ files ──prove──▶ Import {files, refused}
 //! ```
 //!
-//! An import is verified before it is written: the workspace is loaded with the new documents, each policy must read
-//! back equal to the live one, and a plan of the whole must not touch it. Patterns that this program considers invalid
-//! are imported with a comment that makes the error a warning, since it is not known how the service treats them. A
-//! policy that documents cannot express is refused with the reason, and the others are imported.
+//! An import is verified before it is written: the workspace is loaded with the new documents, each
+//! policy must read back equal to the live one, and a plan of the whole must not touch it. Patterns
+//! that this program considers invalid are imported with a comment that makes the error a warning,
+//! since it is not known how the service treats them. A policy that documents cannot express is
+//! refused with the reason, and the others are imported.
 //!
-//! Invariant: no policy is lost silently. Each undeclared policy is in a file, in a refusal, or among those that others
-//! manage. Names from a service determine neither a folder nor the separators of a path.
+//! Invariant: no policy is lost silently. Each undeclared policy is in a file, in a refusal, or
+//! among those that others manage. Names from a service determine neither a folder nor the
+//! separators of a path.
 
 mod document;
 mod modeline;
@@ -35,7 +37,8 @@ pub use prove::{Input, Problem, make};
 pub struct Candidate {
     /// The service of the policy.
     pub service: Service,
-    /// The places of the policy in the service: one, or one in each organization in which it is the same.
+    /// The places of the policy in the service: one, or one in each organization in which it is the
+    /// same.
     pub places: Vec<Location>,
     /// Its name.
     pub name: String,
@@ -61,8 +64,8 @@ pub struct Import {
     pub refused: Vec<Refused>,
     /// Differences of other documents that existed before.
     pub pending: usize,
-    /// Live objects that are imported unchanged although it is not known how the service treats them: a place and a
-    /// phrase for each.
+    /// Live objects that are imported unchanged although it is not known how the service treats
+    /// them: a place and a phrase for each.
     pub warnings: Vec<String>,
 }
 
@@ -92,10 +95,14 @@ pub struct Refused {
     pub reasons: Vec<String>,
 }
 
-/// The undeclared policies of a Docker organization, and those of them that others manage; a document that takes over
-/// one of the latter says so.
+/// The undeclared policies of a Docker organization, and those of them that others manage; a
+/// document that takes over one of the latter says so.
 #[must_use]
-pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec<Candidate>, Vec<Candidate>) {
+pub fn undeclared(
+    desired: &Desired,
+    live: &Live,
+    ownership: &Ownership,
+) -> (Vec<Candidate>, Vec<Candidate>) {
     let matched: BTreeSet<usize> =
         matching::policies(&desired.policies, &live.policies).into_iter().flatten().collect();
     let undeclared = live.policies.iter().enumerate().filter(|(index, _)| !matched.contains(index));
@@ -106,15 +113,17 @@ pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec
             _ => document::namesake(policy, live),
         }
     };
-    let (mut left, own): (Vec<Candidate>, Vec<Candidate>) =
-        undeclared.map(|(_, policy)| candidate(policy)).partition(|candidate| ownership.leaves(&candidate.name));
+    let (mut left, own): (Vec<Candidate>, Vec<Candidate>) = undeclared
+        .map(|(_, policy)| candidate(policy))
+        .partition(|candidate| ownership.leaves(&candidate.name));
     left.iter_mut().filter_map(|candidate| candidate.document.as_mut().ok()).for_each(|document| {
         document.insert("adopt".to_owned(), true.into());
     });
     (own, left)
 }
 
-/// Merges policies that several organizations have alike, since one document for all of them declares them equally.
+/// Merges policies that several organizations have alike, since one document for all of them
+/// declares them equally.
 #[must_use]
 pub fn joined(candidates: Vec<Candidate>) -> Vec<Candidate> {
     let mut joined: Vec<Candidate> = Vec::new();

@@ -1,8 +1,8 @@
 //! Names of files for policies.
 //!
-//! Invariant: a name consists of at most [`LONGEST`] lower-case ASCII letters, digits and single hyphens, and is not
-//! reserved by a system. Two policies never share a name, even on file systems that ignore letter case, and the name
-//! depends on the policies only, not on their order.
+//! Invariant: a name consists of at most [`LONGEST`] lower-case ASCII letters, digits and single
+//! hyphens, and is not reserved by a system. Two policies never share a name, even on file systems
+//! that ignore letter case, and the name depends on the policies only, not on their order.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,11 @@ pub(super) fn stems(policies: &[(String, &str)]) -> Vec<String> {
     }
     let alone = |slug: &str| uses.get(slug) == Some(&1);
     let stem = |((key, name), slug): (&(String, &str), &String)| {
-        if alone(slug) && slug.len() <= LONGEST { slug.clone() } else { unique_name(slug, &format!("{key}/{name}")) }
+        if alone(slug) && slug.len() <= LONGEST {
+            slug.clone()
+        } else {
+            unique_name(slug, &format!("{key}/{name}"))
+        }
     };
     policies.iter().zip(&slugs).map(stem).collect()
 }
@@ -37,7 +41,8 @@ pub(super) fn with_orgs(name: &str, orgs: &[String]) -> Option<String> {
 
 /// The name with a few digits of the policy's hash.
 pub(super) fn unique_name(slug: &str, policy: &str) -> String {
-    let digits: String = Sha256::digest(policy).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String =
+        Sha256::digest(policy).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let most = LONGEST - digits.len() - 1;
     let short: String = slug.chars().take(most).collect();
     format!("{}-{digits}", short.trim_end_matches('-'))
@@ -54,7 +59,8 @@ fn slug(name: &str) -> String {
     }
     let slug = slug.trim_end_matches('-');
     let device = |prefix: &str| {
-        slug.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes() < b":".as_slice())
+        slug.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest.as_bytes() < b":".as_slice())
     };
     match slug {
         "" => "policy".to_owned(),
@@ -63,17 +69,19 @@ fn slug(name: &str) -> String {
     }
 }
 
-/// The path for a file of this name: in `policies/` if the workspace's patterns include it, otherwise in another place
-/// that they include; `None` without one.
+/// The path for a file of this name: in `policies/` if the workspace's patterns include it,
+/// otherwise in another place that they include; `None` without one.
 pub(super) fn place(include: Option<&[String]>, stem: &str) -> Option<String> {
     let folder = |pattern: &String| {
         let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
         let segments: Vec<&str> = pattern.split('/').collect();
         let (_, folders) = segments.split_last()?;
-        let literal = folders.iter().take_while(|segment| !segment.contains(['*', '?', '[', '{', '\\']));
+        let literal =
+            folders.iter().take_while(|segment| !segment.contains(['*', '?', '[', '{', '\\']));
         Some(literal.map(|segment| format!("{segment}/")).collect::<String>())
     };
-    let folders = std::iter::once("policies/".to_owned()).chain(include.into_iter().flatten().filter_map(folder));
+    let folders = std::iter::once("policies/".to_owned())
+        .chain(include.into_iter().flatten().filter_map(folder));
     let paths = folders
         .chain([String::new()])
         .flat_map(|folder| [format!("{folder}{stem}.yaml"), format!("{folder}{stem}.yml")]);
@@ -129,7 +137,8 @@ mod tests {
             (Some(&[".git/*.yaml"]), None),
         ];
         for (include, path) in table {
-            let include: Option<Vec<String>> = include.map(|list| list.iter().map(|text| (*text).to_owned()).collect());
+            let include: Option<Vec<String>> =
+                include.map(|list| list.iter().map(|text| (*text).to_owned()).collect());
             assert_eq!(place(include.as_deref(), "x").as_deref(), path, "{include:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! Makes files from candidates and verifies them.
 //!
-//! Invariant: a file is returned only if the workspace, loaded with it, declares a policy that is equal to the live one
-//! and that a plan does not touch, so that no access changes.
+//! Invariant: a file is returned only if the workspace, loaded with it, declares a policy that is
+//! equal to the live one and that a plan does not touch, so that no access changes.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,18 +29,20 @@ pub struct Input<'a> {
     pub loaded: &'a Loaded,
     /// The file that replaces its `seawall.yaml`.
     pub config: Option<&'a Path>,
-    /// Texts that replace files already; they are not part of the result, and with any of them no file of the workspace
-    /// is overwritten.
+    /// Texts that replace files already; they are not part of the result, and with any of them no
+    /// file of the workspace is overwritten.
     pub overlay: &'a Overlay,
     /// The policies to import.
     pub candidates: Vec<Candidate>,
-    /// All undeclared policies for a given declared state: overwritten files may have declared some.
+    /// All undeclared policies for a given declared state: overwritten files may have declared
+    /// some.
     pub undeclared: &'a dyn Fn(&Desired) -> Vec<Candidate>,
     /// The Docker side of each organization.
     pub live: Vec<&'a Live>,
     /// The Vijil side.
     pub vijil: Option<&'a LiveVijil>,
-    /// The differences between the documents of a workspace and the live state, for each organization.
+    /// The differences between the documents of a workspace and the live state, for each
+    /// organization.
     pub differences: &'a dyn Fn(&Loaded) -> Result<Vec<ChangeSet>, Failure>,
 }
 
@@ -67,17 +69,26 @@ struct Entry {
 ///
 /// # Errors
 ///
-/// Returns an error if the workspace cannot be loaded or planned for reasons that do not concern the imported policies.
+/// Returns an error if the workspace cannot be loaded or planned for reasons that do not concern
+/// the imported policies.
 pub fn make(input: Input<'_>) -> Result<Import, Problem> {
-    let Input { loaded, config, overlay: texts, candidates, undeclared, live, vijil, differences } = input;
+    let Input { loaded, config, overlay: texts, candidates, undeclared, live, vijil, differences } =
+        input;
     let mut entries = Vec::new();
     let mut refused = Vec::new();
-    let mut tried: Vec<Location> = candidates.iter().flat_map(|one| one.places.iter().cloned()).collect();
+    let mut tried: Vec<Location> =
+        candidates.iter().flat_map(|one| one.places.iter().cloned()).collect();
     add(&mut entries, &mut refused, candidates, (loaded, texts));
     loop {
-        let written = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
+        let written =
+            entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
         let overlay: Overlay = texts.clone().into_iter().chain(written).collect();
-        let after = match crate::workspace::load_over(&loaded.root, config, EmptyWorkspace::Accepted, overlay) {
+        let after = match crate::workspace::load_over(
+            &loaded.root,
+            config,
+            EmptyWorkspace::Accepted,
+            overlay,
+        ) {
             Ok(after) => after,
             Err(findings) if tolerate(&mut entries, &findings) => continue,
             Err(findings) => match blame(&mut entries, &mut refused, &findings) {
@@ -90,8 +101,10 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             true => {
                 let places = |all: Vec<Candidate>| all.into_iter().flat_map(|one| one.places);
                 let known = entries.iter().flat_map(|entry| &entry.candidate.places).cloned();
-                let known: BTreeSet<Location> =
-                    known.chain(places(undeclared(&loaded.desired))).chain(tried.iter().cloned()).collect();
+                let known: BTreeSet<Location> = known
+                    .chain(places(undeclared(&loaded.desired)))
+                    .chain(tried.iter().cloned())
+                    .collect();
                 let lost = undeclared(&after.desired).into_iter();
                 lost.filter(|one| one.places.iter().all(|place| !known.contains(place))).collect()
             }
@@ -110,7 +123,9 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             let Candidate { service, places, .. } = &entry.candidate;
             let differs = |place: &Location| match service {
                 Service::Docker => unequal.contains(place),
-                Service::Vijil => !vijil.is_some_and(|live| is_declared(&place.id, &after.desired, live)),
+                Service::Vijil => {
+                    !vijil.is_some_and(|live| is_declared(&place.id, &after.desired, live))
+                }
             };
             let moves = |place: &Location| touched.contains(&(*service, place.clone()));
             let wrong = places.iter().any(|place| differs(place) || moves(place));
@@ -121,14 +136,15 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             let mut files: Vec<File> = entries.into_iter().map(|entry| entry.file).collect();
             files.sort_by(|one, other| one.path.cmp(&other.path));
             refused.sort();
-            let pending = left.iter().map(|changes| changes.docker.len() + changes.vijil.len()).sum();
+            let pending =
+                left.iter().map(|changes| changes.docker.len() + changes.vijil.len()).sum();
             return Ok(Import { files, refused, pending, warnings });
         }
     }
 }
 
-/// Warnings for objects that are imported unchanged although their meaning is not known: patterns, and statuses of
-/// later versions of a service.
+/// Warnings for objects that are imported unchanged although their meaning is not known: patterns,
+/// and statuses of later versions of a service.
 fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -> Vec<String> {
     let own = |finding: &&Diagnostic| {
         finding.severity == Severity::Warning
@@ -138,7 +154,8 @@ fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -
         let label = finding.primary.as_ref()?;
         let file = findings.files.get(label.file);
         let is_new = entries.iter().any(|entry| entry.file.path == file.name);
-        is_new.then(|| format!("{}:{}: {}", file.name, file.place(&label.span).line, finding.message))
+        is_new
+            .then(|| format!("{}:{}: {}", file.name, file.place(&label.span).line, finding.message))
     });
     let policies = vijil.into_iter().flat_map(|live| &live.policies);
     let statuses = policies.filter_map(|policy| {
@@ -150,12 +167,20 @@ fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -
         let unknown = |status: &str, known: &[&str]| !known.contains(&status);
         let whole = unknown(&policy.status, &["draft", "active", "archived"])
             .then(|| format!("the policy has the status `{}`", policy.status));
+        let rules = policy
+            .rules
+            .iter()
+            .filter(|rule| unknown(&rule.status, &["draft", "approved", "rejected", "modified"]));
         let rules =
-            policy.rules.iter().filter(|rule| unknown(&rule.status, &["draft", "approved", "rejected", "modified"]));
-        let rules = rules.map(|rule| format!("`{}` has the status `{}`", rule.rule_id, rule.status));
+            rules.map(|rule| format!("`{}` has the status `{}`", rule.rule_id, rule.status));
         let said: Vec<String> = whole.into_iter().chain(rules).collect();
-        (!said.is_empty())
-            .then(|| format!("{}: {}, which documents cannot set; it is kept", entry.file.path, said.join(", ")))
+        (!said.is_empty()).then(|| {
+            format!(
+                "{}: {}, which documents cannot set; it is kept",
+                entry.file.path,
+                said.join(", ")
+            )
+        })
     });
     patterns.chain(statuses).collect()
 }
@@ -175,13 +200,20 @@ fn add(
     let named: Vec<(String, String)> = candidates
         .iter()
         .map(|one| {
-            let alike = candidates.iter().filter(|other| (other.service, &other.name) == (one.service, &one.name));
+            let alike = candidates
+                .iter()
+                .filter(|other| (other.service, &other.name) == (one.service, &one.name));
             let of = if alike.count() > 1 { orgs(one) } else { Vec::new() };
-            let key = std::iter::once(service(one.service).to_owned()).chain(orgs(one)).collect::<Vec<_>>().join("/");
+            let key = std::iter::once(service(one.service).to_owned())
+                .chain(orgs(one))
+                .collect::<Vec<_>>()
+                .join("/");
             (key, std::iter::once(one.name.clone()).chain(of).collect::<Vec<_>>().join(" "))
         })
         .collect();
-    let stems = name::stems(&named.iter().map(|(key, name)| (key.clone(), name.as_str())).collect::<Vec<_>>());
+    let stems = name::stems(
+        &named.iter().map(|(key, name)| (key.clone(), name.as_str())).collect::<Vec<_>>(),
+    );
     let files = &loaded.findings.files;
     let settings = files.iter().next().map(|(_, file)| file.text.as_str()).unwrap_or_default();
     let include = loaded.settings.include.as_deref();
@@ -200,11 +232,14 @@ fn add(
         };
         // On some systems, a file whose name differs only in letter case is the same file.
         let clashes = |path: &String| {
-            let there = loaded.root.join(path).symlink_metadata().is_ok() && overlay.get(path) != Some(&None);
+            let there = loaded.root.join(path).symlink_metadata().is_ok()
+                && overlay.get(path) != Some(&None);
             // With several organizations, the file may declare the policy of another one.
             (several || !overlay.is_empty()) && there
                 || entries.iter().any(|entry| entry.file.path == *path)
-                || files.iter().any(|(_, file)| file.name != *path && file.name.eq_ignore_ascii_case(path))
+                || files
+                    .iter()
+                    .any(|(_, file)| file.name != *path && file.name.eq_ignore_ascii_case(path))
         };
         let more = [name::with_orgs(&candidate.name, &orgs), Some(name::unique_name(&stem, &key))];
         let free = |stem: String| name::place(include, &stem).filter(|path| !clashes(path));
@@ -213,7 +248,9 @@ fn add(
             path => path,
         };
         let Some(path) = path else {
-            refuse(format!("no pattern of `include` takes in a file `policies/{stem}.yaml`; add one that does"));
+            refuse(format!(
+                "no pattern of `include` takes in a file `policies/{stem}.yaml`; add one that does"
+            ));
             continue;
         };
         let head = modeline::modeline(&loaded.root, overlay, settings, &path);
@@ -224,8 +261,8 @@ fn add(
     }
 }
 
-/// The document, restricted to the organizations that it comes from if the workspace has several: a policy that all
-/// have today is not necessarily meant for a new one.
+/// The document, restricted to the organizations that it comes from if the workspace has several: a
+/// policy that all have today is not necessarily meant for a new one.
 fn for_orgs<'a>(orgs: &[String], document: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
     if orgs.is_empty() {
         return Cow::Borrowed(document);
@@ -254,13 +291,16 @@ fn service(service: Service) -> &'static str {
     }
 }
 
-/// Adds suppressions for live patterns that this program considers invalid, if a file has no other errors. Returns
-/// `true` if one was added.
+/// Adds suppressions for live patterns that this program considers invalid, if a file has no other
+/// errors. Returns `true` if one was added.
 fn tolerate(entries: &mut [Entry], findings: &Findings) -> bool {
     let mut tolerated = false;
     for entry in entries.iter_mut().filter(|entry| !entry.tolerates) {
-        let own =
-            findings.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).filter_map(|finding| {
+        let own = findings
+            .diagnostics
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .filter_map(|finding| {
                 let label = finding.primary.as_ref()?;
                 let file = findings.files.get(label.file);
                 (file.name == entry.file.path).then(|| (file.place(&label.span).line, finding.code))
@@ -273,7 +313,10 @@ fn tolerate(entries: &mut [Entry], findings: &Findings) -> bool {
         for (number, line) in (1..).zip(entry.file.text.split_inclusive('\n')) {
             let indent = line.len() - line.trim_start().len();
             for (_, code) in own.iter().filter(|(own, _)| *own == number) {
-                text.push_str(&format!("{:indent$}# seawall: live[{code}] as it was when this was imported\n", ""));
+                text.push_str(&format!(
+                    "{:indent$}# seawall: live[{code}] as it was when this was imported\n",
+                    ""
+                ));
             }
             text.push_str(line);
         }
@@ -289,10 +332,13 @@ fn blame(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, findings: &Findin
     let errors: Vec<&Diagnostic> =
         findings.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).collect();
     let own: BTreeSet<String> = entries.iter().map(|entry| entry.file.path.clone()).collect();
-    // If two policies exclude each other, the one in the related place is refused, unless it existed before.
+    // If two policies exclude each other, the one in the related place is refused, unless it
+    // existed before.
     let at_fault = |finding: &Diagnostic| {
         let places = finding.primary.iter().chain(&finding.related);
-        places.map(|label| findings.files.get(label.file).name.clone()).find(|name| own.contains(name))
+        places
+            .map(|label| findings.files.get(label.file).name.clone())
+            .find(|name| own.contains(name))
     };
     let faults: Vec<(Option<String>, &str)> =
         errors.iter().map(|finding| (at_fault(finding), finding.message.as_str())).collect();
@@ -303,7 +349,11 @@ fn blame(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, findings: &Findin
 }
 
 /// Refuses the entries with reasons. Returns `true` if one was refused.
-fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn(&Entry) -> Vec<String>) -> bool {
+fn refuse(
+    entries: &mut Vec<Entry>,
+    refused: &mut Vec<Refused>,
+    reasons: impl Fn(&Entry) -> Vec<String>,
+) -> bool {
     let before = entries.len();
     entries.retain(|entry| {
         let reasons = reasons(entry);
@@ -311,16 +361,24 @@ fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn
             return true;
         }
         let Entry { candidate: Candidate { service, name, .. }, orgs, .. } = entry;
-        refused.push(Refused { service: *service, policy: name.clone(), orgs: orgs.clone(), reasons });
+        refused.push(Refused {
+            service: *service,
+            policy: name.clone(),
+            orgs: orgs.clone(),
+            reasons,
+        });
         false
     });
     entries.len() < before
 }
 
-/// The ids of imported policies that are declared differently than they are live. Policies that differ only in the
-/// order of lists give the same access.
+/// The ids of imported policies that are declared differently than they are live. Policies that
+/// differ only in the order of lists give the same access.
 fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Location> {
-    let places = entries.iter().flat_map(|entry| &entry.candidate.places).filter(|place| place.org == live.org);
+    let places = entries
+        .iter()
+        .flat_map(|entry| &entry.candidate.places)
+        .filter(|place| place.org == live.org);
     let own: BTreeSet<&str> = places.clone().map(|place| place.id.as_str()).collect();
     let Ok(resolved) = teams::resolve(&desired.of_org(&live.org), &live.teams) else {
         return places.cloned().collect();
@@ -333,20 +391,28 @@ fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Locati
         None => true,
     };
     let imported = live.policies.iter().filter(|policy| own.contains(policy.id.0.as_str()));
-    imported.filter(differs).map(|policy| Location { org: live.org.clone(), id: policy.id.0.clone() }).collect()
+    imported
+        .filter(differs)
+        .map(|policy| Location { org: live.org.clone(), id: policy.id.0.clone() })
+        .collect()
 }
 
 fn is_same(declared: &Policy, live: &Policy) -> bool {
     let (own, other) = (declared.rules(), live.rules());
-    let rules =
-        own.len() == other.len() && own.iter().zip(other).all(|(own, other)| changed_fields(own, other).is_empty());
-    declared == live || declared.scope == live.scope && !own.is_empty() && rules && declared.domain() == live.domain()
+    let rules = own.len() == other.len()
+        && own.iter().zip(other).all(|(own, other)| changed_fields(own, other).is_empty());
+    declared == live
+        || declared.scope == live.scope
+            && !own.is_empty()
+            && rules
+            && declared.domain() == live.domain()
 }
 
 /// Returns `true` if a document declares everything about a policy for agents.
 fn is_declared(id: &str, desired: &Desired, live: &LiveVijil) -> bool {
     let live = live.policies.iter().find(|policy| policy.id == id);
-    let declared = desired.vijil.iter().find(|policy| live.is_some_and(|live| live.name == policy.name));
+    let declared =
+        desired.vijil.iter().find(|policy| live.is_some_and(|live| live.name == policy.name));
     live.zip(declared).is_some_and(|(live, declared)| vijil::is_whole(declared, live))
 }
 
@@ -354,11 +420,15 @@ fn is_declared(id: &str, desired: &Desired, live: &LiveVijil) -> bool {
 fn touched(changes: &ChangeSet) -> BTreeSet<(Service, Location)> {
     let org = changes.org.clone().unwrap_or_default();
     let docker = changes.docker.iter().filter_map(|difference| match difference.change.policy() {
-        Some(PolicyTarget::Existing(id)) => Some((Service::Docker, Location { org: org.clone(), id: id.0.clone() })),
+        Some(PolicyTarget::Existing(id)) => {
+            Some((Service::Docker, Location { org: org.clone(), id: id.0.clone() }))
+        }
         Some(PolicyTarget::Planned(_)) | None => None,
     });
     let vijil = changes.vijil.iter().filter_map(|difference| match &difference.policy {
-        Subject::Existing(id) => Some((Service::Vijil, Location { org: String::new(), id: id.clone() })),
+        Subject::Existing(id) => {
+            Some((Service::Vijil, Location { org: String::new(), id: id.clone() }))
+        }
         Subject::Planned(_) => None,
     });
     docker.chain(vijil).collect()

@@ -1,7 +1,7 @@
 //! Converts a live policy for agents to a document that declares it.
 //!
-//! Invariant: a rule that a model extracted from a text has its source and no decision, which is up to the reviewers. A
-//! decision is written only if the service says that people made it.
+//! Invariant: a rule that a model extracted from a text has its source and no decision, which is up
+//! to the reviewers. A decision is written only if the service says that people made it.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Candidate, Location};
 use crate::model::{
-    DesiredVijilPolicy, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS,
+    DesiredVijilPolicy, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS,
+    VIJIL_RULE_FIELDS,
 };
 use crate::plan::saved::Service;
 use crate::plan::vijil::diff;
@@ -59,8 +60,16 @@ fn document(policy: &LiveVijilPolicy) -> Map<String, Value> {
 
 /// A rule in the form of documents.
 pub(crate) fn rule(live: &LiveVijilRule) -> Map<String, Value> {
-    let LiveVijilRule { id: _, rule_id, status: _, notes: _, reviewed_by: _, reviewed_at: _, fields, provenance } =
-        live;
+    let LiveVijilRule {
+        id: _,
+        rule_id,
+        status: _,
+        notes: _,
+        reviewed_by: _,
+        reviewed_at: _,
+        fields,
+        provenance,
+    } = live;
     let mut rule = Map::new();
     rule.insert("rule_id".to_owned(), rule_id.clone().into());
     rule.extend(said(fields, &VIJIL_RULE_FIELDS).map(|(key, value)| (key.to_owned(), value)));
@@ -84,9 +93,13 @@ pub(crate) fn review(live: &LiveVijilRule) -> Option<Value> {
 }
 
 /// The fields with a value, in the service's order.
-fn said<'a>(fields: &'a Fields, names: &'a [&'static str]) -> impl Iterator<Item = (&'static str, Value)> + 'a {
+fn said<'a>(
+    fields: &'a Fields,
+    names: &'a [&'static str],
+) -> impl Iterator<Item = (&'static str, Value)> + 'a {
     let is_said = |name: &str, value: &Value| {
-        let assumed = ASSUMED.iter().any(|(own, assumed)| *own == name && value.as_str() == Some(assumed));
+        let assumed =
+            ASSUMED.iter().any(|(own, assumed)| *own == name && value.as_str() == Some(assumed));
         !(value.is_null() || assumed || value.as_array().is_some_and(Vec::is_empty))
     };
     names.iter().filter_map(move |name| {
@@ -95,12 +108,13 @@ fn said<'a>(fields: &'a Fields, names: &'a [&'static str]) -> impl Iterator<Item
     })
 }
 
-/// The source that a rule was extracted from, without unknown members; `None` for a rule that a person wrote.
+/// The source that a rule was extracted from, without unknown members; `None` for a rule that a
+/// person wrote.
 fn known(provenance: &Value) -> Option<Value> {
     let known = spoken(provenance);
-    let drawn = known
-        .as_object()
-        .is_some_and(|known| known.iter().any(|(key, value)| key != "extracted_by" || value != "manual"));
+    let drawn = known.as_object().is_some_and(|known| {
+        known.iter().any(|(key, value)| key != "extracted_by" || value != "manual")
+    });
     drawn.then_some(known)
 }
 
@@ -111,21 +125,26 @@ pub(crate) fn spoken(value: &Value) -> Value {
             let said = members.iter().filter(|(_, value)| !value.is_null());
             Value::Object(said.map(|(key, value)| (key.clone(), spoken(value))).collect())
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => value.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            value.clone()
+        }
     }
 }
 
-/// Returns `true` if a document would restore a deleted live policy: everything that the service shows is declared, or
-/// a default of the service.
+/// Returns `true` if a document would restore a deleted live policy: everything that the service
+/// shows is declared, or a default of the service.
 pub(super) fn is_whole(declared: &DesiredVijilPolicy, live: &LiveVijilPolicy) -> bool {
     let same = |declared: &Fields, live: &Fields, names: &[&'static str]| {
-        said(live, names).all(|(key, value)| declared.get(key).is_some_and(|own| crate::model::same_value(own, &value)))
+        said(live, names).all(|(key, value)| {
+            declared.get(key).is_some_and(|own| crate::model::same_value(own, &value))
+        })
     };
-    let rule = |live: &LiveVijilRule| declared.rules.iter().find(|rule| rule.rule_id == live.rule_id);
+    let rule =
+        |live: &LiveVijilRule| declared.rules.iter().find(|rule| rule.rule_id == live.rule_id);
     declared.rules.len() == live.rules.len()
         && same(&declared.fields, &live.fields, &VIJIL_POLICY_FIELDS)
-        && live
-            .rules
-            .iter()
-            .all(|live| rule(live).is_some_and(|declared| same(&declared.fields, &live.fields, &VIJIL_RULE_FIELDS)))
+        && live.rules.iter().all(|live| {
+            rule(live)
+                .is_some_and(|declared| same(&declared.fields, &live.fields, &VIJIL_RULE_FIELDS))
+        })
 }

@@ -26,27 +26,32 @@ pub struct DesiredPolicy {
     pub orgs: Vec<String>,
     /// The place of the document's name.
     pub origin: Origin,
-    /// The data of each rule of an allowlist, or of each statement of a Cedar text, in the same order.
+    /// The data of each rule of an allowlist, or of each statement of a Cedar text, in the same
+    /// order.
     pub rules: Vec<DesiredRule>,
 }
 
 impl Desired {
     /// The name of each policy of either service, with its earlier names.
     pub fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
-        let docker = self.policies.iter().map(|one| (one.policy.name.as_str(), one.previously.as_slice()));
+        let docker =
+            self.policies.iter().map(|one| (one.policy.name.as_str(), one.previously.as_slice()));
         docker.chain(self.vijil.iter().map(|one| (one.name.as_str(), one.previously.as_slice())))
     }
 
     /// Returns `true` if a declared policy has this name, or had it earlier.
     #[must_use]
     pub fn declares(&self, name: &str) -> bool {
-        self.names().any(|(own, previously)| own == name || previously.iter().any(|earlier| earlier == name))
+        self.names().any(|(own, previously)| {
+            own == name || previously.iter().any(|earlier| earlier == name)
+        })
     }
 
     /// The part of the desired state for one organization.
     #[must_use]
     pub fn of_org(&self, org: &str) -> Self {
-        let policies = self.policies.iter().filter(|policy| is_for(&policy.orgs, org)).cloned().collect();
+        let policies =
+            self.policies.iter().filter(|policy| is_for(&policy.orgs, org)).cloned().collect();
         Self { policies, vijil: Vec::new() }
     }
 }
@@ -61,7 +66,9 @@ pub struct DesiredRule {
 }
 
 /// A place in a file of the workspace. Lines and columns count from 1, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Origin {
     /// Relative to the workspace, with `/` between segments.
     pub file: String,
@@ -78,8 +85,8 @@ impl Origin {
         format!("{}:{}", self.file, self.line)
     }
 
-    /// Splits a text that ends with a place in parentheses: `rule (file:line:column)`. `None` for every other text, and
-    /// for an ambiguous one.
+    /// Splits a text that ends with a place in parentheses: `rule (file:line:column)`. `None` for
+    /// every other text, and for an ambiguous one.
     #[must_use]
     pub fn split_off(text: &str) -> Option<(&str, Self)> {
         let (before, place) = text.strip_suffix(')')?.rsplit_once(" (")?;

@@ -13,33 +13,36 @@ use super::Protected;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guards {
-    /// The largest part of the live policies, and of the live rules of each policy, that a plan may delete: a
-    /// percentage such as `25%`, or a count. Without it, there is no limit. With `25%`, a plan that deletes 3 of 10
-    /// policies is refused.
+    /// The largest part of the live policies, and of the live rules of each policy, that a plan may
+    /// delete: a percentage such as `25%`, or a count. Without it, there is no limit. With `25%`, a
+    /// plan that deletes 3 of 10 policies is refused.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "limit")]
     pub max_deletes: Option<Limit>,
-    /// True if a plan that gives any audience new access is refused, or may give it, or that weakens a rule for agents.
-    /// With `true`, a plan that allows `connect:tcp example.com` to a team that could not reach it is refused, and so is one
-    /// that turns `block` into `log`.
+    /// True if a plan that gives any audience new access is refused, or may give it, or that
+    /// weakens a rule for agents. With `true`, a plan that allows `connect:tcp example.com` to a
+    /// team that could not reach it is refused, and so is one that turns `block` into `log`.
     #[serde(default)]
     pub deny_widening: bool,
-    /// True if a plan is refused after which an access test of the workspace fails, even if it failed before. A plan
-    /// that opens `pastebin.example.com` is refused if a test expects `deny: connect:tcp pastebin.example.com:443`.
+    /// True if a plan is refused after which an access test of the workspace fails, even if it
+    /// failed before. A plan that opens `pastebin.example.com` is refused if a test expects
+    /// `deny: connect:tcp pastebin.example.com:443`.
     #[serde(default = "yes")]
     pub access_tests: bool,
-    /// Policies that documents have to declare, and that no plan may delete, empty or weaken: each by its name, or with the
-    /// kinds of change that are allowed. A policy that is renamed stays protected. With `[Guardrails]`, a plan is refused
-    /// that takes a host off a deny of `Guardrails`, exempts a team from it or adds an allow to it, and none that moves a deny
-    /// from one rule of it to another.
+    /// Policies that documents have to declare, and that no plan may delete, empty or weaken: each
+    /// by its name, or with the kinds of change that are allowed. A policy that is renamed stays
+    /// protected. With `[Guardrails]`, a plan is refused that takes a host off a deny of
+    /// `Guardrails`, exempts a team from it or adds an allow to it, and none that moves a deny from
+    /// one rule of it to another.
     #[serde(default)]
     pub protected: Vec<Protected>,
-    /// The largest part of the recorded requests that a plan may newly deny: a percentage such as `1%`, or a count.
-    /// Judged with `--records`; without it, there is no limit.
+    /// The largest part of the recorded requests that a plan may newly deny: a percentage such as
+    /// `1%`, or a count. Judged with `--records`; without it, there is no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "limit")]
     pub blocked_requests: Option<Limit>,
-    /// True if a plan that changes access is refused when no recorded requests show what it would have blocked.
+    /// True if a plan that changes access is refused when no recorded requests show what it would
+    /// have blocked.
     #[serde(default)]
     pub require_records: bool,
 }
@@ -75,7 +78,9 @@ impl Limit {
     #[must_use]
     pub fn is_exceeded(self, count: u64, all: u64) -> bool {
         match self {
-            Self::Percent(percent) => u128::from(count) * 100 > u128::from(all) * u128::from(percent),
+            Self::Percent(percent) => {
+                u128::from(count) * 100 > u128::from(all) * u128::from(percent)
+            }
             Self::Count(most) => count > u64::from(most),
         }
     }
@@ -130,7 +135,9 @@ impl<'de> Deserialize<'de> for Limit {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Limit, E> {
                 text.strip_suffix('%')
-                    .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                    .filter(|digits| {
+                        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+                    })
                     .filter(|digits| digits.len() == 1 || !digits.starts_with('0'))
                     .and_then(|digits| digits.parse().ok())
                     .filter(|percent| *percent <= 100)
@@ -143,7 +150,9 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// An optional value that may not be `null`.
-pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -3,12 +3,16 @@
 use super::{Body, Policy, Rule, Scope, TeamDirectory};
 
 /// The service's id of a policy (`pol_…`); opaque.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct PolicyId(pub String);
 
 /// The service's id of a rule (`rule_…`); opaque.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct RuleId(pub String);
 
@@ -59,7 +63,9 @@ impl LivePolicy {
     #[must_use]
     pub fn policy(&self) -> Policy {
         let body = match &self.body {
-            LiveBody::Allowlist(rules) => Body::Allowlist(rules.iter().map(|live| live.rule.clone()).collect()),
+            LiveBody::Allowlist(rules) => {
+                Body::Allowlist(rules.iter().map(|live| live.rule.clone()).collect())
+            }
             LiveBody::Cedar(cedar) => Body::Cedar(cedar.clone()),
         };
         Policy { name: self.name.clone(), scope: self.scope.clone(), body }

@@ -11,7 +11,9 @@ pub fn is_for(orgs: &[String], org: &str) -> bool {
 /// `DOCKER_USERNAME_ACME_LABS`.
 #[must_use]
 pub fn variable_suffix(org: &str) -> String {
-    let letter = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
+    let letter = |character: char| {
+        if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' }
+    };
     org.chars().map(letter).collect()
 }
 
@@ -21,9 +23,14 @@ mod tests {
 
     #[test]
     fn names_become_names_of_variables() {
-        for (org, suffix) in [("acme", "ACME"), ("acme-labs.2", "ACME_LABS_2"), ("ämter", "_MTER")] {
+        for (org, suffix) in [("acme", "ACME"), ("acme-labs.2", "ACME_LABS_2"), ("ämter", "_MTER")]
+        {
             assert_eq!(variable_suffix(org), suffix);
         }
-        assert!(is_for(&[], "a") && is_for(&["b".into(), "a".into()], "a") && !is_for(&["b".into()], "a"));
+        assert!(
+            is_for(&[], "a")
+                && is_for(&["b".into(), "a".into()], "a")
+                && !is_for(&["b".into()], "a")
+        );
     }
 }

@@ -26,7 +26,9 @@ impl Ownership {
     pub(crate) fn left(&self) -> impl Fn(&str) -> bool {
         let unmanaged = Names::new(&self.unmanaged);
         let owns = self.owns.as_deref().map(Names::new);
-        move |name| unmanaged.is_match(name) || owns.as_ref().is_some_and(|owns| !owns.is_match(name))
+        move |name| {
+            unmanaged.is_match(name) || owns.as_ref().is_some_and(|owns| !owns.is_match(name))
+        }
     }
 }
 
@@ -39,8 +41,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// Compiles patterns. An invalid pattern matches its own text, so that nothing is deleted because of a stray
-    /// bracket.
+    /// Compiles patterns. An invalid pattern matches its own text, so that nothing is deleted
+    /// because of a stray bracket.
     #[must_use]
     pub fn new(patterns: &[String]) -> Self {
         let mut names = Self { patterns: Vec::new(), others: Vec::new() };
@@ -56,6 +58,7 @@ impl Names {
     /// Returns `true` if a pattern matches the name.
     #[must_use]
     pub fn is_match(&self, name: &str) -> bool {
-        self.patterns.iter().any(|pattern| pattern.is_match(name)) || self.others.iter().any(|other| other == name)
+        self.patterns.iter().any(|pattern| pattern.is_match(name))
+            || self.others.iter().any(|other| other == name)
     }
 }

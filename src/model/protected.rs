@@ -40,7 +40,8 @@ pub enum Weakening {
 
 impl Weakening {
     /// Every kind, in the spelling of the settings.
-    pub const NAMES: [&str; 7] = ["delete", "empty", "scope", "narrow-deny", "add-allow", "deactivate", "weaken-rule"];
+    pub const NAMES: [&str; 7] =
+        ["delete", "empty", "scope", "narrow-deny", "add-allow", "deactivate", "weaken-rule"];
 
     /// The spelling in the settings.
     #[must_use]
@@ -149,7 +150,10 @@ mod tests {
             (json!({"name": "A"}), Some(Protected::wholly("A"))),
             (
                 json!({"name": "A", "allow": ["add-allow", "scope"]}),
-                Some(Protected { name: "A".to_owned(), allow: [Weakening::AddAllow, Weakening::Scope].into() }),
+                Some(Protected {
+                    name: "A".to_owned(),
+                    allow: [Weakening::AddAllow, Weakening::Scope].into(),
+                }),
             ),
             (json!(""), None),
             (json!({"allow": []}), None),
@@ -165,7 +169,8 @@ mod tests {
             let read = serde_json::from_value::<Protected>(value.clone()).ok();
             assert_eq!(read, expected, "{value}");
             assert_eq!(schema.is_valid(&value), expected.is_some(), "{value}");
-            let again = read.map(|read| serde_json::from_value(serde_json::to_value(read).unwrap()).unwrap());
+            let again = read
+                .map(|read| serde_json::from_value(serde_json::to_value(read).unwrap()).unwrap());
             assert_eq!(again, expected, "{value}");
         }
     }

@@ -1,4 +1,5 @@
-//! Access tests: the requests that members of some teams must be able to make, and those that they must not.
+//! Access tests: the requests that members of some teams must be able to make, and those that they
+//! must not.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,9 @@ pub struct ExpectedAccess {
 }
 
 /// The expected decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Expected {
     /// It is allowed.

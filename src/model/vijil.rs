@@ -1,7 +1,8 @@
 //! Policies for the behaviour of agents, and the rules extracted from them, in Vijil's form.
 //!
-//! Invariant: each side holds only the fields that it states. A field that a document leaves out is missing in its
-//! [`Fields`], so that the service's value is kept; the live side holds all fields that the service shows.
+//! Invariant: each side holds only the fields that it states. A field that a document leaves out is
+//! missing in its [`Fields`], so that the service's value is kept; the live side holds all fields
+//! that the service shows.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +46,9 @@ pub enum EditActive {
 }
 
 /// The status of a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum VijilStatus {
@@ -170,20 +173,25 @@ impl LiveVijilRule {
     /// Returns `true` if a model extracted the rule from a text and nobody has reviewed it.
     #[must_use]
     pub fn is_extracted_draft(&self) -> bool {
-        let by = self.provenance.as_ref().and_then(|provenance| provenance.get("extracted_by")).and_then(Value::as_str);
+        let by = self
+            .provenance
+            .as_ref()
+            .and_then(|provenance| provenance.get("extracted_by"))
+            .and_then(Value::as_str);
         self.status == "draft" && by == Some("llm")
     }
 }
 
-/// The confidence of an extraction, from 0 to 1. The service documents no range, so that more than 1 counts as percent.
+/// The confidence of an extraction, from 0 to 1. The service documents no range, so that more than
+/// 1 counts as percent.
 #[must_use]
 pub fn confidence(provenance: &Value) -> Option<f64> {
     let score = provenance.get("confidence_score").and_then(Value::as_f64)?;
     Some(if score > 1.0 { score / 100.0 } else { score })
 }
 
-/// Returns `true` if two values of a field are equivalent: `null`, an empty list and a missing value are, and numbers
-/// are compared as numbers.
+/// Returns `true` if two values of a field are equivalent: `null`, an empty list and a missing
+/// value are, and numbers are compared as numbers.
 #[must_use]
 pub fn same_value(one: &Value, other: &Value) -> bool {
     match (one, other) {
@@ -193,35 +201,41 @@ pub fn same_value(one: &Value, other: &Value) -> bool {
             keys.into_iter().all(|key| same_value(&of(one, key), &of(other, key)))
         }
         (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_value(one, other))
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| same_value(one, other))
         }
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || one.as_f64() == other.as_f64()
+        }
         (Value::Null, Value::Array(list)) | (Value::Array(list), Value::Null) => list.is_empty(),
         (one, other) => one == other,
     }
 }
 
-/// Returns `true` if a field has the desired value: members of objects that only the service has (defaults that it
-/// filled in, extras that a document leaves out) are no difference, and the order of labels has no meaning.
+/// Returns `true` if a field has the desired value: members of objects that only the service has
+/// (defaults that it filled in, extras that a document leaves out) are no difference, and the order
+/// of labels has no meaning.
 #[must_use]
 pub fn has_value(name: &str, live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, wanted)| has_value(key, live.get(key).unwrap_or(&Value::Null), wanted))
-        }
+        (Value::Object(live), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(key, wanted)| has_value(key, live.get(key).unwrap_or(&Value::Null), wanted)),
         (Value::Array(live), Value::Array(wanted)) if name == "tags" => {
-            let texts = |list: &[Value]| list.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+            let texts =
+                |list: &[Value]| list.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
             texts(live) == texts(wanted)
         }
         (Value::Array(live), Value::Array(wanted)) => {
-            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| has_value("", live, wanted))
+            live.len() == wanted.len()
+                && live.iter().zip(wanted).all(|(live, wanted)| has_value("", live, wanted))
         }
         (live, wanted) => same_value(live, wanted),
     }
 }
 
-/// The value of a field after a document sets `wanted`: the live value if that is equivalent, and in an object the
-/// members that the document leaves out.
+/// The value of a field after a document sets `wanted`: the live value if that is equivalent, and
+/// in an object the members that the document leaves out.
 #[must_use]
 pub fn merged(name: &str, live: &Value, wanted: &Value) -> Value {
     match (live, wanted) {
@@ -265,10 +279,30 @@ mod tests {
     #[test]
     fn what_only_the_service_has_is_no_difference() {
         let table = [
-            ("consequence", json!({"action": "block", "severity": "medium"}), json!({"action": "block"}), true),
-            ("consequence", json!({"action": "block"}), json!({"action": "block", "severity": "medium"}), false),
-            ("constraints", json!([{"field": "a", "unit": null, "id": 7}]), json!([{"field": "a"}]), true),
-            ("constraints", json!([{"field": "a"}, {"field": "b"}]), json!([{"field": "a"}]), false),
+            (
+                "consequence",
+                json!({"action": "block", "severity": "medium"}),
+                json!({"action": "block"}),
+                true,
+            ),
+            (
+                "consequence",
+                json!({"action": "block"}),
+                json!({"action": "block", "severity": "medium"}),
+                false,
+            ),
+            (
+                "constraints",
+                json!([{"field": "a", "unit": null, "id": 7}]),
+                json!([{"field": "a"}]),
+                true,
+            ),
+            (
+                "constraints",
+                json!([{"field": "a"}, {"field": "b"}]),
+                json!([{"field": "a"}]),
+                false,
+            ),
             ("tags", json!(["b", "a"]), json!(["a", "b"]), true),
             ("constraints", json!(["b", "a"]), json!(["a", "b"]), false),
             ("target", json!(null), json!("pii"), false),

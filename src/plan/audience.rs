@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Audience {
     /// Names of teams, sorted.
     pub teams: Vec<String>,
-    /// For each of these teams, the other teams that change in the same way, sorted. Empty unless very much changes.
+    /// For each of these teams, the other teams that change in the same way, sorted. Empty unless
+    /// very much changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Vec<String>>,
 }
 
 impl Audience {
-    /// The names of its teams, each formatted by `write` and followed by the number of teams that change in the same
-    /// way.
+    /// The names of its teams, each formatted by `write` and followed by the number of teams that
+    /// change in the same way.
     pub fn names(&self, teams: &[String], write: impl Fn(&str) -> String) -> Vec<String> {
         let others = self.alike.iter().map(Vec::len).chain(std::iter::repeat(0));
         let name = |(team, others): (&String, usize)| match others {

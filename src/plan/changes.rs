@@ -1,7 +1,7 @@
 //! The differences between two states, which are not a plan.
 //!
-//! Invariant: a [`ChangeSet`] has no order and no guards, and nothing turns it into a [`super::Plan`]: a comparison can
-//! be neither approved nor executed.
+//! Invariant: a [`ChangeSet`] has no order and no guards, and nothing turns it into a
+//! [`super::Plan`]: a comparison can be neither approved nor executed.
 
 use crate::model::{Desired, Live, Ownership, TeamDirectory};
 
@@ -30,14 +30,21 @@ pub struct ChangeSet {
     pub vijil: Vec<VijilDifference>,
 }
 
-/// The differences from `live` in Docker. Team keys of `desired` are ids. `documents` gives the places of declarations
-/// if both sides are built for a comparison.
+/// The differences from `live` in Docker. Team keys of `desired` are ids. `documents` gives the
+/// places of declarations if both sides are built for a comparison.
 #[must_use]
-pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, documents: Option<&Desired>) -> ChangeSet {
+pub fn differences(
+    desired: &Desired,
+    live: &Live,
+    ownership: &Ownership,
+    documents: Option<&Desired>,
+) -> ChangeSet {
     let diff = diff(desired, live, ownership);
     let places = documents.map_or_else(|| Origins::of_change(&diff, desired), Origins::of_drift);
-    let drafts = drafts(&diff).into_iter().filter(|draft| draft.because != Some(Reason::TemporaryName));
-    let docker: Vec<Difference> = drafts.zip(1..).map(|(draft, id)| draft.difference(id, &diff)).collect();
+    let drafts =
+        drafts(&diff).into_iter().filter(|draft| draft.because != Some(Reason::TemporaryName));
+    let docker: Vec<Difference> =
+        drafts.zip(1..).map(|(draft, id)| draft.difference(id, &diff)).collect();
     let after = simulate::simulate(live, docker.iter().map(|difference| &difference.change));
     let access = meaning_of(live, &after, docker.is_empty(), &places);
     let teams = teams::named(live, docker.iter(), &access);

@@ -17,7 +17,9 @@ pub struct Dependencies {
 }
 
 /// A set of steps of earlier phases that is too large to name each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Beyond {
     /// The steps that touch a domain which this step touches.
@@ -106,22 +108,41 @@ mod tests {
             (Dependencies::all(), undone(&[(7, &[]), (4, &[])]), Some(4)),
             (Dependencies::all(), undone(&[]), None),
             (beyond(&[], Beyond::SameDomains), undone(&[(2, &[]), (3, &[Domain::Mcp])]), None),
-            (beyond(&[], Beyond::SameDomains), undone(&[(2, &[]), (5, &NETWORK), (3, &NETWORK)]), Some(3)),
+            (
+                beyond(&[], Beyond::SameDomains),
+                undone(&[(2, &[]), (5, &NETWORK), (3, &NETWORK)]),
+                Some(3),
+            ),
             (beyond(&[2], Beyond::SameDomains), undone(&[(2, &[]), (3, &NETWORK)]), Some(2)),
         ];
         for (dependencies, undone, first) in table {
-            assert_eq!(dependencies.first_of(&undone, &NETWORK.into()), first, "{dependencies:?} {undone:?}");
+            assert_eq!(
+                dependencies.first_of(&undone, &NETWORK.into()),
+                first,
+                "{dependencies:?} {undone:?}"
+            );
         }
     }
 
     #[test]
     fn joined_dependencies_are_those_of_both() {
-        let on = |steps: &[usize], beyond| Dependencies { beyond, ..Dependencies::on(steps.iter().copied()) };
+        let on = |steps: &[usize], beyond| Dependencies {
+            beyond,
+            ..Dependencies::on(steps.iter().copied())
+        };
         let table = [
             (on(&[1], None), on(&[2], None), on(&[1, 2], None)),
-            (on(&[1], None), on(&[1], Some(Beyond::SameDomains)), on(&[1], Some(Beyond::SameDomains))),
+            (
+                on(&[1], None),
+                on(&[1], Some(Beyond::SameDomains)),
+                on(&[1], Some(Beyond::SameDomains)),
+            ),
             (on(&[], Some(Beyond::SameDomains)), Dependencies::all(), Dependencies::all()),
-            (Dependencies::all(), on(&[2], Some(Beyond::SameDomains)), on(&[2], Some(Beyond::AllEarlier))),
+            (
+                Dependencies::all(),
+                on(&[2], Some(Beyond::SameDomains)),
+                on(&[2], Some(Beyond::AllEarlier)),
+            ),
         ];
         for (one, other, both) in table {
             assert_eq!(one.clone().join(other.clone()), both);

@@ -97,7 +97,11 @@ impl CarriedTest {
     /// Returns `true` if both have the same content, wherever they are declared.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let content = |test: &Self| {
-            let expect = test.expect.iter().map(|one| (one.expected, one.access.clone())).collect::<Vec<_>>();
+            let expect = test
+                .expect
+                .iter()
+                .map(|one| (one.expected, one.access.clone()))
+                .collect::<Vec<_>>();
             (test.name.clone(), test.teams.clone(), expect)
         };
         content(self) == content(other)
@@ -115,8 +119,9 @@ pub(super) fn run_carried(live: &Live, steps: &[Step], tests: &[CarriedTest]) ->
 pub struct Tested {
     /// The expectations whose result changes, in the order of the tests.
     pub flips: Vec<Flip>,
-    /// Names of the tests that fail after the steps because a result changes to one that is not expected. The result
-    /// may have been uncertain before, as all results are before the first policy exists.
+    /// Names of the tests that fail after the steps because a result changes to one that is not
+    /// expected. The result may have been uncertain before, as all results are before the first
+    /// policy exists.
     pub broken: Vec<String>,
     /// Names of the tests that fail after the steps with results that they had before.
     pub failing: Vec<String>,
@@ -143,9 +148,11 @@ impl Tested {
             }),
             (broken, []) => Err(format!("breaks {}", named(broken))),
             ([], failing) => Err(format!("leaves failing, as before, {}", named(failing))),
-            (broken, failing) => {
-                Err(format!("breaks {}; leaves failing, as before, {}", named(broken), named(failing)))
-            }
+            (broken, failing) => Err(format!(
+                "breaks {}; leaves failing, as before, {}",
+                named(broken),
+                named(failing)
+            )),
         }
     }
 }

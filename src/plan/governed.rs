@@ -1,8 +1,9 @@
-//! The audiences that get their first policy of a domain by a change, and those that lose their last one.
+//! The audiences that get their first policy of a domain by a change, and those that lose their
+//! last one.
 //!
-//! Without any policy of a domain, local rules of developers may apply: the manuals say that everything is denied, but
-//! local rules came back in an experiment. The first policy ends that, and the loss of the last one brings it back,
-//! whatever the rules of these policies say.
+//! Without any policy of a domain, local rules of developers may apply: the manuals say that
+//! everything is denied, but local rules came back in an experiment. The first policy ends that,
+//! and the loss of the last one brings it back, whatever the rules of these policies say.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +26,9 @@ pub struct Governed {
 }
 
 /// A change for an audience.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum AudienceChange {
     /// It gets its first policy of the domain.
@@ -45,9 +48,14 @@ pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
                 (true, false) => AudienceChange::Last,
                 (true, true) | (false, false) => return,
             };
-            let mut names: Vec<String> = keys.iter().map(|key| teams.name(key).to_owned()).collect();
+            let mut names: Vec<String> =
+                keys.iter().map(|key| teams.name(key).to_owned()).collect();
             names.sort();
-            found.push(Governed { audience: Audience { teams: names, alike: Vec::new() }, domain, change });
+            found.push(Governed {
+                audience: Audience { teams: names, alike: Vec::new() },
+                domain,
+                change,
+            });
         };
         add(&[], old.everybody, new.everybody);
         for team in old.teams.union(&new.teams) {
@@ -69,7 +77,10 @@ struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     fn new(policies: &'a [Policy], domain: Domain) -> Self {
-        let scopes = policies.iter().filter(|policy| policy.domain() == Some(domain)).map(|policy| &policy.scope);
+        let scopes = policies
+            .iter()
+            .filter(|policy| policy.domain() == Some(domain))
+            .map(|policy| &policy.scope);
         let everybody = scopes.clone().any(|scope| *scope == Scope::Organization);
         Self { everybody, teams: scopes.flat_map(Scope::teams).collect() }
     }

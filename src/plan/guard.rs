@@ -1,4 +1,5 @@
-//! Guards against changes that a plan may not make, judged on the whole plan before the first write.
+//! Guards against changes that a plan may not make, judged on the whole plan before the first
+//! write.
 //!
 //! Invariant: every guard is judged and reported, lifted or not; a guard never changes the plan.
 
@@ -18,12 +19,15 @@ use super::step::Reason;
 use super::vijil::{self, VijilPlan, VijilWeakening};
 
 /// The guards that judge a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     /// Limits the number of deletions.
     MaxDeletes,
-    /// Protects policies: no plan may delete, empty or weaken them, and documents have to declare them.
+    /// Protects policies: no plan may delete, empty or weaken them, and documents have to declare
+    /// them.
     Protected,
     /// Refuses new access of any audience.
     DenyWidening,
@@ -84,7 +88,8 @@ impl Verdict {
         Self { guard, ok, message }
     }
 
-    /// The verdict on both of two parts of a plan. A refusal of one part alone says nothing about the other.
+    /// The verdict on both of two parts of a plan. A refusal of one part alone says nothing about
+    /// the other.
     pub(super) fn beside(self, other: Self) -> Self {
         let message = match (self.ok, other.ok) {
             (true, false) => other.message,
@@ -108,8 +113,8 @@ pub(super) struct Judged<'a> {
     pub(super) access: &'a Meaning,
     /// The reason why the order of calls is not safe, or not known to be safe.
     pub(super) order: Option<&'a Refusal>,
-    /// Live policies that no document declares, whoever manages them: a change that stops declaring a policy could as well
-    /// leave it to others.
+    /// Live policies that no document declares, whoever manages them: a change that stops declaring
+    /// a policy could as well leave it to others.
     pub(super) undeclared: &'a [String],
     /// The results of access tests.
     pub(super) tested: &'a Tested,
@@ -130,7 +135,10 @@ pub(super) struct JudgedVijil<'a> {
 
 /// Judges every guard, on both services.
 pub(super) fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
-    let weakened = judged.vijil.map(|side| vijil::weakening::find(side.live, &side.plan.steps)).unwrap_or_default();
+    let weakened = judged
+        .vijil
+        .map(|side| vijil::weakening::find(side.live, &side.plan.steps))
+        .unwrap_or_default();
     let verdict = |guard| {
         let docker = Verdict::new(guard, of_docker(guard, guards, judged));
         match judged.vijil.map(|side| of_vijil(guard, guards, side, &weakened)) {
@@ -148,7 +156,9 @@ fn of_docker(guard: Guard, guards: &Guards, judged: &Judged<'_>) -> Judgement {
         Guard::Protected => protected(&guards.protected, judged),
         Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
         Guard::AccessTests => access_tests(guards.access_tests, judged.tested),
-        Guard::BlockedRequests => blocked_requests(guards, judged.steps.is_empty(), judged.recorded),
+        Guard::BlockedRequests => {
+            blocked_requests(guards, judged.steps.is_empty(), judged.recorded)
+        }
         Guard::SafeOrder => safe_order(judged),
         Guard::ServiceLimits => service_limits(judged),
     }
@@ -165,7 +175,9 @@ fn of_vijil(
         Guard::MaxDeletes => vijil::guard::max_deletes(guards, live, steps, weakened),
         Guard::Protected => vijil::guard::protected(guards, live, steps, unmanaged, weakened),
         Guard::DenyWidening => vijil::guard::deny_widening(guards, weakened),
-        Guard::AccessTests | Guard::BlockedRequests | Guard::SafeOrder | Guard::ServiceLimits => Ok(None),
+        Guard::AccessTests | Guard::BlockedRequests | Guard::SafeOrder | Guard::ServiceLimits => {
+            Ok(None)
+        }
     }
 }
 
@@ -175,30 +187,46 @@ fn max_deletes(limit: Option<Limit>, judged: &Judged<'_>) -> Judgement {
     let mut policies = 0_usize;
     let mut rules: BTreeMap<&PolicyId, usize> = BTreeMap::new();
     for step in judged.steps {
-        // Temporary objects of an earlier apply do not count, and neither do objects that are deleted to be created
-        // again at once.
+        // Temporary objects of an earlier apply do not count, and neither do objects that are
+        // deleted to be created again at once.
         match (&step.change, step.because) {
             (Change::Policy(PolicyChange::Delete { .. }), Some(Reason::TemporaryDeny)) => {}
-            (Change::Policy(PolicyChange::Delete { policy: PolicyTarget::Existing(_), .. }), _) => policies += 1,
-            (Change::Rule(_, RuleChange::Delete { .. }), Some(Reason::SplitNarrows | Reason::TemporaryDeny)) => {}
-            (Change::Rule(PolicyTarget::Existing(id), RuleChange::Delete { rule: RuleTarget::Existing(_), .. }), _) => {
-                *rules.entry(id).or_default() += 1
+            (Change::Policy(PolicyChange::Delete { policy: PolicyTarget::Existing(_), .. }), _) => {
+                policies += 1
             }
+            (
+                Change::Rule(_, RuleChange::Delete { .. }),
+                Some(Reason::SplitNarrows | Reason::TemporaryDeny),
+            ) => {}
+            (
+                Change::Rule(
+                    PolicyTarget::Existing(id),
+                    RuleChange::Delete { rule: RuleTarget::Existing(_), .. },
+                ),
+                _,
+            ) => *rules.entry(id).or_default() += 1,
             (Change::Policy(_) | Change::Rule(..), _) => {}
         }
     }
     let all = judged.live.policies.len();
-    let counted = format!("deletes {policies} of {all} live policies and {} rules", rules.values().sum::<usize>());
+    let counted = format!(
+        "deletes {policies} of {all} live policies and {} rules",
+        rules.values().sum::<usize>()
+    );
     let Some(limit) = limit else { return Ok(format!("{counted}; no limit is set")) };
     if exceeds(limit, policies, all) {
         return Err(format!("deletes {policies} of {all} live policies; at most {limit} may go"));
     }
     for (id, count) in rules {
-        let Some(policy) = judged.live.policies.iter().find(|policy| policy.id == *id) else { continue };
+        let Some(policy) = judged.live.policies.iter().find(|policy| policy.id == *id) else {
+            continue;
+        };
         let all = policy.rules().len();
         if exceeds(limit, count, all) {
             let name = &policy.name;
-            return Err(format!("deletes {count} of {all} live rules of `{name}`; at most {limit} may go"));
+            return Err(format!(
+                "deletes {count} of {all} live rules of `{name}`; at most {limit} may go"
+            ));
         }
     }
     Ok(format!("{counted}; at most {limit} may go"))
@@ -213,9 +241,16 @@ fn protected(policies: &[Protected], judged: &Judged<'_>) -> Judgement {
     for before in &judged.live.policies {
         let Some(protected) = policies.iter().find(|one| one.name == before.name) else { continue };
         let (name, allows) = (&before.name, |kind: Weakening| protected.allow.contains(&kind));
-        let after = judged.after.policies.iter().find(|after| after.id == before.id || after.name == before.name);
+        let after = judged
+            .after
+            .policies
+            .iter()
+            .find(|after| after.id == before.id || after.name == before.name);
         let Some(after) = after else {
-            refusals.extend((!allows(Weakening::Delete)).then(|| format!("deletes the protected policy `{name}`")));
+            refusals.extend(
+                (!allows(Weakening::Delete))
+                    .then(|| format!("deletes the protected policy `{name}`")),
+            );
             continue;
         };
         if !allows(Weakening::Delete) && judged.undeclared.contains(name) {
@@ -233,9 +268,10 @@ fn protected(policies: &[Protected], judged: &Judged<'_>) -> Judgement {
     match (refusals.is_empty(), policies.len()) {
         (false, _) => Err(refusals.join("; ")),
         (true, 0) => Ok("no policy is protected".to_owned()),
-        (true, count) => {
-            Ok(format!("{count} protected {} kept", if count == 1 { "policy is" } else { "policies are" }))
-        }
+        (true, count) => Ok(format!(
+            "{count} protected {} kept",
+            if count == 1 { "policy is" } else { "policies are" }
+        )),
     }
 }
 
@@ -250,11 +286,16 @@ fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
     });
     let found = match (&judged.access.found, example) {
         (Found::Complete(_), None) => return Ok("no audience gains access".to_owned()),
-        (Found::Complete(_), Some(example)) if denied => format!("gives or may give new access: {example}"),
+        (Found::Complete(_), Some(example)) if denied => {
+            format!("gives or may give new access: {example}")
+        }
         (Found::Complete(_), Some(example)) => format!("access may be gained, as in {example}"),
         (Found::Incomplete(_, incomplete), example) => {
             let as_in = example.map(|example| format!(", as in {example}")).unwrap_or_default();
-            format!("the comparison is incomplete, so that access may be gained{as_in}: {}", incomplete.in_short())
+            format!(
+                "the comparison is incomplete, so that access may be gained{as_in}: {}",
+                incomplete.in_short()
+            )
         }
     };
     refused_if(denied, found)
@@ -264,8 +305,8 @@ fn access_tests(refused: bool, tested: &Tested) -> Judgement {
     tested.judge().or_else(|why| refused_if(refused, why))
 }
 
-/// Judges the number of recorded requests that a plan newly denies. If the records are inconclusive, the verdict says
-/// so, and refuses the plan only if records are required.
+/// Judges the number of recorded requests that a plan newly denies. If the records are
+/// inconclusive, the verdict says so, and refuses the plan only if records are required.
 fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option<&Replay>) -> Judgement {
     if is_empty {
         return Ok("no access changes".to_owned());
@@ -280,7 +321,9 @@ fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option<&Replay>) 
             let found = format!("{found}; at most {limit} may be denied");
             if limit.is_exceeded(denied, all) { Err(found) } else { Ok(found) }
         }
-        (Err(why), _) if guards.require_records => Err(format!("it could not be judged: {why}; records are required")),
+        (Err(why), _) if guards.require_records => {
+            Err(format!("it could not be judged: {why}; records are required"))
+        }
         (Err(_), None) => Ok("no limit is set".to_owned()),
         (Err(why), Some(_)) => Ok(format!("it could not be judged: {why}")),
     }
@@ -291,8 +334,8 @@ pub(super) fn tells(replay: &Replay) -> bool {
     told(replay).is_ok()
 }
 
-/// Effect of a plan on recorded requests: a phrase, and the numbers of denied and of all requests. `Err` with a reason
-/// if the records are inconclusive. Unknown decisions never count as known.
+/// Effect of a plan on recorded requests: a phrase, and the numbers of denied and of all requests.
+/// `Err` with a reason if the records are inconclusive. Unknown decisions never count as known.
 fn told(replay: &Replay) -> Result<(String, (u64, u64)), String> {
     let (denied, unknown, all) = (replay.denied(), replay.untold(), replay.window.records);
     if all == 0 {
@@ -306,7 +349,10 @@ fn told(replay: &Replay) -> Result<(String, (u64, u64)), String> {
         found.push_str(&format!("; of {unknown} it is not known"));
     }
     if replay.agreement.disagree > 0 {
-        found.push_str(&format!("; {} were decided differently when they were recorded", replay.agreement.disagree));
+        found.push_str(&format!(
+            "; {} were decided differently when they were recorded",
+            replay.agreement.disagree
+        ));
     }
     Ok((found, (denied, all)))
 }
@@ -317,13 +363,15 @@ fn safe_order(judged: &Judged<'_>) -> Judgement {
         Err(format!("it is unknown if every intermediate state is safe: {why}; {help}"))
     };
     match (judged.order, &judged.access.found) {
-        (Some(Refusal::Opens(opened)), _) => {
-            Err(format!("no order of calls is safe: in an intermediate state, this would be open: {opened}"))
-        }
+        (Some(Refusal::Opens(opened)), _) => Err(format!(
+            "no order of calls is safe: in an intermediate state, this would be open: {opened}"
+        )),
         // The measure for every intermediate state is what both ends allow.
         (_, Found::Incomplete(_, incomplete)) => unknown(incomplete.in_short()),
         (Some(Refusal::Incomplete(cut)), Found::Complete(_)) => unknown(cut.to_string()),
-        (None, Found::Complete(_)) => Ok("no intermediate state allows more than both ends".to_owned()),
+        (None, Found::Complete(_)) => {
+            Ok("no intermediate state allows more than both ends".to_owned())
+        }
     }
 }
 
@@ -339,7 +387,9 @@ fn service_limits(judged: &Judged<'_>) -> Judgement {
         ));
     }
     if let Some((policy, count)) = fullest.too_many_rules {
-        return Err(format!("`{policy}` would have {count} rules at one time; the service accepts {MAX_RULES}"));
+        return Err(format!(
+            "`{policy}` would have {count} rules at one time; the service accepts {MAX_RULES}"
+        ));
     }
     Ok(format!("{} of {MAX_POLICIES} policies afterwards", fullest.policies_now))
 }
@@ -354,12 +404,16 @@ struct Fullest {
 
 impl Fullest {
     fn new(live: &Live) -> Self {
-        let rules = live.policies.iter().map(|one| (PolicyTarget::Existing(one.id.clone()), one.rules().len()));
+        let rules = live
+            .policies
+            .iter()
+            .map(|one| (PolicyTarget::Existing(one.id.clone()), one.rules().len()));
         let policies = live.policies.len();
         Self { policies_now: policies, policies, rules_now: rules.collect(), too_many_rules: None }
     }
 
-    /// The steps of a phase run in any order: in the worst case, all creations come before all deletions.
+    /// The steps of a phase run in any order: in the worst case, all creations come before all
+    /// deletions.
     fn pass(&mut self, phase: &[Step]) {
         for step in phase {
             match &step.change {
@@ -377,7 +431,9 @@ impl Fullest {
         self.policies = self.policies.max(self.policies_now);
         for step in phase {
             match &step.change {
-                Change::Policy(PolicyChange::Delete { .. }) => self.policies_now = self.policies_now.saturating_sub(1),
+                Change::Policy(PolicyChange::Delete { .. }) => {
+                    self.policies_now = self.policies_now.saturating_sub(1)
+                }
                 Change::Rule(policy, RuleChange::Delete { .. }) => {
                     let now = self.rules_now.entry(policy.clone()).or_default();
                     *now = now.saturating_sub(1);

@@ -31,8 +31,9 @@ pub(super) struct Basis<'a> {
 }
 
 impl Plan {
-    /// The plan with its guards judged again on the current live state. A guard that refused it before still refuses
-    /// it. The order of the steps is verified, since the plan may come from a file.
+    /// The plan with its guards judged again on the current live state. A guard that refused it
+    /// before still refuses it. The order of the steps is verified, since the plan may come from a
+    /// file.
     #[must_use]
     pub fn judged_again(mut self, live: Option<&Live>, vijil: Option<&LiveVijil>) -> Self {
         let mut verdicts = self.verdicts(&self.guard_settings, live, vijil);
@@ -60,8 +61,8 @@ impl Plan {
         self.guards.iter().find(|verdict| verdict.guard == guard).map(|verdict| verdict.ok)
     }
 
-    /// The plan with its guards also judged by other settings, on the current live state: it passes a guard only if it
-    /// passes it under both.
+    /// The plan with its guards also judged by other settings, on the current live state: it passes
+    /// a guard only if it passes it under both.
     #[must_use]
     pub fn judged_also(
         mut self,
@@ -70,19 +71,22 @@ impl Plan {
         live: Option<&Live>,
         vijil: Option<&LiveVijil>,
     ) -> Self {
-        for verdict in self.verdicts(guards, live, vijil).into_iter().filter(|verdict| !verdict.ok) {
+        for verdict in self.verdicts(guards, live, vijil).into_iter().filter(|verdict| !verdict.ok)
+        {
             self.refuse(verdict.guard, &format!("{} (guards of `{}`)", verdict.message, from.from));
         }
         self.guards_from.get_or_insert_with(|| from.clone());
         self
     }
 
-    /// The plan, also judged by the current access tests of the workspace, without those that the plan carries.
+    /// The plan, also judged by the current access tests of the workspace, without those that the
+    /// plan carries.
     #[must_use]
     pub fn tested_also(mut self, tests: &[Test], live: Option<&Live>) -> Self {
         let Some(live) = live else { return self };
         let tests = tests.iter().map(flips::CarriedTest::from);
-        let more: Vec<_> = tests.filter(|test| !self.tests.iter().any(|own| own.is_same(test))).collect();
+        let more: Vec<_> =
+            tests.filter(|test| !self.tests.iter().any(|own| own.is_same(test))).collect();
         if let Err(why) = flips::run_carried(live, &self.steps, &more).judge() {
             self.refuse(Guard::AccessTests, &format!("{why} (in the current workspace)"));
         }
@@ -95,24 +99,36 @@ impl Plan {
         let is_unjudged = !self.steps.is_empty()
             && self.guard_settings.blocked_requests.is_some()
             && !self.recorded.as_ref().is_some_and(guard::tells);
-        let verdict = || self.guards.iter().find(|verdict| verdict.guard == Guard::BlockedRequests && verdict.ok);
+        let verdict = || {
+            self.guards.iter().find(|verdict| verdict.guard == Guard::BlockedRequests && verdict.ok)
+        };
         is_unjudged.then(verdict).flatten()
     }
 
     /// Makes a guard refuse the plan for a further reason.
     pub(super) fn refuse(&mut self, guard: Guard, why: &str) {
         for verdict in self.guards.iter_mut().filter(|verdict| verdict.guard == guard) {
-            *verdict = verdict.clone().beside(Verdict { guard, ok: false, message: why.to_owned() });
+            *verdict =
+                verdict.clone().beside(Verdict { guard, ok: false, message: why.to_owned() });
         }
     }
 
     /// The verdicts of all guards on the current live state.
-    fn verdicts(&self, guards: &Guards, live: Option<&Live>, vijil: Option<&LiveVijil>) -> Vec<Verdict> {
+    fn verdicts(
+        &self,
+        guards: &Guards,
+        live: Option<&Live>,
+        vijil: Option<&LiveVijil>,
+    ) -> Vec<Verdict> {
         let nothing = Live::default();
         let live = live.unwrap_or(&nothing);
         let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
-        let (access, tested) = (compare(live, &self.steps), flips::run_carried(live, &self.steps, &self.tests));
-        self.judged(guards, &Basis { live, after: &after, access: &access, order: None, tested: &tested, vijil })
+        let (access, tested) =
+            (compare(live, &self.steps), flips::run_carried(live, &self.steps, &self.tests));
+        self.judged(
+            guards,
+            &Basis { live, after: &after, access: &access, order: None, tested: &tested, vijil },
+        )
     }
 
     /// The verdicts of all guards.
@@ -122,11 +138,17 @@ impl Plan {
         let undeclared: Vec<String> = left.map(|one| one.policy.clone()).collect();
         let vijil = self.vijil.as_ref().zip(vijil).map(|(plan, live)| JudgedVijil { live, plan });
         let (steps, undeclared, recorded) = (&self.steps, &undeclared, self.recorded.as_ref());
-        guard::judge(guards, &Judged { live, after, steps, access, order, undeclared, tested, recorded, vijil })
+        guard::judge(
+            guards,
+            &Judged { live, after, steps, access, order, undeclared, tested, recorded, vijil },
+        )
     }
 
     /// The guards that refuse the plan, without those that are lifted.
-    pub fn refusals<'a>(&'a self, lifted: &'a BTreeSet<Guard>) -> impl Iterator<Item = &'a Verdict> {
+    pub fn refusals<'a>(
+        &'a self,
+        lifted: &'a BTreeSet<Guard>,
+    ) -> impl Iterator<Item = &'a Verdict> {
         self.guards.iter().filter(|verdict| !verdict.ok && !lifted.contains(&verdict.guard))
     }
 }

@@ -9,7 +9,9 @@ use super::recorded::{Evidence, States};
 use super::safe_order::{Refusal, capacity, order};
 use super::saved::Service;
 use super::vijil::{self, VijilError};
-use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Unmanaged, existing_ids, meaning_of, undeclared};
+use super::{
+    Before, GuardsFrom, LiveRecord, Plan, Target, Unmanaged, existing_ids, meaning_of, undeclared,
+};
 use crate::model::{Desired, Guards, Live, LivePolicy, Ownership, Test};
 use crate::source::parallel;
 
@@ -20,7 +22,8 @@ pub struct Input<'a> {
     pub docker: Option<DockerInput<'a>>,
     /// The Vijil side.
     pub vijil: Option<vijil::Input<'a>>,
-    /// Other documents that the plan starts from; the live state is then what these would leave ([`super::applied`]).
+    /// Other documents that the plan starts from; the live state is then what these would leave
+    /// ([`super::applied`]).
     pub base: Option<Base<'a>>,
     /// The guards that limit the plan.
     pub guards: &'a Guards,
@@ -70,7 +73,16 @@ impl<'a> Input<'a> {
     #[must_use]
     pub fn new(guards: &'a Guards) -> Self {
         let (removed, tests) = (&[], &[]);
-        Self { docker: None, vijil: None, base: None, guards, guards_from: None, removed, tests, evidence: None }
+        Self {
+            docker: None,
+            vijil: None,
+            base: None,
+            guards,
+            guards_from: None,
+            removed,
+            tests,
+            evidence: None,
+        }
     }
 }
 
@@ -82,7 +94,8 @@ impl<'a> Input<'a> {
 pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
     let Input { docker, vijil, base, guards, guards_from, removed, tests, evidence } = input;
     let (target, desired, live, ownership) = Default::default();
-    let nothing = DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
+    let nothing =
+        DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
     let DockerInput { live, desired, .. } = docker.unwrap_or(nothing);
     let Drafted { mut plan, after, refusal } = drafted(docker.unwrap_or(nothing), guards, base);
     let mut tested = Tested::default();
@@ -105,7 +118,10 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
     let basis = Basis { live, after: &after, access: &plan.access, order, tested: &tested, vijil };
     plan.guards = plan.judged(guards, &basis);
     for name in removed {
-        plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
+        plan.refuse(
+            Guard::Protected,
+            &format!("no document declares the protected policy `{name}` any more"),
+        );
     }
     plan.guards_from = guards_from.cloned();
     if errors.is_empty() { Ok(plan) } else { Err(Box::new(Impossible { errors, plan })) }
@@ -115,9 +131,13 @@ impl Plan {
     /// Adds the Vijil side. Returns every part of the documents that is impossible.
     fn add_vijil(&mut self, input: vijil::Input<'_>) -> Vec<VijilError> {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
-        let vijil::diff::Made { plan: vijil, errors, warnings } = vijil::diff::made(input, last.0, last.1);
+        let vijil::diff::Made { plan: vijil, errors, warnings } =
+            vijil::diff::made(input, last.0, last.1);
         self.warnings.extend(warnings);
-        let left = vijil.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
+        let left = vijil
+            .unmanaged
+            .iter()
+            .map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
         self.unmanaged.extend(left);
         self.vijil = Some(vijil);
         errors
@@ -135,9 +155,11 @@ struct Drafted {
 
 /// The Docker side of a plan.
 fn drafted(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Drafted {
-    // Hashing the live state takes as long as everything else if little changes, so that it runs in parallel.
+    // Hashing the live state takes as long as everything else if little changes, so that it runs in
+    // parallel.
     let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
-    let (mut drafted, fingerprint) = parallel::both(|| without_fingerprint(input, guards, base), hash);
+    let (mut drafted, fingerprint) =
+        parallel::both(|| without_fingerprint(input, guards, base), hash);
     drafted.plan.live.fingerprint = fingerprint;
     drafted
 }
@@ -149,22 +171,31 @@ fn without_fingerprint(
 ) -> Drafted {
     let diff = diff::diff(desired, live, ownership);
     let ordered = order(&diff, capacity::drafts(&diff));
-    let mut steps: Vec<Step> =
-        ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
+    let mut steps: Vec<Step> = ordered
+        .drafts
+        .into_iter()
+        .zip(1..)
+        .map(|((phase, draft), id)| draft.step(id, phase, &diff))
+        .collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    let places = base.map_or_else(|| Origins::of_change(&diff, desired), |base| Origins::of_documents(base, desired));
+    let places = base.map_or_else(
+        || Origins::of_change(&diff, desired),
+        |base| Origins::of_documents(base, desired),
+    );
     let touched = touched(live, &steps);
     let meaning = || meaning_of(live, &after, steps.is_empty(), &places);
     let (access, relations) = parallel::both(meaning, || relations::relations(&steps, &touched));
     steps.iter_mut().zip(relations).for_each(|(step, relations)| relations.give(step));
     let without_effect = match steps.is_empty() {
         true => Vec::new(),
-        false => undeclared::without_effect((live, &after), &diff, &access, |cause| places.tell(cause)),
+        false => {
+            undeclared::without_effect((live, &after), &diff, &access, |cause| places.tell(cause))
+        }
     };
     let refusal = ordered.refusal.map(|refusal| match refusal {
-        Refusal::Opens(opened) if capacity::is_full(&diff) => {
-            Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
-        }
+        Refusal::Opens(opened) if capacity::is_full(&diff) => Refusal::Opens(format!(
+            "{opened}; the service is full, so that deletions have to come first"
+        )),
         Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
     });
     let plan = Plan {
@@ -180,7 +211,11 @@ fn without_fingerprint(
         findings: Vec::new(),
         warnings: renames::find(&diff, ownership),
         without_effect,
-        unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
+        unmanaged: diff
+            .unmanaged
+            .into_iter()
+            .map(|policy| Unmanaged { service: Service::Docker, policy })
+            .collect(),
         teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
         live: LiveRecord { fingerprint: String::new(), touched },
         access,
@@ -192,6 +227,7 @@ fn without_fingerprint(
 /// The policies that steps touch.
 fn touched(live: &Live, steps: &[Step]) -> Vec<LivePolicy> {
     let ids = existing_ids(steps.iter().map(|step| &step.difference));
-    let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).collect();
+    let touched =
+        live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).collect();
     parallel::map(touched, 4, fingerprint::ordered)
 }

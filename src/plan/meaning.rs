@@ -22,7 +22,8 @@ pub struct Meaning {
 pub enum Found {
     /// The lists hold every change.
     Complete(Changes),
-    /// The comparison was cut short: the access of the rules that were not compared is listed as uncertain, as a whole.
+    /// The comparison was cut short: the access of the rules that were not compared is listed as
+    /// uncertain, as a whole.
     Incomplete(Changes, Incomplete),
 }
 
@@ -48,8 +49,8 @@ pub struct Changes {
 pub struct Incomplete {
     /// The reason, as a phrase.
     pub why: String,
-    /// The added and removed rules whose effect is unknown. The audiences that they govern may gain or lose everything
-    /// that they describe.
+    /// The added and removed rules whose effect is unknown. The audiences that they govern may gain
+    /// or lose everything that they describe.
     pub rules: Vec<String>,
     /// The audiences that they govern.
     pub audiences: Vec<Audience>,
@@ -65,7 +66,8 @@ struct Shown {
     widened: Vec<AccessChange>,
     /// Access that an audience loses.
     narrowed: Vec<AccessChange>,
-    /// Access that may change: that depends on something that is not documented, or that was not compared.
+    /// Access that may change: that depends on something that is not documented, or that was not
+    /// compared.
     uncertain: Vec<AccessChange>,
     /// The part of the comparison that was not done; absent if it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,9 +90,13 @@ impl From<Meaning> for Shown {
 
 impl From<Shown> for Meaning {
     fn from(Shown { exact, widened, narrowed, uncertain, incomplete, governed }: Shown) -> Self {
-        // Earlier versions marked a comparison that was cut short as not exact, without saying where.
-        let cut =
-            || Incomplete { why: "the plan does not say why".to_owned(), rules: Vec::new(), audiences: Vec::new() };
+        // Earlier versions marked a comparison that was cut short as not exact, without saying
+        // where.
+        let cut = || Incomplete {
+            why: "the plan does not say why".to_owned(),
+            rules: Vec::new(),
+            audiences: Vec::new(),
+        };
         let incomplete = incomplete.or_else(|| (!exact && uncertain.is_empty()).then(cut));
         let changes = Changes { widened, narrowed, uncertain };
         let found = match incomplete {
@@ -122,8 +128,8 @@ pub struct AccessChange {
     pub access: Access,
     /// One request that changes, as `can` takes it.
     pub witness: String,
-    /// The rules that make the difference, each with the place of its declaration, or `live` if no document declares
-    /// it.
+    /// The rules that make the difference, each with the place of its declaration, or `live` if no
+    /// document declares it.
     pub because: Vec<String>,
     /// True if the audience gains it, for certain or possibly.
     pub widens: bool,
@@ -158,8 +164,8 @@ impl Meaning {
         }
     }
 
-    /// Returns `true` if both describe the same access. The rules behind it may differ: a rule that has nothing to do
-    /// with the change may have been renamed or divided meanwhile.
+    /// Returns `true` if both describe the same access. The rules behind it may differ: a rule that
+    /// has nothing to do with the change may have been renamed or divided meanwhile.
     #[must_use]
     pub fn is_same_access(&self, other: &Self) -> bool {
         let same = |one: &[AccessChange], other: &[AccessChange]| {
@@ -171,7 +177,9 @@ impl Meaning {
             all.iter().filter(|one| one.change == AudienceChange::Last)
         }
         let cut = |meaning: &Self| {
-            meaning.incomplete().map(|Incomplete { why, rules: _, audiences }| (why.clone(), audiences.clone()))
+            meaning
+                .incomplete()
+                .map(|Incomplete { why, rules: _, audiences }| (why.clone(), audiences.clone()))
         };
         let Changes { widened, narrowed, uncertain } = self.changes();
         let others = other.changes();
@@ -199,8 +207,14 @@ impl Meaning {
 
 impl Meaning {
     /// The result of a comparison; `tell` formats its causes.
-    pub(super) fn new(comparison: Comparison, governed: Vec<Governed>, tell: impl Fn(&Cause) -> String) -> Self {
-        let all = |entries: Vec<Entry>| entries.into_iter().map(|entry| AccessChange::new(entry, &tell)).collect();
+    pub(super) fn new(
+        comparison: Comparison,
+        governed: Vec<Governed>,
+        tell: impl Fn(&Cause) -> String,
+    ) -> Self {
+        let all = |entries: Vec<Entry>| {
+            entries.into_iter().map(|entry| AccessChange::new(entry, &tell)).collect()
+        };
         let changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
             widened: all(widened),
             narrowed: all(narrowed),
@@ -237,8 +251,11 @@ impl Incomplete {
             0 => String::new(),
             rest => format!(" and {rest} more"),
         };
-        let rules =
-            if named.is_empty() { String::new() } else { format!("; not compared: {}{rest}", named.join(", ")) };
+        let rules = if named.is_empty() {
+            String::new()
+        } else {
+            format!("; not compared: {}{rest}", named.join(", "))
+        };
         format!("{}{rules}", self.why)
     }
 }

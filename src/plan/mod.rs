@@ -5,7 +5,8 @@
 //!                                           └──▶ ChangeSet ──▶ drift, import
 //! ```
 //!
-//! Invariant: pure and deterministic. The same documents and the same live state give the same plan, byte for byte.
+//! Invariant: pure and deterministic. The same documents and the same live state give the same
+//! plan, byte for byte.
 
 pub mod applied;
 mod audience;
@@ -81,7 +82,8 @@ pub struct Plan {
     pub guards: Vec<Verdict>,
     /// The settings of the guards, so that the plan can be judged again without its workspace.
     pub guard_settings: Guards,
-    /// The teams that the plan depends on, by id and name: a saved plan is stale once one of them changes.
+    /// The teams that the plan depends on, by id and name: a saved plan is stale once one of them
+    /// changes.
     pub teams: TeamDirectory,
     /// The live state that the plan was made from.
     pub live: LiveRecord,
@@ -93,8 +95,9 @@ pub struct Plan {
     pub before: Option<Before>,
 }
 
-/// Documents that a plan starts from, as if they were applied. Such a plan shows the effect of a change of documents.
-/// It knows nothing of live state, so that it can neither be saved nor applied.
+/// Documents that a plan starts from, as if they were applied. Such a plan shows the effect of a
+/// change of documents. It knows nothing of live state, so that it can neither be saved nor
+/// applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Before {
     /// The git ref or the folder, as given on the command line.
@@ -135,7 +138,8 @@ pub struct Unmanaged {
 pub struct LiveRecord {
     /// The fingerprint of all policies: `sha256:` and the hash.
     pub fingerprint: String,
-    /// The policies that the plan touches, before it; lists are in the order of [`docker::fingerprint::ordered`].
+    /// The policies that the plan touches, before it; lists are in the order of
+    /// [`docker::fingerprint::ordered`].
     pub touched: Vec<LivePolicy>,
 }
 
@@ -162,8 +166,8 @@ impl Plan {
         self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| &step.difference)
     }
 
-    /// Returns `true` if there is nothing to report: nothing changes, not even a setting of the guards, and no guard
-    /// refuses it.
+    /// Returns `true` if there is nothing to report: nothing changes, not even a setting of the
+    /// guards, and no guard refuses it.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.is_empty()
@@ -179,8 +183,8 @@ impl Plan {
     }
 }
 
-/// Returns `true` if an interrupted apply left the live policy of this name behind: the next plan deletes it, whatever
-/// the ownership.
+/// Returns `true` if an interrupted apply left the live policy of this name behind: the next plan
+/// deletes it, whatever the ownership.
 #[must_use]
 pub fn is_left_behind(name: &str) -> bool {
     temporary::is_temporary_deny(name)
@@ -195,7 +199,8 @@ pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
 
 /// The effect of the change from `live` to `after`.
 fn meaning_of(live: &Live, after: &Live, same: bool, places: &Origins<'_>) -> Meaning {
-    let [old, new] = if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
+    let [old, new] =
+        if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     let found = access::compare(&old, &new, &live.teams);
     Meaning::new(found, governed::compare(&old, &new, &live.teams), |cause| places.tell(cause))
 }

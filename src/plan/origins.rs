@@ -1,7 +1,7 @@
 //! The places of the rules that make a difference.
 //!
-//! Invariant: a declared rule is reported with the place of its declaration, even if its former version is the cause;
-//! an undeclared rule is reported as live. No place is guessed.
+//! Invariant: a declared rule is reported with the place of its declaration, even if its former
+//! version is the cause; an undeclared rule is reported as live. No place is guessed.
 
 use std::collections::BTreeMap;
 
@@ -40,12 +40,14 @@ enum Part<'a> {
 }
 
 impl<'a> Origins<'a> {
-    /// The places for a change from live state to documents. A rule that is removed and declared differently has the
-    /// place of that declaration.
+    /// The places for a change from live state to documents. A rule that is removed and declared
+    /// differently has the place of that declaration.
     pub(super) fn of_change(diff: &'a Diff, desired: &'a Desired) -> Self {
         let mut old = Side { others: Some(LIVE), ..Side::default() };
         for slot in &diff.policies {
-            let (Some((_, before)), Some(after), Some(origin)) = (&slot.before, &slot.after, &slot.origin) else {
+            let (Some((_, before)), Some(after), Some(origin)) =
+                (&slot.before, &slot.after, &slot.origin)
+            else {
                 continue;
             };
             old.known.insert((&before.name, Part::Whole), origin);
@@ -54,7 +56,8 @@ impl<'a> Origins<'a> {
                     old.known.insert((&before.name, Part::Rule(&before_rule.name)), origin);
                 }
             }
-            // The same text for another scope: its statements have the places of their declarations.
+            // The same text for another scope: its statements have the places of their
+            // declarations.
             if before.cedar == after.cedar
                 && let Some(declared) = declared(desired, &after.name)
             {
@@ -116,7 +119,8 @@ impl<'a> Side<'a> {
     fn add_statements(&mut self, name: &'a str, declared: &'a DesiredPolicy) {
         if matches!(declared.policy.body, Body::Cedar(_)) {
             let numbered = declared.rules.iter().enumerate();
-            self.known.extend(numbered.map(|(at, beside)| ((name, Part::Statement(at)), &beside.origin)));
+            self.known
+                .extend(numbered.map(|(at, beside)| ((name, Part::Statement(at)), &beside.origin)));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The names under which a policy is protected, followed through renames.
 //!
-//! Invariant: a policy that is protected under one of its names is protected under all of them, so that no rename, and
-//! no deletion after a rename, ends the protection.
+//! Invariant: a policy that is protected under one of its names is protected under all of them, so
+//! that no rename, and no deletion after a rename, ends the protection.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Desired, Protected, Weakening};
 
-/// These protections under every name that the policy has or had according to the documents. If several of its names
-/// are protected, only what all of them allow is allowed.
+/// These protections under every name that the policy has or had according to the documents. If
+/// several of its names are protected, only what all of them allow is allowed.
 #[must_use]
 pub fn followed(policies: &[Protected], declared: &[&Desired]) -> Vec<Protected> {
     let mut all: BTreeMap<&str, BTreeSet<Weakening>> = BTreeMap::new();
@@ -67,9 +67,13 @@ mod tests {
             name: name.to_owned(),
             allow: kinds.iter().copied().collect(),
         };
-        let lax = [allows("a", &[Weakening::Scope, Weakening::Delete]), allows("c", &[Weakening::Scope])];
+        let lax =
+            [allows("a", &[Weakening::Scope, Weakening::Delete]), allows("c", &[Weakening::Scope])];
         let found = followed(&lax, &[&proposed, &base]);
-        assert!(found.iter().all(|one| *one == allows(&one.name, &[Weakening::Scope])), "{found:?}");
+        assert!(
+            found.iter().all(|one| *one == allows(&one.name, &[Weakening::Scope])),
+            "{found:?}"
+        );
         assert!(base.declares("a") && base.declares("b") && !base.declares("c"));
     }
 }

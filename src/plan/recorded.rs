@@ -1,4 +1,5 @@
-//! Replay of recorded requests for a plan: against the live policies, and against those after the plan.
+//! Replay of recorded requests for a plan: against the live policies, and against those after the
+//! plan.
 //!
 //! Invariant: `replay` and `plan` both use this module, so that their results agree.
 
@@ -30,14 +31,22 @@ pub struct Evidence<'a> {
 }
 
 impl States {
-    /// The live policies, undeclared ones included, before and after these steps. `before` holds the documents that
-    /// replace the live state in a plan that compares documents.
+    /// The live policies, undeclared ones included, before and after these steps. `before` holds
+    /// the documents that replace the live state in a plan that compares documents.
     #[must_use]
-    pub fn of_change(live: &Live, steps: &[Step], before: Option<&Desired>, desired: &Desired) -> Self {
+    pub fn of_change(
+        live: &Live,
+        steps: &[Step],
+        before: Option<&Desired>,
+        desired: &Desired,
+    ) -> Self {
         let left = simulate::simulate(live, steps.iter().map(|step| &step.change));
         let policies = |live: &Live| live.policies.iter().map(LivePolicy::policy).collect();
         Self {
-            before: (policies(live), before.map(|before| RuleOrigins::new(&before.policies)).unwrap_or_default()),
+            before: (
+                policies(live),
+                before.map(|before| RuleOrigins::new(&before.policies)).unwrap_or_default(),
+            ),
             after: (policies(&left), RuleOrigins::new(&desired.policies)),
             teams: live.teams.clone(),
         }
@@ -45,7 +54,10 @@ impl States {
 
     /// These states with recorded requests.
     #[must_use]
-    pub fn input<'a>(&'a self, Evidence { requests, memberships, named }: Evidence<'a>) -> Input<'a> {
+    pub fn input<'a>(
+        &'a self,
+        Evidence { requests, memberships, named }: Evidence<'a>,
+    ) -> Input<'a> {
         Input {
             requests,
             before: Side { policies: &self.before.0, places: &self.before.1 },

@@ -1,6 +1,7 @@
 //! Plans of several organizations in one file, each as it is saved by itself.
 //!
-//! Invariant: a file of one plan is read as such a set, and a set holds at most one plan for each organization.
+//! Invariant: a file of one plan is read as such a set, and a set holds at most one plan for each
+//! organization.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +38,10 @@ struct SetDocument {
 /// The JSON Schema (2020-12) of a set of plans.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SetDocument>().into()
+    schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<SetDocument>()
+        .into()
 }
 
 /// Plans as JSON, with a line feed at the end.
@@ -77,11 +81,13 @@ impl Saved {
 ///
 /// # Errors
 ///
-/// As [`Plan::from_json`], for any of them. Also if there is none, if two are for the same organization, or if the text
-/// is neither a plan nor a set of them.
+/// As [`Plan::from_json`], for any of them. Also if there is none, if two are for the same
+/// organization, or if the text is neither a plan nor a set of them.
 pub fn from_json(text: &str) -> Result<Saved, PlanError> {
     let value: Value = serde_json::from_str(text)?;
-    let Value::Object(members) = &value else { return Err(PlanError::Shape("it is not one JSON object")) };
+    let Value::Object(members) = &value else {
+        return Err(PlanError::Shape("it is not one JSON object"));
+    };
     let Some(plans) = members.get("plans") else {
         if members.contains_key("failed") {
             return Err(PlanError::Shape("it has `failed` without `plans`"));
@@ -96,7 +102,9 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
     if ["steps", "live", "checksum"].iter().any(|key| members.contains_key(*key)) {
         return Err(PlanError::Shape("it is a plan and a set of plans at once"));
     }
-    let Some(plans) = plans.as_array() else { return Err(PlanError::Shape("its `plans` are not a list")) };
+    let Some(plans) = plans.as_array() else {
+        return Err(PlanError::Shape("its `plans` are not a list"));
+    };
     if plans.is_empty() {
         return Err(PlanError::Shape("it holds no plan"));
     }
@@ -123,7 +131,10 @@ mod tests {
 
     fn plan(org: &str) -> Plan {
         let plan = make(Input::new(&Default::default())).unwrap();
-        Plan { target: Some(Target { org: org.to_owned(), endpoint: "embedded".to_owned() }), ..plan }
+        Plan {
+            target: Some(Target { org: org.to_owned(), endpoint: "embedded".to_owned() }),
+            ..plan
+        }
     }
 
     /// Changes a saved set.
@@ -144,7 +155,10 @@ mod tests {
             (|set| set["steps"] = serde_json::json!([]), "a plan and a set of plans at once"),
             (|set| set["plans"][1] = set["plans"][0].clone(), "names an organization twice"),
             (|set| set["plans"][1] = set.clone(), "missing field"),
-            (|set| set["failed"] = serde_json::json!([{"org": "a", "message": ""}]), "names an organization twice"),
+            (
+                |set| set["failed"] = serde_json::json!([{"org": "a", "message": ""}]),
+                "names an organization twice",
+            ),
             (|set| set["failed"] = "none".into(), "invalid type"),
             (|set| set["format_version"] = 2.into(), "format version 2"),
             (|set| *set = set["plans"].clone(), "not one JSON object"),

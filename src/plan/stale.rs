@@ -1,7 +1,7 @@
 //! Checks that a saved plan still fits the live state.
 //!
-//! Invariant: a plan that passes changes exactly what was reviewed, for the teams that were reviewed, with the reviewed
-//! effect on access.
+//! Invariant: a plan that passes changes exactly what was reviewed, for the teams that were
+//! reviewed, with the reviewed effect on access.
 
 use similar::TextDiff;
 use std::collections::BTreeSet;
@@ -61,8 +61,10 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     if planned != live.org {
         return vec![Stale::Elsewhere { planned: planned.to_owned(), live: live.org.clone() }];
     }
-    let mut stale: Vec<Stale> = plan.live.touched.iter().filter_map(|was| moved(plan, live, was)).collect();
-    let gives_up = |name: &str| plan.steps.iter().any(|step| step.change.freed_name() == Some(name));
+    let mut stale: Vec<Stale> =
+        plan.live.touched.iter().filter_map(|was| moved(plan, live, was)).collect();
+    let gives_up =
+        |name: &str| plan.steps.iter().any(|step| step.change.freed_name() == Some(name));
     let names: BTreeSet<&str> = live.policies.iter().map(|policy| policy.name.as_str()).collect();
     let taken = plan.steps.iter().filter_map(|step| step.change.taken_name());
     let appeared = taken.filter(|name| names.contains(name) && !gives_up(name));
@@ -72,7 +74,9 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
         let now = compare(live, &plan.steps);
         if !now.is_same_access(&plan.access) {
             let json = |access| serde_json::to_string_pretty(access).expect("a comparison is JSON");
-            stale.push(Stale::OtherAccess { difference: difference(&json(&plan.access), &json(&now)) });
+            stale.push(Stale::OtherAccess {
+                difference: difference(&json(&plan.access), &json(&now)),
+            });
         }
     }
     stale
@@ -80,13 +84,15 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
 
 /// Teams that the plan depends on and that differ from those it records.
 fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
-    let name_in = |teams: &TeamDirectory, id: &str| teams.iter().find(|team| team.id == id).map(|team| team.name);
+    let name_in = |teams: &TeamDirectory, id: &str| {
+        teams.iter().find(|team| team.id == id).map(|team| team.name)
+    };
     let now = teams::named(live, plan.steps.iter().map(|step| &step.difference), &plan.access);
     let ids: BTreeSet<String> = plan.teams.iter().chain(now.iter()).map(|team| team.id).collect();
     let other = ids.into_iter().filter_map(|id| {
         let planned = name_in(&plan.teams, &id);
-        let live =
-            name_in(&now, &id).or_else(|| name_in(&live.teams, &id).filter(|name| Some(name) != planned.as_ref()));
+        let live = name_in(&now, &id)
+            .or_else(|| name_in(&live.teams, &id).filter(|name| Some(name) != planned.as_ref()));
         (planned != live).then_some(Stale::OtherTeam { id, planned, live })
     });
     other.collect()
@@ -111,5 +117,9 @@ fn moved(plan: &Plan, live: &Live, was: &LivePolicy) -> Option<Stale> {
 }
 
 fn difference(before: &str, after: &str) -> String {
-    TextDiff::from_lines(before, after).unified_diff().context_radius(2).header("planned", "live").to_string()
+    TextDiff::from_lines(before, after)
+        .unified_diff()
+        .context_radius(2)
+        .header("planned", "live")
+        .to_string()
 }

@@ -6,13 +6,14 @@ use std::ops::Deref;
 use super::dependencies::Dependencies;
 use crate::model::Domain;
 
-/// One call that writes: a difference with its position in a plan. `D` is the difference, whose type depends on the
-/// service.
+/// One call that writes: a difference with its position in a plan. `D` is the difference, whose
+/// type depends on the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<D> {
     /// The difference that the call makes.
     pub difference: D,
-    /// The phase: steps of one phase may run at the same time, after every earlier phase has finished.
+    /// The phase: steps of one phase may run at the same time, after every earlier phase has
+    /// finished.
     pub phase: usize,
     /// The steps that have to come first.
     pub dependencies: Dependencies,
@@ -83,7 +84,9 @@ impl<T> Delta<T> {
     pub fn map<U>(self, part: impl Fn(T) -> U) -> Delta<U> {
         match self {
             Self::Create { after } => Delta::Create { after: part(after) },
-            Self::Update { before, after } => Delta::Update { before: part(before), after: part(after) },
+            Self::Update { before, after } => {
+                Delta::Update { before: part(before), after: part(after) }
+            }
             Self::Delete { before } => Delta::Delete { before: part(before) },
         }
     }
@@ -91,11 +94,21 @@ impl<T> Delta<T> {
 
 /// The reason for a call that the difference between live and desired does not explain.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The first half of a split change, which only narrows: as one call, the change would open access in any order.
+    /// The first half of a split change, which only narrows: as one call, the change would open
+    /// access in any order.
     SplitNarrows,
     /// The second half of a split change, which only widens.
     SplitWidens,
@@ -103,12 +116,14 @@ pub enum Reason {
     TemporaryDeny,
     /// The future name is still taken: a temporary name makes room.
     TemporaryName,
-    /// The service cannot turn a Cedar policy into an allowlist or back: the policy is deleted and created again.
+    /// The service cannot turn a Cedar policy into an allowlist or back: the policy is deleted and
+    /// created again.
     Replace,
-    /// The service takes rules of another domain only if the policy has no other rule: the rule is deleted and created
-    /// again.
+    /// The service takes rules of another domain only if the policy has no other rule: the rule is
+    /// deleted and created again.
     DomainChange,
-    /// A rule of a Vijil policy that stays active is created or edited; the next call about the rule approves it.
+    /// A rule of a Vijil policy that stays active is created or edited; the next call about the
+    /// rule approves it.
     EditedInPlace,
     /// A Vijil policy is a draft while its rules are edited, as the settings require.
     Deactivated,
@@ -122,7 +137,16 @@ pub enum Reason {
 
 /// The operation of a step, as the plan format spells it.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Op {
@@ -142,7 +166,16 @@ pub enum Op {
 
 /// The kind of object that a step is about.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Object {

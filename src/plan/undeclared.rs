@@ -1,7 +1,9 @@
-//! The effect of undeclared live policies on effective access: beside the documents, and on a change.
+//! The effect of undeclared live policies on effective access: beside the documents, and on a
+//! change.
 //!
-//! Invariant: policies that others manage are on both sides of the comparison, so that they never count as a
-//! difference. A change is reported as one without effect only if none of it has an effect.
+//! Invariant: policies that others manage are on both sides of the comparison, so that they never
+//! count as a difference. A change is reported as one without effect only if none of it has an
+//! effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +17,8 @@ use super::is_left_behind;
 use super::meaning::{AccessChange, Audience, Found, Meaning};
 use crate::access::{self, Changes, Comparison, Request, State, Verdict};
 use crate::model::{
-    Decision, Desired, Live, LivePolicy, Ownership, Policy, PolicyId, Scope, TeamDirectory, TeamLookup,
+    Decision, Desired, Live, LivePolicy, Ownership, Policy, PolicyId, Scope, TeamDirectory,
+    TeamLookup,
 };
 
 /// Undeclared live policies that change the effective access of an audience of the workspace.
@@ -23,8 +26,8 @@ use crate::model::{
 pub struct Undeclared {
     /// The policies, those that widen access first.
     pub policies: Vec<UndeclaredPolicy>,
-    /// The access that they change together, for the audiences of declared policies: the difference between the live
-    /// state without them and the live state.
+    /// The access that they change together, for the audiences of declared policies: the difference
+    /// between the live state without them and the live state.
     pub access: Meaning,
 }
 
@@ -45,7 +48,8 @@ pub struct UndeclaredPolicy {
 pub enum Effect {
     /// An audience has more access because of the policy.
     Widens,
-    /// An audience may have more access because of it: the documentation, or an incomplete comparison, leaves it open.
+    /// An audience may have more access because of it: the documentation, or an incomplete
+    /// comparison, leaves it open.
     MayWiden,
     /// An audience has less access because of the policy.
     Narrows,
@@ -82,34 +86,46 @@ impl Undeclared {
     /// No undeclared policy with an effect.
     #[must_use]
     pub fn none() -> Self {
-        let access = Meaning { found: Found::Complete(super::meaning::Changes::default()), governed: Vec::new() };
+        let access = Meaning {
+            found: Found::Complete(super::meaning::Changes::default()),
+            governed: Vec::new(),
+        };
         Self { policies: Vec::new(), access }
     }
 }
 
-/// Finds the undeclared policies that make a difference. Team keys of `desired` are ids. If undeclared policies are
-/// deleted anyway, the plan says so, and this finds none.
+/// Finds the undeclared policies that make a difference. Team keys of `desired` are ids. If
+/// undeclared policies are deleted anyway, the plan says so, and this finds none.
 #[must_use]
 pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared {
     let declared: BTreeSet<usize> =
         matching::policies(&desired.policies, &live.policies).into_iter().flatten().collect();
     let is_undeclared = |(index, policy): &(usize, &LivePolicy)| {
-        !declared.contains(index) && !ownership.leaves(&policy.name) && !is_left_behind(&policy.name)
+        !declared.contains(index)
+            && !ownership.leaves(&policy.name)
+            && !is_left_behind(&policy.name)
     };
-    let undeclared: Vec<(usize, &LivePolicy)> = live.policies.iter().enumerate().filter(is_undeclared).collect();
-    let Some(audiences) = Audiences::new(desired).filter(|_| !ownership.exclusive && !undeclared.is_empty()) else {
+    let undeclared: Vec<(usize, &LivePolicy)> =
+        live.policies.iter().enumerate().filter(is_undeclared).collect();
+    let Some(audiences) =
+        Audiences::new(desired).filter(|_| !ownership.exclusive && !undeclared.is_empty())
+    else {
         return Undeclared::none();
     };
     let ids: BTreeSet<&PolicyId> = undeclared.iter().map(|(_, policy)| &policy.id).collect();
     let without = simulate::policies(&without(live, &ids));
     let mut with = without.clone();
-    // The access that other audiences gain from a policy for everybody is not for this workspace to judge.
-    let only = undeclared
-        .iter()
-        .map(|(_, policy)| LivePolicy { scope: audiences.restrict(&policy.scope), ..(*policy).clone() });
-    let all = Live { policies: only.collect(), org: live.org.clone(), teams: TeamDirectory::default() };
+    // The access that other audiences gain from a policy for everybody is not for this workspace to
+    // judge.
+    let only = undeclared.iter().map(|(_, policy)| LivePolicy {
+        scope: audiences.restrict(&policy.scope),
+        ..(*policy).clone()
+    });
+    let all =
+        Live { policies: only.collect(), org: live.org.clone(), teams: TeamDirectory::default() };
     with.extend(simulate::policies(&all));
-    let keeps = |teams: &[String], alike: &[Vec<String>]| audiences.include(teams, alike, &live.teams);
+    let keeps =
+        |teams: &[String], alike: &[Vec<String>]| audiences.include(teams, alike, &live.teams);
     let mut found = access::compare(&without, &with, &live.teams);
     let (changes, incomplete) = match &mut found {
         Comparison::Complete(changes) => (changes, None),
@@ -127,20 +143,32 @@ pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared
         *known = (*known).min(effect);
     };
     for cause in incomplete.into_iter().flat_map(|incomplete| &incomplete.rules) {
-        add(&cause.policy, if cause.decision == Some(Decision::Deny) { Effect::MayNarrow } else { Effect::MayWiden });
+        add(
+            &cause.policy,
+            if cause.decision == Some(Decision::Deny) {
+                Effect::MayNarrow
+            } else {
+                Effect::MayWiden
+            },
+        );
     }
     for Governed { domain, .. } in &governed {
         let own = undeclared.iter().filter(|(_, policy)| policy.policy().domain() == Some(*domain));
         own.for_each(|(_, policy)| add(&policy.name, Effect::MayNarrow));
     }
-    let teams = |scope: &Scope| scope.teams().into_iter().map(|id| live.teams.name(id).to_owned()).collect();
+    let teams = |scope: &Scope| {
+        scope.teams().into_iter().map(|id| live.teams.name(id).to_owned()).collect()
+    };
     let listed = undeclared.iter().filter_map(|(_, policy)| {
         let effect = *effects.get(&policy.name)?;
         Some(UndeclaredPolicy { effect, policy: policy.name.clone(), teams: teams(&policy.scope) })
     });
     let mut policies: Vec<UndeclaredPolicy> = listed.collect();
     policies.sort();
-    Undeclared { policies, access: Meaning::new(found, governed, |cause| format!("{cause} (live)")) }
+    Undeclared {
+        policies,
+        access: Meaning::new(found, governed, |cause| format!("{cause} (live)")),
+    }
 }
 
 /// The effects of the policies that these entries name, by name.
@@ -155,7 +183,8 @@ fn effects(Changes { widened, narrowed, uncertain }: &Changes) -> BTreeMap<Strin
         sections.into_iter().flat_map(|(all, up, down)| all.iter().map(move |one| (one, up, down)))
     {
         for cause in &entry.because {
-            // A deny beside an allow is named as a cause because it reduces the gain, so that it narrows.
+            // A deny beside an allow is named as a cause because it reduces the gain, so that it
+            // narrows.
             let effect = match (cause.decision, entry.widens, entry.narrows) {
                 (Some(Decision::Deny), _, true) | (_, false, _) => narrows,
                 (Some(Decision::Deny), true, false) => continue,
@@ -168,8 +197,8 @@ fn effects(Changes { widened, narrowed, uncertain }: &Changes) -> BTreeMap<Strin
     effects
 }
 
-/// Finds the changes that have no effect because of policies that the plan leaves alone. `access` is the effect that
-/// the change has, formatted by `tell`.
+/// Finds the changes that have no effect because of policies that the plan leaves alone. `access`
+/// is the effect that the change has, formatted by `tell`.
 pub(super) fn without_effect(
     (live, after): (&Live, &Live),
     diff: &Diff,
@@ -187,17 +216,25 @@ pub(super) fn without_effect(
     let changes = access.changes();
     let all = [&changes.widened, &changes.narrowed, &changes.uncertain].into_iter().flatten();
     let effective: BTreeSet<&String> = all.flat_map(|gain| &gain.because).collect();
-    // If a rule has some effect, only a single request is certain to have none: a pattern may be partly effective.
+    // If a rule has some effect, only a single request is certain to have none: a pattern may be
+    // partly effective.
     let is_one = |gain: &AccessChange| gain.access.to_string() == gain.witness;
-    let is_lost = |gain: &&AccessChange| is_one(gain) || !gain.because.iter().any(|cause| effective.contains(cause));
-    let lost: Vec<&AccessChange> = alone.widened.iter().chain(&alone.narrowed).filter(is_lost).collect();
+    let is_lost = |gain: &&AccessChange| {
+        is_one(gain) || !gain.because.iter().any(|cause| effective.contains(cause))
+    };
+    let lost: Vec<&AccessChange> =
+        alone.widened.iter().chain(&alone.narrowed).filter(is_lost).collect();
     if lost.is_empty() {
         return Vec::new();
     }
     let sides = [live, after].map(simulate::policies);
     let [old, new] = sides.each_ref().map(|side| State::new(side));
-    let names: BTreeSet<&str> =
-        live.policies.iter().filter(|policy| ids.contains(&policy.id)).map(|policy| policy.name.as_str()).collect();
+    let names: BTreeSet<&str> = live
+        .policies
+        .iter()
+        .filter(|policy| ids.contains(&policy.id))
+        .map(|policy| policy.name.as_str())
+        .collect();
     let asked = lost.into_iter().filter_map(|gain| {
         let request = Request::parse(&gain.witness).ok()?;
         let teams = keys(&gain.audience, &live.teams);
@@ -207,19 +244,34 @@ pub(super) fn without_effect(
             (Verdict::Deny, Verdict::Deny) => Decision::Deny,
             (_, _) => return None,
         };
-        let rules = before.because.iter().chain(&after.because).filter(|rule| rule.decision == Some(decision));
-        let policies: BTreeSet<&str> =
-            rules.map(|rule| rule.policy_name.as_str()).filter(|name| names.contains(name)).collect();
+        let rules = before
+            .because
+            .iter()
+            .chain(&after.because)
+            .filter(|rule| rule.decision == Some(decision));
+        let policies: BTreeSet<&str> = rules
+            .map(|rule| rule.policy_name.as_str())
+            .filter(|name| names.contains(name))
+            .collect();
         let policies: Vec<String> = policies.into_iter().map(str::to_owned).collect();
-        let AccessChange { audience, access, witness, because: _, widens, narrows: _ } = gain.clone();
-        (!policies.is_empty()).then_some(WithoutEffect { widens, audience, access, witness, decision, policies })
+        let AccessChange { audience, access, witness, because: _, widens, narrows: _ } =
+            gain.clone();
+        (!policies.is_empty()).then_some(WithoutEffect {
+            widens,
+            audience,
+            access,
+            witness,
+            decision,
+            policies,
+        })
     });
     asked.collect()
 }
 
 /// The organization without these policies.
 fn without(live: &Live, ids: &BTreeSet<&PolicyId>) -> Live {
-    let policies = live.policies.iter().filter(|policy| !ids.contains(&policy.id)).cloned().collect();
+    let policies =
+        live.policies.iter().filter(|policy| !ids.contains(&policy.id)).cloned().collect();
     Live { org: live.org.clone(), policies, teams: live.teams.clone() }
 }
 
@@ -243,7 +295,8 @@ enum Audiences {
 impl Audiences {
     /// `None` if no document declares a policy.
     fn new(desired: &Desired) -> Option<Self> {
-        let policies: Vec<&Policy> = desired.policies.iter().map(|declared| &declared.policy).collect();
+        let policies: Vec<&Policy> =
+            desired.policies.iter().map(|declared| &declared.policy).collect();
         if policies.is_empty() {
             return None;
         }
@@ -281,8 +334,9 @@ impl Audiences {
 mod tests {
     use super::{Effect, find};
     use crate::model::{
-        Action, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule, Origin,
-        Ownership, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
+        Action, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy,
+        LiveRule, Origin, Ownership, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team,
+        TeamDirectory,
     };
 
     fn rule(decision: Decision, hosts: &[&str]) -> Rule {
@@ -295,22 +349,40 @@ mod tests {
     }
 
     fn live_policy(name: &str, teams: &[&str], rules: &[Rule]) -> LivePolicy {
-        let rule = |rule: &Rule| LiveRule { id: RuleId(format!("rule_{name}")), rule: rule.clone() };
+        let rule =
+            |rule: &Rule| LiveRule { id: RuleId(format!("rule_{name}")), rule: rule.clone() };
         let body = LiveBody::Allowlist(rules.iter().map(rule).collect());
-        LivePolicy { id: PolicyId(format!("pol_{name}")), name: name.to_owned(), scope: scope(teams), body }
+        LivePolicy {
+            id: PolicyId(format!("pol_{name}")),
+            name: name.to_owned(),
+            scope: scope(teams),
+            body,
+        }
     }
 
     fn declared(live: &LivePolicy) -> DesiredPolicy {
         let origin = Origin { file: "a.yaml".to_owned(), line: 1, column: 1 };
         let Policy { name, scope, body } = live.policy();
-        let rules =
-            live.rules().iter().map(|_| DesiredRule { previously: Vec::new(), origin: origin.clone() }).collect();
+        let rules = live
+            .rules()
+            .iter()
+            .map(|_| DesiredRule { previously: Vec::new(), origin: origin.clone() })
+            .collect();
         let policy = Policy { name, scope, body };
-        DesiredPolicy { policy, domain: Domain::Network, previously: Vec::new(), orgs: Vec::new(), origin, rules }
+        DesiredPolicy {
+            policy,
+            domain: Domain::Network,
+            previously: Vec::new(),
+            orgs: Vec::new(),
+            origin,
+            rules,
+        }
     }
 
-    /// The scope of the declared policy, the undeclared policies, the settings, and the expected result.
-    type Row = (&'static [&'static str], Vec<LivePolicy>, Ownership, &'static [(&'static str, Effect)]);
+    /// The scope of the declared policy, the undeclared policies, the settings, and the expected
+    /// result.
+    type Row =
+        (&'static [&'static str], Vec<LivePolicy>, Ownership, &'static [(&'static str, Effect)]);
 
     #[test]
     fn undeclared_policies_are_found_where_they_change_access_of_an_audience_of_the_workspace() {
@@ -324,7 +396,8 @@ mod tests {
             unmanaged: names.iter().map(|name| (*name).to_owned()).collect(),
             ..Ownership::default()
         };
-        let owns = |name: &str| Ownership { owns: Some(vec![name.to_owned()]), ..Ownership::default() };
+        let owns =
+            |name: &str| Ownership { owns: Some(vec![name.to_owned()]), ..Ownership::default() };
         let mounts = {
             let mounts = Rule {
                 actions: vec![Action::Read],
@@ -337,9 +410,9 @@ mod tests {
             (&[], vec![open("Hotfix", &[])], own(), &[("Hotfix", Widens)]),
             (&[], vec![open("Hotfix", &["b"])], own(), &[("Hotfix", Widens)]), // everybody is governed
             (&[], vec![closed("A", &[]), open("B", &[])], own(), &[("B", Widens), ("A", Narrows)]), // widening first
-            (&[], vec![same("Same")], own(), &[]),                             // changes nothing
-            (&[], vec![mounts], own(), &[("Mounts", MayNarrow)]),              // the first policy of its domain
-            (&["a"], vec![open("Hotfix", &["b"])], own(), &[]),                // of another audience
+            (&[], vec![same("Same")], own(), &[]), // changes nothing
+            (&[], vec![mounts], own(), &[("Mounts", MayNarrow)]), // the first policy of its domain
+            (&["a"], vec![open("Hotfix", &["b"])], own(), &[]), // of another audience
             (&["a"], vec![same("Same")], own(), &[]), // others gain what the audience of the workspace has
             (&["a"], vec![open("Hotfix", &[])], own(), &[("Hotfix", Widens)]),
             (&["a"], vec![closed("C", &["b"])], own(), &[("C", Narrows)]), // members of both lose it

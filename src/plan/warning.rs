@@ -20,7 +20,9 @@ pub struct Warning {
 }
 
 /// The subject of a warning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
     /// A policy or rule is created beside an equal one that no document declares.
@@ -47,7 +49,9 @@ impl Warning {
     pub(super) fn possible_rename(kind: &str, created: &str, equal: &str, at: &Origin) -> Self {
         Self {
             code: Code::PossibleRename,
-            message: format!("the new {kind} `{created}` has the content of `{equal}`, which is no longer declared"),
+            message: format!(
+                "the new {kind} `{created}` has the content of `{equal}`, which is no longer declared"
+            ),
             help: format!("looks like a rename: add previously: [{}]", flow_scalar(equal)),
             source: Some(at.clone()),
         }
@@ -56,8 +60,9 @@ impl Warning {
 
 /// A name as an item of a YAML list in brackets.
 fn flow_scalar(name: &str) -> String {
-    let is_plain =
-        |character: char| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_' | '.' | '(' | ')' | '—');
+    let is_plain = |character: char| {
+        character.is_alphanumeric() || matches!(character, ' ' | '-' | '_' | '.' | '(' | ')' | '—')
+    };
     let starts = name.starts_with(|character: char| character.is_alphabetic());
     match starts && name.chars().all(is_plain) && name.trim() == name && !is_word(name) {
         true => name.to_owned(),

@@ -11,7 +11,8 @@ use crate::access::{AccessLevel, Answer, Reason, Verdict};
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, DesiredPolicy, Origin};
 
-/// The locations of rules, if they come from documents: the declared policies, in the order that was asked.
+/// The locations of rules, if they come from documents: the declared policies, in the order that
+/// was asked.
 #[derive(Clone, Copy, Debug)]
 pub struct DeclaredPolicies<'a>(pub &'a [DesiredPolicy]);
 
@@ -71,33 +72,61 @@ pub(super) fn because<'a>(answer: &'a Answer, places: DeclaredPolicies<'a>) -> V
 
 /// The answer as one JSON object, indented, with a line end.
 #[must_use]
-pub fn json(request: &str, teams: &[String], answer: &Answer, places: DeclaredPolicies<'_>) -> String {
+pub fn json(
+    request: &str,
+    teams: &[String],
+    answer: &Answer,
+    places: DeclaredPolicies<'_>,
+) -> String {
     let Answer { verdict, reason, because: _, nearest, remarks } = answer;
     let because = because(answer, places);
     let decision = *verdict;
     let approval = asks(answer);
-    let document =
-        Document { format_version: 1, decision, approval, request, teams, reason, because, nearest, remarks };
+    let document = Document {
+        format_version: 1,
+        decision,
+        approval,
+        request,
+        teams,
+        reason,
+        because,
+        nearest,
+        remarks,
+    };
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
 }
 
 /// The answer for people, with a line end.
 #[must_use]
-pub fn human(request: &str, teams: &[String], answer: &Answer, places: DeclaredPolicies<'_>) -> String {
+pub fn human(
+    request: &str,
+    teams: &[String],
+    answer: &Answer,
+    places: DeclaredPolicies<'_>,
+) -> String {
     let style = style(answer.verdict);
     let whom = match teams {
         [] => "a member of no team".to_owned(),
-        teams => format!("a member of {}", teams.iter().map(|team| line(team)).collect::<Vec<_>>().join(" and ")),
+        teams => format!(
+            "a member of {}",
+            teams.iter().map(|team| line(team)).collect::<Vec<_>>().join(" and ")
+        ),
     };
     let word = if asks(answer) { "approval" } else { word(answer.verdict) };
-    format!("{style}{word}{style:#}  {}  for {whom}\n{}", line(request), details(answer, places, "  "))
+    format!(
+        "{style}{word}{style:#}  {}  for {whom}\n{}",
+        line(request),
+        details(answer, places, "  ")
+    )
 }
 
 /// The explanation of an answer: the rules that decide, the nearest misses, and remarks.
 pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &str) -> String {
     let dim = Style::new().dimmed();
     let mut text = String::new();
-    let mut add = |parts: std::fmt::Arguments<'_>| writeln!(text, "{indent}{parts}").expect("writing to a string");
+    let mut add = |parts: std::fmt::Arguments<'_>| {
+        writeln!(text, "{indent}{parts}").expect("writing to a string")
+    };
     add(format_args!("{}", line(&answer.reason)));
     for reason in &answer.because {
         let Reason { policy_name, rule_name, decision, pattern, doubts, .. } = reason;
@@ -107,7 +136,8 @@ pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &st
             None => "",
         };
         let rule = rule_name.as_ref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
-        let pattern = pattern.as_ref().map(|pattern| format!("  {}", line(pattern))).unwrap_or_default();
+        let pattern =
+            pattern.as_ref().map(|pattern| format!("  {}", line(pattern))).unwrap_or_default();
         let place = places
             .origin(reason)
             .map(|place| format!("  {dim}{}{dim:#}", line(&place.to_string())))

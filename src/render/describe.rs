@@ -22,7 +22,8 @@ pub struct Description {
 /// The object of a step.
 #[derive(Debug)]
 pub enum Title {
-    /// A policy as a whole, for these teams (none: the whole organization), with so many rules where it is deleted.
+    /// A policy as a whole, for these teams (none: the whole organization), with so many rules
+    /// where it is deleted.
     Policy(Vec<String>, Option<usize>),
     /// The fields of a policy without its rules.
     PolicyItself,
@@ -49,14 +50,17 @@ pub enum Detail {
     Items(&'static str, Vec<String>, Vec<String>),
     /// A text that changes.
     Text(String, String),
-    /// The changes of a Cedar text; none if only its layout, its comments or the order of its statements change.
+    /// The changes of a Cedar text; none if only its layout, its comments or the order of its
+    /// statements change.
     Statements(Vec<StatementChange>),
 }
 
 /// Takes a step apart.
 #[must_use]
 pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
-    let scope = |scope: &Scope| words::team_names(scope, teams).into_iter().map(str::to_owned).collect::<Vec<String>>();
+    let scope = |scope: &Scope| {
+        words::team_names(scope, teams).into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
     let because = step.because.map(|because| Detail::Because(words::reason(because)));
     let (title, details) = match &step.change {
         Change::Policy(PolicyChange::Create { after }) => {
@@ -71,7 +75,10 @@ pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
             details.extend(texts(&step.change));
             (Title::PolicyItself, details)
         }
-        Change::Rule(_, RuleChange::Create { after: rule } | RuleChange::Delete { before: rule, .. }) => {
+        Change::Rule(
+            _,
+            RuleChange::Create { after: rule } | RuleChange::Delete { before: rule, .. },
+        ) => {
             let says = Detail::Says(rule.decision, words::actions(rule), words::resources(rule));
             (Title::Rule(rule.name.clone()), vec![says])
         }
@@ -84,10 +91,18 @@ pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
             (title, fields(before, after))
         }
     };
-    Description { op: step.change.op(), title, details: because.into_iter().chain(details).collect() }
+    Description {
+        op: step.change.op(),
+        title,
+        details: because.into_iter().chain(details).collect(),
+    }
 }
 
-fn head(before: &PolicyFields, after: &PolicyFields, scope: impl Fn(&Scope) -> Vec<String>) -> Vec<Detail> {
+fn head(
+    before: &PolicyFields,
+    after: &PolicyFields,
+    scope: impl Fn(&Scope) -> Vec<String>,
+) -> Vec<Detail> {
     let mut details = Vec::new();
     if before.name != after.name {
         details.push(Detail::Becomes("name", before.name.clone(), after.name.clone()));

@@ -1,6 +1,7 @@
 //! Findings for people: the source line underlined, and what to do.
 //!
-//! Invariant: foreign text, the source lines too, cannot act on a terminal; see [`crate::diagnostic::sanitize`].
+//! Invariant: foreign text, the source lines too, cannot act on a terminal; see
+//! [`crate::diagnostic::sanitize`].
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,27 +18,29 @@ const NEAR: usize = 8;
 /// The number of findings of one code in one file that are listed before the others share a line.
 const WHOLE: usize = 3;
 
-/// The number of findings that are shown with their source lines, errors first. Others take a line each: a reader of so
-/// many wants an overview.
+/// The number of findings that are shown with their source lines, errors first. Others take a line
+/// each: a reader of so many wants an overview.
 const SNIPPETS: usize = 20;
 
 /// The amount of detail of the findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Errors and warnings. Many of one code in one file, and many in all, are shortened; notes are only counted by
-    /// [`summary`].
+    /// Errors and warnings. Many of one code in one file, and many in all, are shortened; notes are
+    /// only counted by [`summary`].
     Brief,
     /// Everything.
     Full,
 }
 
-/// The findings in their order, with colours for `anstream`. Paths below `folder` are relative to it.
+/// The findings in their order, with colours for `anstream`. Paths below `folder` are relative to
+/// it.
 #[must_use]
 pub fn human(findings: &Findings, folder: &Path, detail: Detail) -> String {
     let renderer = Renderer::styled();
     let mut out = String::new();
     let brief = detail == Detail::Brief;
-    let listed = || findings.diagnostics.iter().filter(|one| !brief || one.severity != Severity::Note);
+    let listed =
+        || findings.diagnostics.iter().filter(|one| !brief || one.severity != Severity::Note);
     let key = |one: &Diagnostic| (one.code, one.primary.as_ref().map(|label| label.file));
     let mut groups: BTreeMap<_, (Vec<&Diagnostic>, usize)> = BTreeMap::new();
     listed().for_each(|one| groups.entry(key(one)).or_default().0.push(one));
@@ -60,14 +63,20 @@ pub fn human(findings: &Findings, folder: &Path, detail: Detail) -> String {
                 *room -= 1;
                 out.push_str(&one(&renderer, diagnostic, &findings.files, folder));
             }
-            Ordering::Equal => out.push_str(&others(group.get(whole..).unwrap_or_default(), &findings.files, folder)),
+            Ordering::Equal => out.push_str(&others(
+                group.get(whole..).unwrap_or_default(),
+                &findings.files,
+                folder,
+            )),
             Ordering::Greater => continue,
         }
         out.push_str("\n\n");
         *shown += 1;
     }
     if short > 0 {
-        out.push_str(&format!("… {short} in one line each: `-v` shows their source lines and help\n\n"));
+        out.push_str(&format!(
+            "… {short} in one line each: `-v` shows their source lines and help\n\n"
+        ));
     }
     out
 }
@@ -85,16 +94,19 @@ fn one_line(diagnostic: &Diagnostic, files: &Files, folder: &Path) -> String {
 
 /// The path of a file relative to `folder`, sanitized.
 fn shown_path(file: &SourceFile, folder: &Path) -> String {
-    sanitize::line(&file.path.strip_prefix(folder).unwrap_or(&file.path).to_string_lossy()).into_owned()
+    sanitize::line(&file.path.strip_prefix(folder).unwrap_or(&file.path).to_string_lossy())
+        .into_owned()
 }
 
-/// One line for findings of one code in one file: `… 4 more redundant-rule in policies/a.yaml, lines 5, 8, 11, 14`.
+/// One line for findings of one code in one file:
+/// `… 4 more redundant-rule in policies/a.yaml, lines 5, 8, 11, 14`.
 fn others(group: &[&Diagnostic], files: &Files, folder: &Path) -> String {
     let code = group.first().map_or("", |one| one.code);
     let labels = || group.iter().filter_map(|one| one.primary.as_ref());
     let file = labels().next().map(|label| files.get(label.file));
     let place = file.map(|file| format!(" in {}", shown_path(file, folder))).unwrap_or_default();
-    let lines: BTreeSet<usize> = labels().map(|label| files.get(label.file).place(&label.span).line).collect();
+    let lines: BTreeSet<usize> =
+        labels().map(|label| files.get(label.file).place(&label.span).line).collect();
     let lines: Vec<String> = lines.into_iter().map(|line| line.to_string()).collect();
     let lines = match lines.as_slice() {
         [] => String::new(),
@@ -147,12 +159,12 @@ fn one(renderer: &Renderer, diagnostic: &Diagnostic, files: &Files, folder: &Pat
 /// The labels, those together that stand near the primary one.
 fn pieces<'a>(diagnostic: &'a Diagnostic, files: &Files) -> Vec<Vec<&'a Label>> {
     let line = |label: &Label| files.get(label.file).place(&label.span).line;
-    let mut pieces: Vec<Vec<&Label>> = diagnostic.primary.iter().map(|primary| vec![primary]).collect();
+    let mut pieces: Vec<Vec<&Label>> =
+        diagnostic.primary.iter().map(|primary| vec![primary]).collect();
     for label in &diagnostic.related {
-        let near = diagnostic
-            .primary
-            .as_ref()
-            .is_some_and(|primary| primary.file == label.file && line(primary).abs_diff(line(label)) < NEAR);
+        let near = diagnostic.primary.as_ref().is_some_and(|primary| {
+            primary.file == label.file && line(primary).abs_diff(line(label)) < NEAR
+        });
         match pieces.first_mut() {
             Some(first) if near => first.push(label),
             Some(_) | None => pieces.push(vec![label]),
@@ -161,7 +173,8 @@ fn pieces<'a>(diagnostic: &'a Diagnostic, files: &Files) -> Vec<Vec<&'a Label>> 
     pieces
 }
 
-/// The lines that labels of one file need, and no others, so that a finding costs the same in a file of any size.
+/// The lines that labels of one file need, and no others, so that a finding costs the same in a
+/// file of any size.
 fn snippet<'a>(
     files: &Files,
     folder: &Path,
@@ -178,7 +191,8 @@ fn snippet<'a>(
     let annotations = labels.iter().map(|label| {
         let span = first_line(file, &label.span);
         let span = excerpt.offset(span.start - start)..excerpt.offset(span.end - start);
-        let kind = if Some(*label) == primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let kind =
+            if Some(*label) == primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         match &label.message {
             Some(message) => kind.span(span).label(sanitize::line(message).into_owned()),
             None => kind.span(span),
@@ -188,7 +202,8 @@ fn snippet<'a>(
     Snippet::source(excerpt.text).line_start(first).path(path).annotations(annotations)
 }
 
-/// A span up to the end of its first line: what a finding is about starts there, and long values say nothing more.
+/// A span up to the end of its first line: what a finding is about starts there, and long values
+/// say nothing more.
 fn first_line(file: &SourceFile, span: &Range<usize>) -> Range<usize> {
     let start = span.start.min(file.text.len());
     let end = span.end.min(file.text.len()).max(start);
@@ -252,7 +267,11 @@ mod tests {
 
     #[test]
     fn notes_are_counted_and_shown_on_request() {
-        let found = findings(&[("a", Severity::Note, 1), ("b", Severity::Warning, 2), ("a", Severity::Note, 3)]);
+        let found = findings(&[
+            ("a", Severity::Note, 1),
+            ("b", Severity::Warning, 2),
+            ("a", Severity::Note, 3),
+        ]);
         assert!(!shown(&found, Detail::Brief).contains("about 1"));
         assert!(shown(&found, Detail::Brief).contains("about 2"));
         assert_eq!(summary_of(&found, Detail::Brief), "1 warning, 2 notes: `-v` shows them");
@@ -262,7 +281,10 @@ mod tests {
 
     #[test]
     fn of_many_findings_errors_and_the_first_others_have_source_lines() {
-        let codes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r"];
+        let codes = [
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
+            "r",
+        ];
         let warnings = (1..=3).flat_map(|line| codes.map(|code| (code, Severity::Warning, line)));
         let error = std::iter::once(("z", Severity::Error, 10));
         let found = findings(&warnings.chain(error).collect::<Vec<_>>());
@@ -270,19 +292,27 @@ mod tests {
         assert_eq!(text.matches(" --> a.yaml").count(), SNIPPETS, "{text}");
         assert!(text.contains("error[z]: about 10\n  --> a.yaml:10:1"), "{text}");
         assert!(text.contains("warning[r]: about 3  a.yaml:3:1\n"), "{text}");
-        assert!(text.ends_with("… 35 in one line each: `-v` shows their source lines and help\n\n"), "{text}");
+        assert!(
+            text.ends_with("… 35 in one line each: `-v` shows their source lines and help\n\n"),
+            "{text}"
+        );
         assert!(text.lines().count() < 200, "55 findings in {} lines", text.lines().count());
         assert_eq!(shown(&found, Detail::Full).matches(" --> a.yaml").count(), 55);
     }
 
     #[test]
     fn many_findings_of_one_code_in_one_file_are_one_line_after_three() {
-        let many = |count: usize| findings(&(1..=count).map(|line| ("a", Severity::Warning, line)).collect::<Vec<_>>());
+        let many = |count: usize| {
+            findings(&(1..=count).map(|line| ("a", Severity::Warning, line)).collect::<Vec<_>>())
+        };
         // The line about a single one would take as much room.
         assert!(shown(&many(4), Detail::Brief).contains("about 4"));
         let text = shown(&many(6), Detail::Brief);
         assert!(text.contains("about 3") && !text.contains("about 4"), "{text}");
-        assert!(text.ends_with("\n… 3 more a in a.yaml, lines 4, 5, 6: `-v` shows them\n\n"), "{text}");
+        assert!(
+            text.ends_with("\n… 3 more a in a.yaml, lines 4, 5, 6: `-v` shows them\n\n"),
+            "{text}"
+        );
         assert!(shown(&many(6), Detail::Full).contains("about 6"));
     }
 }

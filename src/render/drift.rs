@@ -1,6 +1,7 @@
 //! Drift for people, on a terminal and in issues.
 //!
-//! Invariant: what was changed outside comes before what waits, and in it what opens before what closes.
+//! Invariant: what was changed outside comes before what waits, and in it what opens before what
+//! closes.
 
 use std::fmt::Write as _;
 
@@ -30,8 +31,7 @@ const WAYS_OUT: [&str; 2] = [
 /// The ways to resolve policies that no document declares.
 const UNDECLARED: &str = "`seawall import` writes documents for undeclared policies; `docker.unmanaged` names those that are meant to have none.";
 /// The limit of a report without a base.
-const NOT_TOLD_APART: &str =
-    "Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.";
+const NOT_TOLD_APART: &str = "Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.";
 
 /// Drift as text with colours.
 #[must_use]
@@ -63,7 +63,8 @@ pub fn several(drifts: &[(String, Drift)], failed: &[Unplanned], view: View) -> 
     for Unplanned { org, message } in failed {
         let _ = writeln!(out, "  {}: {BAD}not compared{BAD:#}: {}", line(org), line(message));
     }
-    let differ: Vec<&Drift> = drifts.iter().map(|(_, drift)| drift).filter(|drift| drift.is_drift()).collect();
+    let differ: Vec<&Drift> =
+        drifts.iter().map(|(_, drift)| drift).filter(|drift| drift.is_drift()).collect();
     if !differ.is_empty() {
         out.push('\n');
         write_ways_out(&mut out, &differ);
@@ -78,14 +79,23 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
         let _ = writeln!(out, "{GOOD}No drift{GOOD:#}: `{org}` matches the documents.");
         return;
     }
-    let opened = [&outside.access, &undeclared.access].into_iter().any(|access| Opening::new(access) < Opening::Less);
+    let opened = [&outside.access, &undeclared.access]
+        .into_iter()
+        .any(|access| Opening::new(access) < Opening::Less);
     let style = if opened { BAD } else { CAREFUL };
-    let _ = writeln!(out, "{style}Drift{style:#}: {}.", headline_of(drift, &format!("`{org}`"), quoted));
+    let _ = writeln!(
+        out,
+        "{style}Drift{style:#}: {}.",
+        headline_of(drift, &format!("`{org}`"), quoted)
+    );
     if !undeclared.is_empty() {
         out.push('\n');
         let _ = write_access(out, "Undeclared live policies", &undeclared.access, view);
         out.push('\n');
-        undeclared.policies.iter().for_each(|one| out.push_str(&format!("  {}\n", words::undeclared(one, quoted))));
+        undeclared
+            .policies
+            .iter()
+            .for_each(|one| out.push_str(&format!("  {}\n", words::undeclared(one, quoted))));
     }
     if !outside.is_empty() {
         let title = match since {
@@ -115,7 +125,8 @@ fn ways_out(drifts: &[&Drift]) -> Vec<&'static str> {
     let together = drifts.iter().any(|drift| drift.declared_differ() && drift.since.is_none());
     let undeclared = drifts.iter().any(|drift| !drift.undeclared.is_empty());
     let [apply, adopt] = WAYS_OUT;
-    let all = [(together, NOT_TOLD_APART), (differ, apply), (undeclared, UNDECLARED), (true, adopt)];
+    let all =
+        [(together, NOT_TOLD_APART), (differ, apply), (undeclared, UNDECLARED), (true, adopt)];
     all.into_iter().filter(|(shown, _)| *shown).map(|(_, text)| text).collect()
 }
 
@@ -153,7 +164,11 @@ pub fn markdown(drift: &Drift) -> String {
     }
     let mut end = String::new();
     for reason in impossible {
-        let _ = writeln!(end, "> [!WARNING]\n> Cannot be applied: {}\n", crate::diagnostic::sanitize::markdown(reason));
+        let _ = writeln!(
+            end,
+            "> [!WARNING]\n> Cannot be applied: {}\n",
+            crate::diagnostic::sanitize::markdown(reason)
+        );
     }
     for way in ways_out(&[drift]) {
         match way {
@@ -163,7 +178,9 @@ pub fn markdown(drift: &Drift) -> String {
     }
     let outside = (!outside.is_empty()).then(|| {
         let title = match since {
-            Some(since) => format!("Changed outside since {}", crate::diagnostic::sanitize::markdown(since)),
+            Some(since) => {
+                format!("Changed outside since {}", crate::diagnostic::sanitize::markdown(since))
+            }
             None => "Live, against the documents".to_owned(),
         };
         markdown::changes(&title, outside)
@@ -171,8 +188,10 @@ pub fn markdown(drift: &Drift) -> String {
     let undeclared = (!undeclared.is_empty()).then(|| markdown::undeclared(undeclared));
     let waiting = waiting.as_ref().filter(|waiting| !waiting.is_empty());
     let waiting = waiting.map(|waiting| markdown::changes("Waits to be applied", waiting));
-    let mut out =
-        format!("### seawall: drift\n\n{}.\n\n", headline_of(drift, &org, crate::diagnostic::sanitize::markdown));
+    let mut out = format!(
+        "### seawall: drift\n\n{}.\n\n",
+        headline_of(drift, &org, crate::diagnostic::sanitize::markdown)
+    );
     let sections = [
         (undeclared, "More is undeclared: `seawall drift` shows it."),
         (outside, "More differs: `seawall drift` shows it."),
@@ -193,8 +212,10 @@ pub fn markdown(drift: &Drift) -> String {
 pub fn markdown_of_several(drifts: &[(String, Drift)], failed: &[Unplanned]) -> String {
     let mut out = String::new();
     for Unplanned { org, message } in failed {
-        let (org, message) =
-            (crate::diagnostic::sanitize::markdown(org), crate::diagnostic::sanitize::markdown(message));
+        let (org, message) = (
+            crate::diagnostic::sanitize::markdown(org),
+            crate::diagnostic::sanitize::markdown(message),
+        );
         let _ = writeln!(out, "> [!CAUTION]\n> {org} could not be compared: {message}\n");
     }
     let (differ, same): (Vec<_>, Vec<_>) = drifts.iter().partition(|(_, drift)| drift.is_drift());
@@ -261,8 +282,10 @@ fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> Stri
     }
     let opening = Opening::new(&undeclared.access);
     let opens = matches!(opening, Opening::More | Opening::MaybeMore);
-    let about = |one: &&UndeclaredPolicy| !opens || matches!(one.effect, Effect::Widens | Effect::MayWiden);
-    let names: Vec<String> = undeclared.policies.iter().filter(about).map(|one| write(&one.policy)).collect();
+    let about =
+        |one: &&UndeclaredPolicy| !opens || matches!(one.effect, Effect::Widens | Effect::MayWiden);
+    let names: Vec<String> =
+        undeclared.policies.iter().filter(about).map(|one| write(&one.policy)).collect();
     let by = match names.as_slice() {
         [one] => format!("the undeclared policy {one}"),
         [one, other] => format!("the undeclared policies {one} and {other}"),
@@ -271,10 +294,14 @@ fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> Stri
     };
     let verb = |one, several| if names.len() == 1 { one } else { several };
     let own = match opening {
-        Opening::Unknown => format!("{by} may allow more or less than the documents say: the comparison is incomplete"),
+        Opening::Unknown => format!(
+            "{by} may allow more or less than the documents say: the comparison is incomplete"
+        ),
         Opening::More => format!("{by} {} more than the documents say", verb("allows", "allow")),
         Opening::MaybeMore => format!("{by} may allow more than the documents say"),
-        Opening::Less => format!("{by} {} something that the documents allow", verb("denies", "deny")),
+        Opening::Less => {
+            format!("{by} {} something that the documents allow", verb("denies", "deny"))
+        }
         Opening::Nothing => format!("{by} may deny something that was allowed before"),
     };
     match differ {
@@ -292,7 +319,9 @@ fn declared_headline(drift: &Drift, org: &str) -> String {
     let beyond = if since.is_some() { "what was applied" } else { "what the documents say" };
     match Opening::new(&outside.access) {
         Opening::Unknown => {
-            return format!("{org} may allow more or less than {beyond}: the comparison is incomplete");
+            return format!(
+                "{org} may allow more or less than {beyond}: the comparison is incomplete"
+            );
         }
         Opening::More => return format!("{org} allows more than {beyond}"),
         Opening::MaybeMore => return format!("{org} may allow more than {beyond}"),
@@ -314,10 +343,14 @@ pub fn adopted(adoption: &Adoption, import: &Import) -> String {
     let mut out = String::new();
     let rows = adoption.edited.iter().map(|(policy, file)| ("edited", file, policy));
     let rows = rows.chain(import.files.iter().map(|file| ("wrote", &file.path, &file.policy)));
-    for (what, file, policy) in rows.chain(adoption.removed.iter().map(|(policy, file)| ("removed", file, policy))) {
+    for (what, file, policy) in
+        rows.chain(adoption.removed.iter().map(|(policy, file)| ("removed", file, policy)))
+    {
         let _ = writeln!(out, "  {what:7}  {}  {}", line(file), line(policy));
     }
-    let _ =
-        writeln!(out, "{GOOD}Adopted{GOOD:#}: the documents match the live state, and planning now changes nothing.");
+    let _ = writeln!(
+        out,
+        "{GOOD}Adopted{GOOD:#}: the documents match the live state, and planning now changes nothing."
+    );
     out
 }

@@ -94,7 +94,11 @@ pub fn json(findings: &Findings, older: Option<Older<'_>>) -> String {
     let document = Document {
         format_version: FORMAT_VERSION,
         base: older,
-        findings: findings.diagnostics.iter().map(|diagnostic| finding(files, diagnostic)).collect(),
+        findings: findings
+            .diagnostics
+            .iter()
+            .map(|diagnostic| finding(files, diagnostic))
+            .collect(),
     };
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
 }
@@ -104,7 +108,8 @@ pub fn json(findings: &Findings, older: Option<Older<'_>>) -> String {
 pub fn explanation(check: &Check) -> String {
     let Check { code, severity, title, explanation, bad, fix, run: _ } = check;
     let example: String = bad.lines().map(|line| format!("  {line}\n")).collect();
-    let example = if bad.is_empty() { String::new() } else { format!("\nFor example:\n\n{example}") };
+    let example =
+        if bad.is_empty() { String::new() } else { format!("\nFor example:\n\n{example}") };
     format!("{}[{code}]: {title}\n\n{explanation}\n{example}\n{fix}\n", severity.as_str())
 }
 

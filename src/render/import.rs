@@ -30,14 +30,20 @@ pub fn summary(import: &Import, left: &[String], dry_run: bool) -> String {
     let mut out = String::new();
     if import.files.is_empty() {
         if import.refused.is_empty() {
-            let _ = writeln!(out, "{GOOD}Nothing to import{GOOD:#}: every live policy is declared{}.", but(left));
+            let _ = writeln!(
+                out,
+                "{GOOD}Nothing to import{GOOD:#}: every live policy is declared{}.",
+                but(left)
+            );
         }
         return out;
     }
     if !dry_run {
-        let width = import.files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
+        let width =
+            import.files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
         for file in &import.files {
-            let _ = writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", line(&file.path), line(&file.policy));
+            let _ =
+                writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", line(&file.path), line(&file.policy));
         }
     }
     let policies = count(import.files.len(), "file");
@@ -46,8 +52,11 @@ pub fn summary(import: &Import, left: &[String], dry_run: bool) -> String {
         0 => "planning now changes nothing, and access is as it was".to_owned(),
         pending => {
             let them = if import.files.len() == 1 { "it" } else { "them" };
-            let wait =
-                if pending == 1 { "1 other step waits".to_owned() } else { format!("{pending} other steps wait") };
+            let wait = if pending == 1 {
+                "1 other step waits".to_owned()
+            } else {
+                format!("{pending} other steps wait")
+            };
             format!("planning now changes nothing of {them}; {wait} to be applied")
         }
     };

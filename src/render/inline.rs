@@ -1,7 +1,7 @@
 //! Foreign text in Markdown: names, places and messages.
 //!
-//! Invariant: every part of a text outside of code consists of words, in which GitHub finds no markup, mention, link or
-//! reference.
+//! Invariant: every part of a text outside of code consists of words, in which GitHub finds no
+//! markup, mention, link or reference.
 
 use crate::diagnostic::sanitize::{line, markdown};
 use crate::model::Origin;
@@ -21,7 +21,9 @@ pub(super) fn attribute(address: &str) -> String {
 pub(super) fn place(links: Option<&Links>, origin: &Origin) -> String {
     let place = code(&origin.file_line());
     match links {
-        Some(links) => format!("<a href=\"{}\">{place}</a>", attribute(&links.url(&origin.file, origin.line))),
+        Some(links) => {
+            format!("<a href=\"{}\">{place}</a>", attribute(&links.url(&origin.file, origin.line)))
+        }
         None => place,
     }
 }
@@ -37,8 +39,8 @@ pub(super) fn reason(links: Option<&Links>, because: &str) -> String {
     }
 }
 
-/// A message with foreign text in backticks: that text as code, the words between as they are. A message with anything
-/// but words outside of its backticks is code as a whole.
+/// A message with foreign text in backticks: that text as code, the words between as they are. A
+/// message with anything but words outside of its backticks is code as a whole.
 pub(super) fn prose(text: &str) -> String {
     let text = shortened(text, TEXT);
     let pieces: Vec<&str> = text.split('`').collect();
@@ -54,8 +56,8 @@ pub(super) fn prose(text: &str) -> String {
     pieces.iter().enumerate().map(piece).collect()
 }
 
-/// Returns `true` for a text of words and short numbers, also in parentheses, in which GitHub finds no markup, mention,
-/// link or reference.
+/// Returns `true` for a text of words and short numbers, also in parentheses, in which GitHub finds
+/// no markup, mention, link or reference.
 fn is_words(text: &str) -> bool {
     let is_word = |word: &str| {
         let bare = word.strip_suffix([',', ';', ':']).unwrap_or(word);
@@ -94,7 +96,10 @@ mod tests {
             // An unclosed message, and one with more than words, is code.
             ("`a` and `b", code("&#96;a&#96; and &#96;b")),
             ("`a`@octocat`b`", code("&#96;a&#96;<!-- -->&#64;octocat&#96;b&#96;")),
-            ("is (narrow-deny): `a` (`b`)", format!("is (narrow-deny): {} ({})", code("a"), code("b"))),
+            (
+                "is (narrow-deny): `a` (`b`)",
+                format!("is (narrow-deny): {} ({})", code("a"), code("b")),
+            ),
             ("see GH-7", code("see GH-7")),
             ("[a](b)", code("&#91;a&#93;&#40;b&#41;")),
             ("deadbeef1234567", code("deadbeef1234567")),
@@ -113,8 +118,15 @@ mod tests {
             at("now allow `P › r (x)` (teams/a.yaml:7:5)"),
             "now allow <code>P › r &#40;x&#41;</code> <a href=\"https://github.example/b/teams/a.yaml#L7\"><code>teams&#47;a.yaml&#58;7</code></a>"
         );
-        assert_eq!(at("no longer allow `P › r` (live)"), "no longer allow <code>P › r</code> (live)");
-        for other in ["now allow `P` (a (b.yaml:7:5)", "now allow `P` (a.yaml:0:5)", "now allow `P` (a.yaml)"] {
+        assert_eq!(
+            at("no longer allow `P › r` (live)"),
+            "no longer allow <code>P › r</code> (live)"
+        );
+        for other in [
+            "now allow `P` (a (b.yaml:7:5)",
+            "now allow `P` (a.yaml:0:5)",
+            "now allow `P` (a.yaml)",
+        ] {
             assert!(!at(other).contains("href"), "{other}: {}", at(other));
         }
     }

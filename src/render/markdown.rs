@@ -1,8 +1,9 @@
 //! A plan for a comment on a pull request or a job summary.
 //!
-//! Invariant: never longer than a comment on GitHub may be, however large the plan: entries that do not fit are counted,
-//! and those that widen access are the last to be left out. All foreign text is in code spans and code blocks that it
-//! cannot end, so that it is never markup, a mention or a link.
+//! Invariant: never longer than a comment on GitHub may be, however large the plan: entries that do
+//! not fit are counted, and those that widen access are the last to be left out. All foreign text
+//! is in code spans and code blocks that it cannot end, so that it is never markup, a mention or a
+//! link.
 
 mod access;
 mod vijil;
@@ -60,9 +61,13 @@ pub struct Made<'a> {
 #[must_use]
 pub fn comment(plan: &Plan, Made { commit, run, report, links }: Made<'_>) -> String {
     let about = commit.map(|commit| format!("For the commit {}.", code(commit)));
-    let rest = run.map(|run| format!("The whole plan is in <a href=\"{}\">this run</a>.", attribute(run)));
+    let rest =
+        run.map(|run| format!("The whole plan is in <a href=\"{}\">this run</a>.", attribute(run)));
     let report = report.map(|report| {
-        format!("<a href=\"{}\">The access report</a> shows who may reach what afterwards.", attribute(report))
+        format!(
+            "<a href=\"{}\">The access report</a> shows who may reach what afterwards.",
+            attribute(report)
+        )
     });
     let notes: Vec<String> = about.into_iter().chain(rest).chain(report).collect();
     let text = linked(plan, links);
@@ -76,9 +81,14 @@ pub fn comment(plan: &Plan, Made { commit, run, report, links }: Made<'_>) -> St
 #[must_use]
 pub fn plans(plans: &[(String, Plan)], failed: &[Unplanned]) -> String {
     let saved = plans.iter().all(|(_, plan)| plan.before.is_none());
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved, links: None };
+    let mut page =
+        Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved, links: None };
     for Unplanned { org, message } in failed {
-        page.add(&format!("> [!CAUTION]\n> {} could not be planned: {}\n\n", code(org), code(message)));
+        page.add(&format!(
+            "> [!CAUTION]\n> {} could not be planned: {}\n\n",
+            code(org),
+            code(message)
+        ));
     }
     for (_, plan) in plans {
         page.add(&format!("{}\n\n", self::plan(plan).trim_end()));
@@ -97,18 +107,29 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     let saved = plan.before.is_none();
     let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved, links };
     page.add(&format!("### seawall: {}\n\n", headline(plan)));
-    if let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) {
+    if let Some(guards) =
+        plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty())
+    {
         page.add(&settings(guards));
     }
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
-        page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), prose(&verdict.message)));
+        page.add(&format!(
+            "> [!CAUTION]\n> Refused by `{}`: {}\n\n",
+            verdict.guard.name(),
+            prose(&verdict.message)
+        ));
     }
     if let Some(verdict) = plan.unjudged() {
-        page.add(&format!("> [!WARNING]\n> Not judged by `{}`: {}\n\n", verdict.guard.name(), prose(&verdict.message)));
+        page.add(&format!(
+            "> [!WARNING]\n> Not judged by `{}`: {}\n\n",
+            verdict.guard.name(),
+            prose(&verdict.message)
+        ));
     }
     let (warnings, more) = first(&plan.warnings, ITEMS);
     for Warning { code: _, message, help, source } in warnings {
-        let place = source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
+        let place =
+            source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
         page.add(&format!("> [!WARNING]\n> {}{place}: {}\n\n", prose(message), prose(help)));
     }
     if more > 0 {
@@ -134,7 +155,8 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         page.add("#### Access tests that fail\n\n");
         for Flip { test, access, expected, before, after, source, teams: _ } in flips {
             let place = page.place(source);
-            let answers = format!("{} → **{}**, expected {}", code(before), code(after), code(expected));
+            let answers =
+                format!("{} → **{}**, expected {}", code(before), code(after), code(expected));
             page.add(&format!("- 🔴 {}: {answers} by {} ({place})\n", code(access), code(test)));
         }
         page.close_section("access tests");
@@ -153,7 +175,8 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         page.add(&format!("#### Rules for agents: {}\n\n", words::summary(summary)));
     }
     write_vijil(&mut page, plan.vijil_differences());
-    let buckets: Vec<&Bucket> = plan.vijil.iter().flat_map(|vijil| &vijil.meaning.buckets).collect();
+    let buckets: Vec<&Bucket> =
+        plan.vijil.iter().flat_map(|vijil| &vijil.meaning.buckets).collect();
     if !buckets.is_empty() {
         page.add(&format!("#### {} ({})\n\n", words::BUCKETS, words::BUCKETS_ARE));
         for Bucket { action, before, after } in buckets {
@@ -178,11 +201,14 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
 /// The differences as Markdown below a title, with the limits of a plan.
 pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true, links: None };
+    let mut page =
+        Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true, links: None };
     let decides = super::vijil::headline(vijil);
     let headline = match (org, decides) {
         (Some(org), None) => format!("{} in {}", words::headline(access), code(org)),
-        (Some(org), Some(decides)) => format!("{} in {}; {decides}", words::headline(access), code(org)),
+        (Some(org), Some(decides)) => {
+            format!("{} in {}; {decides}", words::headline(access), code(org))
+        }
         (None, decides) => decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned()),
     };
     page.add(&format!("### {title}: {headline}\n\n"));
@@ -203,7 +229,8 @@ fn write_findings(page: &mut Page<'_>, plan: &Plan) {
     page.add("#### New warnings about the documents\n\n");
     let (findings, more) = first(&plan.findings, ITEMS);
     for Finding { code: check, message, help, source } in findings {
-        let place = source.as_ref().map(|origin| format!(", {}", page.place(origin))).unwrap_or_default();
+        let place =
+            source.as_ref().map(|origin| format!(", {}", page.place(origin))).unwrap_or_default();
         let help = help.as_ref().map(|help| format!("<br>{}", prose(help))).unwrap_or_default();
         page.add(&format!("- ⚠️ {} ({}{place}){help}\n", prose(message), code(check)));
     }
@@ -239,7 +266,10 @@ fn write_objects<'a>(
     page.close_section("steps");
 }
 
-fn write_vijil<'a>(page: &mut Page<'_>, differences: impl IntoIterator<Item = &'a VijilDifference>) {
+fn write_vijil<'a>(
+    page: &mut Page<'_>,
+    differences: impl IntoIterator<Item = &'a VijilDifference>,
+) {
     let differences: Vec<&VijilDifference> = differences.into_iter().collect();
     let reviewed = super::vijil::reviewed(differences.iter().copied());
     for difference in differences {
@@ -251,7 +281,8 @@ fn write_vijil<'a>(page: &mut Page<'_>, differences: impl IntoIterator<Item = &'
 
 /// Undeclared live policies, and their effect on access.
 pub(super) fn undeclared(undeclared: &Undeclared) -> String {
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: false, links: None };
+    let mut page =
+        Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: false, links: None };
     page.add(&format!("### Undeclared live policies: {}\n\n", words::headline(&undeclared.access)));
     for one in &undeclared.policies {
         page.add(&format!("- {}\n", words::undeclared(one, code)));
@@ -271,7 +302,12 @@ fn settings(guards: &GuardsFrom) -> String {
     let (changed, more) = first(&guards.changed, ITEMS);
     for change in changed {
         let (base, proposed) = (words::setting(&change.base), words::setting(&change.proposed));
-        text.push_str(&format!("> - {}: {} → {}\n", code(&change.setting), code(&base), code(&proposed)));
+        text.push_str(&format!(
+            "> - {}: {} → {}\n",
+            code(&change.setting),
+            code(&base),
+            code(&proposed)
+        ));
     }
     if more > 0 {
         text.push_str(&format!("> - … and {more} more\n"));
@@ -283,7 +319,10 @@ fn settings(guards: &GuardsFrom) -> String {
 fn headline(plan: &Plan) -> String {
     let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
     let settings = settings.map(|settings| format!(", {settings}")).unwrap_or_default();
-    let from = plan.before.as_ref().map(|before| format!(", compared with the documents of {}", code(&before.from)));
+    let from = plan
+        .before
+        .as_ref()
+        .map(|before| format!(", compared with the documents of {}", code(&before.from)));
     format!("{}{settings}{}", access_headline(plan), from.unwrap_or_default())
 }
 
@@ -296,8 +335,11 @@ fn access_headline(plan: &Plan) -> String {
         decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned())
     } else {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
-        let tests = words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();
-        let blocks = super::replay::plan_headline(plan).map(|blocks| format!(", {blocks}")).unwrap_or_default();
+        let tests =
+            words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();
+        let blocks = super::replay::plan_headline(plan)
+            .map(|blocks| format!(", {blocks}"))
+            .unwrap_or_default();
         let headline = words::headline(&plan.access);
         let reason = words::without_effect_headline(plan, code).unwrap_or_default();
         format!("{headline} in {org}{reason}{tests}{blocks}{decides}")
@@ -336,7 +378,11 @@ impl Page<'_> {
     fn close_section(&mut self, what: &str) {
         let left_out = std::mem::take(&mut self.left_out);
         if left_out > 0 {
-            let saved = if self.saved { "the saved plan has them all, as has `seawall plan -v`" } else { MORE };
+            let saved = if self.saved {
+                "the saved plan has them all, as has `seawall plan -v`"
+            } else {
+                MORE
+            };
             self.text.push_str(&format!("**… and {left_out} more {what}**: {saved}.\n\n"));
         }
         self.text.push('\n');
@@ -351,7 +397,13 @@ fn people(audience: &Audience) -> String {
     }
 }
 
-fn write_policy(page: &mut Page<'_>, policy: &str, steps: &[&Difference], teams: &TeamDirectory, folded: bool) {
+fn write_policy(
+    page: &mut Page<'_>,
+    policy: &str,
+    steps: &[&Difference],
+    teams: &TeamDirectory,
+    folded: bool,
+) {
     let title = format!("{}: {}", code(policy), words::count(steps.len(), "step"));
     let (start, end) = match folded {
         true => (format!("<details><summary>{title}</summary>\n\n"), "\n</details>\n\n"),
@@ -398,9 +450,16 @@ fn detail(detail: &Detail) -> String {
     match detail {
         Detail::Because(because) => format!("  - _{because}_\n"),
         Detail::Says(decision, actions, resources) => {
-            format!("  - **{}** {} {}\n", words::decision(*decision), list(actions), list(resources))
+            format!(
+                "  - **{}** {} {}\n",
+                words::decision(*decision),
+                list(actions),
+                list(resources)
+            )
         }
-        Detail::Flips(old, new) => format!("  - decision: {} → **{}**\n", words::decision(*old), words::decision(*new)),
+        Detail::Flips(old, new) => {
+            format!("  - decision: {} → **{}**\n", words::decision(*old), words::decision(*new))
+        }
         Detail::Becomes(label, old, new) => format!("  - {label}: {} → {}\n", code(old), code(new)),
         Detail::Scope(old, new) => format!("  - for: {} → {}\n", scope(old), scope(new)),
         Detail::Items(label, gone, come) => {
@@ -411,7 +470,9 @@ fn detail(detail: &Detail) -> String {
             signed('-', gone) + &signed('+', come)
         }
         Detail::Text(old, new) => text(old, new),
-        Detail::Statements(changes) if changes.is_empty() => format!("  - _{}_\n", words::SAME_STATEMENTS),
+        Detail::Statements(changes) if changes.is_empty() => {
+            format!("  - _{}_\n", words::SAME_STATEMENTS)
+        }
         Detail::Statements(changes) => {
             let change = |change: &StatementChange| {
                 let diff = match change {
@@ -428,7 +489,11 @@ fn detail(detail: &Detail) -> String {
 
 /// A text that changes, by lines.
 fn text(old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(old, new).unified_diff().context_radius(2).missing_newline_hint(false).to_string();
+    let diff = TextDiff::from_lines(old, new)
+        .unified_diff()
+        .context_radius(2)
+        .missing_newline_hint(false)
+        .to_string();
     format!("\n{}\n", markdown_block(&shortened(&diff, DIFF)).replacen('\n', "diff\n", 1))
 }
 

@@ -34,10 +34,16 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
         }
     }
     if failed + not_tried == 0 {
-        let found = outcome.steps.values().filter(|ended| matches!(ended, StepOutcome::AlreadyApplied { .. })).count();
-        let found = if found > 0 { format!(", {found} of them already applied") } else { String::new() };
+        let found = outcome
+            .steps
+            .values()
+            .filter(|ended| matches!(ended, StepOutcome::AlreadyApplied { .. }))
+            .count();
+        let found =
+            if found > 0 { format!(", {found} of them already applied") } else { String::new() };
         let steps = if done == 1 { "step" } else { "steps" };
-        let follow = if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
+        let follow =
+            if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
         let access = match &plan.target {
             Some(_) if !plan.steps.is_empty() => format!(", {}", words::headline(&plan.access)),
             Some(_) | None => String::new(),
@@ -53,19 +59,36 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
 fn write_step(out: &mut String, step: &str, ended: &StepOutcome) -> fmt::Result {
     match ended {
         StepOutcome::Applied { overtaken: Some(versions) } => {
-            writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody changed it at the same moment")?;
+            writeln!(
+                out,
+                "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody changed it at the same moment"
+            )?;
             write_versions(out, versions)
         }
-        StepOutcome::Failed(Problem { message, hint, versions, moved: _, unseen: _, written: _, outage: _ }) => {
+        StepOutcome::Failed(Problem {
+            message,
+            hint,
+            versions,
+            moved: _,
+            unseen: _,
+            written: _,
+            outage: _,
+        }) => {
             writeln!(out, "{BAD}failed{BAD:#} {step}")?;
             writeln!(out, "  {}", line(message))?;
             versions.iter().try_for_each(|versions| write_versions(out, versions))?;
             hint.iter().try_for_each(|hint| writeln!(out, "  help: {}", line(hint)))
         }
-        StepOutcome::Skipped { by } => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: it depends on #{by}"),
+        StepOutcome::Skipped { by } => {
+            writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: it depends on #{by}")
+        }
         StepOutcome::Stopped => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: stopped"),
-        StepOutcome::Abandoned => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: the service does not work"),
-        StepOutcome::AlreadyApplied { sent: false } => writeln!(out, "{GOOD}done{GOOD:#} {step}: it was so already"),
+        StepOutcome::Abandoned => {
+            writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: the service does not work")
+        }
+        StepOutcome::AlreadyApplied { sent: false } => {
+            writeln!(out, "{GOOD}done{GOOD:#} {step}: it was so already")
+        }
         StepOutcome::Applied { overtaken: None } | StepOutcome::AlreadyApplied { sent: true } => {
             writeln!(out, "{GOOD}done{GOOD:#} {step}")
         }
@@ -97,14 +120,25 @@ pub fn stale(found: &[Stale]) -> String {
                 write!(out, "\nit is for `{}`, and `{}` answered", line(planned), line(live))
             }
             Stale::OtherTeam { id, planned: Some(planned), live: Some(live) } => {
-                write!(out, "\nthe team `{}` of the plan is called `{}` now ({})", line(planned), line(live), line(id))
+                write!(
+                    out,
+                    "\nthe team `{}` of the plan is called `{}` now ({})",
+                    line(planned),
+                    line(live),
+                    line(id)
+                )
             }
             Stale::OtherTeam { id, planned: Some(planned), live: None } => {
                 write!(out, "\nthe team `{}` of the plan is gone ({})", line(planned), line(id))
             }
             Stale::OtherTeam { id, planned: None, live } => {
                 let live = live.as_deref().unwrap_or_default();
-                write!(out, "\nthe team `{}` is not one that the plan knows ({})", line(live), line(id))
+                write!(
+                    out,
+                    "\nthe team `{}` is not one that the plan knows ({})",
+                    line(live),
+                    line(id)
+                )
             }
             Stale::OtherAccess { difference } => {
                 write!(out, "\nit would mean something else for access now:\n{}", block(difference))

@@ -1,7 +1,8 @@
 //! Recorded requests under two states: for people, for Markdown, and as access tests.
 //!
-//! Invariant: the agreement of the model with the records comes before any other figure, and newly denied requests before
-//! newly allowed ones; unknown ones are always counted. Hosts, paths and names of records are foreign text.
+//! Invariant: the agreement of the model with the records comes before any other figure, and newly
+//! denied requests before newly allowed ones; unknown ones are always counted. Hosts, paths and
+//! names of records are foreign text.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -38,13 +39,25 @@ pub fn human(replay: &Replay, view: View) -> String {
 
 /// The section of a plan.
 pub(super) fn write(out: &mut String, replay: &Replay, view: View) -> fmt::Result {
-    let Replay { window, agreement, newly_denied, newly_allowed, unchanged, unknown, denied_users, format_version: _ } =
-        replay;
+    let Replay {
+        window,
+        agreement,
+        newly_denied,
+        newly_allowed,
+        unchanged,
+        unknown,
+        denied_users,
+        format_version: _,
+    } = replay;
     writeln!(out, "{BOLD}Recorded requests{BOLD:#}: {}", window_words(window))?;
     write_agreement(out, agreement, view)?;
     let style = if newly_denied.is_empty() { GOOD } else { BAD };
     let denied = words_of(replay.denied(), newly_denied.len());
-    let people = if newly_denied.is_empty() { String::new() } else { format!(" by {}", users(*denied_users)) };
+    let people = if newly_denied.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", users(*denied_users))
+    };
     writeln!(out, "\n{style}Newly denied{style:#}: {denied}{people}")?;
     write_changes(out, newly_denied, '-', view)?;
     let allowed = newly_allowed.iter().map(|change| change.count).sum();
@@ -57,7 +70,12 @@ pub(super) fn write(out: &mut String, replay: &Replay, view: View) -> fmt::Resul
     writeln!(out, "{style}Unknown{style:#}: {all}")?;
     for one in unknown {
         let example = line(&one.example);
-        writeln!(out, "  {CAREFUL}?{CAREFUL:#} {}  {}, such as {example}", one.count, one.reason.phrase())?;
+        writeln!(
+            out,
+            "  {CAREFUL}?{CAREFUL:#} {}  {}, such as {example}",
+            one.count,
+            one.reason.phrase()
+        )?;
     }
     Ok(())
 }
@@ -80,7 +98,8 @@ fn time(text: &str) -> String {
 
 /// The records that were skipped, in words; empty if there are none.
 fn skipped_words(skipped: Skipped) -> String {
-    let Skipped { not_a_decision, not_enforced, duplicate, broken, connection, resolution } = skipped;
+    let Skipped { not_a_decision, not_enforced, duplicate, broken, connection, resolution } =
+        skipped;
     let all = [
         (not_a_decision, "not a decision"),
         (not_enforced, "not enforced"),
@@ -89,8 +108,11 @@ fn skipped_words(skipped: Skipped) -> String {
         (connection, "connections of HTTP requests"),
         (resolution, "steps of approvals"),
     ];
-    let texts: Vec<String> =
-        all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let texts: Vec<String> = all
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     texts.join(", ")
 }
 
@@ -110,12 +132,19 @@ fn words_of(count: u64, entries: usize) -> String {
 fn write_agreement(out: &mut String, agreement: &Agreement, view: View) -> fmt::Result {
     let Agreement { agree, disagree, unknown, disagreements } = agreement;
     let style = if *disagree == 0 { GOOD } else { BAD };
-    writeln!(out, "{style}Agreement{style:#}: {agree} decided as recorded, {disagree} differently, {unknown} unknown")?;
+    writeln!(
+        out,
+        "{style}Agreement{style:#}: {agree} decided as recorded, {disagree} differently, {unknown} unknown"
+    )?;
     let most = view.shown(disagreements.len(), DISAGREEMENTS);
     for one in disagreements.iter().take(most) {
         let (recorded, computed) = (words::decision(one.recorded), words::decision(one.computed));
         let request = line(&one.request);
-        writeln!(out, "  {BAD}!{BAD:#} {request}: recorded {recorded}, computed {computed} ({} times)", one.count)?;
+        writeln!(
+            out,
+            "  {BAD}!{BAD:#} {request}: recorded {recorded}, computed {computed} ({} times)",
+            one.count
+        )?;
     }
     match disagreements.len().saturating_sub(most) {
         0 => {}
@@ -174,7 +203,11 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
         }
         for change in own.into_iter().take(room) {
             room -= 1;
-            let last = change.last.as_ref().map(|last| format!(", last {}", time(last))).unwrap_or_default();
+            let last = change
+                .last
+                .as_ref()
+                .map(|last| format!(", last {}", time(last)))
+                .unwrap_or_default();
             let style = if sign == '-' { BAD } else { CAREFUL };
             writeln!(
                 out,
@@ -197,7 +230,11 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
 /// A replay as Markdown, for pull requests and job summaries.
 #[must_use]
 pub fn markdown(replay: &Replay) -> String {
-    format!("### seawall: {}\n\n{}", headline(replay), pieces(replay, |because| reason(None, because)).concat())
+    format!(
+        "### seawall: {}\n\n{}",
+        headline(replay),
+        pieces(replay, |because| reason(None, because)).concat()
+    )
 }
 
 /// The changes of recorded requests, in a few words.
@@ -206,17 +243,20 @@ pub fn headline(replay: &Replay) -> String {
     match (replay.denied(), replay.newly_allowed.iter().map(|change| change.count).sum::<u64>()) {
         (0, 0) => "no recorded request changes its decision".to_owned(),
         (0, allowed) => format!("newly allows {allowed} recorded requests"),
-        (denied, _) => format!("would deny {denied} recorded requests of {}", users(replay.denied_users)),
+        (denied, _) => {
+            format!("would deny {denied} recorded requests of {}", users(replay.denied_users))
+        }
     }
 }
 
-/// Number of recorded requests that a plan would deny, as a phrase; `None` if it denies none, or without records.
+/// Number of recorded requests that a plan would deny, as a phrase; `None` if it denies none, or
+/// without records.
 pub(super) fn plan_headline(plan: &Plan) -> Option<String> {
     plan.recorded.as_ref().filter(|replay| replay.denied() > 0).map(headline)
 }
 
-/// The section of a plan in Markdown, in pieces of which the last ones may be left out. `written` formats a rule with its
-/// place.
+/// The section of a plan in Markdown, in pieces of which the last ones may be left out. `written`
+/// formats a rule with its place.
 pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<String> {
     let Replay { window, agreement, newly_denied, newly_allowed, unchanged, unknown, .. } = replay;
     let Agreement { agree, disagree, unknown: untold, disagreements } = agreement;
@@ -229,7 +269,10 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
     for one in disagreements.iter().take(most) {
         let (recorded, computed) = (words::decision(one.recorded), words::decision(one.computed));
         let request = code(&one.request);
-        pieces.push(format!("- {request}: recorded {recorded}, computed **{computed}** ({})\n", times(one.count)));
+        pieces.push(format!(
+            "- {request}: recorded {recorded}, computed **{computed}** ({})\n",
+            times(one.count)
+        ));
     }
     match disagreements.len().saturating_sub(most) {
         0 => {}
@@ -244,7 +287,9 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
         "| newly denied | newly allowed | unchanged | unknown |\n|---:|---:|---:|---:|\n| **{}** | {allowed} | {unchanged} | {all} |\n\n",
         replay.denied()
     ));
-    for (changes, mark, word) in [(newly_denied, "🔴", "Newly denied"), (newly_allowed, "🟡", "Newly allowed")] {
+    for (changes, mark, word) in
+        [(newly_denied, "🔴", "Newly denied"), (newly_allowed, "🟡", "Newly allowed")]
+    {
         if changes.is_empty() {
             continue;
         }
@@ -256,10 +301,22 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
             let left_out = own.len() - most;
             for change in own.into_iter().take(most) {
                 let names: Vec<String> = change.names.iter().map(|name| code(name)).collect();
-                let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
-                let last = change.last.as_ref().map(|last| format!(", last {}", time(last))).unwrap_or_default();
+                let names = if names.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", names.join(", "))
+                };
+                let last = change
+                    .last
+                    .as_ref()
+                    .map(|last| format!(", last {}", time(last)))
+                    .unwrap_or_default();
                 let people = audience(change);
-                pieces.push(format!("- {} {} by {people}{names}{last}\n", code(&change.request), times(change.count)));
+                pieces.push(format!(
+                    "- {} {} by {people}{names}{last}\n",
+                    code(&change.request),
+                    times(change.count)
+                ));
             }
             if left_out > 0 {
                 pieces.push(format!("- … and {left_out} more\n"));
@@ -269,7 +326,11 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
     }
     for one in unknown {
         let example = code(&one.example);
-        pieces.push(format!("- `?` {} unknown: {}, such as {example}\n", one.count, one.reason.phrase()));
+        pieces.push(format!(
+            "- `?` {} unknown: {}, such as {example}\n",
+            one.count,
+            one.reason.phrase()
+        ));
     }
     pieces.push("\n".to_owned());
     pieces
@@ -301,25 +362,31 @@ pub fn access_tests(expected: &[Expected]) -> String {
         subject: Option<BTreeMap<&'static str, Vec<String>>>,
         expect: Vec<BTreeMap<&'static str, String>>,
     }
-    let documents = expected.iter().filter(|one| !one.requests.is_empty()).map(|Expected { teams, requests }| {
-        let whom = if teams.is_empty() { "members of no team".to_owned() } else { teams.join(" and ") };
-        let subject = (!teams.is_empty()).then(|| BTreeMap::from([("teams", teams.clone())]));
-        let expect = requests.iter().map(|(decision, text)| {
-            let key = match decision {
-                Decision::Allow => "allow",
-                Decision::Deny => "deny",
+    let documents = expected.iter().filter(|one| !one.requests.is_empty()).map(
+        |Expected { teams, requests }| {
+            let whom = if teams.is_empty() {
+                "members of no team".to_owned()
+            } else {
+                teams.join(" and ")
             };
-            BTreeMap::from([(key, text.clone())])
-        });
-        Document {
-            api_version: "seawall/v1",
-            kind: "AccessTest",
-            name: format!("recorded requests of {whom}"),
-            description: "The most frequent recorded requests, as they were decided.",
-            subject,
-            expect: expect.collect(),
-        }
-    });
+            let subject = (!teams.is_empty()).then(|| BTreeMap::from([("teams", teams.clone())]));
+            let expect = requests.iter().map(|(decision, text)| {
+                let key = match decision {
+                    Decision::Allow => "allow",
+                    Decision::Deny => "deny",
+                };
+                BTreeMap::from([(key, text.clone())])
+            });
+            Document {
+                api_version: "seawall/v1",
+                kind: "AccessTest",
+                name: format!("recorded requests of {whom}"),
+                description: "The most frequent recorded requests, as they were decided.",
+                subject,
+                expect: expect.collect(),
+            }
+        },
+    );
     let texts: Vec<String> =
         documents.map(|document| serde_yaml::to_string(&document).expect("text is YAML")).collect();
     texts.join("---\n")

@@ -1,6 +1,7 @@
 //! Findings as SARIF 2.1.0 (OASIS), for code scanning.
 //!
-//! Invariant: every code of the table is a rule with its help, so that a result explains itself wherever it is shown.
+//! Invariant: every code of the table is a rule with its help, so that a result explains itself
+//! wherever it is shown.
 
 use std::path::{Component, Path};
 
@@ -13,11 +14,12 @@ use crate::diagnostic::{Diagnostic, Findings, Label, Severity, SourceFile};
 /// The location of a finding that has none of its own.
 const SETTINGS: &str = "seawall.yaml";
 
-/// The findings as one SARIF log with one run, indented, with a line end. Paths are relative to `folder`, which is to be
-/// the root of the repository.
+/// The findings as one SARIF log with one run, indented, with a line end. Paths are relative to
+/// `folder`, which is to be the root of the repository.
 #[must_use]
 pub fn sarif(findings: &Findings, folder: &Path, older: Option<Older<'_>>) -> String {
-    let results: Vec<Value> = findings.diagnostics.iter().map(|finding| result(findings, finding, folder)).collect();
+    let results: Vec<Value> =
+        findings.diagnostics.iter().map(|finding| result(findings, finding, folder)).collect();
     let rules: Vec<Value> = TABLE.iter().copied().flatten().map(rule).collect();
     let mut log = json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
@@ -28,8 +30,13 @@ pub fn sarif(findings: &Findings, folder: &Path, older: Option<Older<'_>>) -> St
             "results": results
         }]
     });
-    if let (Some(older), Some(run)) = (older, log.pointer_mut("/runs/0").and_then(Value::as_object_mut)) {
-        run.insert("properties".to_owned(), json!({"base": older.base, "olderFindings": older.count}));
+    if let (Some(older), Some(run)) =
+        (older, log.pointer_mut("/runs/0").and_then(Value::as_object_mut))
+    {
+        run.insert(
+            "properties".to_owned(),
+            json!({"base": older.base, "olderFindings": older.count}),
+        );
     }
     format!("{log:#}\n")
 }
@@ -41,8 +48,11 @@ fn level(severity: Severity) -> &'static str {
 
 fn rule(check: &Check) -> Value {
     let text = format!("{} {}", check.explanation, check.fix);
-    let example =
-        if check.bad.is_empty() { String::new() } else { format!("\n\nFor example:\n\n```yaml\n{}```", check.bad) };
+    let example = if check.bad.is_empty() {
+        String::new()
+    } else {
+        format!("\n\nFor example:\n\n```yaml\n{}```", check.bad)
+    };
     json!({
         "id": check.code,
         "shortDescription": {"text": check.title},
@@ -58,7 +68,8 @@ fn result(findings: &Findings, diagnostic: &Diagnostic, folder: &Path) -> Value 
         Some(help) => format!("{message}; {help}"),
         None => message.clone(),
     };
-    let mut result = json!({"ruleId": code, "level": level(*severity), "message": {"text": plain(&text)}});
+    let mut result =
+        json!({"ruleId": code, "level": level(*severity), "message": {"text": plain(&text)}});
     let index = TABLE.iter().copied().flatten().position(|check| check.code == *code);
     let location = |label: &Label| location(findings.files.get(label.file), label, folder);
     if let Some(fields) = result.as_object_mut() {
@@ -98,7 +109,8 @@ fn location(file: &SourceFile, label: &Label, folder: &Path) -> Value {
 /// The start of the workspace's settings: GitHub takes no log with a result that is nowhere.
 fn settings(findings: &Findings, folder: &Path) -> Value {
     let file = findings.files.iter().map(|(_, file)| file).find(|file| file.name == SETTINGS);
-    let path = file.map_or(Path::new(SETTINGS), |file| file.path.strip_prefix(folder).unwrap_or(&file.path));
+    let path = file
+        .map_or(Path::new(SETTINGS), |file| file.path.strip_prefix(folder).unwrap_or(&file.path));
     json!({"physicalLocation": {"artifactLocation": {"uri": uri(path)}, "region": {"startLine": 1}}})
 }
 
@@ -123,7 +135,9 @@ fn encoded(segment: &str) -> String {
     segment
         .bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -136,12 +150,18 @@ mod tests {
     #[test]
     fn every_result_has_a_location() {
         let mut findings = Findings::default();
-        findings.diagnostics.push(Diagnostic::warning("linked-folder", "a linked folder is not searched"));
+        findings
+            .diagnostics
+            .push(Diagnostic::warning("linked-folder", "a linked folder is not searched"));
         let uris = |findings: &Findings| {
-            let log: Value = serde_json::from_str(&sarif(findings, Path::new("/work"), None)).unwrap();
+            let log: Value =
+                serde_json::from_str(&sarif(findings, Path::new("/work"), None)).unwrap();
             log.pointer("/runs/0/results/0/locations/0/physicalLocation").unwrap().clone()
         };
-        assert_eq!(uris(&findings), json!({"artifactLocation": {"uri": "seawall.yaml"}, "region": {"startLine": 1}}));
+        assert_eq!(
+            uris(&findings),
+            json!({"artifactLocation": {"uri": "seawall.yaml"}, "region": {"startLine": 1}})
+        );
         findings.files.add("a.yaml", "/work/p/a.yaml", "");
         findings.files.add("seawall.yaml", "/work/p/seawall.yaml", "");
         assert_eq!(uris(&findings)["artifactLocation"]["uri"], "p/seawall.yaml");

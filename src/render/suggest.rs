@@ -1,6 +1,7 @@
 //! Suggested rules as documents, with counts as comments.
 //!
-//! Invariant: every text of a record is quoted as JSON quotes it, which YAML reads alike, or stands in a comment of one line.
+//! Invariant: every text of a record is quoted as JSON quotes it, which YAML reads alike, or stands
+//! in a comment of one line.
 
 use std::fmt::{self, Write as _};
 
@@ -75,7 +76,12 @@ fn write_rule(out: &mut String, rule: &SuggestedRule) -> fmt::Result {
         let names: Vec<String> = names.iter().map(|name| line(name).into_owned()).collect();
         writeln!(out, "  # In place of {}.", names.join(", "))?;
     }
-    writeln!(out, "  - name: {}\n    decision: allow\n    actions: [{}]", quoted(name), quoted(action))?;
+    writeln!(
+        out,
+        "  - name: {}\n    decision: allow\n    actions: [{}]",
+        quoted(name),
+        quoted(action)
+    )?;
     match target {
         Target::Plain(resource) => writeln!(out, "    resources: [{}]", quoted(resource)),
         Target::Http(host, port, path) => {
@@ -95,7 +101,8 @@ fn quoted(text: &str) -> String {
         && !text.ends_with(':')
         && !text.contains(": ")
         && text.chars().all(|one| one.is_ascii_alphanumeric() || "-_./:".contains(one))
-        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str());
+        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+            .contains(&text.to_ascii_lowercase().as_str());
     if plain { text.to_owned() } else { serde_json::to_string(text).expect("text is JSON") }
 }
 

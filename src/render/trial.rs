@@ -36,7 +36,10 @@ fn expected(check: &Check<'_>) -> &'static str {
 
 fn rule_text(policies: &[Policy], policy: usize, rule: usize) -> String {
     let policy = policies.get(policy);
-    let rule = policy.and_then(|policy| policy.rules().get(rule)).map(|rule| rule.name.as_str()).unwrap_or_default();
+    let rule = policy
+        .and_then(|policy| policy.rules().get(rule))
+        .map(|rule| rule.name.as_str())
+        .unwrap_or_default();
     format!("{} › {rule}", policy.map(|policy| policy.name.as_str()).unwrap_or_default())
 }
 
@@ -46,7 +49,8 @@ pub fn human(report: &Report<'_>) -> String {
     let mut text = String::new();
     for trial in report.trials {
         let (style, mark) = if trial.passes() { (GREEN, "ok  ") } else { (RED, "FAIL") };
-        writeln!(text, "{style}{mark}{style:#} {}", line(&trial.test.name)).expect("writing to a string");
+        writeln!(text, "{style}{mark}{style:#} {}", line(&trial.test.name))
+            .expect("writing to a string");
         for check in trial.checks.iter().filter(|check| !check.holds()) {
             text.push_str(&failure(check, report.places));
         }
@@ -64,7 +68,8 @@ pub fn human(report: &Report<'_>) -> String {
     .expect("writing to a string");
     if let Some(uncovered) = report.uncovered {
         let all: usize = report.policies.iter().map(|policy| policy.rules().len()).sum();
-        writeln!(text, "{} of {all} rules decide an expectation", all - uncovered.len()).expect("writing to a string");
+        writeln!(text, "{} of {all} rules decide an expectation", all - uncovered.len())
+            .expect("writing to a string");
         for (policy, rule) in uncovered {
             text.push_str(&rule_line("not tested", report, *policy, *rule));
         }
@@ -113,14 +118,18 @@ fn failure(check: &Check<'_>, places: DeclaredPolicies<'_>) -> String {
 pub fn json(report: &Report<'_>) -> String {
     let rule = |policy: usize, rule: usize| {
         let stated = report.policies.get(policy);
-        let name = stated.and_then(|policy| policy.rules().get(rule)).map(|rule| rule.name.as_str());
+        let name =
+            stated.and_then(|policy| policy.rules().get(rule)).map(|rule| rule.name.as_str());
         let source = report.places.rule(policy, Some(rule));
         json!({"policy": stated.map(|policy| policy.name.as_str()), "rule": name, "source": source})
     };
-    let tests: Vec<Value> = report.trials.iter().map(|trial| test_json(trial, report.places)).collect();
-    let mut document = json!({"format_version": 1, "summary": count(report.trials), "tests": tests});
+    let tests: Vec<Value> =
+        report.trials.iter().map(|trial| test_json(trial, report.places)).collect();
+    let mut document =
+        json!({"format_version": 1, "summary": count(report.trials), "tests": tests});
     if let Some(uncovered) = report.uncovered {
-        let rules: Vec<Value> = uncovered.iter().map(|(policy, number)| rule(*policy, *number)).collect();
+        let rules: Vec<Value> =
+            uncovered.iter().map(|(policy, number)| rule(*policy, *number)).collect();
         set(&mut document, "uncovered", rules.into());
     }
     if let Some(Mutation { total, survivors }) = report.mutation {
@@ -229,18 +238,30 @@ pub fn junit(all: impl Iterator<Item = Suites>) -> String {
 fn case(check: &Check<'_>, class: &str, places: DeclaredPolicies<'_>) -> String {
     let Origin { file, line: row, column: _ } = &check.expected.origin;
     let name = xml(&format!("{} {}", expected(check), check.expected.access));
-    let head = format!("    <testcase name=\"{name}\" classname=\"{class}\" file=\"{}\" line=\"{row}\"", xml(file));
+    let head = format!(
+        "    <testcase name=\"{name}\" classname=\"{class}\" file=\"{}\" line=\"{row}\"",
+        xml(file)
+    );
     if check.holds() {
         return head + "/>\n";
     }
     let message = match &check.found {
         Found::Answer(answer) => {
-            format!("expected {}, found {}: {}", expected(check), word(answer.verdict), answer.reason)
+            format!(
+                "expected {}, found {}: {}",
+                expected(check),
+                word(answer.verdict),
+                answer.reason
+            )
         }
         Found::NoRequest(wrong) => wrong.message.clone(),
     };
     let body = anstream::adapter::strip_str(&failure(check, places)).to_string();
-    format!("{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", xml(&message), xml(&body))
+    format!(
+        "{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n",
+        xml(&message),
+        xml(&body)
+    )
 }
 
 /// Text inside XML, also inside an attribute; what XML cannot hold stays visible as an escape.

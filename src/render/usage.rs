@@ -1,6 +1,7 @@
 //! The rules that recorded requests rest on, for people and as Markdown.
 //!
-//! Invariant: what nobody uses comes first, and a rule of which records cannot tell is never among it.
+//! Invariant: what nobody uses comes first, and a rule of which records cannot tell is never among
+//! it.
 
 use std::fmt::{self, Write as _};
 
@@ -53,7 +54,12 @@ pub fn human(usage: &Usage, narrowings: Option<&[Narrowing]>, view: View) -> Str
     out
 }
 
-fn write(out: &mut String, usage: &Usage, narrowings: Option<&[Narrowing]>, view: View) -> fmt::Result {
+fn write(
+    out: &mut String,
+    usage: &Usage,
+    narrowings: Option<&[Narrowing]>,
+    view: View,
+) -> fmt::Result {
     writeln!(out, "{BOLD}Recorded requests{BOLD:#}: {}", replay::window_words(&usage.window))?;
     for (used, means) in KINDS {
         let own: Vec<&RuleUse> = usage.rules.iter().filter(|rule| rule.used == used).collect();
@@ -93,7 +99,8 @@ fn write(out: &mut String, usage: &Usage, narrowings: Option<&[Narrowing]>, view
 }
 
 fn facts(rule: &RuleUse) -> String {
-    let mut facts = vec![format!("{} matches by {}", rule.matches, words::count(rule.users, "user"))];
+    let mut facts =
+        vec![format!("{} matches by {}", rule.matches, words::count(rule.users, "user"))];
     if rule.machines > 0 {
         facts.push(format!("on {}", words::count(rule.machines, "machine")));
     }
@@ -129,7 +136,13 @@ pub fn markdown(usage: &Usage, narrowings: Option<&[Narrowing]>) -> String {
     }
     for Narrowing { policy, rule, from, to, .. } in narrowings.into_iter().flatten() {
         let to: Vec<String> = to.iter().map(|host| code(host)).collect();
-        text.push_str(&format!("\n- {} › {}: {} → {}", code(policy), code(rule), code(from), to.join(", ")));
+        text.push_str(&format!(
+            "\n- {} › {}: {} → {}",
+            code(policy),
+            code(rule),
+            code(from),
+            to.join(", ")
+        ));
     }
     text + "\n"
 }

@@ -15,7 +15,8 @@ pub struct View {
     pub all: bool,
 }
 
-/// Number of items to show of a list of `all`: `listed`, or one more so that no single item is left out.
+/// Number of items to show of a list of `all`: `listed`, or one more so that no single item is left
+/// out.
 pub(super) fn shown(all: usize, listed: usize) -> usize {
     if all <= listed.saturating_add(1) { all } else { listed }
 }
@@ -37,8 +38,8 @@ impl View {
         if self.all { usize::MAX } else { listed }
     }
 
-    /// Items separated by commas, on one line from column `indent`; those that do not fit are counted. All of them,
-    /// however long, if nothing is folded away.
+    /// Items separated by commas, on one line from column `indent`; those that do not fit are
+    /// counted. All of them, however long, if nothing is folded away.
     pub(super) fn list(self, items: &[impl AsRef<str>], indent: usize) -> String {
         const REST: usize = " and 999 more".len();
         let mut text = String::new();

@@ -1,7 +1,9 @@
-//! The changes of a step for a policy for agents, as pieces that each format for people lays out: rules as sentences,
-//! the things that they govern, the consequences when they are broken, and the sources that they were extracted from.
+//! The changes of a step for a policy for agents, as pieces that each format for people lays out:
+//! rules as sentences, the things that they govern, the consequences when they are broken, and the
+//! sources that they were extracted from.
 //!
-//! Invariant: the pieces of an approval contain everything that the rule says. Texts are not sanitized.
+//! Invariant: the pieces of an approval contain everything that the rule says. Texts are not
+//! sanitized.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,9 +61,16 @@ pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail>
     match (step.object(), step.op) {
         // The review of a new rule shows all of it.
         (Object::Rule, Op::Create)
-            if reviewed.contains(&(step.policy_name.as_str(), step.rule_id.as_deref().unwrap_or_default())) => {}
+            if reviewed.contains(&(
+                step.policy_name.as_str(),
+                step.rule_id.as_deref().unwrap_or_default(),
+            )) => {}
         (Object::Rule, Op::Create | Op::Delete) => {
-            details.extend(object.into_iter().flat_map(|object| [sentence(object)].into_iter().chain(broken(object))));
+            details.extend(
+                object
+                    .into_iter()
+                    .flat_map(|object| [sentence(object)].into_iter().chain(broken(object))),
+            );
             details.extend(provenance(step));
         }
         (Object::Rule, Op::Approve | Op::Reject) => {
@@ -73,7 +82,8 @@ pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail>
         }
         (_, Op::Update) => {
             let changed = step.changed();
-            let kept = step.object() == Object::Rule && !changed.iter().any(|field| field == "natural_language");
+            let kept = step.object() == Object::Rule
+                && !changed.iter().any(|field| field == "natural_language");
             details.extend(object.filter(|_| kept).map(sentence));
             for field in changed {
                 let side = |side: &Option<Fields>| {
@@ -83,15 +93,21 @@ pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail>
             }
         }
         (Object::Policy, Op::Create) => {
-            details.extend(object.map(|object| fields(object, &["category", "description", "source_text", "tags"])));
+            details.extend(
+                object.map(|object| {
+                    fields(object, &["category", "description", "source_text", "tags"])
+                }),
+            );
         }
-        (Object::Policy, Op::Delete | Op::Activate | Op::Approve | Op::Reject) | (Object::Rule, Op::Activate) => {}
+        (Object::Policy, Op::Delete | Op::Activate | Op::Approve | Op::Reject)
+        | (Object::Rule, Op::Activate) => {}
     }
     details
 }
 
-/// The rules and policies that the plan weakens and those that it decides, as a short phrase: `deactivates 1 policy for
-/// agents`, `approves 2 rules, activates 1 policy for agents`; `None` without any. `write` formats foreign names.
+/// The rules and policies that the plan weakens and those that it decides, as a short phrase:
+/// `deactivates 1 policy for agents`, `approves 2 rules, activates 1 policy for agents`; `None`
+/// without any. `write` formats foreign names.
 #[must_use]
 pub fn plan_headline(plan: &VijilPlan, write: impl Fn(&str) -> String) -> Option<String> {
     let weaker = weakened_headline(&plan.meaning.weakened, write);
@@ -100,15 +116,20 @@ pub fn plan_headline(plan: &VijilPlan, write: impl Fn(&str) -> String) -> Option
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// The decisions as a short phrase: `approves 2 rules, activates 1 policy for agents`; `None` without any.
+/// The decisions as a short phrase: `approves 2 rules, activates 1 policy for agents`; `None`
+/// without any.
 #[must_use]
 pub fn headline<'a>(differences: impl IntoIterator<Item = &'a VijilDifference>) -> Option<String> {
     let ops: Vec<Op> = differences.into_iter().map(|difference| difference.op).collect();
-    let decisions =
-        [(Op::Approve, "approves", "rule"), (Op::Reject, "rejects", "rule"), (Op::Activate, "activates", "policy")];
+    let decisions = [
+        (Op::Approve, "approves", "rule"),
+        (Op::Reject, "rejects", "rule"),
+        (Op::Activate, "activates", "policy"),
+    ];
     let number = |op: Op| ops.iter().filter(|one| **one == op).count();
     let made = decisions.into_iter().filter(|(op, ..)| number(*op) > 0);
-    let parts: Vec<String> = made.map(|(op, verb, noun)| format!("{verb} {}", counted(number(op), noun))).collect();
+    let parts: Vec<String> =
+        made.map(|(op, verb, noun)| format!("{verb} {}", counted(number(op), noun))).collect();
     (!parts.is_empty()).then(|| format!("{} for agents", parts.join(", ")))
 }
 
@@ -124,19 +145,26 @@ fn counted(number: usize, noun: &str) -> String {
 fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String) -> Vec<String> {
     const NAMED: usize = 2;
     let count = |what: Weaker| weakened.iter().filter(|one| one.what == what).count();
-    let whole = [(Weaker::Deleted, "deletes", "active policy"), (Weaker::Deactivated, "deactivates", "policy")];
-    let whole = whole.into_iter().filter(|(what, ..)| count(*what) > 0).map(|(what, verb, noun)| {
-        let counted = match (count(what), noun) {
-            (many, "active policy") if many > 1 => format!("{many} active policies"),
-            (number, noun) => counted(number, noun),
-        };
-        format!("{verb} {counted} for agents")
-    });
+    let whole = [
+        (Weaker::Deleted, "deletes", "active policy"),
+        (Weaker::Deactivated, "deactivates", "policy"),
+    ];
+    let whole =
+        whole.into_iter().filter(|(what, ..)| count(*what) > 0).map(|(what, verb, noun)| {
+            let counted = match (count(what), noun) {
+                (many, "active policy") if many > 1 => format!("{many} active policies"),
+                (number, noun) => counted(number, noun),
+            };
+            format!("{verb} {counted} for agents")
+        });
     let mut parts: Vec<String> = whole.collect();
     let is_rule = |one: &&VijilWeakening| one.rule.is_some();
     let mut rules: BTreeMap<(&str, &str), Vec<&VijilWeakening>> = BTreeMap::new();
     for one in weakened.iter().filter(is_rule) {
-        rules.entry((one.policy.as_str(), one.rule.as_deref().unwrap_or_default())).or_default().push(one);
+        rules
+            .entry((one.policy.as_str(), one.rule.as_deref().unwrap_or_default()))
+            .or_default()
+            .push(one);
     }
     let verb_of = |all: &[&VijilWeakening]| match all {
         all if all.iter().any(|one| one.certain) => "weakens",
@@ -174,14 +202,17 @@ fn sentence(object: &Fields) -> Detail {
 /// The fields among these that have a value.
 fn fields(object: &Fields, names: &[&'static str]) -> Detail {
     let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-    let field = |name: &'static str| Some((name, text(object.get(name).filter(|value| !empty(value))?)));
+    let field =
+        |name: &'static str| Some((name, text(object.get(name).filter(|value| !empty(value))?)));
     Detail::Fields(names.iter().copied().filter_map(field).collect())
 }
 
 /// Everything that a rule says.
 fn rule(object: &Fields) -> Vec<Detail> {
-    let conditional = object.get("constraints").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    let conditions: &[&'static str] = if conditional { &["constraints", "constraint_logic"] } else { &[] };
+    let conditional =
+        object.get("constraints").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let conditions: &[&'static str] =
+        if conditional { &["constraints", "constraint_logic"] } else { &[] };
     let mut details = vec![sentence(object), fields(object, &["action", "target", "assignee"])];
     details.push(fields(object, conditions));
     details.extend(broken(object));
@@ -207,12 +238,20 @@ fn provenance(step: &VijilDifference) -> Vec<Detail> {
     let mut details = Vec::new();
     if let Some(quotation) = at("/source_location/source_text") {
         let section = at("/source_location/section");
-        let paragraph = at("/source_location/paragraph").map(|number| format!("paragraph {number}"));
+        let paragraph =
+            at("/source_location/paragraph").map(|number| format!("paragraph {number}"));
         let place: Vec<String> = section.into_iter().chain(paragraph).collect();
-        details.push(Detail::Quotation(quotation, Some(place.join(", ")).filter(|place| !place.is_empty())));
+        details.push(Detail::Quotation(
+            quotation,
+            Some(place.join(", ")).filter(|place| !place.is_empty()),
+        ));
     }
     if let Some(score) = confidence(provenance) {
-        details.push(Detail::Drawn(at("/model_used").unwrap_or("a model".to_owned()), score, score < LOW));
+        details.push(Detail::Drawn(
+            at("/model_used").unwrap_or("a model".to_owned()),
+            score,
+            score < LOW,
+        ));
     }
     details
 }
@@ -246,9 +285,12 @@ fn changes(field: &str, before: &Value, after: &Value, details: &mut Vec<Detail>
 
 /// Two texts as runs of words that stay, are removed or are added.
 fn by_words(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.split_whitespace().collect(), new.split_whitespace().collect());
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (old.split_whitespace().collect(), new.split_whitespace().collect());
     let mut runs: Vec<(ChangeTag, String)> = Vec::new();
-    for change in capture_diff_slices(Algorithm::Patience, &old, &new).iter().flat_map(|op| op.iter_changes(&old, &new))
+    for change in capture_diff_slices(Algorithm::Patience, &old, &new)
+        .iter()
+        .flat_map(|op| op.iter_changes(&old, &new))
     {
         match runs.last_mut() {
             Some((tag, run)) if *tag == change.tag() => {
@@ -274,7 +316,9 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Array(list) if list.iter().all(Value::is_string) => list.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Array(list) if list.iter().all(Value::is_string) => {
+            list.iter().map(text).collect::<Vec<_>>().join(", ")
+        }
         Value::Array(list) if list.iter().all(is_condition) => {
             list.iter().map(condition).collect::<Vec<_>>().join("; ")
         }
@@ -285,9 +329,9 @@ fn text(value: &Value) -> String {
 /// Returns `true` if an object is a constraint in the documented form.
 fn is_condition(value: &Value) -> bool {
     let names = ["condition_type", "field", "operator", "value"];
-    value
-        .as_object()
-        .is_some_and(|object| object.len() == names.len() && names.iter().all(|name| object.contains_key(*name)))
+    value.as_object().is_some_and(|object| {
+        object.len() == names.len() && names.iter().all(|name| object.contains_key(*name))
+    })
 }
 
 fn condition(value: &Value) -> String {
@@ -308,7 +352,12 @@ mod tests {
         };
         assert_eq!(
             runs("Agents must not disclose PII.", "Agents must never disclose PII."),
-            own(&[(Equal, "Agents must"), (Delete, "not"), (Insert, "never"), (Equal, "disclose PII.")])
+            own(&[
+                (Equal, "Agents must"),
+                (Delete, "not"),
+                (Insert, "never"),
+                (Equal, "disclose PII.")
+            ])
         );
         assert_eq!(runs("a\n b", "a b"), own(&[(Equal, "a b")]));
         assert_eq!(runs("", "a b"), own(&[(Insert, "a b")]));

@@ -1,6 +1,7 @@
 //! Answers to `who-can`: for people, and as JSON.
 //!
-//! Invariant: the JSON holds the same as the text with `-v`; keys may be added, none is renamed or removed.
+//! Invariant: the JSON holds the same as the text with `-v`; keys may be added, none is renamed or
+//! removed.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,8 +19,7 @@ const LISTED: usize = 40;
 const EXCEPTIONS: usize = 8;
 
 /// Remark on an answer that did not judge all combinations of teams.
-const INCOMPLETE: &str =
-    "there are too many different teams to judge each pair of them: a member of several may have more";
+const INCOMPLETE: &str = "there are too many different teams to judge each pair of them: a member of several may have more";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -81,7 +81,10 @@ pub fn json(request: &str, everybody: &Everybody, places: DeclaredPolicies<'_>) 
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
 }
 
-fn entry<'a>(Who { audience, level: _, answer, unless }: &'a Who, places: DeclaredPolicies<'a>) -> Entry<'a> {
+fn entry<'a>(
+    Who { audience, level: _, answer, unless }: &'a Who,
+    places: DeclaredPolicies<'a>,
+) -> Entry<'a> {
     let exception = |Unless { teams, level, answer }: &'a Unless| Exception {
         teams,
         decision: answer.verdict,
@@ -111,7 +114,12 @@ fn remarks(everybody: &Everybody) -> BTreeSet<&str> {
 
 /// The answer for a terminal, with a line end.
 #[must_use]
-pub fn human(request: &str, everybody: &Everybody, places: DeclaredPolicies<'_>, view: View) -> String {
+pub fn human(
+    request: &str,
+    everybody: &Everybody,
+    places: DeclaredPolicies<'_>,
+    view: View,
+) -> String {
     let mut out = String::new();
     write(&mut out, request, everybody, places, view).expect("a string takes everything");
     out
@@ -146,7 +154,11 @@ fn write(
                     AccessLevel::Approval => "with approval",
                     AccessLevel::Allow => "allowed",
                 };
-                writeln!(out, "  {bold}{word} for those who are in {} too{bold:#}", view.list(teams, 30))?;
+                writeln!(
+                    out,
+                    "  {bold}{word} for those who are in {} too{bold:#}",
+                    view.list(teams, 30)
+                )?;
                 out.push_str(&details(&plain(answer), places, "    "));
             }
             more(out, one.unless.len() - exceptions, "  ")?;
@@ -157,7 +169,11 @@ fn write(
         (true, _) => {
             let style = AnsiColor::Red.on_default().bold();
             writeln!(out, "{style}nobody{style:#}")?;
-            out.push_str(&details(&Answer { remarks: Vec::new(), ..everybody.nobody.clone() }, places, "  "));
+            out.push_str(&details(
+                &Answer { remarks: Vec::new(), ..everybody.nobody.clone() },
+                places,
+                "  ",
+            ));
         }
         (false, Some(reason)) => writeln!(out, "{dim}nobody else: {}{dim:#}", line(reason))?,
         (false, None) => {}

@@ -1,5 +1,5 @@
-//! The words for plans and outcomes, shared by the formats for people. Each format adds its own marks, and sanitizes
-//! foreign text.
+//! The words for plans and outcomes, shared by the formats for people. Each format adds its own
+//! marks, and sanitizes foreign text.
 //!
 //! Invariant: widened access comes before uncertain changes, and these before narrowed access.
 
@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
-use crate::model::{Decision, Domain, HttpResource, NOT_REFUSED, Origin, Resources, Rule, Scope, TeamDirectory};
+use crate::model::{
+    Decision, Domain, HttpResource, NOT_REFUSED, Origin, Resources, Rule, Scope, TeamDirectory,
+};
 use crate::plan::docker::{Change, Difference, PolicyChange};
 use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
@@ -20,8 +22,8 @@ use crate::plan::step::{Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
 use crate::plan::{GuardsFrom, Plan};
 
-/// The effect of a plan as a short phrase: `widens access for 2 audiences`, `no access change`. An incomplete comparison
-/// is stated first.
+/// The effect of a plan as a short phrase: `widens access for 2 audiences`, `no access change`. An
+/// incomplete comparison is stated first.
 #[must_use]
 pub fn headline(meaning: &Meaning) -> String {
     let audiences = |gains: &[AccessChange]| {
@@ -31,7 +33,11 @@ pub fn headline(meaning: &Meaning) -> String {
     let (cut, changes) = match &meaning.found {
         Found::Complete(changes) => (None, changes),
         Found::Incomplete(changes, Incomplete { rules, .. }) => {
-            let about = if rules.is_empty() { String::new() } else { format!(" for {}", count(rules.len(), "rule")) };
+            let about = if rules.is_empty() {
+                String::new()
+            } else {
+                format!(" for {}", count(rules.len(), "rule"))
+            };
             (Some(format!("the comparison is incomplete{about}")), changes)
         }
     };
@@ -41,13 +47,15 @@ pub fn headline(meaning: &Meaning) -> String {
         ("narrows access", &changes.narrowed),
     ];
     let changes = changes.into_iter().filter(|(_, gains)| !gains.is_empty());
-    let parts: Vec<String> =
-        cut.into_iter().chain(changes.map(|(what, gains)| format!("{what} for {}", audiences(gains)))).collect();
+    let parts: Vec<String> = cut
+        .into_iter()
+        .chain(changes.map(|(what, gains)| format!("{what} for {}", audiences(gains))))
+        .collect();
     if parts.is_empty() { "no access change".to_owned() } else { parts.join(", ") }
 }
 
-/// The addition to a plan's headline about undeclared policies because of which a part of it has no effect. `write`
-/// formats the names of policies.
+/// The addition to a plan's headline about undeclared policies because of which a part of it has no
+/// effect. `write` formats the names of policies.
 #[must_use]
 pub fn without_effect_headline(plan: &Plan, write: impl Fn(&str) -> String) -> Option<String> {
     let decide = undeclared_decide(&plan.without_effect, write)?;
@@ -57,9 +65,11 @@ pub fn without_effect_headline(plan: &Plan, write: impl Fn(&str) -> String) -> O
     })
 }
 
-/// The cause of all changes without effect: `the undeclared policy X allows it`; `None` without such changes.
+/// The cause of all changes without effect: `the undeclared policy X allows it`; `None` without
+/// such changes.
 fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> Option<String> {
-    let names: BTreeSet<&str> = all.iter().flat_map(|one| &one.policies).map(String::as_str).collect();
+    let names: BTreeSet<&str> =
+        all.iter().flat_map(|one| &one.policies).map(String::as_str).collect();
     let decisions: BTreeSet<Decision> = all.iter().map(|one| one.decision).collect();
     let (singular, plural) = match decisions.into_iter().collect::<Vec<_>>().as_slice() {
         [] => return None,
@@ -79,7 +89,8 @@ fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> O
 pub fn why_without_effect(one: &WithoutEffect, write: impl Fn(&str) -> String) -> String {
     let names: Vec<String> = one.policies.iter().map(|name| write(name)).collect();
     let (names, several) = (names.join(", "), names.len() > 1);
-    let (noun, allows, denies) = if several { ("policies", "allow", "deny") } else { ("policy", "allows", "denies") };
+    let (noun, allows, denies) =
+        if several { ("policies", "allow", "deny") } else { ("policy", "allows", "denies") };
     match (one.decision, one.widens) {
         (Decision::Allow, true) => format!("the undeclared {noun} {names} already {allows} it"),
         (Decision::Allow, false) => format!("the undeclared {noun} {names} still {allows} it"),
@@ -108,29 +119,34 @@ pub const INCOMPLETE: &str = "The comparison is incomplete";
 pub const INCOMPLETE_MEANS: &str =
     "the rules are listed as they are written: their audiences may gain or lose any of it";
 
-/// A sentence for each audience that gets its first policies or loses its last ones, sorted. `people` formats an
-/// audience.
+/// A sentence for each audience that gets its first policies or loses its last ones, sorted.
+/// `people` formats an audience.
 #[must_use]
 pub fn governed(all: &[Governed], people: impl Fn(&Audience) -> String) -> Vec<String> {
     let mut domains: BTreeMap<(AudienceChange, &Audience), BTreeSet<Domain>> = BTreeMap::new();
     for Governed { audience, domain, change } in all {
         domains.entry((*change, audience)).or_default().insert(*domain);
     }
-    let sentence = |((change, audience), domains): ((AudienceChange, &Audience), BTreeSet<Domain>)| {
-        let names: Vec<&str> = domains.into_iter().map(Domain::title).collect();
-        let (people, policies) = (people(audience), if names.len() == 1 { "policy" } else { "policies" });
-        match change {
-            AudienceChange::First => {
-                format!(
-                    "first {} {policies} for {people}: until now, local rules may have applied",
-                    enumerate(&names, "and")
-                )
+    let sentence =
+        |((change, audience), domains): ((AudienceChange, &Audience), BTreeSet<Domain>)| {
+            let names: Vec<&str> = domains.into_iter().map(Domain::title).collect();
+            let (people, policies) =
+                (people(audience), if names.len() == 1 { "policy" } else { "policies" });
+            match change {
+                AudienceChange::First => {
+                    format!(
+                        "first {} {policies} for {people}: until now, local rules may have applied",
+                        enumerate(&names, "and")
+                    )
+                }
+                AudienceChange::Last => {
+                    format!(
+                        "no {} policy is left for {people}: local rules may apply again",
+                        enumerate(&names, "or")
+                    )
+                }
             }
-            AudienceChange::Last => {
-                format!("no {} policy is left for {people}: local rules may apply again", enumerate(&names, "or"))
-            }
-        }
-    };
+        };
     domains.into_iter().map(sentence).collect()
 }
 
@@ -170,7 +186,8 @@ pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
     }
 }
 
-/// The label of undeclared live policies; for a plan from other documents, of policies that are no longer declared.
+/// The label of undeclared live policies; for a plan from other documents, of policies that are no
+/// longer declared.
 #[must_use]
 pub fn unmanaged_label(plan: &Plan) -> &'static str {
     if plan.before.is_some() {
@@ -180,7 +197,8 @@ pub fn unmanaged_label(plan: &Plan) -> &'static str {
     }
 }
 
-/// The expectations to list: those that fail after the plan. With `all`, also those that the plan fixes.
+/// The expectations to list: those that fail after the plan. With `all`, also those that the plan
+/// fixes.
 #[must_use]
 pub fn failing_flips(plan: &Plan, all: bool) -> Vec<&Flip> {
     plan.flips.iter().filter(|flip| all || flip.after != flip.expected).collect()
@@ -202,7 +220,9 @@ pub const NOT_LIVE: &str = "Live state was not read: it may differ from both.";
 pub fn settings_rule(guards: &GuardsFrom) -> &'static str {
     match guards.found {
         true => "this plan is judged by the settings of the base, not by the proposed ones",
-        false => "until the base has the workspace, nothing may be deleted, and no access may be gained",
+        false => {
+            "until the base has the workspace, nothing may be deleted, and no access may be gained"
+        }
     }
 }
 
@@ -235,8 +255,11 @@ pub fn summary(summary: Summary) -> String {
         (reject, "reject"),
         (activate, "activate"),
     ];
-    let counts: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, verb)| format!("{count} to {verb}")).collect();
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, verb)| format!("{count} to {verb}"))
+        .collect();
     counts.join(", ")
 }
 
@@ -300,7 +323,9 @@ impl<'a> Group<'a> {
     /// The same by the policies whose rules make the difference.
     #[must_use]
     pub fn causes_by_policy(&self) -> Vec<Cause<'a>> {
-        self.causes_by(|gain| gain.because.iter().map(|rule| split_rule(rule).0).collect::<BTreeSet<_>>())
+        self.causes_by(|gain| {
+            gain.because.iter().map(|rule| split_rule(rule).0).collect::<BTreeSet<_>>()
+        })
     }
 
     /// Changes with the same key have one cause, with all of their rules.
@@ -334,35 +359,42 @@ impl<'a> Group<'a> {
                 _ => gain.access.starts(witness),
             };
             let witness = Some(gain.witness.as_str()).filter(|witness| !says(witness));
-            // An object of several words is ambiguous in a list, so that it gets an entry of its own.
+            // An object of several words is ambiguous in a list, so that it gets an entry of its
+            // own.
             let every_port = action.starts_with("connect:") && !has_port(&object);
             let joins = |entry: &&mut Entry<'_>| {
                 entry.action == action
                     && entry.every_port == every_port
                     && !entry.objects.iter().take(1).any(|own| own.contains(' '))
             };
-            let entry = if object.contains(' ') { None } else { cause.entries.iter_mut().find(joins) };
+            let entry =
+                if object.contains(' ') { None } else { cause.entries.iter_mut().find(joins) };
             match entry {
                 Some(entry) => {
                     entry.objects.push(object);
                     entry.witness = entry.witness.or(witness);
                 }
-                None => cause.entries.push(Entry { action, objects: vec![object], every_port, witness }),
+                None => {
+                    cause.entries.push(Entry { action, objects: vec![object], every_port, witness })
+                }
             }
         }
         causes
     }
 }
 
-/// A reason of an access change as the effect with the policy, and the rule: ``now allow `P`` and `r` of ``now allow `P ›
-/// r` (a.yaml:1:1)``. A policy as a whole has no rule.
+/// A reason of an access change as the effect with the policy, and the rule: ``now allow
+/// `P`` and `r` of ``now allow `P › r` (a.yaml:1:1)``. A policy as a whole has no rule.
 fn split_rule(because: &str) -> (&str, Option<&str>) {
     let text = Origin::split_off(because).map_or(because, |(text, _)| text);
     let whole = text.strip_suffix('`');
-    whole.and_then(|text| text.split_once(" › ")).map_or((text, None), |(policy, rule)| (policy, Some(rule)))
+    whole
+        .and_then(|text| text.split_once(" › "))
+        .map_or((text, None), |(policy, rule)| (policy, Some(rule)))
 }
 
-/// The reasons of a change by new rules, those of each policy as one phrase without places: ``allow `P`: r, s``.
+/// The reasons of a change by new rules, those of each policy as one phrase without places: ``allow
+/// `P`: r, s``.
 #[must_use]
 pub fn by_effect(because: &[&str]) -> Vec<(String, Vec<String>)> {
     let mut effects: Vec<(String, Vec<String>)> = Vec::new();
@@ -370,7 +402,8 @@ pub fn by_effect(because: &[&str]) -> Vec<(String, Vec<String>)> {
         let effect = effect.strip_prefix("now ").unwrap_or(effect);
         let effect = if rule.is_some() { format!("{effect}`:") } else { effect.to_owned() };
         // A name with a comma is not told from two names.
-        let rule = rule.map(|rule| if rule.contains(", ") { format!("`{rule}`") } else { rule.to_owned() });
+        let rule = rule
+            .map(|rule| if rule.contains(", ") { format!("`{rule}`") } else { rule.to_owned() });
         match effects.iter_mut().find(|(known, _)| *known == effect) {
             Some((_, rules)) => rules.extend(rule),
             None => effects.push((effect, rule.into_iter().collect())),
@@ -384,7 +417,8 @@ pub const EVERY_PORT: &str = " (every port)";
 
 /// Returns `true` if a host or an address has a port, without looking at its exceptions.
 fn has_port(object: &str) -> bool {
-    let first = object.split(" except ").next().and_then(|own| own.split(" at ").next()).unwrap_or(object);
+    let first =
+        object.split(" except ").next().and_then(|own| own.split(" at ").next()).unwrap_or(object);
     let port = first.rsplit_once(':').map_or("", |(_, port)| port);
     // The groups of an IPv6 block are not ports.
     !port.is_empty()
@@ -398,7 +432,11 @@ fn breadth(object: &str) -> u8 {
         return 0;
     }
     let host = object.split_once("://").map_or(object, |(_, rest)| rest);
-    let host = if object.starts_with('/') { host } else { host.split_once("/*").map_or(host, |(host, _)| host) };
+    let host = if object.starts_with('/') {
+        host
+    } else {
+        host.split_once("/*").map_or(host, |(host, _)| host)
+    };
     let deep = host.bytes().zip(host.bytes().skip(1)).any(|pair| pair == (b'*', b'*'));
     match (deep, host.contains(['*', '/']), object.contains('*')) {
         (true, _, _) => 3,
@@ -414,8 +452,11 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     let changes: &Changes = meaning.changes();
     let certain = |gains, tone, sign, happens, does| (gains, tone, sign, happens, does);
     let uncertain = |widens, narrows| {
-        let gains: Vec<&AccessChange> =
-            changes.uncertain.iter().filter(|gain| (gain.widens, gain.narrows) == (widens, narrows)).collect();
+        let gains: Vec<&AccessChange> = changes
+            .uncertain
+            .iter()
+            .filter(|gain| (gain.widens, gain.narrows) == (widens, narrows))
+            .collect();
         gains
     };
     let sections: [(Vec<&AccessChange>, Tone, char, &str, &str); 6] = [
@@ -440,7 +481,9 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
 
 /// The steps by policy: first policies with deletions, then those that change, then new ones.
 #[must_use]
-pub fn by_policy<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> Vec<(&'a str, Vec<&'a Difference>)> {
+pub fn by_policy<'a>(
+    differences: impl IntoIterator<Item = &'a Difference>,
+) -> Vec<(&'a str, Vec<&'a Difference>)> {
     let mut policies: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
     for step in differences {
         policies.entry(&step.policy).or_default().push(step);
@@ -458,16 +501,24 @@ pub fn by_policy<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> V
 #[must_use]
 pub fn reason(because: Reason) -> &'static str {
     match because {
-        Reason::SplitNarrows => "first half: as one call, the change would open access for a moment in any order",
-        Reason::SplitWidens => "second half: as one call, the change would open access for a moment in any order",
+        Reason::SplitNarrows => {
+            "first half: as one call, the change would open access for a moment in any order"
+        }
+        Reason::SplitWidens => {
+            "second half: as one call, the change would open access for a moment in any order"
+        }
         Reason::TemporaryDeny => "temporary: no order of calls is safe without this deny",
         Reason::TemporaryName => "temporary: the new name is still taken",
-        Reason::Replace => "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text",
+        Reason::Replace => {
+            "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text"
+        }
         Reason::DomainChange => {
             "created again: the policy changes its domain, and the service moves only its last rule"
         }
         Reason::EditedInPlace => "the policy stays active; the next call approves the rule",
-        Reason::Deactivated => "a draft while its rules are edited, as `edit_active: deactivate` asks for",
+        Reason::Deactivated => {
+            "a draft while its rules are edited, as `edit_active: deactivate` asks for"
+        }
         Reason::Reactivated => "active again, now that its rules are edited",
         Reason::Unarchived => "an archived policy becomes a draft before it can be activated",
         Reason::ApprovedAnew => "approved again: the rule differs from what was approved",
@@ -475,8 +526,7 @@ pub fn reason(because: Reason) -> &'static str {
 }
 
 /// The text for a change of Cedar text that keeps its meaning.
-pub const SAME_STATEMENTS: &str =
-    "every statement stays: only layout, comments or order change, which has no effect but takes one call";
+pub const SAME_STATEMENTS: &str = "every statement stays: only layout, comments or order change, which has no effect but takes one call";
 
 /// The change of a Cedar statement.
 #[must_use]
@@ -510,7 +560,8 @@ pub fn decision(decision: Decision) -> &'static str {
     }
 }
 
-/// Names of the teams that a scope governs, sorted, not sanitized; empty for the whole organization.
+/// Names of the teams that a scope governs, sorted, not sanitized; empty for the whole
+/// organization.
 #[must_use]
 pub fn team_names<'a>(scope: &'a Scope, teams: &'a TeamDirectory) -> Vec<&'a str> {
     let mut names: Vec<&str> = scope.teams().into_iter().map(|key| teams.name(key)).collect();
@@ -614,8 +665,12 @@ mod tests {
         let meaning = Meaning { found: Found::Complete(changes), governed: Vec::new() };
         let groups = groups(&meaning);
         let shown = groups[0].causes_by_policy().into_iter().map(|cause| {
-            let objects: Vec<String> =
-                cause.entries.iter().flat_map(|entry| &entry.objects).map(ToString::to_string).collect();
+            let objects: Vec<String> = cause
+                .entries
+                .iter()
+                .flat_map(|entry| &entry.objects)
+                .map(ToString::to_string)
+                .collect();
             let effects: Vec<String> = by_effect(&cause.because)
                 .iter()
                 .map(|(effect, rules)| format!("{effect} {}", rules.join(", ")))
@@ -628,7 +683,10 @@ mod tests {
             ("allow `M` ", "register"),
         ];
         let shown: Vec<(String, String)> = shown.collect();
-        assert_eq!(shown, expected.map(|(effect, objects)| (effect.to_owned(), objects.to_owned())));
+        assert_eq!(
+            shown,
+            expected.map(|(effect, objects)| (effect.to_owned(), objects.to_owned()))
+        );
     }
 
     #[test]
@@ -656,7 +714,10 @@ mod tests {
                 let entry = |entry: &super::Entry<'_>| {
                     let ports = if entry.every_port { super::EVERY_PORT } else { "" };
                     let objects = entry.objects.join(" ");
-                    format!("{}: {} {objects}{ports} ({:?})", cause.because[0], entry.action, entry.witness)
+                    format!(
+                        "{}: {} {objects}{ports} ({:?})",
+                        cause.because[0], entry.action, entry.witness
+                    )
                 };
                 cause.entries.iter().map(entry).collect::<Vec<_>>()
             })
@@ -675,13 +736,17 @@ mod tests {
     #[test]
     fn audiences_and_their_first_policies_come_sorted() {
         let changes = Changes {
-            widened: ["zeta", "alpha", "mid", "alpha"].map(|team| gain(team, "1", true, false)).to_vec(),
+            widened: ["zeta", "alpha", "mid", "alpha"]
+                .map(|team| gain(team, "1", true, false))
+                .to_vec(),
             narrowed: ["zeta", "alpha"].map(|team| gain(team, "2", false, true)).to_vec(),
             ..Changes::default()
         };
         let meaning = Meaning { found: Found::Complete(changes), governed: Vec::new() };
-        let listed: Vec<(&str, String)> =
-            groups(&meaning).iter().map(|group| (group.happens, group.audience.to_string())).collect();
+        let listed: Vec<(&str, String)> = groups(&meaning)
+            .iter()
+            .map(|group| (group.happens, group.audience.to_string()))
+            .collect();
         let expected = [
             ("gained by", "alpha"),
             ("gained by", "mid"),
@@ -691,8 +756,11 @@ mod tests {
         ];
         assert_eq!(listed, expected.map(|(happens, team)| (happens, team.to_owned())));
 
-        let one =
-            |team: &str, domain, change| Governed { audience: gain(team, "", true, false).audience, domain, change };
+        let one = |team: &str, domain, change| Governed {
+            audience: gain(team, "", true, false).audience,
+            domain,
+            change,
+        };
         let all = [
             one("zeta", Domain::Network, AudienceChange::Last),
             one("mid", Domain::Mcp, AudienceChange::First),
@@ -731,7 +799,10 @@ mod tests {
         assert_eq!(headline(&bare), "the comparison is incomplete");
         assert!(!bare.is_nothing());
         let saved = serde_json::to_value(&bare).unwrap();
-        assert_eq!((&saved["exact"], &saved["incomplete"]["why"]), (&false.into(), &"too many".into()));
+        assert_eq!(
+            (&saved["exact"], &saved["incomplete"]["why"]),
+            (&false.into(), &"too many".into())
+        );
         // The form in which an older version saved an incomplete comparison.
         let older = r#"{"exact": false, "widened": [], "narrowed": [], "uncertain": []}"#;
         let older: Meaning = serde_json::from_str(older).unwrap();

@@ -1,8 +1,9 @@
 //! Effective access of each audience, computed by the same engine as plans.
 //!
-//! Two comparisons give all of it. Compared with policies that allow nothing, every widened entry is allowed access of
-//! the smallest audience that has it, so that access of everyone is listed once. Compared with the same policies
-//! without their denies, every narrowed entry is access that a deny takes away.
+//! Two comparisons give all of it. Compared with policies that allow nothing, every widened entry
+//! is allowed access of the smallest audience that has it, so that access of everyone is listed
+//! once. Compared with the same policies without their denies, every narrowed entry is access that
+//! a deny takes away.
 //!
 //! Invariant: this module decides no access. Uncertain entries stay uncertain, with the reason.
 
@@ -19,7 +20,8 @@ use crate::access::cedar::{APPROVAL, Effect, statements};
 use crate::access::{Access, Cause, Changes, Comparison, Entry, Request, State, compare};
 use crate::model::{Body, Cedar, Decision, Policy, TeamDirectory};
 
-/// Largest number of entries that are listed one by one; beyond it, long lists are summarized by policy.
+/// Largest number of entries that are listed one by one; beyond it, long lists are summarized by
+/// policy.
 const MOST_ENTRIES: usize = 8_000;
 /// Largest number of entries of an audience that are never summarized.
 const FEW_ENTRIES: usize = 200;
@@ -29,14 +31,15 @@ const MOST_BYTES: usize = 3_200_000;
 const MOST_DOUBTS: usize = 100;
 /// Largest number of denied lines for one audience.
 const MOST_DENIED: usize = 400;
-/// Largest number of uncertain entries whose reason is computed: each takes a request to the engine.
+/// Largest number of uncertain entries whose reason is computed: each takes a request to the
+/// engine.
 const MOST_ASKED: usize = 1_000;
 /// Reason of the uncertain entries beyond [`MOST_ASKED`].
 const NOT_ASKED: &str = "there are too many entries to explain each; `seawall can` explains one";
 /// Largest number of everyone's destinations that are listed again for another audience.
 const MOST_INHERITED: usize = 60;
-/// Cedar statement that brings MCP calls under governance and permits none: without any statement, they would be
-/// unrestricted.
+/// Cedar statement that brings MCP calls under governance and permits none: without any statement,
+/// they would be unrestricted.
 const PERMITS_NOTHING: &str = "permit (principal, action, resource) when { false };";
 /// Largest number of teams in a heading.
 const MOST_NAMED: usize = 4;
@@ -56,7 +59,8 @@ pub struct Audience {
     pub teams: Vec<String>,
     /// True if it is the audience of members of both teams.
     pub pair: bool,
-    /// Access that the audience has and everyone has not, grouped by destination; empty if it is summarized.
+    /// Access that the audience has and everyone has not, grouped by destination; empty if it is
+    /// summarized.
     pub groups: Vec<Group>,
     /// Number of allowed entries, listed or summarized.
     pub allowed: usize,
@@ -153,9 +157,11 @@ pub(super) fn effective(policies: &[Policy]) -> Effective {
     let Changes { widened, narrowed: _, uncertain } = changes;
     effective.cut = cut;
     effective.allowed = widened.into_iter().flat_map(found).collect();
-    effective.uncertain = uncertain.into_iter().filter(|entry| entry.widens).flat_map(found).collect();
+    effective.uncertain =
+        uncertain.into_iter().filter(|entry| entry.widens).flat_map(found).collect();
     if policies.iter().any(has_denies) {
-        let bare: Vec<Policy> = policies.iter().map(|policy| only(policy, Decision::Allow)).collect();
+        let bare: Vec<Policy> =
+            policies.iter().map(|policy| only(policy, Decision::Allow)).collect();
         let (Changes { narrowed, .. }, _) = self::changes(compare(&bare, policies, &directory));
         effective.denied = narrowed.into_iter().flat_map(found).collect();
     }
@@ -179,7 +185,10 @@ fn found(mut entry: Entry) -> Vec<Found> {
         if text.ends_with("&& false") {
             return Vec::new();
         }
-        let text = text.replace("where false, ", "").replace(", where false", "").replace(" except where false", "");
+        let text = text
+            .replace("where false, ", "")
+            .replace(", where false", "")
+            .replace(" except where false", "");
         entry.access = Access::from(text);
     }
     let audience = &entry.audience;
@@ -193,9 +202,10 @@ fn found(mut entry: Entry) -> Vec<Found> {
     let audiences: Vec<Vec<String>> = match sets.as_slice() {
         [] => vec![Vec::new()],
         [one] => one.iter().map(|team| vec![team.clone()]).collect(),
-        [one, other, ..] => {
-            one.iter().flat_map(|one| other.iter().map(move |other| vec![one.clone(), other.clone()])).collect()
-        }
+        [one, other, ..] => one
+            .iter()
+            .flat_map(|one| other.iter().map(move |other| vec![one.clone(), other.clone()]))
+            .collect(),
     };
     audiences.into_iter().map(|teams| Found { teams, entry: entry.clone() }).collect()
 }
@@ -216,23 +226,25 @@ fn nothing(policies: &[Policy]) -> Vec<Policy> {
 fn has_denies(policy: &Policy) -> bool {
     match &policy.body {
         Body::Allowlist(rules) => rules.iter().any(|rule| rule.decision == Decision::Deny),
-        Body::Cedar(cedar) => {
-            statements(&cedar.text).is_ok_and(|all| all.iter().any(|one| one.effect == Effect::Forbid))
-        }
+        Body::Cedar(cedar) => statements(&cedar.text)
+            .is_ok_and(|all| all.iter().any(|one| one.effect == Effect::Forbid)),
     }
 }
 
 /// The policy with only its rules of this decision.
 pub(super) fn only(policy: &Policy, decision: Decision) -> Policy {
     let body = match &policy.body {
-        Body::Allowlist(rules) => {
-            Body::Allowlist(rules.iter().filter(|rule| rule.decision == decision).cloned().collect())
-        }
+        Body::Allowlist(rules) => Body::Allowlist(
+            rules.iter().filter(|rule| rule.decision == decision).cloned().collect(),
+        ),
         Body::Cedar(cedar) => {
             let wanted = if decision == Decision::Allow { Effect::Permit } else { Effect::Forbid };
             match statements(&cedar.text) {
                 Ok(all) => {
-                    let kept = all.iter().filter(|one| one.effect == wanted).map(|one| one.source.as_str());
+                    let kept = all
+                        .iter()
+                        .filter(|one| one.effect == wanted)
+                        .map(|one| one.source.as_str());
                     let text = kept.chain([PERMITS_NOTHING]).collect::<Vec<_>>().join("\n");
                     Body::Cedar(Cedar { text, schema_url: cedar.schema_url.clone() })
                 }
@@ -245,8 +257,13 @@ pub(super) fn only(policy: &Policy, decision: Decision) -> Policy {
 }
 
 /// Groups the teams of all scopes and `others` by the set of policies that govern them.
-pub(super) fn classes(policies: &[Policy], teams: &TeamDirectory, others: &BTreeSet<String>) -> Vec<Class> {
-    let mut governed: BTreeMap<&str, Vec<usize>> = others.iter().map(|team| (team.as_str(), Vec::new())).collect();
+pub(super) fn classes(
+    policies: &[Policy],
+    teams: &TeamDirectory,
+    others: &BTreeSet<String>,
+) -> Vec<Class> {
+    let mut governed: BTreeMap<&str, Vec<usize>> =
+        others.iter().map(|team| (team.as_str(), Vec::new())).collect();
     for (number, policy) in policies.iter().enumerate() {
         for team in policy.scope.teams() {
             governed.entry(team).or_default().push(number);
@@ -279,12 +296,13 @@ pub(super) struct Input<'a> {
     pub(super) effective: &'a Effective,
 }
 
-/// Every audience: everyone, each class of teams, and pairs of teams of which one denies access that the other allows.
-/// Also the causes of uncertain access, most frequent first.
+/// Every audience: everyone, each class of teams, and pairs of teams of which one denies access
+/// that the other allows. Also the causes of uncertain access, most frequent first.
 pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
     let Input { effective, classes, .. } = input;
     // The first team of a class represents all of it.
-    let first: BTreeSet<&str> = classes.iter().filter_map(|class| class.keys.first()).map(String::as_str).collect();
+    let first: BTreeSet<&str> =
+        classes.iter().filter_map(|class| class.keys.first()).map(String::as_str).collect();
     let stands = |found: &&Found| found.teams.iter().all(|team| first.contains(team.as_str()));
     let mut by_audience: BTreeMap<&[String], [Vec<&Entry>; 3]> = BTreeMap::new();
     let kinds = [&effective.allowed, &effective.uncertain, &effective.denied];
@@ -308,8 +326,11 @@ pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
     let nobody: &[String] = &[];
     let own = by_audience.remove(nobody).unwrap_or_default();
     let everyone = filled(input, everyone, &[], own, lists, &mut reasons);
-    let inherits: Vec<Inherited> =
-        everyone.groups.iter().map(|group| Inherited { id: group.id.clone(), name: group.name.clone() }).collect();
+    let inherits: Vec<Inherited> = everyone
+        .groups
+        .iter()
+        .map(|group| Inherited { id: group.id.clone(), name: group.name.clone() })
+        .collect();
     let mut audiences = vec![everyone];
     for class in *classes {
         let Some(key) = class.keys.first() else { continue };
@@ -323,14 +344,22 @@ pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
             ..Audience::default()
         };
         let own = by_audience.remove(std::slice::from_ref(key)).unwrap_or_default();
-        audiences.push(filled(input, audience, std::slice::from_ref(key), own, lists, &mut reasons));
+        audiences.push(filled(
+            input,
+            audience,
+            std::slice::from_ref(key),
+            own,
+            lists,
+            &mut reasons,
+        ));
     }
     for (pair, own) in by_audience {
         let names: Vec<String> = pair.iter().map(|key| input.teams.name(key).to_owned()).collect();
         let audience = Audience {
             id: id(input, "team", &names.join(" ")),
             name: format!("{} together", listed(&names, MOST_NAMED)),
-            about: "Members of both teams: what one of them denies, the other does not reopen.".to_owned(),
+            about: "Members of both teams: what one of them denies, the other does not reopen."
+                .to_owned(),
             teams: names,
             pair: true,
             ..Audience::default()
@@ -357,7 +386,9 @@ fn about(Class { governed, names, keys: _ }: &Class) -> String {
             count(many.len(), "team"),
             many.join(", ")
         ),
-        (false, [one]) => format!("Members of the team {one}, which no policy names: they may what everyone may."),
+        (false, [one]) => {
+            format!("Members of the team {one}, which no policy names: they may what everyone may.")
+        }
         (false, many) => format!(
             "Members of one of {}, which no policy names: {}. They may what everyone may.",
             count(many.len(), "team"),
@@ -366,7 +397,8 @@ fn about(Class { governed, names, keys: _ }: &Class) -> String {
     }
 }
 
-/// Fills the lists of an audience from its entries, and counts the causes of uncertain ones in `reasons`.
+/// Fills the lists of an audience from its entries, and counts the causes of uncertain ones in
+/// `reasons`.
 fn filled(
     input: &Input<'_>,
     mut audience: Audience,
@@ -377,9 +409,12 @@ fn filled(
 ) -> Audience {
     let Input { state, named, effective, .. } = input;
     let teams: BTreeSet<String> = keys.iter().cloned().collect();
-    let answer = |entry: &Entry| Request::parse(&entry.witness).ok().map(|request| state.ask(&teams, &request));
+    let answer = |entry: &Entry| {
+        Request::parse(&entry.witness).ok().map(|request| state.ask(&teams, &request))
+    };
     let is_approval = |entry: &Entry| is_approval(state.policies(), entry);
-    let (approvals, allowed): (Vec<&Entry>, Vec<&Entry>) = allowed.into_iter().partition(|entry| is_approval(entry));
+    let (approvals, allowed): (Vec<&Entry>, Vec<&Entry>) =
+        allowed.into_iter().partition(|entry| is_approval(entry));
     audience.allowed = allowed.len();
     match lists {
         Some(lists) if allowed.len() > FEW_ENTRIES => {
@@ -460,8 +495,12 @@ fn groups(named: &Named<'_>, entries: &[&Entry], audience: &Id) -> Vec<Group> {
 type Targets = (Vec<String>, Vec<RuleRef>, Option<String>);
 
 /// Merges entries with the same rules, and then the same targets, into one line each.
-pub(super) fn merged<'a>(named: &Named<'_>, entries: impl Iterator<Item = (&'a Entry, Option<String>)>) -> Vec<Line> {
-    let mut by_rules: BTreeMap<(Vec<RuleRef>, String, Option<String>), BTreeSet<String>> = BTreeMap::new();
+pub(super) fn merged<'a>(
+    named: &Named<'_>,
+    entries: impl Iterator<Item = (&'a Entry, Option<String>)>,
+) -> Vec<Line> {
+    let mut by_rules: BTreeMap<(Vec<RuleRef>, String, Option<String>), BTreeSet<String>> =
+        BTreeMap::new();
     for (entry, why) in entries {
         let Parts { action, object, .. } = Parts::new(&entry.access);
         let rules = named.causes(entry);

@@ -1,4 +1,5 @@
-//! Report section about a change: access that audiences gain or lose, and its effect on recorded requests.
+//! Report section about a change: access that audiences gain or lose, and its effect on recorded
+//! requests.
 
 use serde::Serialize;
 
@@ -131,7 +132,12 @@ pub enum Difference<'a> {
 }
 
 /// Builds the section about a change.
-pub(super) fn change(from: &str, difference: &Difference<'_>, named: &Named<'_>, links: Option<&Links>) -> Change {
+pub(super) fn change(
+    from: &str,
+    difference: &Difference<'_>,
+    named: &Named<'_>,
+    links: Option<&Links>,
+) -> Change {
     let unguarded: &[Verdict] = &[];
     let ([widened, uncertain, narrowed], cut, guards) = match difference {
         Difference::Documents(comparison) => {
@@ -152,8 +158,11 @@ pub(super) fn change(from: &str, difference: &Difference<'_>, named: &Named<'_>,
             ([own(widened), own(uncertain), own(narrowed)], cut, *guards)
         }
     };
-    let parts =
-        vec![part("Widened", "bad", widened), part("Uncertain", "warn", uncertain), part("Narrowed", "good", narrowed)];
+    let parts = vec![
+        part("Widened", "bad", widened),
+        part("Uncertain", "warn", uncertain),
+        part("Narrowed", "good", narrowed),
+    ];
     let total = parts.iter().map(|part| part.entries.len() + part.more).sum();
     let guarded = |verdict: &Verdict| Guarded {
         name: verdict.guard.name().to_owned(),
@@ -237,10 +246,13 @@ fn witness(access: &Access, witness: &str) -> Option<String> {
 
 /// Separates the place from a cause in words, and links it.
 fn placed(because: &str, links: Option<&Links>) -> Because {
-    // A cause of the old side may be in another version of the file, which the links do not lead to.
+    // A cause of the old side may be in another version of the file, which the links do not lead
+    // to.
     let links = links.filter(|_| because.starts_with("now "));
     match Origin::split_off(because) {
-        Some((rule, origin)) => Because { text: pieces(rule), id: None, place: Some(place(&origin, links)) },
+        Some((rule, origin)) => {
+            Because { text: pieces(rule), id: None, place: Some(place(&origin, links)) }
+        }
         None => Because { text: pieces(because), id: None, place: None },
     }
 }
@@ -308,14 +320,19 @@ fn asked(change: &replay::Change, links: Option<&Links>) -> Asked {
 /// Period and number of the records, as a sentence.
 pub(super) fn window(window: &Window) -> String {
     let Window { first, last, records, requests, users, skipped: _ } = window;
-    let day = |time: &Option<String>| time.as_deref().and_then(|time| time.get(..10)).map(str::to_owned);
+    let day =
+        |time: &Option<String>| time.as_deref().and_then(|time| time.get(..10)).map(str::to_owned);
     let span = match (day(first), day(last)) {
         (Some(first), Some(last)) if first == last => format!(" of {first}"),
         (Some(first), Some(last)) => format!(", {first} to {last}"),
         _ => String::new(),
     };
     let records = count(number(*records), "record");
-    format!("{records}{span}: {} by {}.", count(*requests, "different request"), count(*users, "named user"))
+    format!(
+        "{records}{span}: {} by {}.",
+        count(*requests, "different request"),
+        count(*users, "named user")
+    )
 }
 
 fn number(count: u64) -> usize {

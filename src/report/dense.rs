@@ -1,7 +1,8 @@
-//! Effective access of an audience summarized by policy, for organizations with too many entries to list.
+//! Effective access of an audience summarized by policy, for organizations with too many entries to
+//! list.
 //!
-//! A policy of many teams gives each of them the same access. The first of these audiences has the list, and the others
-//! refer to it.
+//! A policy of many teams gives each of them the same access. The first of these audiences has the
+//! list, and the others refer to it.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,8 @@ pub struct Whole {
     pub file: Option<String>,
     /// Number of allowed entries: `12 entries`.
     pub count: String,
-    /// Allowed access by destination; empty if another list holds the same, or if the size limit is reached.
+    /// Allowed access by destination; empty if another list holds the same, or if the size limit is
+    /// reached.
     pub groups: Vec<DenseGroup>,
     /// The audience whose list holds the same access.
     pub same: Option<Inherited>,
@@ -66,7 +68,8 @@ pub struct DenseItem {
 pub struct DenseRule {
     /// Fragment id of the rule's row; `None` if the report does not list it.
     pub id: Option<Id>,
-    /// Its line (`:12`) in the policy's file, its `file:line` elsewhere, or its name if it is only live.
+    /// Its line (`:12`) in the policy's file, its `file:line` elsewhere, or its name if it is only
+    /// live.
     pub text: String,
 }
 
@@ -83,16 +86,33 @@ impl Lists {
     }
 
     /// Summarizes the entries of an audience by policy.
-    pub(super) fn by_policy(&mut self, named: &Named<'_>, entries: &[&Entry], audience: &Inherited) -> Vec<Whole> {
+    pub(super) fn by_policy(
+        &mut self,
+        named: &Named<'_>,
+        entries: &[&Entry],
+        audience: &Inherited,
+    ) -> Vec<Whole> {
         let mut policies: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
         for entry in entries {
             let first = entry.because.iter().find(|cause| cause.comes);
-            policies.entry(first.map_or("", |cause| cause.policy.as_str())).or_default().push(entry);
+            policies
+                .entry(first.map_or("", |cause| cause.policy.as_str()))
+                .or_default()
+                .push(entry);
         }
-        policies.into_iter().map(|(policy, own)| self.whole(named, policy, &own, audience)).collect()
+        policies
+            .into_iter()
+            .map(|(policy, own)| self.whole(named, policy, &own, audience))
+            .collect()
     }
 
-    fn whole(&mut self, named: &Named<'_>, policy: &str, entries: &[&Entry], audience: &Inherited) -> Whole {
+    fn whole(
+        &mut self,
+        named: &Named<'_>,
+        policy: &str,
+        entries: &[&Entry],
+        audience: &Inherited,
+    ) -> Whole {
         let file = named.policy_origin(policy).map(|origin| origin.file.clone());
         let groups = groups(named, file.as_deref(), entries);
         let id = Id::new("w", &[audience.id.as_str(), policy]);
@@ -110,7 +130,10 @@ impl Lists {
             whole.same = Some(first.clone());
         } else if let Some(left) = self.left.checked_sub(bytes(&groups)) {
             self.left = left;
-            known.push((Inherited { id: whole.id.clone(), name: audience.name.clone() }, groups.clone()));
+            known.push((
+                Inherited { id: whole.id.clone(), name: audience.name.clone() },
+                groups.clone(),
+            ));
             whole.groups = groups;
         }
         whole
@@ -120,9 +143,14 @@ impl Lists {
 /// Approximate size of the groups in the page, in bytes.
 fn bytes(groups: &[DenseGroup]) -> usize {
     let rule = |rule: &DenseRule| 27 + rule.text.len();
-    let item = |item: &DenseItem| 2 + item.objects.len() + item.rules.iter().map(rule).sum::<usize>();
-    let line = |line: &DenseLine| 20 + line.action.len() + line.items.iter().map(item).sum::<usize>();
-    groups.iter().map(|group| 60 + group.name.len() + group.lines.iter().map(line).sum::<usize>()).sum()
+    let item =
+        |item: &DenseItem| 2 + item.objects.len() + item.rules.iter().map(rule).sum::<usize>();
+    let line =
+        |line: &DenseLine| 20 + line.action.len() + line.items.iter().map(item).sum::<usize>();
+    groups
+        .iter()
+        .map(|group| 60 + group.name.len() + group.lines.iter().map(line).sum::<usize>())
+        .sum()
 }
 
 type Targets = BTreeMap<Vec<RuleRef>, Vec<String>>;
@@ -137,7 +165,8 @@ fn groups(named: &Named<'_>, file: Option<&str>, entries: &[&Entry]) -> Vec<Dens
     }
     let rule = |rule: RuleRef| {
         let own = |text: &String| {
-            let line = file.and_then(|file| text.strip_prefix(file)).filter(|line| line.starts_with(':'));
+            let line =
+                file.and_then(|file| text.strip_prefix(file)).filter(|line| line.starts_with(':'));
             line.map(str::to_owned)
         };
         let text = rule.text.as_ref().map(|text| own(text).unwrap_or_else(|| text.clone()));

@@ -51,10 +51,18 @@ impl Parts {
         if action == "mcp" {
             return Self::mcp(&object);
         }
-        let bare = object.split(" except ").next().unwrap_or_default().split(" at ").next().unwrap_or_default();
+        let bare = object
+            .split(" except ")
+            .next()
+            .unwrap_or_default()
+            .split(" at ")
+            .next()
+            .unwrap_or_default();
         let bare = bare.strip_suffix(" in part").unwrap_or(bare);
         let destination = match action {
-            "read" | "write" => Destination { kind: Kind::Folder, group: first_folder(bare), name: bare.to_owned() },
+            "read" | "write" => {
+                Destination { kind: Kind::Folder, group: first_folder(bare), name: bare.to_owned() }
+            }
             _ => host(bare),
         };
         Self { action: action.to_owned(), object: object.into_owned(), destination }
@@ -68,28 +76,44 @@ impl Parts {
             false => (action, rest),
         };
         let first = rest.split(' ').next().unwrap_or_default();
-        let server = first.split_once('/').map(|(server, _)| server).filter(|server| !server.is_empty());
-        let group = server.filter(|server| *server != "*").map_or_else(|| "any server".to_owned(), str::to_owned);
+        let server =
+            first.split_once('/').map(|(server, _)| server).filter(|server| !server.is_empty());
+        let group = server
+            .filter(|server| *server != "*")
+            .map_or_else(|| "any server".to_owned(), str::to_owned);
         let object = if rest.is_empty() { "everything".to_owned() } else { rest.to_owned() };
         let name = if rest.is_empty() { action.to_owned() } else { format!("{action} {rest}") };
-        Self { action: format!("mcp {action}"), object, destination: Destination { kind: Kind::Mcp, group, name } }
+        Self {
+            action: format!("mcp {action}"),
+            object,
+            destination: Destination { kind: Kind::Mcp, group, name },
+        }
     }
 }
 
 fn first_folder(path: &str) -> String {
     let mut segments = path.split_inclusive('/');
     let first = segments.next().unwrap_or_default();
-    let name = if first == "/" { format!("/{}", segments.next().unwrap_or_default()) } else { first.to_owned() };
+    let name = if first == "/" {
+        format!("/{}", segments.next().unwrap_or_default())
+    } else {
+        first.to_owned()
+    };
     if name.len() > 1 { name.trim_end_matches('/').to_owned() } else { name }
 }
 
 /// The destination of a host with or without scheme, port and path.
 fn host(object: &str) -> Destination {
     let object = object.split_once("://").map_or(object, |(_, rest)| rest);
-    let address = object.parse::<ipnet::IpNet>().is_ok() || object.parse::<std::net::IpAddr>().is_ok();
+    let address =
+        object.parse::<ipnet::IpNet>().is_ok() || object.parse::<std::net::IpAddr>().is_ok();
     let host = if address { object } else { object.split('/').next().unwrap_or_default() };
     let host = match host.rsplit_once(':') {
-        Some((host, port)) if !address && port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(':') => {
+        Some((host, port))
+            if !address
+                && port.bytes().all(|byte| byte.is_ascii_digit())
+                && !host.ends_with(':') =>
+        {
             host
         }
         Some(_) | None => host,
@@ -157,7 +181,11 @@ mod tests {
         ];
         for (access, kind, group, name) in table {
             let found = Parts::new(&Access::from(access.to_owned())).destination;
-            assert_eq!((found.kind, found.group.as_str(), found.name.as_str()), (kind, group, name), "{access}");
+            assert_eq!(
+                (found.kind, found.group.as_str(), found.name.as_str()),
+                (kind, group, name),
+                "{access}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Properties of documents that the model lacks: the last lines of rules and reviews, and descriptions of policies.
+//! Properties of documents that the model lacks: the last lines of rules and reviews, and
+//! descriptions of policies.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +7,8 @@ use crate::diagnostic::{FileId, Files};
 use crate::model::Origin;
 use crate::source::{Parts, Spans, parse};
 
-/// Last lines of rules, by file and first line; lines of their reviews; descriptions, by the place of the policy's
-/// name.
+/// Last lines of rules, by file and first line; lines of their reviews; descriptions, by the place
+/// of the policy's name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extents {
     ends: BTreeMap<(String, usize), usize>,
@@ -35,14 +36,18 @@ impl Extents {
                 let line = file.place(&name.span).line;
                 self.descriptions.insert((file.name.clone(), line), description.trim().to_owned());
             }
-            let Some(Parts::Items(rules)) = tree.places.get("/rules").map(|rules| &rules.parts) else { continue };
+            let Some(Parts::Items(rules)) = tree.places.get("/rules").map(|rules| &rules.parts)
+            else {
+                continue;
+            };
             for rule in rules {
                 let place = file.place(&trimmed(&file.text, rule));
                 self.ends.insert((file.name.clone(), place.line), place.end_line);
                 if let Some(review) = rule.entry("review") {
                     let span = review.key_span.start..trimmed(&file.text, &review.value).end;
                     let review = file.place(&span);
-                    self.reviews.insert((file.name.clone(), place.line), (review.line, review.end_line));
+                    self.reviews
+                        .insert((file.name.clone(), place.line), (review.line, review.end_line));
                 }
             }
         }
@@ -84,7 +89,11 @@ mod tests {
         let mut files = Files::default();
         let text = "kind: A\nname: x\ndescription: >\n  Why it\n  exists.\nrules:\n  - name: a\n    resources:\n      - x\n      - y\n\n  # about b\n  - name: b\n    \
                     review: {approved: |\n      yes}\n---\nkind: B\nrules:\n  - {name: c}\n";
-        files.add("p.yaml", "p.yaml", text.replace("{approved: |\n      yes}", "\n      approved: yes"));
+        files.add(
+            "p.yaml",
+            "p.yaml",
+            text.replace("{approved: |\n      yes}", "\n      approved: yes"),
+        );
         let extents = Extents::new(&files);
         let origin = |line| Origin { file: "p.yaml".to_owned(), line, column: 5 };
         assert_eq!(extents.lines(&origin(7)), (7, 10));

@@ -1,6 +1,7 @@
 //! The last change of each line, from the history of the repository.
 //!
-//! Invariant: times are those of commits. Nothing here asks the clock, so that the same repository gives the same report.
+//! Invariant: times are those of commits. Nothing here asks the clock, so that the same repository
+//! gives the same report.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +67,8 @@ impl Commit {
 }
 
 impl History {
-    /// The latest change of the lines `from..=to` of a file, counted from 1; `None` for files that are in no repository.
+    /// The latest change of the lines `from..=to` of a file, counted from 1; `None` for files that
+    /// are in no repository.
     #[must_use]
     pub fn latest(&self, file: &str, from: usize, to: usize) -> Option<&Blame> {
         let lines = self.files.get(file)?;
@@ -78,11 +80,14 @@ impl History {
         })
     }
 
-    /// The latest change as a phrase: `3f9ac21b of 4 November 2026, Ana Ruiz`; `None` if it is unknown.
+    /// The latest change as a phrase: `3f9ac21b of 4 November 2026, Ana Ruiz`; `None` if it is
+    /// unknown.
     #[must_use]
     pub fn phrase(&self, file: &str, from: usize, to: usize) -> Option<String> {
         Some(match self.latest(file, from, to)? {
-            Blame::Commit(commit) => format!("{} of {}, {}", commit.short(), commit.day(), commit.author),
+            Blame::Commit(commit) => {
+                format!("{} of {}, {}", commit.short(), commit.day(), commit.author)
+            }
             Blame::Uncommitted => "not committed yet".to_owned(),
             Blame::Unknown => return None,
         })
@@ -98,9 +103,17 @@ mod tests {
     #[test]
     fn the_latest_line_tells_when_a_rule_changed() {
         let commit = |seconds, hash: &str| {
-            Blame::Commit(Arc::new(Commit { seconds, hash: hash.to_owned(), author: "Ana".to_owned() }))
+            Blame::Commit(Arc::new(Commit {
+                seconds,
+                hash: hash.to_owned(),
+                author: "Ana".to_owned(),
+            }))
         };
-        let lines = vec![commit(1_700_000_000, "aaaaaaaaaa"), commit(1_793_664_000, "bbbbbbbbbb"), Blame::Uncommitted];
+        let lines = vec![
+            commit(1_700_000_000, "aaaaaaaaaa"),
+            commit(1_793_664_000, "bbbbbbbbbb"),
+            Blame::Uncommitted,
+        ];
         let history = History { files: [("a.yaml".to_owned(), lines)].into() };
         assert_eq!(history.phrase("a.yaml", 1, 1).unwrap(), "aaaaaaaa of 14 November 2023, Ana");
         assert_eq!(history.phrase("a.yaml", 1, 2).unwrap(), "bbbbbbbb of 3 November 2026, Ana");

@@ -1,7 +1,8 @@
 //! Fragment ids of places in the report.
 //!
-//! Invariant: an id consists of lower-case ASCII letters, digits and dashes, and starts with a letter, whatever names
-//! it is made from. The same names give the same id, so that links stay valid while other parts change.
+//! Invariant: an id consists of lower-case ASCII letters, digits and dashes, and starts with a
+//! letter, whatever names it is made from. The same names give the same id, so that links stay
+//! valid while other parts change.
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -12,14 +13,16 @@ use sha2::{Digest as _, Sha256};
 pub struct Id(String);
 
 impl Id {
-    /// Derives an id from a kind and names. Two of one kind collide with a probability of about 1 in 10^14.
+    /// Derives an id from a kind and names. Two of one kind collide with a probability of about 1
+    /// in 10^14.
     pub(super) fn new(kind: &str, names: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for name in names {
             hash.update(name.len().to_be_bytes());
             hash.update(name);
         }
-        let digits: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let digits: String =
+            hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         Self(format!("{kind}-{digits}"))
     }
 
@@ -77,11 +80,17 @@ mod tests {
 
     #[test]
     fn ids_hold_letters_digits_and_dashes() {
-        for name in ["research", "Ä <b>&\"'\u{202e}x", "", "--", "a b", "1", "x".repeat(200).as_str()] {
-            for id in [Id::new("r", &["p", name]), Id::readable("a", &[name]), Id::prefix(name, false)] {
+        for name in
+            ["research", "Ä <b>&\"'\u{202e}x", "", "--", "a b", "1", "x".repeat(200).as_str()]
+        {
+            for id in
+                [Id::new("r", &["p", name]), Id::readable("a", &[name]), Id::prefix(name, false)]
+            {
                 let text = id.as_str();
                 assert!(text.starts_with(|first: char| first.is_ascii_lowercase()), "{text}");
-                assert!(text.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+                assert!(text.bytes().all(|byte| byte == b'-'
+                    || byte.is_ascii_lowercase()
+                    || byte.is_ascii_digit()));
             }
         }
         assert_eq!(Id::readable("a", &["research"]).as_str(), "a-research");

@@ -1,7 +1,7 @@
 //! Matrix of audiences by destinations.
 //!
-//! Invariant: each cell is the engine's answer to concrete requests, the examples that the comparisons give for the
-//! rules about the destination. No cell is derived from patterns.
+//! Invariant: each cell is the engine's answer to concrete requests, the examples that the
+//! comparisons give for the rules about the destination. No cell is derived from patterns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,14 @@ use serde::Serialize;
 use super::audience::{Audience, Class, Effective, is_approval, only};
 use super::destination::{Destination, Kind, Parts};
 use crate::access::{
-    APPROVAL_REASON, Comparison, Entry, Host, Match, Question, Request, Role, State, Verdict, compare,
+    APPROVAL_REASON, Comparison, Entry, Host, Match, Question, Request, Role, State, Verdict,
+    compare,
 };
 use crate::model::{Body, Decision, Domain, Policy, TeamDirectory};
 use crate::source::parallel;
 
-/// Largest number of rows without folding; beyond it, destinations of one domain with equal cells share a row.
+/// Largest number of rows without folding; beyond it, destinations of one domain with equal cells
+/// share a row.
 const MOST_APART: usize = 80;
 /// Largest number of rows.
 const MOST_ROWS: usize = 400;
@@ -105,8 +107,8 @@ impl CellAccess {
 #[derive(Clone, Debug, PartialEq)]
 struct Probe {
     request: Request,
-    /// True if the example is for access that needs an approval. An example for other access may need one as well, if
-    /// its request matches such a statement.
+    /// True if the example is for access that needs an approval. An example for other access may
+    /// need one as well, if its request matches such a statement.
     approval: bool,
 }
 
@@ -123,9 +125,16 @@ enum Said {
 }
 
 /// Builds the matrix of these audiences.
-pub(super) fn matrix(state: &State<'_>, effective: &Effective, audiences: &[Audience], classes: &[Class]) -> Matrix {
-    let keys: Vec<BTreeSet<String>> = audiences.iter().map(|audience| keys(audience, classes)).collect();
-    let destinations: Vec<(Destination, Vec<Probe>)> = destinations(state.policies(), effective).into_iter().collect();
+pub(super) fn matrix(
+    state: &State<'_>,
+    effective: &Effective,
+    audiences: &[Audience],
+    classes: &[Class],
+) -> Matrix {
+    let keys: Vec<BTreeSet<String>> =
+        audiences.iter().map(|audience| keys(audience, classes)).collect();
+    let destinations: Vec<(Destination, Vec<Probe>)> =
+        destinations(state.policies(), effective).into_iter().collect();
     let rows = parallel::map(destinations, 16, |(destination, probes)| {
         let accesses: Vec<CellAccess> = cells(state, &destination, &probes, &keys);
         (destination, accesses)
@@ -167,7 +176,8 @@ fn row((destination, more, accesses): (Destination, usize, Vec<CellAccess>)) -> 
     let cell = |access: CellAccess| {
         let differs = Some(access) != first;
         let (mark, unlike) = if differs { (" cx", ", unlike everyone") } else { ("", "") };
-        let (class, word) = (format!("{}{mark}", access.letter()), format!("{}{unlike}", access.word()));
+        let (class, word) =
+            (format!("{}{mark}", access.letter()), format!("{}{unlike}", access.word()));
         Cell { access, class, word, differs }
     };
     let kind = match destination.kind {
@@ -227,13 +237,15 @@ fn cells(
     audiences
         .iter()
         .map(|teams| {
-            let said: Vec<(bool, Said)> = asked.iter().map(|asked| (asked.whole, asked.answer(state, teams))).collect();
+            let said: Vec<(bool, Said)> =
+                asked.iter().map(|asked| (asked.whole, asked.answer(state, teams))).collect();
             summed(destination.kind, &said)
         })
         .collect()
 }
 
-/// Requests that decide the cell of an example: the whole connection beside an HTTP request, writing beside reading.
+/// Requests that decide the cell of an example: the whole connection beside an HTTP request,
+/// writing beside reading.
 fn around(state: &State<'_>, probe: &Probe) -> Vec<Asked> {
     let ask = |whole, request| Asked::new(state, whole, request);
     match &probe.request {
@@ -243,14 +255,21 @@ fn around(state: &State<'_>, probe: &Probe) -> Vec<Asked> {
         }
         Request::Folder { segments, .. } => [(true, false), (false, true)]
             .into_iter()
-            .map(|(read, write)| ask(true, Request::Folder { read, write, segments: segments.clone() }))
+            .map(|(read, write)| {
+                ask(true, Request::Folder { read, write, segments: segments.clone() })
+            })
             .collect(),
         // The lists show rules about addresses; here, a name is asked for without an address.
         Request::Connect { udp, host: Host::Name(labels, _), port } => {
-            vec![ask(true, Request::Connect { udp: *udp, host: Host::Name(labels.clone(), None), port: *port })]
+            vec![ask(
+                true,
+                Request::Connect { udp: *udp, host: Host::Name(labels.clone(), None), port: *port },
+            )]
         }
         Request::Connect { host: Host::Address(_), .. } => vec![ask(true, probe.request.clone())],
-        Request::Mcp(_) => vec![Asked { approval: probe.approval, ..ask(true, probe.request.clone()) }],
+        Request::Mcp(_) => {
+            vec![Asked { approval: probe.approval, ..ask(true, probe.request.clone()) }]
+        }
     }
 }
 
@@ -270,10 +289,14 @@ impl Asked {
         let question = match &request {
             Request::Mcp(_) => None,
             Request::Connect { .. } | Request::Http { .. } | Request::Folder { .. } => {
-                Some(state.question(&request)).filter(|question| state.is_governed(question.domain()))
+                Some(state.question(&request))
+                    .filter(|question| state.is_governed(question.domain()))
             }
         };
-        let matches = question.iter().flat_map(|question| question.points()).flat_map(|point| point.matches());
+        let matches = question
+            .iter()
+            .flat_map(|question| question.points())
+            .flat_map(|point| point.matches());
         // A denied block of addresses does not deny a name: the name may resolve elsewhere.
         let is_address = matches!(&request, Request::Connect { host: Host::Address(_), .. });
         let is_own = |found: &&Match| match found.role {
@@ -292,7 +315,9 @@ impl Asked {
             return match answer.verdict {
                 Verdict::Allow => Said::Allow,
                 Verdict::Deny => Said::Deny(!answer.because.is_empty()),
-                Verdict::Uncertain if answer.reason == APPROVAL_REASON && self.approval => Said::Approval,
+                Verdict::Uncertain if answer.reason == APPROVAL_REASON && self.approval => {
+                    Said::Approval
+                }
                 Verdict::Uncertain if answer.reason == APPROVAL_REASON => Said::Part,
                 Verdict::Uncertain => Said::Uncertain,
             };
@@ -308,16 +333,19 @@ impl Asked {
 
 /// Combines the answers for a destination into one cell.
 fn summed(kind: Kind, said: &[(bool, Said)]) -> CellAccess {
-    let any = |wanted: &dyn Fn(bool, Said) -> bool| said.iter().any(|(whole, said)| wanted(*whole, *said));
+    let any = |wanted: &dyn Fn(bool, Said) -> bool| {
+        said.iter().any(|(whole, said)| wanted(*whole, *said))
+    };
     let allows = any(&|_, said| matches!(said, Said::Allow | Said::Part));
     let as_a_whole = any(&|whole, said| whole && said == Said::Allow);
     let all = said.iter().all(|(_, said)| *said == Said::Allow);
     let denies = any(&|_, said| matches!(said, Said::Deny(_)));
     let opens = match kind {
-        // A destination counts as allowed although other ports are not; a deny of a port or of a request makes it
-        // partial.
+        // A destination counts as allowed although other ports are not; a deny of a port or of a
+        // request makes it partial.
         Kind::Domain | Kind::Hosts | Kind::Addresses => {
-            as_a_whole && !any(&|whole, said| said == Said::Deny(true) || !whole && said != Said::Allow)
+            as_a_whole
+                && !any(&|whole, said| said == Said::Deny(true) || !whole && said != Said::Allow)
         }
         Kind::Folder | Kind::Mcp => all,
     };

@@ -1,5 +1,5 @@
-//! Model of the HTML report for reviewers and auditors: effective access, the rules behind it, their approvals, the
-//! access tests that cover them and their recorded use.
+//! Model of the HTML report for reviewers and auditors: effective access, the rules behind it,
+//! their approvals, the access tests that cover them and their recorded use.
 //!
 //! ```text
 //! policies ──access::compare──▶ audiences, matrix ─┐
@@ -7,8 +7,9 @@
 //! policies for agents, live reviews ───────────────┘
 //! ```
 //!
-//! Invariant: pure. A report holds plain values that a template only lays out. All access in it comes from the engine,
-//! and the same input gives the same report. Its texts are not escaped: the renderer escapes them.
+//! Invariant: pure. A report holds plain values that a template only lays out. All access in it
+//! comes from the engine, and the same input gives the same report. Its texts are not escaped: the
+//! renderer escapes them.
 
 pub mod audience;
 pub mod change;
@@ -59,7 +60,8 @@ use crate::trial::Trial;
 pub struct Input<'a> {
     /// Origin of the documents: folder and commit.
     pub source: Source,
-    /// Base of the comparison for the heading, such as "the documents of `main`"; `None` without one.
+    /// Base of the comparison for the heading, such as "the documents of `main`"; `None` without
+    /// one.
     pub compared: Option<String>,
     /// The organizations, in the order of the report.
     pub organizations: Vec<Organization<'a>>,
@@ -114,7 +116,8 @@ pub struct Organization<'a> {
     pub trials: Vec<Trial<'a>>,
     /// Recorded use of each rule; `None` without records.
     pub usage: Option<&'a Usage>,
-    /// Recorded requests decided before and after the change; `None` without records or without a change.
+    /// Recorded requests decided before and after the change; `None` without records or without a
+    /// change.
     pub replay: Option<&'a Replay>,
     /// The base of the comparison and the access changes; `None` if nothing is compared.
     pub difference: Option<(String, Difference<'a>)>,
@@ -182,8 +185,8 @@ pub struct Section {
 
 /// Largest number of rules for which their lists start expanded.
 const MOST_OPEN: usize = 300;
-/// Largest number of rules that get links to the repository each; beyond it, only policies do and rules show their
-/// lines.
+/// Largest number of rules that get links to the repository each; beyond it, only policies do and
+/// rules show their lines.
 const MOST_LINKED: usize = 2_000;
 
 /// Builds the report.
@@ -192,23 +195,37 @@ pub fn make(input: &Input<'_>) -> Report {
     let extents = Extents::new(&input.findings.files);
     let remarks = Remarks::new(input.findings, input.history, input.links);
     let alone = input.organizations.len() == 1;
-    let sections: Vec<Section> =
-        input.organizations.iter().map(|one| section(input, one, alone, (&extents, &remarks))).collect();
+    let sections: Vec<Section> = input
+        .organizations
+        .iter()
+        .map(|one| section(input, one, alone, (&extents, &remarks)))
+        .collect();
     let agents = input.agents.map(|desired| {
         let named = input.organizations.iter().flat_map(|organization| {
-            organization
-                .trials
-                .iter()
-                .map(|trial| TestName { id: tests::id(organization.name, trial), name: trial.test.name.clone() })
+            organization.trials.iter().map(|trial| TestName {
+                id: tests::id(organization.name, trial),
+                name: trial.test.name.clone(),
+            })
         });
         let (named, live): (Vec<TestName>, _) = (named.collect(), input.live_agents);
         let (history, links) = (input.history, input.links);
-        review::trail(&review::Input { desired, live, tests: &named, extents: &extents, history, links })
+        review::trail(&review::Input {
+            desired,
+            live,
+            tests: &named,
+            extents: &extents,
+            history,
+            links,
+        })
     });
     let names: Vec<String> = input.organizations.iter().map(|one| one.name.to_owned()).collect();
     let Remarks { findings, more, suppressed } = remarks;
     Report {
-        title: if names.is_empty() { input.source.workspace.clone() } else { text::listed(&names, 6) },
+        title: if names.is_empty() {
+            input.source.workspace.clone()
+        } else {
+            text::listed(&names, 6)
+        },
         source: input.source.clone(),
         compared: input.compared.as_deref().map(pieces),
         big: sections.iter().map(|section| section.rules).sum::<usize>() > MOST_OPEN,
@@ -226,9 +243,11 @@ fn section(
     alone: bool,
     (extents, remarks): (&Extents, &Remarks),
 ) -> Section {
-    let Organization { name, policies, declared, teams, trials, usage, replay, difference } = organization;
+    let Organization { name, policies, declared, teams, trials, usage, replay, difference } =
+        organization;
     let state = State::new(policies);
-    let rules: usize = policies.iter().map(|policy| policy.rules().len().max(named::statements_of(policy))).sum();
+    let rules: usize =
+        policies.iter().map(|policy| policy.rules().len().max(named::statements_of(policy))).sum();
     let links = input.links.filter(|_| rules <= MOST_LINKED);
     let named = Named::new(name, policies, declared, links);
     let effective = audience::effective(policies);
@@ -266,7 +285,9 @@ fn section(
         lead: String::new(),
         figures: Vec::new(),
         doubts,
-        change: difference.as_ref().map(|(from, difference)| change::change(from, difference, &named, links)),
+        change: difference
+            .as_ref()
+            .map(|(from, difference)| change::change(from, difference, &named, links)),
         recorded: usage.map(|usage| change::recorded(usage, *replay, links)),
         audiences,
         matrix,
@@ -294,7 +315,9 @@ fn ungoverned(policies: &[Policy]) -> Vec<Doubt> {
         (Domain::Filesystem, "folders of the machine"),
         (Domain::Mcp, "MCP servers and their tools"),
     ];
-    let missing = about.into_iter().filter(|(domain, _)| !policies.iter().any(|one| one.domain() == Some(*domain)));
+    let missing = about
+        .into_iter()
+        .filter(|(domain, _)| !policies.iter().any(|one| one.domain() == Some(*domain)));
     missing
         .map(|(_, what)| Doubt {
             reason: format!("no policy is about {what}: {}", Unknown::NoPolicy),

@@ -41,7 +41,8 @@ impl<'a> Named<'a> {
         links: Option<&'a Links>,
     ) -> Self {
         let mut rules = BTreeMap::new();
-        // Live rules may have another order than declared ones, so that only the name identifies a rule.
+        // Live rules may have another order than declared ones, so that only the name identifies a
+        // rule.
         for one in declared {
             let names = rule_names(&one.policy, one.rules.len());
             for (name, rule) in names.into_iter().zip(&one.rules) {
@@ -78,13 +79,15 @@ impl<'a> Named<'a> {
     pub(super) fn rule(&self, policy: &str, rule: Option<&str>) -> RuleRef {
         let known = rule.filter(|rule| self.rules.contains_key(&(policy, (*rule).to_owned())));
         let name = known.map_or_else(|| policy.to_owned(), |rule| format!("{policy} › {rule}"));
-        let origin = known.map_or_else(|| self.policy_origin(policy), |rule| self.rule_origin(policy, rule));
+        let origin =
+            known.map_or_else(|| self.policy_origin(policy), |rule| self.rule_origin(policy, rule));
         let at = origin.map(|origin| place(origin, self.links));
         let (text, link) = at.map_or((None, None), |Place { text, link }| (Some(text), link));
         RuleRef { id: Some(self.id(policy, known)), name, text, link }
     }
 
-    /// Returns `true` if the index has the rule of a cause, or the declared policy of a cause without a rule.
+    /// Returns `true` if the index has the rule of a cause, or the declared policy of a cause
+    /// without a rule.
     pub(super) fn holds(&self, cause: &Cause) -> bool {
         match cause.statement.map(statement_name).or_else(|| cause.rule.clone()) {
             Some(rule) => self.rules.contains_key(&(cause.policy.as_str(), rule)),
@@ -117,7 +120,9 @@ pub(super) fn statement_name(number: usize) -> String {
 /// Number of statements of a Cedar policy; 0 for an allowlist, and for a text that does not parse.
 pub(super) fn statements_of(policy: &Policy) -> usize {
     match &policy.body {
-        Body::Cedar(cedar) => crate::access::cedar::statements(&cedar.text).map(|all| all.len()).unwrap_or_default(),
+        Body::Cedar(cedar) => {
+            crate::access::cedar::statements(&cedar.text).map(|all| all.len()).unwrap_or_default()
+        }
         Body::Allowlist(_) => 0,
     }
 }

@@ -27,15 +27,28 @@ pub struct Figure {
 }
 
 /// Fills the summary of a section from its other fields.
-pub(super) fn fill(section: &mut Section, classes: &[Class], remarks: &Remarks, usage: Option<&Usage>) {
+pub(super) fn fill(
+    section: &mut Section,
+    classes: &[Class],
+    remarks: &Remarks,
+    usage: Option<&Usage>,
+) {
     let rows: Vec<&RuleRow> = section.policies.iter().flat_map(|policy| &policy.rules).collect();
     let (all, untested) = (rows.len(), rows.iter().filter(|row| row.untested).count());
     let failing = section.tests.iter().filter(|test| !test.passes).count();
-    let unused = usage.map(|usage| usage.rules.iter().filter(|rule| rule.used == Use::Unused).count());
+    let unused =
+        usage.map(|usage| usage.rules.iter().filter(|rule| rule.used == Use::Unused).count());
     let doubts: usize = section.doubts.iter().map(|doubt| doubt.count.max(1)).sum();
-    let teams: usize = classes.iter().filter(|class| class.governed).map(|class| class.keys.len()).sum();
+    let teams: usize =
+        classes.iter().filter(|class| class.governed).map(|class| class.keys.len()).sum();
     let to = |part: &str| Some(format!("#{}{part}", section.id.as_str()));
-    let figure = |number: usize, label| Figure { value: thousands(number), label, note: None, href: None, tone: "" };
+    let figure = |number: usize, label| Figure {
+        value: thousands(number),
+        label,
+        note: None,
+        href: None,
+        tone: "",
+    };
     let toned = |number: usize, bad: &'static str| if number == 0 { "good" } else { bad };
     let mut figures = vec![
         Figure { href: to("rules"), ..figure(section.policies.len(), "policies") },
@@ -54,12 +67,18 @@ pub(super) fn fill(section: &mut Section, classes: &[Class], remarks: &Remarks, 
                 ..figure(0, "access tests hold")
             },
         },
-        Figure { tone: toned(untested, "warn"), href: to("rules"), ..figure(untested, "rules without a test") },
+        Figure {
+            tone: toned(untested, "warn"),
+            href: to("rules"),
+            ..figure(untested, "rules without a test")
+        },
     ];
     figures.push(match unused {
-        Some(unused) => {
-            Figure { tone: toned(unused, "warn"), href: to("rules"), ..figure(unused, "rules without recorded use") }
-        }
+        Some(unused) => Figure {
+            tone: toned(unused, "warn"),
+            href: to("rules"),
+            ..figure(unused, "rules without recorded use")
+        },
         None => Figure {
             value: "–".to_owned(),
             note: Some("no records".to_owned()),
@@ -74,7 +93,11 @@ pub(super) fn fill(section: &mut Section, classes: &[Class], remarks: &Remarks, 
         tone: toned(found, "warn"),
         ..figure(found, "findings")
     });
-    figures.push(Figure { tone: toned(doubts, "warn"), href: to("overview"), ..figure(doubts, "uncertain") });
+    figures.push(Figure {
+        tone: toned(doubts, "warn"),
+        href: to("overview"),
+        ..figure(doubts, "uncertain")
+    });
     section.lead = lead(section, classes, failing);
     section.rules_note = rules_note(all, untested, usage);
     section.tests_note = match failing {
@@ -100,17 +123,23 @@ fn lead(section: &Section, classes: &[Class], failing: usize) -> String {
         .filter(|audience| !audience.everyone && !audience.pair && audience.allowed > 0)
         .map(|audience| audience.name.clone())
         .collect();
-    let teams: usize = classes.iter().filter(|class| class.governed).map(|class| class.keys.len()).sum();
+    let teams: usize =
+        classes.iter().filter(|class| class.governed).map(|class| class.keys.len()).sum();
     if !more.is_empty() {
         let verb = if more.len() == 1 { "reaches" } else { "reach" };
         sentences.push(format!("Beyond that, {} {verb} more.", listed(&more, 4)));
     } else if teams > 0 {
         sentences.push("No team reaches more than that.".to_owned());
     }
-    let denied: BTreeSet<&String> =
-        section.audiences.iter().flat_map(|audience| &audience.denied).flat_map(|line| &line.objects).collect();
+    let denied: BTreeSet<&String> = section
+        .audiences
+        .iter()
+        .flat_map(|audience| &audience.denied)
+        .flat_map(|line| &line.objects)
+        .collect();
     if !denied.is_empty() {
-        sentences.push(format!("Denies close {} that rules would open.", count(denied.len(), "target")));
+        sentences
+            .push(format!("Denies close {} that rules would open.", count(denied.len(), "target")));
     }
     sentences.push(match (section.tests.len(), failing) {
         (0, _) => "No access test guards any of this.".to_owned(),
@@ -125,7 +154,8 @@ fn are(number: usize, noun: &str) -> String {
 }
 
 fn rules_note(all: usize, untested: usize, usage: Option<&Usage>) -> String {
-    let mut note = format!("{} of {} decide an access test.", thousands(all - untested), count(all, "rule"));
+    let mut note =
+        format!("{} of {} decide an access test.", thousands(all - untested), count(all, "rule"));
     if let Some(usage) = usage {
         note += &format!(" Use is told by {}", super::change::window(&usage.window));
     }

@@ -1,7 +1,7 @@
 //! Places in files, with links to the repository.
 //!
-//! Invariant: a link starts like its template, whose scheme is `https` or `http`, and no character of a file's name can
-//! end the path of the URL.
+//! Invariant: a link starts like its template, whose scheme is `https` or `http`, and no character
+//! of a file's name can end the path of the URL.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,8 @@ use crate::model::Origin;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Links {
     template: String,
-    /// Prefix for names of files: the workspace's folder in the repository, with `/` at its end; empty for the root.
+    /// Prefix for names of files: the workspace's folder in the repository, with `/` at its end;
+    /// empty for the root.
     folder: String,
 }
 
@@ -27,12 +28,13 @@ pub struct Place {
 }
 
 impl Links {
-    /// Parses a template with `{file}` and optionally `{line}`; names of files are relative to `folder` in the
-    /// repository.
+    /// Parses a template with `{file}` and optionally `{line}`; names of files are relative to
+    /// `folder` in the repository.
     ///
     /// # Errors
     ///
-    /// Returns a message if the template is not an HTTP URL, lacks `{file}`, or contains whitespace.
+    /// Returns a message if the template is not an HTTP URL, lacks `{file}`, or contains
+    /// whitespace.
     pub fn new(template: &str, folder: &str) -> Result<Self, String> {
         let is_web = ["https://", "http://"].iter().any(|scheme| template.starts_with(scheme));
         if !is_web {
@@ -44,7 +46,11 @@ impl Links {
         if template.chars().any(|character| character.is_control() || character.is_whitespace()) {
             return Err("a link holds no blanks".to_owned());
         }
-        let folder = if folder.is_empty() { String::new() } else { format!("{}/", folder.trim_end_matches('/')) };
+        let folder = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{}/", folder.trim_end_matches('/'))
+        };
         Ok(Self { template: template.to_owned(), folder })
     }
 
@@ -58,7 +64,10 @@ impl Links {
 
 /// The place of an origin.
 pub(super) fn place(origin: &Origin, links: Option<&Links>) -> Place {
-    Place { text: origin.file_line(), link: links.map(|links| links.url(&origin.file, origin.line)) }
+    Place {
+        text: origin.file_line(),
+        link: links.map(|links| links.url(&origin.file, origin.line)),
+    }
 }
 
 /// Percent-encodes all characters of a path that have a meaning in URLs, except `/`.
@@ -66,7 +75,9 @@ fn encoded(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                text.push(char::from(byte))
+            }
             _ => write!(text, "%{byte:02X}").expect("writing to a string"),
         }
     }
@@ -79,7 +90,9 @@ mod tests {
 
     #[test]
     fn links_lead_to_the_file_and_nowhere_else() {
-        let links = Links::new("https://git.corp.example/p/blob/main/{file}#L{line}", "infra/policies").unwrap();
+        let links =
+            Links::new("https://git.corp.example/p/blob/main/{file}#L{line}", "infra/policies")
+                .unwrap();
         let table = [
             ("a.yaml", "infra/policies/a.yaml"),
             ("a b?x=1#y.yaml", "infra/policies/a%20b%3Fx%3D1%23y.yaml"),
@@ -88,11 +101,18 @@ mod tests {
             ("{line}.yaml", "infra/policies/%7Bline%7D.yaml"),
         ];
         for (file, path) in table {
-            assert_eq!(links.url(file, 7), format!("https://git.corp.example/p/blob/main/{path}#L7"));
+            assert_eq!(
+                links.url(file, 7),
+                format!("https://git.corp.example/p/blob/main/{path}#L7")
+            );
         }
-        for wrong in
-            ["javascript:alert(1)//{file}", "data:text/html,{file}", "//x/{file}", "https://x/", "https://x/ {file}"]
-        {
+        for wrong in [
+            "javascript:alert(1)//{file}",
+            "data:text/html,{file}",
+            "//x/{file}",
+            "https://x/",
+            "https://x/ {file}",
+        ] {
             assert!(Links::new(wrong, "").is_err(), "{wrong}");
         }
     }

@@ -93,18 +93,20 @@ impl Remarks {
             }
         };
         let all = &findings.diagnostics;
-        let suppressed = findings.suppressions.iter().filter(|one| one.used && !one.live).map(|one: &Suppression| {
-            let at = origin(one.file, &one.comment);
-            let target = origin(one.file, &one.covers);
-            Suppressed {
-                id: Id::new("s", &[&at.file, &at.line.to_string(), &one.code]),
-                code: one.code.clone(),
-                reason: one.reason.clone(),
-                place: place(&at, links),
-                changed: history.phrase(&at.file, at.line, at.line),
-                at: (target.file, target.line),
-            }
-        });
+        let suppressed = findings.suppressions.iter().filter(|one| one.used && !one.live).map(
+            |one: &Suppression| {
+                let at = origin(one.file, &one.comment);
+                let target = origin(one.file, &one.covers);
+                Suppressed {
+                    id: Id::new("s", &[&at.file, &at.line.to_string(), &one.code]),
+                    code: one.code.clone(),
+                    reason: one.reason.clone(),
+                    place: place(&at, links),
+                    changed: history.phrase(&at.file, at.line, at.line),
+                    at: (target.file, target.line),
+                }
+            },
+        );
         let mut suppressed: Vec<Suppressed> = suppressed.collect();
         suppressed.sort_by(|one, other| (&one.at, &one.code).cmp(&(&other.at, &other.code)));
         Self {
@@ -116,16 +118,18 @@ impl Remarks {
 
     /// References to the findings that start in lines `from..=to` of a file.
     pub(super) fn findings_in(&self, file: &str, from: usize, to: usize) -> Vec<Mark> {
-        let own = self
-            .findings
-            .iter()
-            .filter(|one| one.at.as_ref().is_some_and(|(own, line)| own == file && (from..=to).contains(line)));
+        let own = self.findings.iter().filter(|one| {
+            one.at.as_ref().is_some_and(|(own, line)| own == file && (from..=to).contains(line))
+        });
         own.map(|one| Mark { id: one.id.clone(), code: one.code.clone() }).collect()
     }
 
     /// References to the suppressions that cover a finding in lines `from..=to` of a file.
     pub(super) fn suppressed_in(&self, file: &str, from: usize, to: usize) -> Vec<Mark> {
-        let own = self.suppressed.iter().filter(|one| one.at.0 == file && (from..=to).contains(&one.at.1));
+        let own = self
+            .suppressed
+            .iter()
+            .filter(|one| one.at.0 == file && (from..=to).contains(&one.at.1));
         own.map(|one| Mark { id: one.id.clone(), code: one.code.clone() }).collect()
     }
 }

@@ -1,7 +1,8 @@
-//! The review trail of Vijil rules: from a passage of a policy's text to a rule in force, and its approval.
+//! The review trail of Vijil rules: from a passage of a policy's text to a rule in force, and its
+//! approval.
 //!
-//! Invariant: a reviewer's name comes from the history of the lines that hold the review, or from the service. Where
-//! both are silent, the report names nobody.
+//! Invariant: a reviewer's name comes from the history of the lines that hold the review, or from
+//! the service. Where both are silent, the report names nobody.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,8 +16,8 @@ use super::id::Id;
 use super::place::{Links, Place, place};
 use super::text::count;
 use crate::model::{
-    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Review, VijilStatus,
-    confidence,
+    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule,
+    Review, VijilStatus, confidence,
 };
 
 /// The review trail.
@@ -139,9 +140,14 @@ pub(super) struct Input<'a> {
 
 /// Builds the trail of all declared policies.
 pub(super) fn trail(input: &Input<'_>) -> Trail {
-    let policies: Vec<TrailPolicy> = input.desired.iter().map(|policy| of_policy(input, policy)).collect();
+    let policies: Vec<TrailPolicy> =
+        input.desired.iter().map(|policy| of_policy(input, policy)).collect();
     let rules: usize = policies.iter().map(|policy| policy.rules.len()).sum();
-    let approved = policies.iter().flat_map(|policy| &policy.rules).filter(|rule| rule.status == "approved").count();
+    let approved = policies
+        .iter()
+        .flat_map(|policy| &policy.rules)
+        .filter(|rule| rule.status == "approved")
+        .count();
     let source = match input.live {
         Some(_) => "as the documents declare it, with what the service tells of reviews",
         None => "as the documents declare it",
@@ -157,7 +163,8 @@ pub(super) fn trail(input: &Input<'_>) -> Trail {
 }
 
 fn of_policy(input: &Input<'_>, policy: &DesiredVijilPolicy) -> TrailPolicy {
-    let live = input.live.and_then(|live| live.policies.iter().find(|live| live.name == policy.name));
+    let live =
+        input.live.and_then(|live| live.policies.iter().find(|live| live.name == policy.name));
     let field = |name: &str| text(&policy.fields, name).or_else(|| text(&live?.fields, name));
     let status = policy.status.map(VijilStatus::as_str).or(live.map(|live| live.status.as_str()));
     let status = status.unwrap_or("status not declared").to_owned();
@@ -165,8 +172,10 @@ fn of_policy(input: &Input<'_>, policy: &DesiredVijilPolicy) -> TrailPolicy {
     let mut spans = Vec::new();
     let mut rules = Vec::new();
     for rule in &policy.rules {
-        let live_rule = live.and_then(|live| live.rules.iter().find(|live| live.rule_id == rule.rule_id));
-        let provenance = rule.provenance.as_ref().or(live_rule.and_then(|live| live.provenance.as_ref()));
+        let live_rule =
+            live.and_then(|live| live.rules.iter().find(|live| live.rule_id == rule.rule_id));
+        let provenance =
+            rule.provenance.as_ref().or(live_rule.and_then(|live| live.provenance.as_ref()));
         let own = of_rule(input, policy, rule, (live, live_rule), &status, &source);
         if let Some(span) = passage(provenance, &own.says, &source) {
             spans.push((span, RuleLink { id: own.id.clone(), name: own.name.clone() }));
@@ -175,7 +184,8 @@ fn of_policy(input: &Input<'_>, policy: &DesiredVijilPolicy) -> TrailPolicy {
     }
     let placed: BTreeSet<&Id> = spans.iter().map(|(_, rule)| &rule.id).collect();
     let unplaced = rules.iter().filter(|rule| !source.is_empty() && !placed.contains(&rule.id));
-    let unplaced = unplaced.map(|rule| RuleLink { id: rule.id.clone(), name: rule.name.clone() }).collect();
+    let unplaced =
+        unplaced.map(|rule| RuleLink { id: rule.id.clone(), name: rule.name.clone() }).collect();
     let approved = rules.iter().filter(|rule| rule.status == "approved").count();
     TrailPolicy {
         id: Id::new("v", &[&policy.name]),
@@ -228,11 +238,16 @@ fn of_rule(
         },
         Link { text: format!("rule {}", rule.rule_id), tone: "ok" },
         Link { text: status.clone(), tone },
-        Link { text: format!("policy {policy_status}"), tone: if policy_status == "active" { "ok" } else { "" } },
+        Link {
+            text: format!("policy {policy_status}"),
+            tone: if policy_status == "active" { "ok" } else { "" },
+        },
     ];
     TrailRule {
         facts: facts(input, rule, live, live_policy, provenance, section),
-        tests: tests.map(|test| RuleLink { id: test.id.clone(), name: test.name.clone() }).collect(),
+        tests: tests
+            .map(|test| RuleLink { id: test.id.clone(), name: test.name.clone() })
+            .collect(),
         passage: quoted.map(str::to_owned),
         name: rule.rule_id.clone(),
         id,
@@ -263,12 +278,18 @@ fn facts(
     let kind = field("rule_type").map(|kind| format!("{kind}: ")).unwrap_or_default();
     add("Rule", Some(kind + &what.join(" ")), Some(place(&rule.origin, input.links)));
     let consequence = rule.fields.get("consequence").or_else(|| live?.fields.get("consequence"));
-    let part = |name: &str| consequence.and_then(|value| value.get(name)).and_then(Value::as_str).map(str::to_owned);
+    let part = |name: &str| {
+        consequence.and_then(|value| value.get(name)).and_then(Value::as_str).map(str::to_owned)
+    };
     let parts: Vec<String> = ["action", "severity"].into_iter().filter_map(part).collect();
     add("Consequence", Some(parts.join(", ")), None);
     let constraints = rule.fields.get("constraints").or_else(|| live?.fields.get("constraints"));
     let constraints = constraints.and_then(Value::as_array).filter(|all| !all.is_empty());
-    add("Constraints", constraints.map(|all| all.iter().map(constraint).collect::<Vec<_>>().join("; ")), None);
+    add(
+        "Constraints",
+        constraints.map(|all| all.iter().map(constraint).collect::<Vec<_>>().join("; ")),
+        None,
+    );
     add("Extracted by", provenance.and_then(extracted), None);
     add("From", section, None);
     let (by, notes) = match &rule.review {
@@ -277,8 +298,10 @@ fn facts(
         None => ("Reviewed by", None),
     };
     let lines = rule.review.as_ref().and_then(|_| input.extents.review(&rule.origin));
-    let reviewer = lines.and_then(|(from, to)| reviewer(input.history.latest(&rule.origin.file, from, to)?));
-    let at = lines.map(|(line, _)| place(&crate::model::Origin { line, ..rule.origin.clone() }, input.links));
+    let reviewer =
+        lines.and_then(|(from, to)| reviewer(input.history.latest(&rule.origin.file, from, to)?));
+    let at = lines
+        .map(|(line, _)| place(&crate::model::Origin { line, ..rule.origin.clone() }, input.links));
     let nobody = rule.review.is_some().then(|| "declared in the documents".to_owned());
     add(by, reviewer.or(nobody), at);
     add("Notes", notes.cloned(), None);
@@ -300,14 +323,16 @@ fn facts(
 
 fn reviewer(blame: &Blame) -> Option<String> {
     match blame {
-        Blame::Commit(commit) => Some(format!("{}, {}, in commit {}", commit.author, commit.day(), commit.short())),
+        Blame::Commit(commit) => {
+            Some(format!("{}, {}, in commit {}", commit.author, commit.day(), commit.short()))
+        }
         Blame::Uncommitted => Some("not committed yet".to_owned()),
         Blame::Unknown => None,
     }
 }
 
-/// Formats a time as a day. The service documents no unit, so a value beyond any plausible second counts as
-/// milliseconds.
+/// Formats a time as a day. The service documents no unit, so a value beyond any plausible second
+/// counts as milliseconds.
 fn day(time: i64) -> String {
     let seconds = if time > 100_000_000_000 { time / 1000 } else { time };
     Commit { seconds, hash: String::new(), author: String::new() }.day()
@@ -322,7 +347,11 @@ fn constraint(value: &Value) -> String {
     let part = |name: &str| {
         value.get(name).filter(|value| !value.is_null()).map(|value| match value {
             Value::String(text) => text.clone(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => value.to_string(),
         })
     };
     match (part("field"), part("operator"), part("value")) {
@@ -339,7 +368,8 @@ fn extracted(provenance: &Value) -> Option<String> {
         (Some(by), None) => by.to_owned(),
         (None, None) => return None,
     };
-    let sure = confidence(provenance).map(|confidence| format!(", confidence {:.0} %", confidence * 100.0));
+    let sure = confidence(provenance)
+        .map(|confidence| format!(", confidence {:.0} %", confidence * 100.0));
     Some(by + &sure.unwrap_or_default())
 }
 
@@ -348,9 +378,12 @@ fn section(location: &Value) -> Option<String> {
     let part = |name: &str| match location.get(name)? {
         Value::String(text) if !text.is_empty() => Some(format!("{name} {text}")),
         Value::Number(number) => Some(format!("{name} {number}")),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
     };
-    let parts: Vec<String> = ["section", "paragraph", "page"].into_iter().filter_map(part).collect();
+    let parts: Vec<String> =
+        ["section", "paragraph", "page"].into_iter().filter_map(part).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
@@ -365,9 +398,10 @@ fn holds_word(text: &str, word: &str) -> bool {
         })
 }
 
-/// Byte range in a policy's text that a rule was extracted from: the quotation of its provenance, at the occurrence
-/// nearest to the recorded offset; without a quotation, the recorded offsets; else the rule's own wording. Offsets
-/// never override a quotation, because the text may have changed.
+/// Byte range in a policy's text that a rule was extracted from: the quotation of its provenance,
+/// at the occurrence nearest to the recorded offset; without a quotation, the recorded offsets;
+/// else the rule's own wording. Offsets never override a quotation, because the text may have
+/// changed.
 fn passage(provenance: Option<&Value>, says: &str, source: &str) -> Option<Range<usize>> {
     let location = provenance.and_then(|provenance| provenance.get("source_location"));
     let quoted = location.and_then(|location| location.get("source_text")).and_then(Value::as_str);
@@ -377,8 +411,9 @@ fn passage(provenance: Option<&Value>, says: &str, source: &str) -> Option<Range
         byte(source, characters)
     };
     let (start, end) = (at("char_start"), at("char_end"));
-    let nearest =
-        |wanted: &str| find(source, wanted).min_by_key(|found| found.start.abs_diff(start.unwrap_or_default()));
+    let nearest = |wanted: &str| {
+        find(source, wanted).min_by_key(|found| found.start.abs_diff(start.unwrap_or_default()))
+    };
     let by_place = || {
         let span = start?..end?;
         let text = source.get(span.clone())?;
@@ -423,7 +458,11 @@ fn cut(source: &str, spans: &[(Range<usize>, RuleLink)]) -> Vec<Passage> {
     let piece = |(from, to): (&usize, &usize)| {
         let text = source.get(*from..*to).filter(|text| !text.is_empty())?.to_owned();
         let marked = spans.iter().any(|(span, _)| span.start <= *from && *to <= span.end);
-        let rules = spans.iter().filter(|(span, _)| span.end == *to).map(|(_, rule)| rule.clone()).collect();
+        let rules = spans
+            .iter()
+            .filter(|(span, _)| span.end == *to)
+            .map(|(_, rule)| rule.clone())
+            .collect();
         Some(Passage { text, marked, rules })
     };
     edges.iter().zip(edges.iter().skip(1)).filter_map(piece).collect()
@@ -456,9 +495,21 @@ mod tests {
         let table = [
             // A quotation, at the occurrence nearest to the offsets.
             (json!({"source_text": "Ask first."}), "", Some((4, "Ask first."))),
-            (json!({"source_text": "Ask first.", "char_start": 28, "char_end": 38}), "", Some((second, "Ask first."))),
-            (json!({"source_text": "Ask first.", "char_start": 3, "char_end": 13}), "", Some((4, "Ask first."))),
-            (json!({"source_text": "Ask first.", "char_start": 9_999}), "", Some((4, "Ask first."))),
+            (
+                json!({"source_text": "Ask first.", "char_start": 28, "char_end": 38}),
+                "",
+                Some((second, "Ask first.")),
+            ),
+            (
+                json!({"source_text": "Ask first.", "char_start": 3, "char_end": 13}),
+                "",
+                Some((4, "Ask first.")),
+            ),
+            (
+                json!({"source_text": "Ask first.", "char_start": 9_999}),
+                "",
+                Some((4, "Ask first.")),
+            ),
             // Offsets count characters, not bytes.
             (json!({"char_start": 17, "char_end": 24}), "", Some((19, "Log it."))),
             (json!({"char_start": 13, "char_end": 25}), "", Some((15, "§2 Log it."))),

@@ -1,4 +1,5 @@
-//! The list of all rules: their places, access tests that cover them, recorded use, findings and last changes.
+//! The list of all rules: their places, access tests that cover them, recorded use, findings and
+//! last changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +14,13 @@ use super::remark::{Mark, Remarks};
 use super::text::{count, listed};
 use crate::access::cedar::{Effect, statements};
 use crate::evidence::usage::{Usage, Use};
-use crate::model::{Action, Body, Decision, DesiredPolicy, Domain, Origin, Policy, Resources, Rule, TeamDirectory};
+use crate::model::{
+    Action, Body, Decision, DesiredPolicy, Domain, Origin, Policy, Resources, Rule, TeamDirectory,
+};
 use crate::trial::{Found, Trial};
 
-/// Limits of the resources that a rule lists. The report takes the largest that fits into [`MOST_BYTES`].
+/// Limits of the resources that a rule lists. The report takes the largest that fits into
+/// [`MOST_BYTES`].
 const MOST_RESOURCES: [usize; 5] = [1_000, 60, 12, 3, 1];
 /// Approximate limit of the list of rules, in bytes of HTML.
 const MOST_BYTES: usize = 5_200_000;
@@ -74,8 +78,8 @@ pub struct RuleRow {
     pub suppressed: Vec<Mark>,
     /// Last commit of its lines, with date and author; `None` if unknown.
     pub changed: Option<String>,
-    /// Keywords of the filter, separated by blanks: `unused`, `deny`. The filter for untested rules uses
-    /// [`untested`](Self::untested).
+    /// Keywords of the filter, separated by blanks: `unused`, `deny`. The filter for untested rules
+    /// uses [`untested`](Self::untested).
     pub marks: String,
 }
 
@@ -113,7 +117,9 @@ pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
             name: policy.name.clone(),
             kind: domain.map_or("empty", Domain::title),
             scope: scope(policy, input.teams),
-            description: own.and_then(|own| input.extents.description(&own.origin)).map(str::to_owned),
+            description: own
+                .and_then(|own| input.extents.description(&own.origin))
+                .map(str::to_owned),
             place: own.map(|own| place(&own.origin, input.links)),
             rules: rows,
         }
@@ -123,16 +129,21 @@ pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
 
 /// Largest limit of [`MOST_RESOURCES`] that keeps the list within [`MOST_BYTES`].
 fn most_resources(policies: &[Policy]) -> usize {
-    let names: usize = policies.iter().flat_map(Policy::rules).map(|rule| BYTES_A_RULE + rule.name.len()).sum();
-    let resources: Vec<Vec<usize>> =
-        policies.iter().flat_map(says).map(|says| says.resources.iter().map(|one| 14 + one.len()).collect()).collect();
+    let names: usize =
+        policies.iter().flat_map(Policy::rules).map(|rule| BYTES_A_RULE + rule.name.len()).sum();
+    let resources: Vec<Vec<usize>> = policies
+        .iter()
+        .flat_map(says)
+        .map(|says| says.resources.iter().map(|one| 14 + one.len()).collect())
+        .collect();
     let bytes = |most: usize| resources.iter().flat_map(|own| own.iter().take(most)).sum::<usize>();
     let fits = |most: &usize| names + bytes(*most) <= MOST_BYTES;
     MOST_RESOURCES.into_iter().find(fits).unwrap_or_default()
 }
 
 fn scope(policy: &Policy, teams: &TeamDirectory) -> String {
-    let names: Vec<String> = policy.scope.teams().into_iter().map(|key| teams.name(key).to_owned()).collect();
+    let names: Vec<String> =
+        policy.scope.teams().into_iter().map(|key| teams.name(key).to_owned()).collect();
     if names.is_empty() { "the whole organization".to_owned() } else { listed(&names, 6) }
 }
 
@@ -159,7 +170,10 @@ fn used(usage: Option<&Usage>) -> Used<'_> {
     let rules = usage.iter().flat_map(|usage| &usage.rules);
     rules
         .map(|rule| {
-            ((rule.policy.as_str(), rule.rule.as_str()), (rule.used, rule.matches, rule.users, rule.last.as_deref()))
+            (
+                (rule.policy.as_str(), rule.rule.as_str()),
+                (rule.used, rule.matches, rule.users, rule.last.as_deref()),
+            )
         })
         .collect()
 }
@@ -185,7 +199,8 @@ fn rows(
         let Says { decision, actions, mut resources, height } = says;
         let origin = input.named.rule_origin(&policy.name, &name);
         let tests = tested.get(&(number, rule)).map(BTreeSet::len).unwrap_or_default();
-        let (used, use_tone, unused) = told(used.get(&(policy.name.as_str(), name.as_str())), input.usage.is_some());
+        let (used, use_tone, unused) =
+            told(used.get(&(policy.name.as_str(), name.as_str())), input.usage.is_some());
         let hidden = resources.len().saturating_sub(most);
         resources.truncate(most);
         let mut marks = Vec::new();
@@ -231,14 +246,26 @@ fn rows(
 fn rule_place(input: &Input<'_>, policy: &Policy, origin: &Origin) -> Place {
     let whole = place(origin, input.rule_links);
     let file = input.named.policy_origin(&policy.name).map(|policy| &policy.file);
-    if input.dense && file == Some(&origin.file) { Place { text: format!(":{}", origin.line), ..whole } } else { whole }
+    if input.dense && file == Some(&origin.file) {
+        Place { text: format!(":{}", origin.line), ..whole }
+    } else {
+        whole
+    }
 }
 
 /// Recorded use in words, its CSS class, and `true` if the rule is unused.
-fn told(found: Option<&(Use, u64, usize, Option<&str>)>, asked: bool) -> (Option<String>, &'static str, bool) {
-    let Some((used, matches, users, last)) = found.filter(|_| asked) else { return (None, "", false) };
+fn told(
+    found: Option<&(Use, u64, usize, Option<&str>)>,
+    asked: bool,
+) -> (Option<String>, &'static str, bool) {
+    let Some((used, matches, users, last)) = found.filter(|_| asked) else {
+        return (None, "", false);
+    };
     let matches = usize::try_from(*matches).unwrap_or(usize::MAX);
-    let last = last.and_then(|last| last.get(..10)).map(|day| format!(", last on {day}")).unwrap_or_default();
+    let last = last
+        .and_then(|last| last.get(..10))
+        .map(|day| format!(", last on {day}"))
+        .unwrap_or_default();
     let times = format!("{} of {}{last}", count(matches, "request"), count(*users, "user"));
     match used {
         Use::Decides => (Some(format!("used: {times}")), "ok", false),
@@ -270,9 +297,11 @@ fn says(policy: &Policy) -> Vec<Says> {
 fn of_rule(rule: &Rule) -> Says {
     let action = |action: &Action| match action {
         Action::Request(method) => method.to_ascii_uppercase(),
-        Action::ConnectTcp | Action::ConnectUdp | Action::Read | Action::Write | Action::Unknown(_) => {
-            action.to_string()
-        }
+        Action::ConnectTcp
+        | Action::ConnectUdp
+        | Action::Read
+        | Action::Write
+        | Action::Unknown(_) => action.to_string(),
     };
     let all = Action::METHODS.iter().all(|method| rule.actions.contains(&Action::Request(method)));
     let actions: Vec<String> = rule.actions.iter().map(action).collect();

@@ -73,7 +73,8 @@ pub(super) fn id(organization: &str, trial: &Trial<'_>) -> Id {
 fn check_row(check: &Check<'_>, named: &Named<'_>) -> CheckRow {
     let (found, rules) = match &check.found {
         Found::Answer(answer) => {
-            let rules: BTreeSet<RuleRef> = answer.because.iter().map(|reason| named.reason(reason)).collect();
+            let rules: BTreeSet<RuleRef> =
+                answer.because.iter().map(|reason| named.reason(reason)).collect();
             (answered(answer), rules.into_iter().collect())
         }
         Found::NoRequest(wrong) => (wrong.message.clone(), Vec::new()),

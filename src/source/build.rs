@@ -1,7 +1,7 @@
 //! Assembles a document from events: duplicate keys, merge keys, aliases and their limits.
 //!
-//! Invariant: the value and its places have the same shape, and neither its depth nor, with aliases expanded, its size
-//! exceeds the limits.
+//! Invariant: the value and its places have the same shape, and neither its depth nor, with aliases
+//! expanded, its size exceeds the limits.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -95,14 +95,22 @@ impl<'findings> Builder<'findings> {
         if tagged {
             let finding = Diagnostic::error("yaml-tag", "tags such as `!!str` are not supported");
             self.report(
-                finding.at(self.label(span)).help("remove the tag; put text that looks like a number in quotes"),
+                finding
+                    .at(self.label(span))
+                    .help("remove the tag; put text that looks like a number in quotes"),
             );
         }
     }
 
-    /// Handles a scalar: a key if one is expected, otherwise a value; [`scalar::resolve`] determines the meaning of an
-    /// unquoted one.
-    pub(super) fn scalar(&mut self, content: Cow<'_, str>, plain: bool, span: Range<usize>, anchor: usize) -> Step {
+    /// Handles a scalar: a key if one is expected, otherwise a value; [`scalar::resolve`]
+    /// determines the meaning of an unquoted one.
+    pub(super) fn scalar(
+        &mut self,
+        content: Cow<'_, str>,
+        plain: bool,
+        span: Range<usize>,
+        anchor: usize,
+    ) -> Step {
         if let Some(key) = self.awaited_key() {
             let merge = plain && content == "<<";
             *key = Some(Key { text: content.into_owned(), span, merge });
@@ -118,28 +126,57 @@ impl<'findings> Builder<'findings> {
     }
 
     fn refuse_number(&mut self, text: String, span: &Range<usize>) -> Value {
-        let finding = Diagnostic::error("wrong-type", format!("`{text}` is not a supported number"));
-        self.report(finding.at(self.label(span)).help(format!("put it in quotes if text is meant: `\"{text}\"`")));
+        let finding =
+            Diagnostic::error("wrong-type", format!("`{text}` is not a supported number"));
+        self.report(
+            finding
+                .at(self.label(span))
+                .help(format!("put it in quotes if text is meant: `\"{text}\"`")),
+        );
         Value::String(text)
     }
 
     pub(super) fn start_sequence(&mut self, span: Range<usize>, flow: bool, anchor: usize) -> Step {
-        self.start(Collection::Sequence { values: Vec::new(), places: Vec::new() }, span, flow, anchor)
+        self.start(
+            Collection::Sequence { values: Vec::new(), places: Vec::new() },
+            span,
+            flow,
+            anchor,
+        )
     }
 
     pub(super) fn start_mapping(&mut self, span: Range<usize>, flow: bool, anchor: usize) -> Step {
-        let collection = Collection::Mapping { values: Map::new(), entries: Vec::new(), key: None, merged: Vec::new() };
+        let collection = Collection::Mapping {
+            values: Map::new(),
+            entries: Vec::new(),
+            key: None,
+            merged: Vec::new(),
+        };
         self.start(collection, span, flow, anchor)
     }
 
-    fn start(&mut self, collection: Collection, span: Range<usize>, flow: bool, anchor: usize) -> Step {
+    fn start(
+        &mut self,
+        collection: Collection,
+        span: Range<usize>,
+        flow: bool,
+        anchor: usize,
+    ) -> Step {
         if self.awaited_key().is_some() {
             return Err(self.key_is_no_text(&span));
         }
         if self.open.len() >= MAX_DEPTH {
             return Err(self.too_deep(&span));
         }
-        self.open.push(Open { collection, start: span.start, end: span.end, flow, anchor, height: 0, cost: 16 });
+        self.open.push(Open {
+            collection,
+            start: span.start,
+            end: span.end,
+            flow,
+            anchor,
+            height: 0,
+            cost: 16,
+        });
         Ok(())
     }
 
@@ -149,7 +186,8 @@ impl<'findings> Builder<'findings> {
         let place = open.start..if open.flow { span.end } else { open.end };
         let (value, parts, height, cost) = match open.collection {
             Collection::Sequence { values, mut places } => {
-                // Spans live as long as the document; lists are short, and would reserve more than they hold.
+                // Spans live as long as the document; lists are short, and would reserve more than
+                // they hold.
                 places.shrink_to_fit();
                 (Value::Array(values), Parts::Items(places), open.height, open.cost)
             }
@@ -173,14 +211,20 @@ impl<'findings> Builder<'findings> {
             return Err(self.key_is_no_text(&span));
         }
         let Some(target) = self.anchors.get(&anchor) else {
-            let finding = Diagnostic::error("yaml-alias", "this alias refers to a value that contains it");
-            return Err(Box::new(finding.at(self.label(&span)).help("write the value out where it is needed")));
+            let finding =
+                Diagnostic::error("yaml-alias", "this alias refers to a value that contains it");
+            return Err(Box::new(
+                finding.at(self.label(&span)).help("write the value out where it is needed"),
+            ));
         };
         self.expanded += target.cost;
         if self.expanded > MAX_EXPANSION {
-            let finding = Diagnostic::error("yaml-alias", "the aliases of this document expand to too much");
+            let finding =
+                Diagnostic::error("yaml-alias", "the aliases of this document expand to too much");
             return Err(Box::new(
-                finding.at(self.label(&span)).help("write the values out, or split the document into several"),
+                finding
+                    .at(self.label(&span))
+                    .help("write the values out, or split the document into several"),
             ));
         }
         if self.open.len() + target.height > MAX_DEPTH {
@@ -220,7 +264,8 @@ impl<'findings> Builder<'findings> {
                 let double = values.contains_key(&key.text);
                 if let Some(first) = entries.iter().find(|entry| double && entry.key == key.text) {
                     let message = format!("the key `{}` appears here twice", key.text);
-                    let first = Label::new(self.file, first.key_span.clone()).saying("it appears here first");
+                    let first = Label::new(self.file, first.key_span.clone())
+                        .saying("it appears here first");
                     let finding = Diagnostic::error("duplicate-key", message);
                     let finding = finding.at(Label::new(self.file, key.span)).related(first);
                     self.findings.push(finding.help("keep one of the two"));
@@ -238,23 +283,41 @@ impl<'findings> Builder<'findings> {
         }
     }
 
-    /// Stores the entries of a `<<` until the mapping's own keys are known, since those take precedence wherever they
-    /// are.
+    /// Stores the entries of a `<<` until the mapping's own keys are known, since those take
+    /// precedence wherever they are.
     fn merge_later(&mut self, key: &Key, node: Node) -> Step {
         let nodes = match (node.value, node.places.parts) {
             (Value::Object(values), parts) => {
-                vec![Node { value: Value::Object(values), places: Spans { span: node.places.span, parts }, ..node }]
+                vec![Node {
+                    value: Value::Object(values),
+                    places: Spans { span: node.places.span, parts },
+                    ..node
+                }]
             }
             (Value::Array(values), Parts::Items(places)) if values.iter().all(Value::is_object) => {
                 let nodes = values.into_iter().zip(places);
-                nodes.map(|(value, places)| Node { value, places, height: node.height - 1, cost: 16 }).collect()
+                nodes
+                    .map(|(value, places)| Node {
+                        value,
+                        places,
+                        height: node.height - 1,
+                        cost: 16,
+                    })
+                    .collect()
             }
             _ => {
-                let finding = Diagnostic::error("yaml-merge", "a merge key `<<` takes a mapping or a list of mappings");
-                return Err(Box::new(finding.at(self.label(&key.span)).help("write `<<: *name`, or quote the key")));
+                let finding = Diagnostic::error(
+                    "yaml-merge",
+                    "a merge key `<<` takes a mapping or a list of mappings",
+                );
+                return Err(Box::new(
+                    finding.at(self.label(&key.span)).help("write `<<: *name`, or quote the key"),
+                ));
             }
         };
-        if let Some(Open { collection: Collection::Mapping { merged, .. }, .. }) = self.open.last_mut() {
+        if let Some(Open { collection: Collection::Mapping { merged, .. }, .. }) =
+            self.open.last_mut()
+        {
             merged.extend(nodes);
         }
         Ok(())
@@ -278,7 +341,8 @@ impl<'findings> Builder<'findings> {
     }
 
     fn too_deep(&self, span: &Range<usize>) -> Box<Diagnostic> {
-        let finding = Diagnostic::error("yaml-depth", format!("values nest deeper than {MAX_DEPTH} levels"));
+        let finding =
+            Diagnostic::error("yaml-depth", format!("values nest deeper than {MAX_DEPTH} levels"));
         Box::new(finding.at(self.label(span)).help(FLATTER))
     }
 
@@ -293,7 +357,9 @@ impl<'findings> Builder<'findings> {
 
 /// Adds the entries of a merged mapping whose keys the mapping does not have.
 fn merge(values: &mut Map<String, Value>, entries: &mut Vec<Entry>, node: Node) {
-    let (Value::Object(more), Parts::Entries(places)) = (node.value, node.places.parts) else { return };
+    let (Value::Object(more), Parts::Entries(places)) = (node.value, node.places.parts) else {
+        return;
+    };
     for entry in places {
         if let (false, Some(value)) = (values.contains_key(&entry.key), more.get(&entry.key)) {
             values.insert(entry.key.clone(), value.clone());

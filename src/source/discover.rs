@@ -1,7 +1,7 @@
 //! Discovery of the files that belong to a workspace.
 //!
-//! Invariant: every file below the root that the include patterns match is returned or reported; a pattern that matches
-//! nothing is reported.
+//! Invariant: every file below the root that the include patterns match is returned or reported; a
+//! pattern that matches nothing is reported.
 
 use std::path::{Path, PathBuf};
 
@@ -18,22 +18,25 @@ pub const CONFIG_NAME: &str = "seawall.yaml";
 /// The default patterns.
 const DEFAULT_INCLUDE: [&str; 2] = ["**/*.yaml", "**/*.yml"];
 
-/// The nearest folder with a [`CONFIG_NAME`], from `start` upward. `start` should be absolute, since a relative path
-/// has no further parents.
+/// The nearest folder with a [`CONFIG_NAME`], from `start` upward. `start` should be absolute,
+/// since a relative path has no further parents.
 #[must_use]
 pub fn find_root(start: &Path) -> Option<&Path> {
     start.ancestors().find(|folder| folder.join(CONFIG_NAME).is_file())
 }
 
-/// Returns `true` if a file of this name, relative to the workspace with `/` between segments, would belong to it.
+/// Returns `true` if a file of this name, relative to the workspace with `/` between segments,
+/// would belong to it.
 #[must_use]
 pub fn includes(include: Option<&[String]>, name: &str) -> bool {
     let written = include.map(|patterns| {
         let nowhere = Label::new(FileId::default(), 0..0);
         patterns.iter().map(|text| (text.clone(), nowhere.clone())).collect::<Vec<_>>()
     });
-    let skipped = name == CONFIG_NAME || name.split('/').any(|segment| is_internal(segment.as_ref()));
-    !skipped && compile(written.as_deref(), &mut Vec::new()).iter().any(|pattern| pattern.takes(name))
+    let skipped =
+        name == CONFIG_NAME || name.split('/').any(|segment| is_internal(segment.as_ref()));
+    !skipped
+        && compile(written.as_deref(), &mut Vec::new()).iter().any(|pattern| pattern.takes(name))
 }
 
 /// An include pattern with its place in the workspace's settings.
@@ -45,9 +48,9 @@ struct Pattern {
 }
 
 impl Pattern {
-    /// Returns `true` if the pattern includes a file of this name. The letter case of `.yaml` and `.yml` is ignored, so
-    /// that no document is skipped because of it. Hidden files are not documents, as for a shell, unless the pattern
-    /// names a hidden segment itself.
+    /// Returns `true` if the pattern includes a file of this name. The letter case of `.yaml` and
+    /// `.yml` is ignored, so that no document is skipped because of it. Hidden files are not
+    /// documents, as for a shell, unless the pattern names a hidden segment itself.
     fn takes(&self, name: &str) -> bool {
         if is_hidden(name) && !self.names_hidden() {
             return false;
@@ -55,7 +58,8 @@ impl Pattern {
         self.matcher.is_match(name)
             || name.rsplit_once('.').is_some_and(|(stem, extension)| {
                 let lower = extension.to_ascii_lowercase();
-                matches!(lower.as_str(), "yaml" | "yml") && self.matcher.is_match(format!("{stem}.{lower}"))
+                matches!(lower.as_str(), "yaml" | "yml")
+                    && self.matcher.is_match(format!("{stem}.{lower}"))
             })
     }
 }
@@ -80,9 +84,10 @@ impl Pattern {
     }
 }
 
-/// The files below `root` that the patterns match, as sorted paths relative to it with `/` between segments. Without
-/// patterns, every `*.yaml` and `*.yml` in any letter case, except hidden files and folders (`.github`). `config` is
-/// the file of the workspace's settings, and is never returned.
+/// The files below `root` that the patterns match, as sorted paths relative to it with `/` between
+/// segments. Without patterns, every `*.yaml` and `*.yml` in any letter case, except hidden files
+/// and folders (`.github`). `config` is the file of the workspace's settings, and is never
+/// returned.
 pub fn discover(
     root: &Path,
     config: &Path,
@@ -97,24 +102,33 @@ pub fn discover(
             Err(error) => {
                 let path = error.path().map(|path| relative(root, path)).unwrap_or_default();
                 let reason = error.io_error().map_or_else(|| error.to_string(), disk::reason);
-                let finding = Diagnostic::error("unreadable-file", format!("`{path}` cannot be read: {reason}"));
-                findings.push(finding.help("give this user the right to read it, or leave it out with `include`"));
+                let finding = Diagnostic::error(
+                    "unreadable-file",
+                    format!("`{path}` cannot be read: {reason}"),
+                );
+                findings.push(
+                    finding.help(
+                        "give this user the right to read it, or leave it out with `include`",
+                    ),
+                );
             }
         }
     }
     for name in submodules::left_out(root) {
         if patterns.iter().any(|pattern| pattern.reaches_into(&name)) {
             let message = format!("`{name}` is a submodule whose files are not there");
-            let help = "check it out with `git submodule update --init`, or leave it out with `include`";
+            let help =
+                "check it out with `git submodule update --init`, or leave it out with `include`";
             findings.push(Diagnostic::error("missing-submodule", message).help(help));
         }
     }
     for pattern in patterns {
         if let (false, Some((text, label))) = (pattern.matched, pattern.written) {
-            let finding = Diagnostic::error("include-matches-nothing", format!("`{text}` matches no file"));
-            findings.push(
-                finding.at(label).help("correct the pattern, or remove it; patterns start at the workspace's folder"),
-            );
+            let finding =
+                Diagnostic::error("include-matches-nothing", format!("`{text}` matches no file"));
+            findings.push(finding.at(label).help(
+                "correct the pattern, or remove it; patterns start at the workspace's folder",
+            ));
         }
     }
     found.sort();
@@ -123,7 +137,9 @@ pub fn discover(
 
 fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) -> Vec<Pattern> {
     let written: Vec<(String, Option<Label>)> = match include {
-        Some(patterns) => patterns.iter().map(|(text, label)| (text.clone(), Some(label.clone()))).collect(),
+        Some(patterns) => {
+            patterns.iter().map(|(text, label)| (text.clone(), Some(label.clone()))).collect()
+        }
         None => DEFAULT_INCLUDE.iter().map(|text| ((*text).to_owned(), None)).collect(),
     };
     let mut patterns = Vec::new();
@@ -139,8 +155,9 @@ fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) 
         match (compiled, problem, label) {
             (_, Some(problem), Some(label)) => {
                 let finding = Diagnostic::error("include-pattern", problem).at(label);
-                findings
-                    .push(finding.help("write a pattern below the workspace's folder, such as `policies/**/*.yaml`"));
+                findings.push(finding.help(
+                    "write a pattern below the workspace's folder, such as `policies/**/*.yaml`",
+                ));
             }
             (Ok(matcher), _, label) => {
                 let written = label.map(|label| (text, label));
@@ -167,15 +184,20 @@ fn consider(
         return;
     }
     if entry.file_type().is_symlink() && entry.path().is_dir() {
-        // A folder inside of the workspace is walked itself; one elsewhere would be left out silently.
+        // A folder inside of the workspace is walked itself; one elsewhere would be left out
+        // silently.
         let is_inside = Root::new(root).is_ok_and(|root| root.resolve(entry.path()).is_ok());
         let relevant = ["x.yaml", "x.yml"]
             .iter()
             .any(|file| patterns.iter().any(|pattern| pattern.takes(&format!("{name}/{file}"))));
         if !is_inside && relevant {
-            let message = format!("`{name}` is a link to a folder outside of the workspace, and is not searched");
+            let message = format!(
+                "`{name}` is a link to a folder outside of the workspace, and is not searched"
+            );
             let finding = Diagnostic::warning("linked-folder", message);
-            findings.push(finding.help("move the documents into the workspace, or leave the link out with `include`"));
+            findings.push(finding.help(
+                "move the documents into the workspace, or leave the link out with `include`",
+            ));
         }
         return;
     }
@@ -201,8 +223,8 @@ fn relative(root: &Path, path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
-/// Reads files of the workspace in `root`, several at a time, and adds them to `files` in the order given. A file that
-/// cannot be read is reported and not returned.
+/// Reads files of the workspace in `root`, several at a time, and adds them to `files` in the order
+/// given. A file that cannot be read is reported and not returned.
 pub fn read_all(
     files: &mut Files,
     root: &Path,
@@ -212,12 +234,17 @@ pub fn read_all(
     let root = match Root::new(root) {
         Ok(root) => root,
         Err(error) => {
-            let finding = Diagnostic::error("unreadable-file", format!("the workspace cannot be read: {error}"));
+            let finding = Diagnostic::error(
+                "unreadable-file",
+                format!("the workspace cannot be read: {error}"),
+            );
             findings.push(finding.help("name a folder that this user may read"));
             return Vec::new();
         }
     };
-    let contents = parallel::map(named.iter().collect(), 64, |(name, path)| read::open(files, &root, name, path));
+    let contents = parallel::map(named.iter().collect(), 64, |(name, path)| {
+        read::open(files, &root, name, path)
+    });
     named
         .iter()
         .zip(contents)

@@ -1,12 +1,12 @@
-//! Writes values as YAML that reads back exactly and is readable: block style, short lists of scalars on one line,
-//! texts of several lines as literal blocks.
+//! Writes values as YAML that reads back exactly and is readable: block style, short lists of
+//! scalars on one line, texts of several lines as literal blocks.
 //!
-//! The library for writing YAML (`serde_yaml`) has no control over style, and writes characters that reorder or hide
-//! text unescaped; this text comes from a service and is reviewed by people.
+//! The library for writing YAML (`serde_yaml`) has no control over style, and writes characters
+//! that reorder or hide text unescaped; this text comes from a service and is reviewed by people.
 //!
-//! Invariant: [`super::parse`] reads the value back, to the last character, and no character that acts on a terminal or
-//! hides in a line is written unescaped. A text that any YAML reader, of version 1.1 or 1.2, might misinterpret is
-//! quoted.
+//! Invariant: [`super::parse`] reads the value back, to the last character, and no character that
+//! acts on a terminal or hides in a line is written unescaped. A text that any YAML reader, of
+//! version 1.1 or 1.2, might misinterpret is quoted.
 
 use std::fmt::Write as _;
 
@@ -30,9 +30,8 @@ pub fn document(entries: &Map<String, Value>) -> String {
     text
 }
 
-/// The value in the form that follows a key or a dash in column `indent`: ` text`, or line breaks and lines with a
-/// deeper indentation. Without a line end.
-/// indented deeper. Without a line end.
+/// The value in the form that follows a key or a dash in column `indent`: ` text`, or line breaks
+/// and lines with a deeper indentation. Without a line end. indented deeper. Without a line end.
 #[must_use]
 pub fn value(value: &Value, indent: usize) -> String {
     let mut text = String::new();
@@ -48,9 +47,12 @@ pub fn flow(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) => scalar(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
+        }
         Value::Object(entries) => {
-            let entries = entries.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value)));
+            let entries =
+                entries.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
     }
@@ -87,7 +89,12 @@ pub fn items(items: &[Value], indent: usize) -> String {
                 text.push('\n');
                 text.push_str(&self::items(inner, indent + STEP));
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
                 behind(&mut text, item, indent);
             }
         }
@@ -117,14 +124,19 @@ fn behind(text: &mut String, value: &Value, indent: usize) {
             text.push('\n');
             text.push_str(&items(list, indent + STEP));
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {
             let _ = writeln!(text, " {}", flow(value));
         }
     }
 }
 
-/// Returns `true` if a collection of scalars is short enough for one line that starts around column `indent`. A list of
-/// objects never is.
+/// Returns `true` if a collection of scalars is short enough for one line that starts around column
+/// `indent`. A list of objects never is.
 fn fits_flow(value: &Value, indent: usize) -> bool {
     let single = |value: &Value| match value {
         Value::Array(_) | Value::Object(_) => false,
@@ -164,7 +176,8 @@ fn lines(text: &str, indent: usize) -> String {
     written
 }
 
-/// Returns `true` if a literal block holds the text, even after an editor removed blanks at line ends.
+/// Returns `true` if a literal block holds the text, even after an editor removed blanks at line
+/// ends.
 fn fits_block(text: &str) -> bool {
     let first = text.chars().next();
     !first.is_none_or(|first| first.is_whitespace())
@@ -180,7 +193,8 @@ fn quoted(text: &str) -> String {
     written
 }
 
-/// In double quotes, with a line for each line of the text: a backslash at its end joins it to the next one.
+/// In double quotes, with a line for each line of the text: a backslash at its end joins it to the
+/// next one.
 fn quoted_lines(text: &str, indent: usize) -> String {
     let mut written = String::from("\"");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -223,21 +237,39 @@ fn escape(written: &mut String, character: char) {
     }
 }
 
-/// Returns `true` if the text may be written without quotes, even in brackets. Conservative rather than complete.
+/// Returns `true` if the text may be written without quotes, even in brackets. Conservative rather
+/// than complete.
 fn is_plain(text: &str) -> bool {
-    let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else { return false };
+    let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
+        return false;
+    };
     let starts = first.is_alphanumeric() || first == '/' || first == '_' || text.starts_with("~/");
     let inside = |character: char| {
         character.is_alphanumeric()
             || matches!(
                 character,
-                ' ' | '-' | '_' | '.' | '/' | '~' | '(' | ')' | '*' | '+' | '=' | '@' | '$' | '–' | '—' | '’'
+                ' ' | '-'
+                    | '_'
+                    | '.'
+                    | '/'
+                    | '~'
+                    | '('
+                    | ')'
+                    | '*'
+                    | '+'
+                    | '='
+                    | '@'
+                    | '$'
+                    | '–'
+                    | '—'
+                    | '’'
             )
     };
     let mut rest = text.chars().peekable();
     let mut holds = true;
     while let Some(character) = rest.next() {
-        // `connect:tcp` is readable; after a colon, digits look like a time to people and to old readers.
+        // `connect:tcp` is readable; after a colon, digits look like a time to people and to old
+        // readers.
         let colon = character == ':' && rest.peek().is_some_and(char::is_ascii_alphabetic);
         holds &= colon || inside(character);
     }
@@ -252,7 +284,8 @@ fn is_plain(text: &str) -> bool {
         && scalar::resolve(text).is_some_and(|value| value.is_string())
 }
 
-/// Characters that are never written unescaped: those that a terminal acts on, and two that YAML does not allow.
+/// Characters that are never written unescaped: those that a terminal acts on, and two that YAML
+/// does not allow.
 fn hidden(character: char) -> bool {
     acts_or_hides(character) || matches!(character, '\u{fffe}' | '\u{ffff}')
 }
@@ -399,7 +432,10 @@ cedar: |
     fn a_text_that_no_block_holds_keeps_its_lines_in_quotes() {
         let value = json!({"cedar": " permit\t(x); \r\n\tforbid;\n  \"y\"\n"});
         let text = document(value.as_object().unwrap());
-        assert_eq!(text, "cedar: \" permit\\t(x); \\r\\n\\\n  \\tforbid;\\n\\\n  \\  \\\"y\\\"\\n\"\n");
+        assert_eq!(
+            text,
+            "cedar: \" permit\\t(x); \\r\\n\\\n  \\tforbid;\\n\\\n  \\  \\\"y\\\"\\n\"\n"
+        );
         assert_eq!(read(&text), value);
     }
 

@@ -1,9 +1,11 @@
-//! Support for one form that is not valid YAML: `- allow: mcp invokeTool notion/search {"readOnly": true}`.
+//! Support for one form that is not valid YAML:
+//! `- allow: mcp invokeTool notion/search {"readOnly": true}`.
 //!
-//! Without quotes, the `: ` in the braces would end the text. Access tests are commonly written like this, so that such
-//! a line is read as one text. The rest of the file is plain YAML.
+//! Without quotes, the `: ` in the braces would end the text. Access tests are commonly written
+//! like this, so that such a line is read as one text. The rest of the file is plain YAML.
 //!
-//! Invariant: the text for the parser has the same length as the original, byte for byte, so that places stay correct.
+//! Invariant: the text for the parser has the same length as the original, byte for byte, so that
+//! places stay correct.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,8 +19,8 @@ pub(super) struct Shielded {
     standin: char,
 }
 
-/// The text with the blanks replaced that would end an expectation; `None` if there are none, or if every candidate
-/// character occurs in the text.
+/// The text with the blanks replaced that would end an expectation; `None` if there are none, or if
+/// every candidate character occurs in the text.
 pub(super) fn shield(text: &str) -> Option<Shielded> {
     // Nearly all files have no call of a tool.
     if !text.contains("mcp ") || !text.lines().any(|line| arguments(line).is_some()) {
@@ -36,12 +38,14 @@ pub(super) fn shield(text: &str) -> Option<Shielded> {
 }
 
 impl Shielded {
-    /// A scalar's content with the blanks restored, if the shielded text has the character there: an escape in double
-    /// quotes can produce it too, and stays.
-    /// double quotes can make it too, and stays.
+    /// A scalar's content with the blanks restored, if the shielded text has the character there:
+    /// an escape in double quotes can produce it too, and stays. double quotes can make it too, and
+    /// stays.
     pub(super) fn content<'a>(&self, content: Cow<'a, str>, span: &Range<usize>) -> Cow<'a, str> {
         match self.text.get(span.clone()) {
-            Some(source) if source.contains(self.standin) => Cow::Owned(content.replace(self.standin, " ")),
+            Some(source) if source.contains(self.standin) => {
+                Cow::Owned(content.replace(self.standin, " "))
+            }
             Some(_) | None => content,
         }
     }
@@ -51,7 +55,10 @@ impl Shielded {
 fn arguments(line: &str) -> Option<usize> {
     let inner = line.trim();
     let item = inner.strip_prefix("- ").unwrap_or(inner).trim_start();
-    let access = ["allow: ", "deny: ", "approval: "].iter().find_map(|key| item.strip_prefix(key))?.trim_start();
+    let access = ["allow: ", "deny: ", "approval: "]
+        .iter()
+        .find_map(|key| item.strip_prefix(key))?
+        .trim_start();
     if !access.starts_with("mcp ") || !access.ends_with('}') {
         return None;
     }

@@ -3,12 +3,14 @@
 use crate::diagnostic::sanitize::{acts_or_hides, hides};
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
-/// Adds a finding for each line end that editors do not show, and for each character that hides or reorders text.
+/// Adds a finding for each line end that editors do not show, and for each character that hides or
+/// reorders text.
 pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
     for (offset, _) in text.match_indices('\r') {
         if text.as_bytes().get(offset + 1) != Some(&b'\n') {
             let message = "a carriage return alone ends a line in YAML, and in no editor";
-            let finding = Diagnostic::error("carriage-return", message).at(Label::new(file, offset..offset + 1));
+            let finding = Diagnostic::error("carriage-return", message)
+                .at(Label::new(file, offset..offset + 1));
             findings.push(finding.help("write line ends as `\\n` or `\\r\\n`"));
         }
     }
@@ -25,15 +27,18 @@ pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let code = u32::from(character);
-        let finding = Diagnostic::warning("hidden-character", format!("U+{code:04X} hides or reorders text"));
-        let escape = if code > 0xffff { format!("\\U{code:08x}") } else { format!("\\u{code:04x}") };
+        let finding =
+            Diagnostic::warning("hidden-character", format!("U+{code:04X} hides or reorders text"));
+        let escape =
+            if code > 0xffff { format!("\\U{code:08x}") } else { format!("\\u{code:04x}") };
         let help = format!("remove it, or write `{escape}` in double quotes");
-        findings.push(finding.at(Label::new(file, offset..offset + character.len_utf8())).help(help));
+        findings
+            .push(finding.at(Label::new(file, offset..offset + character.len_utf8())).help(help));
     }
 }
 
-/// Returns `true` if a hiding character is part of the spelling of the one before: the joiners that scripts and emoji
-/// require, and the selectors for the presentation of an emoji.
+/// Returns `true` if a hiding character is part of the spelling of the one before: the joiners that
+/// scripts and emoji require, and the selectors for the presentation of an emoji.
 fn belongs(before: Option<char>, character: char) -> bool {
     let emoji = |before: char| {
         matches!(before, '©' | '®' | '\u{203c}'..='\u{27ff}' | '\u{2900}'..='\u{2bff}' | '〰' | '〽' | '㊗' | '㊙'
@@ -42,7 +47,9 @@ fn belongs(before: Option<char>, character: char) -> bool {
     // From Arabic to Myanmar, and Khmer.
     let joined = |before: char| matches!(before, '\u{600}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{fe0f}');
     before.is_some_and(|before| match character {
-        '\u{200c}' | '\u{200d}' => (emoji(before) || joined(before)) && (before == '\u{fe0f}' || !hides(before)),
+        '\u{200c}' | '\u{200d}' => {
+            (emoji(before) || joined(before)) && (before == '\u{fe0f}' || !hides(before))
+        }
         '\u{fe0e}' | '\u{fe0f}' => emoji(before) && !hides(before),
         _ => false,
     })
@@ -65,8 +72,8 @@ mod tests {
     #[test]
     fn every_character_that_looks_blank_is_found() {
         let table = [
-            0x9b, 0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x180e, 0x2003, 0x200b, 0x200d, 0x202e, 0x2060, 0x2066,
-            0x2800, 0x3000, 0x3164, 0xfe0f, 0xfeff, 0xffa0, 0xe0041, 0xe0100,
+            0x9b, 0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x180e, 0x2003, 0x200b, 0x200d, 0x202e,
+            0x2060, 0x2066, 0x2800, 0x3000, 0x3164, 0xfe0f, 0xfeff, 0xffa0, 0xe0041, 0xe0100,
         ];
         for code in table {
             let character = char::from_u32(code).unwrap();
@@ -77,8 +84,13 @@ mod tests {
 
     #[test]
     fn what_scripts_and_emoji_need_is_spared() {
-        for text in ["\u{feff}name: a", "name: ⚠️ 👩‍🚒 👁️‍🗨️", "name: می‌خواهم", "name: क्‍ष", "name: 研究 größer — ひ"]
-        {
+        for text in [
+            "\u{feff}name: a",
+            "name: ⚠️ 👩‍🚒 👁️‍🗨️",
+            "name: می‌خواهم",
+            "name: क्‍ष",
+            "name: 研究 größer — ひ",
+        ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }
         for text in ["name: \u{2800}\u{fe0f}", "name: \u{2060}\u{200d}"] {

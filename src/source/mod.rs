@@ -1,8 +1,9 @@
-//! Reads files as documents: discovery, and YAML with the place of every key and value; and writes values as YAML
-//! ([`emit`]).
+//! Reads files as documents: discovery, and YAML with the place of every key and value; and writes
+//! values as YAML ([`emit`]).
 //!
-//! Invariant: whatever bytes a file holds, reading it returns values with places or diagnostics; it never panics, never
-//! exceeds the limits [`MAX_DEPTH`], [`MAX_EXPANSION`] and [`MAX_FILE_BYTES`], and never skips a file silently.
+//! Invariant: whatever bytes a file holds, reading it returns values with places or diagnostics; it
+//! never panics, never exceeds the limits [`MAX_DEPTH`], [`MAX_EXPANSION`] and [`MAX_FILE_BYTES`],
+//! and never skips a file silently.
 
 mod build;
 mod discover;

@@ -1,7 +1,7 @@
 //! The layout of documents: nodes with their style and bytes, for code that edits text.
 //!
-//! Invariant: the nodes come from the same parser and dialect as [`super::parse`], so that both interpret a file alike.
-//! A text with errors has no outline.
+//! Invariant: the nodes come from the same parser and dialect as [`super::parse`], so that both
+//! interpret a file alike. A text with errors has no outline.
 
 use std::ops::Range;
 
@@ -22,8 +22,8 @@ pub struct Outline {
 /// A value as it is written.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Bytes of the value without its anchor. A missing value has none; a literal or folded text starts after its
-    /// header, and ends with its line breaks.
+    /// Bytes of the value without its anchor. A missing value has none; a literal or folded text
+    /// starts after its header, and ends with its line breaks.
     pub span: Range<usize>,
     /// The form of the value.
     pub shape: Shape,
@@ -78,7 +78,8 @@ struct Open {
     children: Vec<Node>,
 }
 
-/// The documents of a text, including empty ones; `None` if the text has errors, or a key is not text.
+/// The documents of a text, including empty ones; `None` if the text has errors, or a key is not
+/// text.
 #[must_use]
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -136,7 +137,8 @@ pub fn outline(text: &str) -> Option<Vec<Outline>> {
 
 fn finish(open: Open, end: usize) -> Option<Node> {
     let Open { flow, mapping, start, children } = open;
-    // The end event of a block collection is at the start of the next token, so the last child determines the end.
+    // The end event of a block collection is at the start of the next token, so the last child
+    // determines the end.
     let end = if flow { end } else { children.last().map_or(end, |last| last.span.end) };
     if !mapping {
         return Some(Node { span: start..end, shape: Shape::Sequence { flow, items: children } });

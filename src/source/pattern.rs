@@ -15,7 +15,10 @@ pub fn compile(text: &str, of_paths: bool) -> Result<GlobMatcher, String> {
     if text.len() > LONGEST {
         return Err(format!("it is longer than {LONGEST} bytes"));
     }
-    let glob = GlobBuilder::new(text).literal_separator(of_paths).build().map_err(|error| error.kind().to_string())?;
+    let glob = GlobBuilder::new(text)
+        .literal_separator(of_paths)
+        .build()
+        .map_err(|error| error.kind().to_string())?;
     // For an expression that is too large, `compile_matcher` panics, while a set returns an error.
     GlobSetBuilder::new().add(glob.clone()).build().map_err(|_| "it is too complex".to_owned())?;
     Ok(glob.compile_matcher())

@@ -7,10 +7,12 @@ use std::path::Path;
 use super::disk::{FileError, Root};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
-/// The largest file that is read: four times the service's full size (100 policies of 250 rules each) in one file.
+/// The largest file that is read: four times the service's full size (100 policies of 250 rules
+/// each) in one file.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// The result of opening a file, which any thread may produce and which is added to [`Files`] in order.
+/// The result of opening a file, which any thread may produce and which is added to [`Files`] in
+/// order.
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),
@@ -25,8 +27,8 @@ pub(super) enum Content {
     Gone,
 }
 
-/// Reads a file and adds it to `files` under a name. It may not be outside of `root`; without a root, nothing may be
-/// read. Returns `None` and adds the fault to `findings` if it cannot be read.
+/// Reads a file and adds it to `files` under a name. It may not be outside of `root`; without a
+/// root, nothing may be read. Returns `None` and adds the fault to `findings` if it cannot be read.
 pub fn add_file(
     files: &mut Files,
     root: Result<Root, FileError>,
@@ -51,12 +53,23 @@ pub(super) fn add(
     let (text, finding) = match content {
         Content::Text(text) => return Some(files.add(name, path, text)),
         Content::Broken { lossy, valid, utf16 } => {
-            let message = if utf16 { "the file is UTF-16, not UTF-8" } else { "the file is not UTF-8 from here on" };
-            (lossy, (Diagnostic::error("not-utf8", message).help("save the file as UTF-8"), valid..valid + 3))
+            let message = if utf16 {
+                "the file is UTF-16, not UTF-8"
+            } else {
+                "the file is not UTF-8 from here on"
+            };
+            (
+                lossy,
+                (
+                    Diagnostic::error("not-utf8", message).help("save the file as UTF-8"),
+                    valid..valid + 3,
+                ),
+            )
         }
         Content::Failed(error) => (String::new(), (unreadable(name, &error), 0..0)),
         Content::Gone => {
-            let finding = Diagnostic::error("unreadable-file", "the file cannot be read: it is removed");
+            let finding =
+                Diagnostic::error("unreadable-file", "the file cannot be read: it is removed");
             (String::new(), (finding.help("remove what refers to it"), 0..0))
         }
     };
@@ -89,7 +102,8 @@ fn unreadable(name: &str, error: &FileError) -> Diagnostic {
         | FileError::ReadOnly
         | FileError::NotText
         | FileError::System(_) => {
-            let finding = Diagnostic::error("unreadable-file", format!("the file cannot be read: {error}"));
+            let finding =
+                Diagnostic::error("unreadable-file", format!("the file cannot be read: {error}"));
             finding.help(error.hint())
         }
     }
@@ -115,8 +129,8 @@ pub(super) fn open(files: &Files, root: &Root, name: &str, path: &Path) -> Conte
     }
 }
 
-/// Reads a file that another file names, relative to it, and adds it to `files`. `Ok(None)` if it cannot be read, which
-/// is reported in `findings`.
+/// Reads a file that another file names, relative to it, and adds it to `files`. `Ok(None)` if it
+/// cannot be read, which is reported in `findings`.
 ///
 /// # Errors
 /// Returns a phrase if the name leads outside of `root`, with links followed, or nowhere.
@@ -135,7 +149,9 @@ pub fn add_beside(
     let root = Root::new(root).map_err(|error| format!("the workspace cannot be read: {error}"))?;
     let shown = root.name(&path).map_err(|error| match &error {
         FileError::Outside => format!("`{name}` leads outside of the workspace"),
-        FileError::Internal(folder) => format!("`{name}` leads into `{folder}`, which holds no documents"),
+        FileError::Internal(folder) => {
+            format!("`{name}` leads into `{folder}`, which holds no documents")
+        }
         FileError::Link(_)
         | FileError::NotRegular
         | FileError::NotFolder
@@ -152,8 +168,9 @@ pub fn add_beside(
     Ok(add(files, &shown, &path, content, findings))
 }
 
-/// The text as YAML reads a block scalar: without a byte order mark, and with line feeds for line ends. These only tell
-/// how a file is stored; otherwise one commit would mean different things on different machines.
+/// The text as YAML reads a block scalar: without a byte order mark, and with line feeds for line
+/// ends. These only tell how a file is stored; otherwise one commit would mean different things on
+/// different machines.
 fn as_block_scalar(text: String) -> String {
     if !text.contains(['\u{feff}', '\r']) {
         return text;

@@ -1,4 +1,5 @@
-//! The meaning of an unquoted scalar: the core schema of YAML 1.2 (section 10.3.2), without YAML 1.1.
+//! The meaning of an unquoted scalar: the core schema of YAML 1.2 (section 10.3.2), without YAML
+//! 1.1.
 //!
 //! Invariant: `no`, `on`, `yes`, `12:30` and dates are text.
 
@@ -25,10 +26,14 @@ fn number(text: &str) -> Option<Value> {
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
         return None;
     }
-    if let Some(digits) = text.strip_prefix("0o").filter(|digits| all(digits, |byte| matches!(byte, b'0'..=b'7'))) {
+    if let Some(digits) =
+        text.strip_prefix("0o").filter(|digits| all(digits, |byte| matches!(byte, b'0'..=b'7')))
+    {
         return Some(radix(digits, 8, text));
     }
-    if let Some(digits) = text.strip_prefix("0x").filter(|digits| all(digits, |byte| byte.is_ascii_hexdigit())) {
+    if let Some(digits) =
+        text.strip_prefix("0x").filter(|digits| all(digits, |byte| byte.is_ascii_hexdigit()))
+    {
         return Some(radix(digits, 16, text));
     }
     if all(unsigned, |byte| byte.is_ascii_digit()) {
@@ -63,10 +68,13 @@ fn is_float(text: &str) -> bool {
         Some((whole, fraction)) => digits(whole) && (fraction.is_empty() || digits(fraction)),
         None => digits(mantissa),
     };
-    mantissa && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+    mantissa
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
 
-/// A float. One without a fraction becomes an integer, since JSON Schema does not distinguish `443.0` from `443`.
+/// A float. One without a fraction becomes an integer, since JSON Schema does not distinguish
+/// `443.0` from `443`.
 fn float(text: &str) -> Option<Value> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let number: f64 = text.parse().ok()?;

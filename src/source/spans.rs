@@ -6,7 +6,8 @@ use std::ops::Range;
 /// The place of a value and its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spans {
-    /// Bytes of the value. For an alias, those of the alias; its target has its place at the anchor.
+    /// Bytes of the value. For an alias, those of the alias; its target has its place at the
+    /// anchor.
     pub span: Range<usize>,
     /// Spans of the parts.
     pub parts: Parts,
@@ -41,7 +42,8 @@ impl Spans {
         Self { span, parts: Parts::None }
     }
 
-    /// The place of the value at a JSON pointer (RFC 6901), or of the nearest enclosing value that exists.
+    /// The place of the value at a JSON pointer (RFC 6901), or of the nearest enclosing value that
+    /// exists.
     #[must_use]
     pub fn nearest(&self, pointer: &str) -> &Self {
         let mut here = self;
@@ -69,7 +71,8 @@ impl Spans {
         }
     }
 
-    /// A short range for the whole value: the first key of a mapping without braces, otherwise the value.
+    /// A short range for the whole value: the first key of a mapping without braces, otherwise the
+    /// value.
     #[must_use]
     pub fn head(&self) -> Range<usize> {
         match &self.parts {
@@ -93,6 +96,10 @@ impl Spans {
 /// The unescaped segments of a JSON pointer.
 fn segments(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     pointer.split('/').skip(1).map(|segment| {
-        if segment.contains('~') { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
+        if segment.contains('~') {
+            segment.replace("~1", "/").replace("~0", "~").into()
+        } else {
+            segment.into()
+        }
     })
 }

@@ -1,9 +1,11 @@
 //! The place of each character of a scalar in its file, for every style of scalars.
 //!
-//! The parser returns a scalar's text and its place as a whole. The text is computed again from the file, each piece
-//! with its own place: lines of a block without their indentation, folded line ends, escapes.
+//! The parser returns a scalar's text and its place as a whole. The text is computed again from the
+//! file, each piece with its own place: lines of a block without their indentation, folded line
+//! ends, escapes.
 //!
-//! Invariant: the computed text is the scalar's text, or there is no spelling; a place is therefore never wrong.
+//! Invariant: the computed text is the scalar's text, or there is no spelling; a place is therefore
+//! never wrong.
 
 use std::ops::Range;
 
@@ -16,8 +18,8 @@ pub struct Spelling {
     visible: usize,
 }
 
-/// Bytes of the text and the bytes of the file that they come from: equal, or of different lengths for an escape or a
-/// line end.
+/// Bytes of the text and the bytes of the file that they come from: equal, or of different lengths
+/// for an escape or a line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece {
     text: Range<usize>,
@@ -25,8 +27,8 @@ struct Piece {
 }
 
 impl Spelling {
-    /// The spelling of `text` by the scalar at `scalar` in `source`; `None` for a scalar in another place, such as the
-    /// target of an alias.
+    /// The spelling of `text` by the scalar at `scalar` in `source`; `None` for a scalar in another
+    /// place, such as the target of an alias.
     #[must_use]
     pub fn trace(text: &str, source: &str, scalar: &Range<usize>) -> Option<Self> {
         let written = source.get(scalar.clone())?;
@@ -37,15 +39,16 @@ impl Spelling {
             '\'' => new().flow(&inner, Quotes::Single),
             _ => None,
         };
-        // The other styles are distinguished by the text: if two of them produce it, they do so from the same bytes.
+        // The other styles are distinguished by the text: if two of them produce it, they do so
+        // from the same bytes.
         let plain = || new().flow(scalar, Quotes::None);
         let block = |folded| new().block(scalar.start, folded);
         let pieces = quoted.or_else(plain).or_else(|| block(false)).or_else(|| block(true))?;
         Some(Self { pieces, visible: text.trim_end().len() })
     }
 
-    /// The bytes of the file for bytes of the text, without blanks at the end of the text. An empty range after the
-    /// last visible character is just after that character in the file.
+    /// The bytes of the file for bytes of the text, without blanks at the end of the text. An empty
+    /// range after the last visible character is just after that character in the file.
     #[must_use]
     pub fn place(&self, span: &Range<usize>) -> Range<usize> {
         if span.start >= self.visible && span.is_empty() {
@@ -64,7 +67,9 @@ impl Spelling {
     fn start(&self, at: usize) -> usize {
         let index = self.pieces.partition_point(|piece| piece.text.end <= at);
         match self.pieces.get(index) {
-            Some(piece) if piece.is_verbatim() => piece.source.start + at.saturating_sub(piece.text.start),
+            Some(piece) if piece.is_verbatim() => {
+                piece.source.start + at.saturating_sub(piece.text.start)
+            }
             Some(piece) => piece.source.start,
             None => self.pieces.last().map_or(0, |piece| piece.source.end),
         }
@@ -74,7 +79,9 @@ impl Spelling {
     fn end(&self, at: usize) -> usize {
         let index = self.pieces.partition_point(|piece| piece.text.end < at);
         match self.pieces.get(index) {
-            Some(piece) if piece.is_verbatim() => piece.source.start + at.saturating_sub(piece.text.start),
+            Some(piece) if piece.is_verbatim() => {
+                piece.source.start + at.saturating_sub(piece.text.start)
+            }
             Some(piece) => piece.source.end,
             None => self.pieces.last().map_or(0, |piece| piece.source.end),
         }
@@ -127,7 +134,9 @@ impl Tracer<'_> {
         let mut at = inner.start;
         while at < inner.end {
             let rest = self.source.get(at..inner.end)?;
-            let plain = rest.find(|c: char| is_blank(c) || is_break(c) || quotes.mark(c)).unwrap_or(rest.len());
+            let plain = rest
+                .find(|c: char| is_blank(c) || is_break(c) || quotes.mark(c))
+                .unwrap_or(rest.len());
             if plain > 0 {
                 self.take(rest.get(..plain)?, at..at + plain)?;
                 at += plain;
@@ -143,8 +152,8 @@ impl Tracer<'_> {
         self.finish()
     }
 
-    /// Blanks and line ends: unchanged within a line, folded between lines. After an escaped line end, the first line
-    /// end has been consumed already.
+    /// Blanks and line ends: unchanged within a line, folded between lines. After an escaped line
+    /// end, the first line end has been consumed already.
     fn blanks(&mut self, at: usize, rest: &str, escaped: bool) -> Option<usize> {
         let length = rest.find(|c| !is_blank(c) && !is_break(c)).unwrap_or(rest.len());
         if length == 0 && !escaped {
@@ -240,12 +249,14 @@ impl Tracer<'_> {
         self.finish()
     }
 
-    /// Skips line ends and the indentation of the next lines; returns the start of the next line, and the line ends.
+    /// Skips line ends and the indentation of the next lines; returns the start of the next line,
+    /// and the line ends.
     fn line_ends(&self, mut at: usize, indent: usize) -> Option<(usize, Vec<Range<usize>>)> {
         let mut passed = Vec::new();
         loop {
             let rest = self.source.get(at..)?;
-            let length = if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with(is_break)) };
+            let length =
+                if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with(is_break)) };
             if length == 0 {
                 return Some((at, passed));
             }

@@ -1,6 +1,7 @@
 //! Submodules that are missing in a clone.
 //!
-//! Invariant: documents that are missing because they were not fetched never look like deleted ones.
+//! Invariant: documents that are missing because they were not fetched never look like deleted
+//! ones.
 
 use std::path::Path;
 
@@ -9,14 +10,16 @@ use super::disk::{self, Root};
 /// The largest list of submodules that is read.
 const MOST: u64 = 1 << 20;
 
-/// The empty folders below `root` that are submodules, as sorted paths relative to it with `/` between segments.
+/// The empty folders below `root` that are submodules, as sorted paths relative to it with `/`
+/// between segments.
 pub(super) fn left_out(root: &Path) -> Vec<String> {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let mut found = Vec::new();
     for top in root.ancestors() {
         for path in listed(top) {
             let folder = top.join(path);
-            let inside = folder.strip_prefix(&root).ok().filter(|inside| !inside.as_os_str().is_empty());
+            let inside =
+                folder.strip_prefix(&root).ok().filter(|inside| !inside.as_os_str().is_empty());
             if let Some(inside) = inside.filter(|_| disk::is_empty_folder(&folder)) {
                 found.push(inside.to_string_lossy().replace('\\', "/"));
             }
@@ -32,7 +35,9 @@ pub(super) fn left_out(root: &Path) -> Vec<String> {
 
 /// The paths of the submodules of a repository, according to its list.
 fn listed(top: &Path) -> Vec<String> {
-    let bytes = Root::new(top).and_then(|root| root.read(&top.join(".gitmodules"), MOST)).unwrap_or_default();
+    let bytes = Root::new(top)
+        .and_then(|root| root.read(&top.join(".gitmodules"), MOST))
+        .unwrap_or_default();
     paths(&String::from_utf8_lossy(&bytes))
 }
 

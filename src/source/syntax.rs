@@ -7,7 +7,10 @@ use granit_parser::{ErrorKind, ScanError};
 use super::build::{FLATTER, MAX_DEPTH};
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the parser distinguishes more kinds than a user needs")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the parser distinguishes more kinds than a user needs"
+)]
 pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Diagnostic> {
     let offset = error.marker().byte_offset().unwrap_or_default().min(text.len());
     // The parser stops after a tab.
@@ -15,10 +18,12 @@ pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Dia
         Some(before) if before.ends_with('\t') => before.trim_end_matches('\t').len(),
         Some(_) | None => offset,
     };
-    let character = text.get(offset..).and_then(|rest| rest.chars().next()).filter(|next| !next.is_control());
+    let character =
+        text.get(offset..).and_then(|rest| rest.chars().next()).filter(|next| !next.is_control());
     let label = Label::new(file, offset..offset + character.map_or(0, char::len_utf8));
     if let Some(marker) = conflict(text) {
-        let finding = Diagnostic::error("yaml-syntax", "the file has the markers of a merge conflict");
+        let finding =
+            Diagnostic::error("yaml-syntax", "the file has the markers of a merge conflict");
         let help = "keep one side, and remove the lines that start with `<<<<<<<`, `=======` and `>>>>>>>`";
         return Box::new(finding.at(Label::new(file, marker)).help(help));
     }
@@ -32,7 +37,8 @@ pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Dia
     if error.to_string().contains("quoted scalar")
         && let Some(quote) = open_quote(text, offset)
     {
-        diagnostic = diagnostic.related(Label::new(file, quote).saying("the quotes of this line are not in pairs"));
+        diagnostic = diagnostic
+            .related(Label::new(file, quote).saying("the quotes of this line are not in pairs"));
     }
     Box::new(diagnostic)
 }
@@ -60,7 +66,10 @@ fn open_quote(text: &str, offset: usize) -> Option<Range<usize>> {
     None
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the parser distinguishes more kinds than a user needs")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the parser distinguishes more kinds than a user needs"
+)]
 fn explain(kind: &ErrorKind, rest: &str) -> (String, &'static str) {
     let quote = "put a pattern that starts with `*` in quotes: `\"*.example.com\"`";
     match kind {
@@ -76,20 +85,29 @@ fn explain(kind: &ErrorKind, rest: &str) -> (String, &'static str) {
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => ("YAML is not indented with tabs".to_owned(), "use spaces instead"),
-        ErrorKind::RecursionLimitExceeded => (format!("values nest deeper than {MAX_DEPTH} levels"), FLATTER),
-        ErrorKind::DirectiveDisallowed => {
-            ("directives such as `%YAML` are not supported".to_owned(), "remove the line; documents are YAML 1.2")
+        | ErrorKind::TabInPlainScalar => {
+            ("YAML is not indented with tabs".to_owned(), "use spaces instead")
         }
+        ErrorKind::RecursionLimitExceeded => {
+            (format!("values nest deeper than {MAX_DEPTH} levels"), FLATTER)
+        }
+        ErrorKind::DirectiveDisallowed => (
+            "directives such as `%YAML` are not supported".to_owned(),
+            "remove the line; documents are YAML 1.2",
+        ),
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
             let help = "put text that contains `: ` in quotes, and check the indentation";
             ("a `:` is not allowed here".to_owned(), help)
         }
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey | ErrorKind::ExpectedBlockMappingKey => {
+        ErrorKind::SimpleKeyExpected
+        | ErrorKind::InvalidSimpleKey
+        | ErrorKind::ExpectedBlockMappingKey => {
             let help = "check the indentation, and that a space follows each `:`";
             ("a key with `:` was expected".to_owned(), help)
         }
-        ErrorKind::UnclosedQuotedScalar => ("this quote is not closed".to_owned(), "add the closing quote"),
+        ErrorKind::UnclosedQuotedScalar => {
+            ("this quote is not closed".to_owned(), "add the closing quote")
+        }
         ErrorKind::UnclosedFlowCollection { open } => {
             (format!("this `{open}` is not closed"), "add the closing bracket")
         }
@@ -102,12 +120,16 @@ fn explain(kind: &ErrorKind, rest: &str) -> (String, &'static str) {
             ("this escape does not exist".to_owned(), help)
         }
         ErrorKind::ExpectedBlockSequenceEntry => {
-            let help = "line up each key with the first key of its entry, and each `-` with the one above";
+            let help =
+                "line up each key with the first key of its entry, and each `-` with the one above";
             ("an entry with `-` was expected".to_owned(), help)
         }
-        ErrorKind::BomInsideDocument => ("a byte order mark may only start a file".to_owned(), "remove it"),
+        ErrorKind::BomInsideDocument => {
+            ("a byte order mark may only start a file".to_owned(), "remove it")
+        }
         other => {
-            let help = "check the quotes, the brackets and the indentation, here and in the lines above";
+            let help =
+                "check the quotes, the brackets and the indentation, here and in the lines above";
             (format!("this is not YAML: {other}"), help)
         }
     }

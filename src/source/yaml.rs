@@ -1,10 +1,11 @@
 //! Parses YAML as values with places.
 //!
-//! The dialect is YAML 1.2 with the core schema, and merge keys (`<<`), which other tools support. Tags and directives
-//! are refused, since documents do not need them, and they change the meaning of text. Keys are text.
+//! The dialect is YAML 1.2 with the core schema, and merge keys (`<<`), which other tools support.
+//! Tags and directives are refused, since documents do not need them, and they change the meaning
+//! of text. Keys are text.
 //!
-//! Invariant: one pass over the events, no recursion, and limits on depth and on the expansion of aliases, so that
-//! hostile text is cheap.
+//! Invariant: one pass over the events, no recursion, and limits on depth and on the expansion of
+//! aliases, so that hostile text is cheap.
 
 use std::ops::Range;
 
@@ -18,7 +19,8 @@ use crate::diagnostic::{Diagnostic, FileId};
 /// The content of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
-    /// The documents that are not empty, in the order written; after a syntax error, those before it.
+    /// The documents that are not empty, in the order written; after a syntax error, those before
+    /// it.
     pub documents: Vec<Tree>,
     /// All comments, in the order written.
     pub comments: Vec<Comment>,
@@ -35,8 +37,8 @@ pub struct Comment {
     pub trailing: bool,
 }
 
-/// Parses the text of a file. Adds all faults to `findings`; if one is an error, the documents are only useful to find
-/// further errors.
+/// Parses the text of a file. Adds all faults to `findings`; if one is an error, the documents are
+/// only useful to find further errors.
 pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed {
     let mut parsed = Parsed::default();
     hidden::look(file, text, findings);
@@ -45,7 +47,9 @@ pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed
     let mut builder = Builder::new(file, findings);
     for event in Parser::new_from_str_with_options(text, options()) {
         let step = match event {
-            Ok((event, span)) => read(event, bytes(&span), text, shielded.as_ref(), &mut builder, &mut parsed),
+            Ok((event, span)) => {
+                read(event, bytes(&span), text, shielded.as_ref(), &mut builder, &mut parsed)
+            }
             Err(error) => Err(syntax::diagnostic(file, text, &error)),
         };
         if let Err(diagnostic) = step {
@@ -83,9 +87,11 @@ fn read(
         Event::DocumentEnd => {
             parsed.documents.extend(builder.end_document().filter(|tree| !tree.value.is_null()));
         }
-        Event::Comment(comment, placement) => {
-            parsed.comments.push(Comment { span, text: comment.into_owned(), trailing: placement == Placement::Right })
-        }
+        Event::Comment(comment, placement) => parsed.comments.push(Comment {
+            span,
+            text: comment.into_owned(),
+            trailing: placement == Placement::Right,
+        }),
         Event::Scalar(content, style, anchor, tag) => {
             builder.refuse_tag(tag.is_some(), &span);
             let content = match shielded {

@@ -1,7 +1,8 @@
-//! Runs access tests: the requests that members of some teams must be able to make, and those that they must not.
+//! Runs access tests: the requests that members of some teams must be able to make, and those that
+//! they must not.
 //!
-//! Invariant: an expectation holds only if the answer is certain. An uncertain answer fails every expectation, with the
-//! fact that it depends on.
+//! Invariant: an expectation holds only if the answer is certain. An uncertain answer fails every
+//! expectation, with the fact that it depends on.
 
 mod mutate;
 
@@ -47,7 +48,9 @@ impl Check<'_> {
     #[must_use]
     pub fn holds(&self) -> bool {
         match &self.found {
-            Found::Answer(answer) if self.expected.expected == Expected::Approval => answer.reason == APPROVAL_REASON,
+            Found::Answer(answer) if self.expected.expected == Expected::Approval => {
+                answer.reason == APPROVAL_REASON
+            }
             Found::Answer(answer) => is_as_expected(self.expected.expected, answer.verdict),
             Found::NoRequest(_) => false,
         }
@@ -70,13 +73,19 @@ impl Trial<'_> {
 fn is_as_expected(expected: Expected, verdict: Verdict) -> bool {
     matches!(
         (expected, verdict),
-        (Expected::Allow, Verdict::Allow) | (Expected::Deny, Verdict::Deny) | (Expected::Approval, Verdict::Uncertain)
+        (Expected::Allow, Verdict::Allow)
+            | (Expected::Deny, Verdict::Deny)
+            | (Expected::Approval, Verdict::Uncertain)
     )
 }
 
 /// Runs tests. `keys` converts the name of a team in a test to the name or id that scopes use.
 #[must_use]
-pub fn run<'a>(state: &State<'_>, tests: &'a [Test], keys: &dyn Fn(&str) -> String) -> Vec<Trial<'a>> {
+pub fn run<'a>(
+    state: &State<'_>,
+    tests: &'a [Test],
+    keys: &dyn Fn(&str) -> String,
+) -> Vec<Trial<'a>> {
     let trial = |test: &'a Test| {
         let teams: BTreeSet<String> = test.teams.iter().map(|team| keys(team)).collect();
         let check = |expected: &'a ExpectedAccess| {
@@ -99,8 +108,10 @@ pub fn uncovered(state: &State<'_>, trials: &[Trial<'_>]) -> Vec<(usize, usize)>
         Found::Answer(answer) => Some(answer),
         Found::NoRequest(_) => None,
     });
-    let decided: BTreeSet<(usize, usize)> =
-        answers.flat_map(|answer| &answer.because).filter_map(|reason| Some((reason.policy, reason.rule?))).collect();
+    let decided: BTreeSet<(usize, usize)> = answers
+        .flat_map(|answer| &answer.because)
+        .filter_map(|reason| Some((reason.policy, reason.rule?)))
+        .collect();
     state.rules().iter().filter(|rule| !decided.contains(rule)).copied().collect()
 }
 

@@ -1,7 +1,8 @@
 //! Changes one rule at a time, and finds the changes that no test detects.
 //!
-//! Invariant: a mutant survives only if every expectation that held before still holds. Only expectations that involve
-//! the rule are evaluated again, so that the cost is proportional to rules and expectations, not to their product.
+//! Invariant: a mutant survives only if every expectation that held before still holds. Only
+//! expectations that involve the rule are evaluated again, so that the cost is proportional to
+//! rules and expectations, not to their product.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +52,8 @@ pub fn mutate(state: &State<'_>, trials: &[Trial<'_>]) -> Mutation {
             asked.entry(rule).or_default().push(question);
         }
     }
-    let domains: Vec<Option<Domain>> = (0..state.rules().len()).map(|rule| state.domain_of(rule)).collect();
+    let domains: Vec<Option<Domain>> =
+        (0..state.rules().len()).map(|rule| state.domain_of(rule)).collect();
     let mut mutation = Mutation { total: 0, survivors: Vec::new() };
     for (group, &(policy, rule)) in state.rules().iter().enumerate() {
         let domain = domains.get(group).copied().flatten();

@@ -38,8 +38,8 @@ impl<'a> Declarations<'a> {
         declarations
     }
 
-    /// Runs the checks and applies suppressions, which are returned. Files that are checked individually have no
-    /// settings.
+    /// Runs the checks and applies suppressions, which are returned. Files that are checked
+    /// individually have no settings.
     pub(crate) fn examine(
         &self,
         settings: Option<(&Settings, EmptyWorkspace)>,
@@ -64,7 +64,8 @@ impl<'a> Declarations<'a> {
             };
             findings.extend(whose.map(|whose| {
                 let message = format!("the workspace owns every policy and declares none{whose}");
-                Diagnostic::error("no-policies", message).help("declare a policy, or write `ownership: declared`")
+                Diagnostic::error("no-policies", message)
+                    .help("declare a policy, or write `ownership: declared`")
             }));
         }
         let owns_vijil = settings.is_some_and(|(settings, emptiness)| {
@@ -73,13 +74,27 @@ impl<'a> Declarations<'a> {
                 && vijil.is_some_and(|vijil| vijil.ownership == OwnershipSetting::Exclusive)
         });
         if complete && owns_vijil && vijil.is_empty() {
-            let finding =
-                Diagnostic::error("no-policies", "the workspace owns every policy for agents and declares none");
-            findings.push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
+            let finding = Diagnostic::error(
+                "no-policies",
+                "the workspace owns every policy for agents and declares none",
+            );
+            findings
+                .push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
         }
         let settings = settings.map(|(settings, _)| settings);
         let survey = Survey::new(policies.iter().map(|declared| &declared.desired.policy));
-        run(&Input { policies: &policies, survey: &survey, vijil, tests, settings, files, complete }, findings);
+        run(
+            &Input {
+                policies: &policies,
+                survey: &survey,
+                vijil,
+                tests,
+                settings,
+                files,
+                complete,
+            },
+            findings,
+        );
         let cedar: Vec<(FileId, Vec<Comment>, Spans)> =
             policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
         let in_cedar = cedar.iter().map(|(file, comments, places)| Annotated {

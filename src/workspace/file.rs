@@ -29,13 +29,16 @@ impl FileDocuments {
         let mut findings = Vec::new();
         let parsed = source::parse(file, &source.text, &mut findings);
         if parsed.documents.is_empty() && !has_errors(&findings) {
-            let finding = Diagnostic::error("empty-file", "the file holds no document").at(Label::new(file, 0..0));
+            let finding = Diagnostic::error("empty-file", "the file holds no document")
+                .at(Label::new(file, 0..0));
             findings.push(finding.help("write a document, or delete the file"));
         }
         let settings = |tree: &source::Tree| match role {
             Role::Settings => true,
             Role::Member => false,
-            Role::Alone => tree.value.get("kind").and_then(serde_json::Value::as_str) == Some("Workspace"),
+            Role::Alone => {
+                tree.value.get("kind").and_then(serde_json::Value::as_str) == Some("Workspace")
+            }
         };
         let documents = parsed.documents.into_iter().filter_map(|tree| {
             let settings = settings(&tree);

@@ -1,7 +1,7 @@
 //! Loads a workspace: discover, parse, check against the schema, resolve, check.
 //!
-//! Invariant: a [`Loaded`] exists only if no document has an error, since a plan must never be made from a part of
-//! them.
+//! Invariant: a [`Loaded`] exists only if no document has an error, since a plan must never be made
+//! from a part of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -46,7 +46,11 @@ pub enum EmptyWorkspace {
 ///
 /// # Errors
 /// Returns all findings if there is an error, warnings included.
-pub fn load(root: &Path, config: Option<&Path>, emptiness: EmptyWorkspace) -> Result<Loaded, Findings> {
+pub fn load(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: EmptyWorkspace,
+) -> Result<Loaded, Findings> {
     load_over(root, config, emptiness, Overlay::new())
 }
 
@@ -62,7 +66,9 @@ pub fn load_over(
 ) -> Result<Loaded, Findings> {
     let mut findings = Findings { files: Files::over(overlay), ..Findings::default() };
     match load_into(root, config, emptiness, &mut findings) {
-        Some((settings, desired, tests)) => Ok(Loaded { root: root.to_owned(), settings, desired, tests, findings }),
+        Some((settings, desired, tests)) => {
+            Ok(Loaded { root: root.to_owned(), settings, desired, tests, findings })
+        }
         None => Err(findings),
     }
 }
@@ -121,7 +127,8 @@ fn read_workspace(
     findings.append(&mut own.findings);
     let (settings, include) = settings(&own, findings)?;
     let found = discover(root, &config, include.as_deref(), emptiness, findings).into_iter();
-    let mut names: BTreeSet<String> = found.filter(|name| files.instead(name) != Some(&None)).collect();
+    let mut names: BTreeSet<String> =
+        found.filter(|name| files.instead(name) != Some(&None)).collect();
     let included = |name: &&str| source::includes(settings.include.as_deref(), name);
     names.extend(files.added().filter(included).map(str::to_owned));
     if names.is_empty() && !has_errors(findings) && emptiness == EmptyWorkspace::Refused {
@@ -129,7 +136,8 @@ fn read_workspace(
         let finding = finding.at(Label::new(config_file, 0..0));
         findings.push(finding.help("add documents below this folder"));
     }
-    let named: Vec<(String, PathBuf)> = names.into_iter().map(|name| (name.clone(), root.join(name))).collect();
+    let named: Vec<(String, PathBuf)> =
+        names.into_iter().map(|name| (name.clone(), root.join(name))).collect();
     let ids = source::read_all(files, root, &named, findings);
     let mut read = read_documents(files, &ids, Role::Member);
     findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
@@ -146,7 +154,8 @@ fn read_workspace(
     Some(((settings, desired, tests), suppressions))
 }
 
-/// The folder that the workspace's own file may not leave: its own, or that around a file named on the command line.
+/// The folder that the workspace's own file may not leave: its own, or that around a file named on
+/// the command line.
 fn settings_root(root: &Path, config: Option<&Path>) -> Result<Root, FileError> {
     config.map_or_else(|| Root::new(root), Root::around)
 }
@@ -166,13 +175,15 @@ fn discover(
 ) -> Vec<String> {
     let mut about = Vec::new();
     let names = source::discover(root, config, include, &mut about);
-    about.retain(|finding| emptiness == EmptyWorkspace::Refused || finding.code != "include-matches-nothing");
+    about.retain(|finding| {
+        emptiness == EmptyWorkspace::Refused || finding.code != "include-matches-nothing"
+    });
     findings.append(&mut about);
     names
 }
 
-/// The files of a workspace with their paths, its own first. Only the patterns in its settings are used, so that other
-/// mistakes in them hide no file.
+/// The files of a workspace with their paths, its own first. Only the patterns in its settings are
+/// used, so that other mistakes in them hide no file.
 pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(String, PathBuf)> {
     let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
@@ -201,7 +212,9 @@ pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(Str
         out.diagnostics.push(finding);
     }
     out.place_at(&name, &config);
-    std::iter::once(own).chain(found.into_iter().map(|name| (name.clone(), root.join(name)))).collect()
+    std::iter::once(own)
+        .chain(found.into_iter().map(|name| (name.clone(), root.join(name))))
+        .collect()
 }
 
 /// Checks files individually, without the checks that require a whole workspace.
@@ -230,7 +243,12 @@ fn check_file(path: &Path, root: &Path) -> Findings {
         let mut read = FileDocuments::read(files, file, Role::Alone);
         diagnostics.append(&mut read.findings);
         let read = std::slice::from_ref(&read);
-        *suppressions = Declarations::new(root, read, files, diagnostics).examine(None, read, files, diagnostics);
+        *suppressions = Declarations::new(root, read, files, diagnostics).examine(
+            None,
+            read,
+            files,
+            diagnostics,
+        );
     }
     // The file is included to show its findings.
     if diagnostics.is_empty() { Findings::default() } else { found }
@@ -251,8 +269,10 @@ type Include = Option<Vec<(String, Label)>>;
 /// The content of the only document of the workspace's own file.
 fn settings(read: &FileDocuments, findings: &mut Vec<Diagnostic>) -> Option<(Settings, Include)> {
     if let Some(second) = read.documents.get(1) {
-        let finding = Diagnostic::error("misplaced-kind", "the workspace's own file holds one document");
-        findings.push(finding.at(second.head("")).help("move the other documents to their own files"));
+        let finding =
+            Diagnostic::error("misplaced-kind", "the workspace's own file holds one document");
+        findings
+            .push(finding.at(second.head("")).help("move the other documents to their own files"));
     }
     let document = read.documents.first()?;
     let Body::Workspace(settings) = &document.body else { return None };

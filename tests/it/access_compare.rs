@@ -1,11 +1,14 @@
-//! The comparison of two states against brute force: every request of a small closed world, for every set of teams,
-//! under every answer to what is not documented, by a matcher that shares no code with the program's.
+//! The comparison of two states against brute force: every request of a small closed world, for
+//! every set of teams, under every answer to what is not documented, by a matcher that shares no
+//! code with the program's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use seawall::access::{Changes, Comparison, Entry, State, Verdict, compare};
-use seawall::model::{Action, Body, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+use seawall::model::{
+    Action, Body, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory,
+};
 
 const TEAMS: [&str; 3] = ["red", "green", "blue"];
 const METHODS: [&str; 2] = ["get", "delete"];
@@ -49,20 +52,31 @@ fn worlds(request: &Request) -> Vec<World> {
     };
     match request {
         Request::Connect { host, .. } if is_address(host) => answers()
-            .map(|[uninspected_blocked, as_name, as_block]| World { uninspected_blocked, as_name, as_block, ..world })
+            .map(|[uninspected_blocked, as_name, as_block]| World {
+                uninspected_blocked,
+                as_name,
+                as_block,
+                ..world
+            })
             .collect(),
         Request::Http { host, .. } if is_address(host) => answers()
-            .map(|[root, any_case, as_name, as_block]| World { root, any_case, as_name, as_block, ..world })
+            .map(|[root, any_case, as_name, as_block]| World {
+                root,
+                any_case,
+                as_name,
+                as_block,
+                ..world
+            })
             .collect(),
-        Request::Connect { .. } => {
-            answers().map(|[apex, uninspected_blocked]| World { apex, uninspected_blocked, ..world }).collect()
-        }
-        Request::Http { .. } => {
-            answers().map(|[apex, root, any_case]| World { apex, root, any_case, ..world }).collect()
-        }
-        Request::Folder { .. } => {
-            answers().map(|[folder, any_case, homes]| World { folder, any_case, homes, ..world }).collect()
-        }
+        Request::Connect { .. } => answers()
+            .map(|[apex, uninspected_blocked]| World { apex, uninspected_blocked, ..world })
+            .collect(),
+        Request::Http { .. } => answers()
+            .map(|[apex, root, any_case]| World { apex, root, any_case, ..world })
+            .collect(),
+        Request::Folder { .. } => answers()
+            .map(|[folder, any_case, homes]| World { folder, any_case, homes, ..world })
+            .collect(),
     }
 }
 
@@ -74,19 +88,24 @@ enum Request {
     Folder { write: bool, path: String },
 }
 
-/// Labels against a pattern that is read from the first label; `**` takes one or more, or none where `none` says so.
+/// Labels against a pattern that is read from the first label; `**` takes one or more, or none
+/// where `none` says so.
 fn labels_match(pattern: &[&str], labels: &[&str], none: bool, any_case: bool) -> bool {
     let rest_match = |rest, labels| labels_match(rest, labels, none, any_case);
     match (pattern, labels) {
         ([], []) => true,
         (["**"], []) => none,
         (["**", rest @ ..], labels) => {
-            (1..=labels.len()).any(|taken| rest_match(rest, &labels[taken..])) || none && rest_match(rest, labels)
+            (1..=labels.len()).any(|taken| rest_match(rest, &labels[taken..]))
+                || none && rest_match(rest, labels)
         }
         (["*", rest @ ..], [_, labels @ ..]) => rest_match(rest, labels),
-        (["*:", rest @ ..], [drive, labels @ ..]) => drive.ends_with(':') && rest_match(rest, labels),
+        (["*:", rest @ ..], [drive, labels @ ..]) => {
+            drive.ends_with(':') && rest_match(rest, labels)
+        }
         ([own, rest @ ..], [label, labels @ ..]) => {
-            (own == label || any_case && own.eq_ignore_ascii_case(label)) && rest_match(rest, labels)
+            (own == label || any_case && own.eq_ignore_ascii_case(label))
+                && rest_match(rest, labels)
         }
         _ => false,
     }
@@ -103,7 +122,12 @@ fn host_matches(pattern: &str, host: &str, apex: bool) -> bool {
     if is_address(host) || is_address(pattern) {
         return pattern == host;
     }
-    labels_match(&pattern.split('.').collect::<Vec<_>>(), &host.split('.').collect::<Vec<_>>(), apex, false)
+    labels_match(
+        &pattern.split('.').collect::<Vec<_>>(),
+        &host.split('.').collect::<Vec<_>>(),
+        apex,
+        false,
+    )
 }
 
 fn split_port(text: &str) -> (&str, Option<u16>) {
@@ -118,8 +142,9 @@ fn in_block(block: &str, address: [u8; 4]) -> bool {
 }
 
 fn path_matches(pattern: &str, path: &str, root: bool, any_case: bool) -> bool {
-    let segments =
-        |text: &str| text.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let segments = |text: &str| {
+        text.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
     let (pattern, path) = (segments(pattern), segments(path));
     if pattern == ["*"] && path.is_empty() {
         return root;
@@ -133,7 +158,8 @@ const SOMEBODY: &str = "?";
 
 /// Other ways to write a folder, if home folders are where they usually are.
 fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
-    let is = |label: &str, name: &str| label == name || any_case && label.eq_ignore_ascii_case(name);
+    let is =
+        |label: &str, name: &str| label == name || any_case && label.eq_ignore_ascii_case(name);
     match path {
         ["~", rest @ ..] => {
             let homes = [
@@ -161,9 +187,13 @@ fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
             ];
             homes.map(|home| [home, rest].concat()).to_vec()
         }
-        ["", name, _, rest @ ..] if is(name, "home") || is(name, "Users") => vec![[&["~"], rest].concat()],
+        ["", name, _, rest @ ..] if is(name, "home") || is(name, "Users") => {
+            vec![[&["~"], rest].concat()]
+        }
         ["", name, rest @ ..] if is(name, "root") => vec![[&["~"], rest].concat()],
-        [drive, name, _, rest @ ..] if drive.ends_with(':') && is(name, "Users") => vec![[&["~"], rest].concat()],
+        [drive, name, _, rest @ ..] if drive.ends_with(':') && is(name, "Users") => {
+            vec![[&["~"], rest].concat()]
+        }
         _ => Vec::new(),
     }
 }
@@ -190,7 +220,11 @@ enum Bearing {
 }
 
 /// The rules that bear on a request: for whom, how, and what they decide.
-fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<(&'a Scope, Bearing, Decision)> {
+fn bearings<'a>(
+    policies: &'a [Policy],
+    request: &Request,
+    world: World,
+) -> Vec<(&'a Scope, Bearing, Decision)> {
     let mut all = Vec::new();
     for policy in policies {
         for rule in policy.rules() {
@@ -198,7 +232,9 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
             let speaks = |action: &str| rule.actions.contains(&Action::parse(action));
             let name = |resource: &str, host: &str, port: u16| {
                 let (pattern, own) = split_port(resource);
-                !resource.contains('/') && own.is_none_or(|own| own == port) && host_matches(pattern, host, world.apex)
+                !resource.contains('/')
+                    && own.is_none_or(|own| own == port)
+                    && host_matches(pattern, host, world.apex)
             };
             // Of an address that is asked for by itself.
             let any = |resource: &str, host: &str, port: u16| {
@@ -212,7 +248,8 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
             };
             match (request, &rule.resources) {
                 (
-                    Request::Connect { host, port, address, .. } | Request::Http { host, port, address, .. },
+                    Request::Connect { host, port, address, .. }
+                    | Request::Http { host, port, address, .. },
                     Resources::Plain(resources),
                 ) => {
                     if speaks(if matches!(request, Request::Connect { udp: true, .. }) {
@@ -220,7 +257,10 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
                     } else {
                         "connect:tcp"
                     }) {
-                        resources.iter().filter(|own| name(own, host, *port)).for_each(|_| push(Bearing::Name));
+                        resources
+                            .iter()
+                            .filter(|own| name(own, host, *port))
+                            .for_each(|_| push(Bearing::Name));
                         for _ in resources.iter().filter(|own| any(own, host, *port)) {
                             if world.as_name {
                                 push(Bearing::Name);
@@ -229,16 +269,22 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
                                 push(Bearing::Address);
                             }
                         }
-                        let blocks = resources.iter().filter(|own| own.contains('/') && in_block(own, *address));
+                        let blocks = resources
+                            .iter()
+                            .filter(|own| own.contains('/') && in_block(own, *address));
                         blocks.for_each(|_| push(Bearing::Address));
                     }
                 }
                 (Request::Connect { udp, host, port, .. }, Resources::Http(targets)) => {
-                    targets.iter().filter(|own| !udp && covers(own, host, *port)).for_each(|_| push(Bearing::Cover));
+                    targets
+                        .iter()
+                        .filter(|own| !udp && covers(own, host, *port))
+                        .for_each(|_| push(Bearing::Cover));
                 }
                 (Request::Http { method, host, port, path, .. }, Resources::Http(targets)) => {
                     let hit = |own: &&HttpResource| {
-                        covers(own, host, *port) && path_matches(&own.path, path, world.root, world.any_case)
+                        covers(own, host, *port)
+                            && path_matches(&own.path, path, world.root, world.any_case)
                     };
                     if speaks(&format!("request:{method}")) {
                         targets.iter().filter(hit).for_each(|_| push(Bearing::Http));
@@ -246,7 +292,9 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
                 }
                 (Request::Folder { write, path }, Resources::Plain(resources)) => {
                     if speaks(if *write { "write" } else { "read" }) {
-                        let hit = |own: &&String| folder_matches(own, path, world.folder, world.any_case, world.homes);
+                        let hit = |own: &&String| {
+                            folder_matches(own, path, world.folder, world.any_case, world.homes)
+                        };
                         resources.iter().filter(hit).for_each(|_| push(Bearing::Folder));
                     }
                 }
@@ -258,7 +306,12 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
 }
 
 /// The decision for a member of `audience`, by the reference algorithm of the manuals.
-fn allowed(all: &[(&Scope, Bearing, Decision)], audience: &BTreeSet<String>, request: &Request, world: World) -> bool {
+fn allowed(
+    all: &[(&Scope, Bearing, Decision)],
+    audience: &BTreeSet<String>,
+    request: &Request,
+    world: World,
+) -> bool {
     let governs = |scope: &Scope| match scope {
         Scope::Organization => true,
         Scope::Teams(teams) => !teams.is_disjoint(audience),
@@ -271,7 +324,8 @@ fn allowed(all: &[(&Scope, Bearing, Decision)], audience: &BTreeSet<String>, req
     let network = decide(Bearing::Name).or_else(|| decide(Bearing::Address));
     match request {
         Request::Connect { .. } => {
-            network == Some(true) && !(world.uninspected_blocked && decide(Bearing::Cover).is_some())
+            network == Some(true)
+                && !(world.uninspected_blocked && decide(Bearing::Cover).is_some())
         }
         Request::Http { .. } => match network {
             Some(false) => false,
@@ -291,24 +345,40 @@ enum Outcome {
 }
 
 /// The effect of a change for each audience.
-fn outcomes(old: &[Policy], new: &[Policy], audiences: &[BTreeSet<String>], request: &Request) -> Vec<Outcome> {
+fn outcomes(
+    old: &[Policy],
+    new: &[Policy],
+    audiences: &[BTreeSet<String>],
+    request: &Request,
+) -> Vec<Outcome> {
     let mut answers = vec![BTreeSet::new(); audiences.len()];
     for world in worlds(request) {
         let (old, new) = (bearings(old, request, world), bearings(new, request, world));
         for (audience, answers) in audiences.iter().zip(&mut answers) {
-            answers.insert((allowed(&old, audience, request, world), allowed(&new, audience, request, world)));
+            answers.insert((
+                allowed(&old, audience, request, world),
+                allowed(&new, audience, request, world),
+            ));
         }
     }
     let outcome = |answers: &BTreeSet<(bool, bool)>| match answers.iter().collect::<Vec<_>>()[..] {
         [(false, true)] => Outcome::Widened,
         [(true, false)] => Outcome::Narrowed,
         _ if answers.iter().all(|(old, new)| old == new) => Outcome::Same,
-        _ => Outcome::Uncertain { widens: answers.contains(&(false, true)), narrows: answers.contains(&(true, false)) },
+        _ => Outcome::Uncertain {
+            widens: answers.contains(&(false, true)),
+            narrows: answers.contains(&(true, false)),
+        },
     };
     answers.iter().map(outcome).collect()
 }
 
-fn outcome(old: &[Policy], new: &[Policy], audience: &BTreeSet<String>, request: &Request) -> Outcome {
+fn outcome(
+    old: &[Policy],
+    new: &[Policy],
+    audience: &BTreeSet<String>,
+    request: &Request,
+) -> Outcome {
     outcomes(old, new, std::slice::from_ref(audience), request)[0]
 }
 
@@ -321,7 +391,8 @@ fn requests() -> Vec<Request> {
     let labels = ["a", "b", "other"];
     let mut names: Vec<String> = labels.map(str::to_owned).to_vec();
     for _ in 0..2 {
-        let longer: Vec<String> = names.iter().flat_map(|name| labels.map(|label| format!("{label}.{name}"))).collect();
+        let longer: Vec<String> =
+            names.iter().flat_map(|name| labels.map(|label| format!("{label}.{name}"))).collect();
         names.extend(longer);
     }
     names.sort();
@@ -335,10 +406,18 @@ fn requests() -> Vec<Request> {
             for udp in [false, true] {
                 all.push(Request::Connect { udp, host: host.clone(), port, address });
             }
-            for (method, path) in METHODS.into_iter().flat_map(|method| PATHS.map(|path| (method, path))) {
+            for (method, path) in
+                METHODS.into_iter().flat_map(|method| PATHS.map(|path| (method, path)))
+            {
                 let respelled = path.contains(char::is_uppercase);
                 if host.matches('.').count() != 2 && !(respelled && host.contains("b")) {
-                    all.push(Request::Http { method, host: host.clone(), port, path: path.to_owned(), address });
+                    all.push(Request::Http {
+                        method,
+                        host: host.clone(),
+                        port,
+                        path: path.to_owned(),
+                        address,
+                    });
                 }
             }
         }
@@ -349,7 +428,10 @@ fn requests() -> Vec<Request> {
             all.push(Request::Folder { write, path: root.to_owned() });
             for one in segments {
                 all.push(Request::Folder { write, path: format!("{root}/{one}") });
-                all.extend(segments.map(|two| Request::Folder { write, path: format!("{root}/{one}/{two}") }));
+                all.extend(
+                    segments
+                        .map(|two| Request::Folder { write, path: format!("{root}/{one}/{two}") }),
+                );
             }
         }
         all.extend(RESPELLED.map(|path| Request::Folder { write, path: path.to_owned() }));
@@ -395,7 +477,9 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
     let access = entry.access.text();
     let (word, object) = access.split_once(' ').unwrap();
     let (object, at) = match object.rsplit_once(" at ") {
-        Some((object, at)) if object.ends_with(" except") => (object.trim_end_matches(" except"), Some((false, at))),
+        Some((object, at)) if object.ends_with(" except") => {
+            (object.trim_end_matches(" except"), Some((false, at)))
+        }
         Some((object, at)) => (object, Some((true, at))),
         None => (object, None),
     };
@@ -405,7 +489,11 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
     let pattern = pattern.strip_suffix(" in part").unwrap_or(pattern);
     // An exception below `~` is one wherever that is; nothing else is said of it.
     let hits = |text: &str, homes: bool| match request {
-        Request::Connect { udp, .. } if word != if *udp { "connect:udp" } else { "connect:tcp" } => false,
+        Request::Connect { udp, .. }
+            if word != if *udp { "connect:udp" } else { "connect:tcp" } =>
+        {
+            false
+        }
         Request::Connect { host, port, address, .. } => {
             let (name, own) = split_port(text);
             own.is_none_or(|own| own == *port)
@@ -434,14 +522,19 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
                 && path_matches(own_path, path, false, any_case)
         }
         Request::Folder { write, path } => {
-            word == if *write { "write" } else { "read" } && folder_matches(text, path, false, any_case, homes)
+            word == if *write { "write" } else { "read" }
+                && folder_matches(text, path, false, any_case, homes)
         }
     };
     let here = match (request, at) {
         (_, None) | (Request::Folder { .. }, _) => true,
-        (Request::Connect { address, .. } | Request::Http { address, .. }, Some((inside, blocks))) => {
+        (
+            Request::Connect { address, .. } | Request::Http { address, .. },
+            Some((inside, blocks)),
+        ) => {
             let inside_blocks = blocks.split(", ").any(|block| {
-                let (block, without) = block.split_once(" except ").unwrap_or((block, "0.0.0.0/32"));
+                let (block, without) =
+                    block.split_once(" except ").unwrap_or((block, "0.0.0.0/32"));
                 in_block(block, *address) && !in_block(without, *address)
             });
             inside_blocks == inside
@@ -455,7 +548,9 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
 fn witness(text: &str) -> Request {
     let (word, object) = text.split_once(' ').unwrap();
     let (object, at) = object.split_once(" at ").unwrap_or((object, "203.0.113.1"));
-    let address = |host: &str| host.parse().or(at.parse()).map(|address: std::net::Ipv4Addr| address.octets()).unwrap();
+    let address = |host: &str| {
+        host.parse().or(at.parse()).map(|address: std::net::Ipv4Addr| address.octets()).unwrap()
+    };
     match word {
         "read" | "write" => Request::Folder { write: word == "write", path: object.to_owned() },
         "connect:tcp" | "connect:udp" => {
@@ -472,8 +567,15 @@ fn witness(text: &str) -> Request {
             let (authority, path) = rest.split_at(rest.find('/').unwrap());
             let (host, port) = split_port(authority);
             let port = port.unwrap_or(if scheme == "https" { 443 } else { 80 });
-            let method = Action::METHODS.into_iter().find(|own| own.eq_ignore_ascii_case(word)).unwrap();
-            Request::Http { method, host: host.to_owned(), port, path: path.to_owned(), address: address(host) }
+            let method =
+                Action::METHODS.into_iter().find(|own| own.eq_ignore_ascii_case(word)).unwrap();
+            Request::Http {
+                method,
+                host: host.to_owned(),
+                port,
+                path: path.to_owned(),
+                address: address(host),
+            }
         }
     }
 }
@@ -488,7 +590,12 @@ fn domain(request: &seawall::access::Request) -> Domain {
 fn subsets(teams: &[String]) -> Vec<BTreeSet<String>> {
     (0..1_u32 << teams.len())
         .map(|bits| {
-            teams.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, team)| team.clone()).collect()
+            teams
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| bits & (1 << at) != 0)
+                .map(|(_, team)| team.clone())
+                .collect()
         })
         .collect()
 }
@@ -496,15 +603,17 @@ fn subsets(teams: &[String]) -> Vec<BTreeSet<String>> {
 /// What is said of all paths at once that rules may name in another spelling.
 const RESPELLINGS: &str = "** in another spelling";
 
-/// Whether something certain is said of the audience in the same directions, of which other spellings may follow.
+/// Whether something certain is said of the audience in the same directions, of which other
+/// spellings may follow.
 fn goes_without_saying(
     entries: &[(Outcome, &Entry)],
     audience: &BTreeSet<String>,
     (widens, narrows): (bool, bool),
 ) -> bool {
     let certain = |wanted: Outcome| {
-        let mut smaller =
-            entries.iter().filter(|(_, entry)| entry.audience.teams.iter().all(|team| audience.contains(team)));
+        let mut smaller = entries
+            .iter()
+            .filter(|(_, entry)| entry.audience.teams.iter().all(|team| audience.contains(team)));
         smaller.any(|(own, _)| *own == wanted)
     };
     (!widens || certain(Outcome::Widened)) && (!narrows || certain(Outcome::Narrowed))
@@ -523,26 +632,33 @@ fn segments(policies: &[Policy]) -> impl Iterator<Item = String> {
 /// Returns `true` if a rule names the only address of these rules.
 fn names_literal(policies: &[Policy]) -> bool {
     policies.iter().flat_map(Policy::rules).any(|rule| match &rule.resources {
-        Resources::Plain(resources) => resources.iter().any(|own| own.split(':').next() == Some(LITERAL)),
+        Resources::Plain(resources) => {
+            resources.iter().any(|own| own.split(':').next() == Some(LITERAL))
+        }
         Resources::Http(_) => false,
     })
 }
 
-/// Returns `true` if a path may be one that rules name, in another letter case or through the place of the home folder.
+/// Returns `true` if a path may be one that rules name, in another letter case or through the place
+/// of the home folder.
 fn is_respelled(request: &Request, names: &BTreeSet<String>) -> bool {
     let path = match request {
         Request::Connect { .. } => return false,
         Request::Http { path, .. } | Request::Folder { path, .. } => path,
     };
     let mut segments = path.split(['/', '\\']);
-    let recased = |segment: &str| names.iter().any(|name| name != segment && name.eq_ignore_ascii_case(segment));
+    let recased = |segment: &str| {
+        names.iter().any(|name| name != segment && name.eq_ignore_ascii_case(segment))
+    };
     let homes = ["~", "home", "users", "root"];
     segments.any(|segment| recased(segment) || homes.contains(&segment.to_lowercase().as_str()))
 }
 
 fn check(old: &[Policy], new: &[Policy]) {
     let comparison = compare(old, new, &TeamDirectory::default());
-    let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else { panic!("incomplete") };
+    let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else {
+        panic!("incomplete")
+    };
     let mut entries: Vec<(Outcome, &Entry)> = Vec::new();
     entries.extend(widened.iter().map(|entry| (Outcome::Widened, entry)));
     entries.extend(narrowed.iter().map(|entry| (Outcome::Narrowed, entry)));
@@ -551,15 +667,23 @@ fn check(old: &[Policy], new: &[Policy]) {
         (Outcome::Uncertain { widens, narrows }, entry)
     }));
     // A domain that loses its last policy is said apart.
-    let entries: Vec<_> =
-        entries.into_iter().filter(|(_, entry)| entry.because.iter().all(|cause| cause.rule.is_some())).collect();
+    let entries: Vec<_> = entries
+        .into_iter()
+        .filter(|(_, entry)| entry.because.iter().all(|cause| cause.rule.is_some()))
+        .collect();
     for (expected, entry) in &entries {
         let audience: BTreeSet<String> = entry.audience.teams.iter().cloned().collect();
         let request = witness(&entry.witness);
         assert_eq!(outcome(old, new, &audience, &request), *expected, "the witness of {entry:?}");
         assert!(!entry.because.is_empty(), "no cause for {entry:?}");
-        for smaller in subsets(&entry.audience.teams).into_iter().filter(|smaller| *smaller != audience) {
-            assert_ne!(outcome(old, new, &smaller, &request), *expected, "{smaller:?} is enough for {entry:?}");
+        for smaller in
+            subsets(&entry.audience.teams).into_iter().filter(|smaller| *smaller != audience)
+        {
+            assert_ne!(
+                outcome(old, new, &smaller, &request),
+                *expected,
+                "{smaller:?} is enough for {entry:?}"
+            );
         }
     }
     for (expected, entry) in &entries {
@@ -568,19 +692,33 @@ fn check(old: &[Policy], new: &[Policy]) {
         let request = seawall::access::Request::parse(&entry.witness).unwrap();
         let ask = |policies: &[Policy]| {
             // A policy has one domain, other than the random ones.
-            let alone =
-                |policy: &Policy, rule: &Rule| Policy { body: Body::Allowlist(vec![rule.clone()]), ..policy.clone() };
-            let rules = policies.iter().flat_map(|policy| policy.rules().iter().map(move |rule| alone(policy, rule)));
+            let alone = |policy: &Policy, rule: &Rule| Policy {
+                body: Body::Allowlist(vec![rule.clone()]),
+                ..policy.clone()
+            };
+            let rules = policies
+                .iter()
+                .flat_map(|policy| policy.rules().iter().map(move |rule| alone(policy, rule)));
             let policies: Vec<Policy> = rules.collect();
-            let domain_is_known = policies.iter().any(|policy| policy.domain() == Some(domain(&request)));
+            let domain_is_known =
+                policies.iter().any(|policy| policy.domain() == Some(domain(&request)));
             let verdict = State::new(&policies).ask(&teams, &request).verdict;
             if domain_is_known { verdict } else { Verdict::Deny }
         };
         match expected {
-            Outcome::Widened => assert_eq!((ask(old), ask(new)), (Verdict::Deny, Verdict::Allow), "{entry:?}"),
-            Outcome::Narrowed => assert_eq!((ask(old), ask(new)), (Verdict::Allow, Verdict::Deny), "{entry:?}"),
+            Outcome::Widened => {
+                assert_eq!((ask(old), ask(new)), (Verdict::Deny, Verdict::Allow), "{entry:?}")
+            }
+            Outcome::Narrowed => {
+                assert_eq!((ask(old), ask(new)), (Verdict::Allow, Verdict::Deny), "{entry:?}")
+            }
             Outcome::Uncertain { .. } => {
-                assert!([ask(old), ask(new)].contains(&Verdict::Uncertain), "{entry:?}: {:?} {:?}", ask(old), ask(new));
+                assert!(
+                    [ask(old), ask(new)].contains(&Verdict::Uncertain),
+                    "{entry:?}: {:?} {:?}",
+                    ask(old),
+                    ask(new)
+                );
             }
             Outcome::Same => unreachable!(),
         }
@@ -595,31 +733,40 @@ fn check(old: &[Policy], new: &[Policy]) {
         for (audience, outcome) in &outcomes {
             // The request itself, or the connection that it follows from.
             let connection = match &request {
-                Request::Http { host, port, address, .. } => {
-                    Some(Request::Connect { udp: false, host: host.clone(), port: *port, address: *address })
-                }
+                Request::Http { host, port, address, .. } => Some(Request::Connect {
+                    udp: false,
+                    host: host.clone(),
+                    port: *port,
+                    address: *address,
+                }),
                 Request::Connect { .. } | Request::Folder { .. } => None,
             };
             let says = |entry: &Entry| {
                 if entry.access.text().contains(RESPELLINGS) {
                     let all = if matches!(request, Request::Http { .. }) { "**/**" } else { "**" };
-                    let all =
-                        Entry { access: entry.access.text().replace(RESPELLINGS, all).into(), ..(*entry).clone() };
+                    let all = Entry {
+                        access: entry.access.text().replace(RESPELLINGS, all).into(),
+                        ..(*entry).clone()
+                    };
                     return respelled && speaks_about(&all, &request, None, literal);
                 }
                 speaks_about(entry, &request, None, literal)
-                    || connection.as_ref().is_some_and(|connection| speaks_about(entry, connection, None, literal))
+                    || connection
+                        .as_ref()
+                        .is_some_and(|connection| speaks_about(entry, connection, None, literal))
             };
             let said = |enough: &dyn Fn(Outcome, &Entry) -> bool| {
-                let mut smaller =
-                    entries.iter().filter(|(_, entry)| entry.audience.teams.iter().all(|team| audience.contains(team)));
+                let mut smaller = entries.iter().filter(|(_, entry)| {
+                    entry.audience.teams.iter().all(|team| audience.contains(team))
+                });
                 smaller.any(|(own, entry)| enough(*own, entry) && says(entry))
             };
             let found = match *outcome {
                 Outcome::Same => true,
                 certain @ (Outcome::Widened | Outcome::Narrowed) => said(&|own, _| own == certain),
                 Outcome::Uncertain { widens, narrows } => {
-                    (!widens || said(&|_, entry| entry.widens)) && (!narrows || said(&|_, entry| entry.narrows))
+                    (!widens || said(&|_, entry| entry.widens))
+                        && (!narrows || said(&|_, entry| entry.narrows))
                         || respelled && goes_without_saying(&entries, audience, (widens, narrows))
                 }
             };
@@ -628,12 +775,10 @@ fn check(old: &[Policy], new: &[Policy]) {
         for (own, entry) in &entries {
             let audience: BTreeSet<String> = entry.audience.teams.iter().cloned().collect();
             // A block is said of what no name decides, as an address that is asked for by itself.
-            let of_block = entry
-                .access
-                .text()
-                .split(' ')
-                .nth(1)
-                .is_some_and(|object| object.starts_with(char::is_numeric) && object.contains('/'));
+            let of_block =
+                entry.access.text().split(' ').nth(1).is_some_and(|object| {
+                    object.starts_with(char::is_numeric) && object.contains('/')
+                });
             let by_name = |host: &str| host.starts_with(char::is_alphabetic) || host == LITERAL;
             let by_name = matches!(&request, Request::Connect { host, .. } if by_name(host));
             let in_part = entry.access.text().contains(" in part");
@@ -650,15 +795,21 @@ fn check(old: &[Policy], new: &[Policy]) {
                 _ if respelled => continue,
                 Outcome::Same | Outcome::Uncertain { .. } => {
                     let says = speaks_about(entry, &request, None, literal);
-                    assert!(!says || outcomes[&audience] == *own, "{entry:?} says too much: {request:?}");
+                    assert!(
+                        !says || outcomes[&audience] == *own,
+                        "{entry:?} says too much: {request:?}"
+                    );
                     continue;
                 }
             };
             // Patterns mean what they mean to the service, whether it minds letter case or not.
-            for world in
-                worlds(&request).into_iter().filter(|world| speaks_about(entry, &request, Some(*world), literal))
+            for world in worlds(&request)
+                .into_iter()
+                .filter(|world| speaks_about(entry, &request, Some(*world), literal))
             {
-                let is = |policies| allowed(&bearings(policies, &request, world), &audience, &request, world);
+                let is = |policies| {
+                    allowed(&bearings(policies, &request, world), &audience, &request, world)
+                };
                 assert_eq!((is(old), is(new)), wanted, "{entry:?} says too much: {request:?}");
             }
         }
@@ -666,14 +817,17 @@ fn check(old: &[Policy], new: &[Policy]) {
 }
 
 fn network_resource() -> impl Strategy<Value = String> {
-    let name = prop::collection::vec(prop::sample::select(vec!["a", "b"]), 1..3).prop_map(|labels| labels.join("."));
+    let name = prop::collection::vec(prop::sample::select(vec!["a", "b"]), 1..3)
+        .prop_map(|labels| labels.join("."));
     let front = prop::sample::select(vec!["", "", "*.", "**."]);
     let pattern = (front, name).prop_map(|(front, name)| format!("{front}{name}"));
-    let pattern = prop_oneof![8 => pattern, 1 => Just("**".to_owned()), 1 => Just(LITERAL.to_owned())];
-    let named = (pattern, prop::option::weighted(0.2, Just(443))).prop_map(|(pattern, port)| match port {
-        Some(port) => format!("{pattern}:{port}"),
-        None => pattern,
-    });
+    let pattern =
+        prop_oneof![8 => pattern, 1 => Just("**".to_owned()), 1 => Just(LITERAL.to_owned())];
+    let named =
+        (pattern, prop::option::weighted(0.2, Just(443))).prop_map(|(pattern, port)| match port {
+            Some(port) => format!("{pattern}:{port}"),
+            None => pattern,
+        });
     prop_oneof![3 => named, 1 => prop::sample::select(BLOCKS.map(str::to_owned).to_vec())]
 }
 
@@ -683,33 +837,51 @@ fn rule() -> impl Strategy<Value = Rule> {
         let all: Vec<Action> = names.iter().map(|name| Action::parse(name)).collect();
         prop::sample::subsequence(all, 1..=names.len())
     };
-    let network = (actions(&["connect:tcp", "connect:udp"]), prop::collection::vec(network_resource(), 1..3))
-        .prop_map(|(actions, resources)| (actions, Resources::Plain(resources)));
+    let network =
+        (actions(&["connect:tcp", "connect:udp"]), prop::collection::vec(network_resource(), 1..3))
+            .prop_map(|(actions, resources)| (actions, Resources::Plain(resources)));
     let host = prop::sample::select(vec!["a", "b.a", "*.a", "**.a", "**"]);
-    let path = prop::sample::select(vec!["/", "/x", "/x/**", "/*", "/**", "/y/*/x", "/x/y", "/X/**", "/x/Y"]);
-    let target = (host, prop::option::weighted(0.3, Just(443)), path).prop_map(|(host, port, path)| HttpResource {
-        host: host.to_owned(),
-        port,
-        path: path.to_owned(),
-    });
+    let path = prop::sample::select(vec![
+        "/", "/x", "/x/**", "/*", "/**", "/y/*/x", "/x/y", "/X/**", "/x/Y",
+    ]);
+    let target =
+        (host, prop::option::weighted(0.3, Just(443)), path).prop_map(|(host, port, path)| {
+            HttpResource { host: host.to_owned(), port, path: path.to_owned() }
+        });
     let http = (actions(&["request:get", "request:delete"]), prop::collection::vec(target, 1..3))
         .prop_map(|(actions, targets)| (actions, Resources::Http(targets)));
-    let posix = vec!["~/x", "~/x/**", "~/**", "~/*", "/data/x", "/data/**", "/data", "/data/*/y", "**"];
-    let respelled = vec!["/Data/**", "/data/X", "~/X/y", "/home/**", "/home/u/**", "/home/*/x", "/root/x", "$HOME/**"];
-    let windows = vec!["*:\\data\\**", "D:\\data\\x", "C:\\Users\\**", "\\\\wsl.localhost\\ubuntu\\data\\**"];
+    let posix =
+        vec!["~/x", "~/x/**", "~/**", "~/*", "/data/x", "/data/**", "/data", "/data/*/y", "**"];
+    let respelled = vec![
+        "/Data/**",
+        "/data/X",
+        "~/X/y",
+        "/home/**",
+        "/home/u/**",
+        "/home/*/x",
+        "/root/x",
+        "$HOME/**",
+    ];
+    let windows =
+        vec!["*:\\data\\**", "D:\\data\\x", "C:\\Users\\**", "\\\\wsl.localhost\\ubuntu\\data\\**"];
     let folder = prop_oneof![
         4 => prop::sample::select(posix),
         3 => prop::sample::select(respelled),
         2 => prop::sample::select(windows),
     ];
-    let folders = (actions(&["read", "write"]), prop::collection::vec(folder, 1..3))
-        .prop_map(|(actions, paths)| (actions, Resources::Plain(paths.into_iter().map(str::to_owned).collect())));
-    (decision, prop_oneof![4 => network, 3 => http, 3 => folders]).prop_map(|(decision, (actions, resources))| Rule {
-        name: "rule".to_owned(),
-        decision,
-        actions,
-        resources,
-    })
+    let folders = (actions(&["read", "write"]), prop::collection::vec(folder, 1..3)).prop_map(
+        |(actions, paths)| {
+            (actions, Resources::Plain(paths.into_iter().map(str::to_owned).collect()))
+        },
+    );
+    (decision, prop_oneof![4 => network, 3 => http, 3 => folders]).prop_map(
+        |(decision, (actions, resources))| Rule {
+            name: "rule".to_owned(),
+            decision,
+            actions,
+            resources,
+        },
+    )
 }
 
 fn policy() -> impl Strategy<Value = Policy> {

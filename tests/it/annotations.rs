@@ -1,4 +1,5 @@
-//! Findings as workflow commands, read as GitHub's runner reads them: one annotation a finding, whatever it quotes.
+//! Findings as workflow commands, read as GitHub's runner reads them: one annotation a finding,
+//! whatever it quotes.
 
 use std::path::Path;
 

@@ -8,8 +8,7 @@ use tempfile::TempDir;
 
 use crate::examples::seawall;
 
-const SETTINGS: &str =
-    "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded, teams: [research]}\n";
+const SETTINGS: &str = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded, teams: [research]}\n";
 const POLICIES: &str = "apiVersion: seawall/v1
 kind: NetworkPolicy
 name: Guardrails
@@ -59,7 +58,8 @@ fn workspace(policies: &str) -> TempDir {
 
 /// The answer of `can` as JSON. The exit code is 0 whatever it is.
 fn can(folder: &Path, arguments: &str) -> Value {
-    let arguments: Vec<&str> = ["can"].into_iter().chain(arguments.split(' ')).chain(["--format", "json"]).collect();
+    let arguments: Vec<&str> =
+        ["can"].into_iter().chain(arguments.split(' ')).chain(["--format", "json"]).collect();
     let (code, stdout, stderr) = seawall(folder, &arguments);
     assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
     serde_json::from_str(&stdout).unwrap()
@@ -117,11 +117,17 @@ fn programs_get_the_decision_and_the_rules_with_their_places() {
         }])
     );
     let denied = can(folder.path(), "connect:tcp 169.254.169.254:80");
-    assert_eq!((&denied["decision"], &denied["because"][0]["rule"]), (&json!("deny"), &json!("metadata")));
+    assert_eq!(
+        (&denied["decision"], &denied["because"][0]["rule"]),
+        (&json!("deny"), &json!("metadata"))
+    );
     // A default denial has no rules.
     let other = can(folder.path(), "GET https://api.github.com/repos/docker/cli");
     assert_eq!((&other["decision"], &other["because"]), (&json!("deny"), &json!([])));
-    assert_eq!(other["nearest"][0], "`Research › docker repositories` allows it for members of `research`");
+    assert_eq!(
+        other["nearest"][0],
+        "`Research › docker repositories` allows it for members of `research`"
+    );
     // Nothing is said of a domain that no policy is about.
     let open = workspace(POLICIES.split("---").next().unwrap());
     assert_eq!(can(open.path(), "read /data")["decision"], "uncertain");
@@ -149,14 +155,21 @@ cedar: |
         (&["mcp", "invokeTool", "github/create", "{\"readOnly\": false}"], "uncertain", 3),
         (&["mcp", "invokeTool", "github/search", "{\"readOnly\": true}"], "allow", 0),
     ] {
-        let run = |more: &[&str]| seawall(folder.path(), &[&["can", "--format", "json"], request, more].concat());
+        let run = |more: &[&str]| {
+            seawall(folder.path(), &[&["can", "--format", "json"], request, more].concat())
+        };
         let (without, stdout, stderr) = run(&[]);
         let found: Value = serde_json::from_str(&stdout).unwrap();
-        assert_eq!((without, stderr.as_str(), &found["decision"]), (Some(0), "", &json!(answer)), "{request:?}");
+        assert_eq!(
+            (without, stderr.as_str(), &found["decision"]),
+            (Some(0), "", &json!(answer)),
+            "{request:?}"
+        );
         assert_eq!(run(&["--exit-code"]), (Some(code), stdout, String::new()), "{request:?}");
     }
     // An invalid request and wrong documents keep their exit codes.
-    let (code, _, _) = seawall(folder.path(), &["can", "--exit-code", "conect:tcp", "x.example.com"]);
+    let (code, _, _) =
+        seawall(folder.path(), &["can", "--exit-code", "conect:tcp", "x.example.com"]);
     assert_eq!(code, Some(2));
     fs::write(folder.path().join("policies.yaml"), "kind: Nothing\n").unwrap();
     let (code, stdout, _) = seawall(folder.path(), &["can", "--exit-code", "read", "/data"]);
@@ -182,16 +195,22 @@ rules:
         let answer = can(folder.path(), request);
         assert_eq!(answer["decision"], "uncertain", "{answer}");
         let because = answer["because"].as_array().unwrap().iter();
-        because.map(|one| format!("{} {}", one["rule"].as_str().unwrap(), one["pattern"].as_str().unwrap())).collect()
+        because
+            .map(|one| {
+                format!("{} {}", one["rule"].as_str().unwrap(), one["pattern"].as_str().unwrap())
+            })
+            .collect()
     };
     // The name is allowed, so that no block is asked.
-    assert_eq!(rules("connect:tcp hub.docker.com:22"), ["names *.docker.com", "deletes hub.docker.com/**"]);
+    assert_eq!(
+        rules("connect:tcp hub.docker.com:22"),
+        ["names *.docker.com", "deletes hub.docker.com/**"]
+    );
     // A deny of the block around wins over the allow of the one inside.
     assert_eq!(rules("connect:tcp x.y.docker.com"), ["blocks 2001:db8::/32", "private 10.0.0.0/8"]);
     let (code, stdout, stderr) = seawall(folder.path(), &["can", "connect:tcp", "x.y.docker.com"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    let miss =
-        "nearest: `base › names` has `*.docker.com`, which does not match `x.y.docker.com`; `**.docker.com` would";
+    let miss = "nearest: `base › names` has `*.docker.com`, which does not match `x.y.docker.com`; `**.docker.com` would";
     assert!(stdout.contains(miss), "{stdout}");
 }
 
@@ -209,7 +228,8 @@ fn an_invalid_request_is_wrong_usage() {
         assert!(stderr.contains(part), "{arguments:?}: {stderr}");
     }
     // Offline nobody knows which teams there are.
-    let (code, _, stderr) = seawall(folder.path(), &["can", "connect:tcp", "x.example.com", "--team", "reserch"]);
+    let (code, _, stderr) =
+        seawall(folder.path(), &["can", "connect:tcp", "x.example.com", "--team", "reserch"]);
     assert_eq!(
         (code, stderr.as_str()),
         (Some(0), "note: no policy is for the team `reserch`: did you mean `research`?\n")
@@ -229,7 +249,9 @@ fn the_documented_cases_are_answered_as_documented() {
             "- {{name: '{action} {path}', decision: {decision}, actions: [request:{action}], http_resources: [{{host: h.example.com, path: '{path}'}}]}}\n"
         )
     };
-    let fs = |path: &str| format!("- {{name: data, decision: allow, actions: [read], resources: ['{path}']}}\n");
+    let fs = |path: &str| {
+        format!("- {{name: data, decision: allow, actions: [read], resources: ['{path}']}}\n")
+    };
     let cases: Vec<(String, &[(&str, &str)])> = vec![
         (
             net("allow", "example.com"),
@@ -254,7 +276,10 @@ fn the_documented_cases_are_answered_as_documented() {
         ),
         (
             net("allow", "**"),
-            &[("connect:tcp anything.example.org:22", "allow"), ("connect:tcp 192.0.2.1", "uncertain")],
+            &[
+                ("connect:tcp anything.example.org:22", "allow"),
+                ("connect:tcp 192.0.2.1", "uncertain"),
+            ],
         ),
         (net("allow", "10.0.0.0/8"), &[("connect:tcp 10.2.3.4:22", "allow")]),
         (
@@ -277,24 +302,47 @@ fn the_documented_cases_are_answered_as_documented() {
         (http("allow", "get", "/repos"), &[("GET https://h.example.com/repos/x", "deny")]),
         (
             http("allow", "get", "/a/*"),
-            &[("GET https://h.example.com/a/b", "allow"), ("GET https://h.example.com/a/b/c", "deny")],
+            &[
+                ("GET https://h.example.com/a/b", "allow"),
+                ("GET https://h.example.com/a/b/c", "deny"),
+            ],
         ),
         (
             net("allow", "h.example.com") + &http("deny", "delete", "/**"),
-            &[("DELETE https://h.example.com/any", "deny"), ("GET https://h.example.com/any", "allow")],
+            &[
+                ("DELETE https://h.example.com/any", "deny"),
+                ("GET https://h.example.com/any", "allow"),
+            ],
         ),
-        (net("deny", "h.example.com") + &http("allow", "get", "/**"), &[("GET https://h.example.com/any", "deny")]),
-        (net("allow", "h.example.com") + &http("allow", "get", "/a"), &[("POST https://h.example.com/b", "allow")]),
+        (
+            net("deny", "h.example.com") + &http("allow", "get", "/**"),
+            &[("GET https://h.example.com/any", "deny")],
+        ),
+        (
+            net("allow", "h.example.com") + &http("allow", "get", "/a"),
+            &[("POST https://h.example.com/b", "allow")],
+        ),
         (http("deny", "get", "/**"), &[("GET https://h.example.com/any", "deny")]),
-        (fs("/data"), &[("read /data/x", "deny"), ("mount rw /data", "deny"), ("mount ro /data", "allow")]),
+        (
+            fs("/data"),
+            &[("read /data/x", "deny"), ("mount rw /data", "deny"), ("mount ro /data", "allow")],
+        ),
         (fs("/data/*"), &[("read /data/x/y", "deny")]),
-        (fs("/data/**"), &[("read C:\\data\\x", "deny"), ("read /data/x/y", "allow"), ("read /data", "uncertain")]),
+        (
+            fs("/data/**"),
+            &[
+                ("read C:\\data\\x", "deny"),
+                ("read /data/x/y", "allow"),
+                ("read /data", "uncertain"),
+            ],
+        ),
         (fs("*:\\data\\**"), &[("read D:\\data\\x", "allow")]),
         (fs("~/**"), &[("read ~/p", "allow")]),
     ];
     for (rules, questions) in cases {
         let kind = if rules.contains("[read]") { "FilesystemPolicy" } else { "NetworkPolicy" };
-        let folder = workspace(&format!("apiVersion: seawall/v1\nkind: {kind}\nname: p\nrules:\n{rules}"));
+        let folder =
+            workspace(&format!("apiVersion: seawall/v1\nkind: {kind}\nname: p\nrules:\n{rules}"));
         for (question, expected) in questions {
             let answer = can(folder.path(), question);
             assert_eq!(answer["decision"], *expected, "{rules}{question}: {answer:#}");
@@ -304,8 +352,11 @@ fn the_documented_cases_are_answered_as_documented() {
     }
     // A denied address does not stop a name that is allowed, which is worth a warning.
     let rules = net("allow", "db.corp.example") + &net("deny", "10.0.0.0/8");
-    let folder = workspace(&format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{rules}"));
-    let remarks = can(folder.path(), "connect:tcp db.corp.example at 10.1.1.1")["remarks"].to_string();
+    let folder = workspace(&format!(
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{rules}"
+    ));
+    let remarks =
+        can(folder.path(), "connect:tcp db.corp.example at 10.1.1.1")["remarks"].to_string();
     assert!(remarks.contains("a denied address does not stop a name that is allowed"), "{remarks}");
 }
 
@@ -333,7 +384,8 @@ fn a_failing_test_shows_its_place_and_the_deciding_rules() {
     ] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }
-    let (code, stdout, _) = seawall(folder.path(), &["test", "--format", "json", "--coverage", "--mutate"]);
+    let (code, stdout, _) =
+        seawall(folder.path(), &["test", "--format", "json", "--coverage", "--mutate"]);
     assert_eq!(code, Some(1));
     let report: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(report["summary"], json!({"tests": 2, "passed": 1, "expectations": 4, "held": 3}));
@@ -344,25 +396,35 @@ fn a_failing_test_shows_its_place_and_the_deciding_rules() {
     );
     assert_eq!(failed["source"], json!({"file": "tests.yaml", "line": 13, "column": 12}));
     assert_eq!(failed["because"][0]["rule"], "metadata");
-    let uncovered: Vec<&Value> = report["uncovered"].as_array().unwrap().iter().map(|rule| &rule["rule"]).collect();
+    let uncovered: Vec<&Value> =
+        report["uncovered"].as_array().unwrap().iter().map(|rule| &rule["rule"]).collect();
     assert_eq!(uncovered, ["data", "registries", "time"]);
     assert_eq!(report["mutation"]["total"], 10);
     // Put right, it passes.
-    fs::write(folder.path().join("tests.yaml"), TESTS.replace("allow: connect:tcp", "deny: connect:tcp")).unwrap();
+    fs::write(
+        folder.path().join("tests.yaml"),
+        TESTS.replace("allow: connect:tcp", "deny: connect:tcp"),
+    )
+    .unwrap();
     let (code, stdout, _) = seawall(folder.path(), &["test"]);
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.ends_with("2 of 2 tests pass, 4 of 4 expectations hold\n"), "{stdout}");
     // A team that no policy is for is denied all, which may not be what is meant.
     fs::write(folder.path().join("tests.yaml"), TESTS.replace("[research]", "[reserch]")).unwrap();
     let (_, _, stderr) = seawall(folder.path(), &["test"]);
-    let note = "note: tests.yaml:3:7: no policy is for the team `reserch`: did you mean `research`?\n";
+    let note =
+        "note: tests.yaml:3:7: no policy is for the team `reserch`: did you mean `research`?\n";
     assert_eq!(stderr, note);
 }
 
 #[test]
 fn live_state_is_queried_and_tested_like_documents() {
     let folder = workspace(POLICIES);
-    fs::write(folder.path().join("tests.yaml"), TESTS.replace("allow: connect:tcp", "deny: connect:tcp")).unwrap();
+    fs::write(
+        folder.path().join("tests.yaml"),
+        TESTS.replace("allow: connect:tcp", "deny: connect:tcp"),
+    )
+    .unwrap();
     let question = "GET https://api.github.com/repos/docker/cli --live --team research";
     // Nothing is live yet.
     assert_eq!(can(folder.path(), question)["decision"], "uncertain");
@@ -371,21 +433,30 @@ fn live_state_is_queried_and_tested_like_documents() {
     let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     let answer = can(folder.path(), question);
-    assert_eq!((&answer["decision"], &answer["because"][0]["rule"]), (&json!("allow"), &json!("docker repositories")));
+    assert_eq!(
+        (&answer["decision"], &answer["because"][0]["rule"]),
+        (&json!("allow"), &json!("docker repositories"))
+    );
     assert_eq!(answer["because"][0]["source"], Value::Null);
     let (code, stdout, stderr) = seawall(folder.path(), &["test", "--live"]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     // A team that the organization does not have.
-    let (code, _, stderr) = seawall(folder.path(), &["can", "read", "/data", "--live", "--team", "reserch"]);
+    let (code, _, stderr) =
+        seawall(folder.path(), &["can", "read", "/data", "--live", "--team", "reserch"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("the organization has no team `reserch`"), "{stderr}");
     let tests = fs::read_to_string(folder.path().join("tests.yaml")).unwrap();
     fs::write(folder.path().join("tests.yaml"), tests.replace("[research]", "[reserch]")).unwrap();
     let (code, stdout, stderr) = seawall(folder.path(), &["test", "--live"]);
-    assert_eq!((code, stdout.as_str()), (Some(1), ""), "a document names the team, not the command line");
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(1), ""),
+        "a document names the team, not the command line"
+    );
     assert!(stderr.contains("tests.yaml:3:7: the organization has no team `reserch`"), "{stderr}");
     // The documents change; what is live does not.
-    fs::write(folder.path().join("policies.yaml"), POLICIES.replace("request:get", "request:put")).unwrap();
+    fs::write(folder.path().join("policies.yaml"), POLICIES.replace("request:get", "request:put"))
+        .unwrap();
     assert_eq!(can(folder.path(), question)["decision"], "allow");
     assert_eq!(can(folder.path(), &question.replace("--live ", ""))["decision"], "deny");
 }

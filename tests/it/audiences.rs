@@ -1,4 +1,5 @@
-//! `who-can` through the command line: everybody who may, offline and live, for people and for programs.
+//! `who-can` through the command line: everybody who may, offline and live, for people and for
+//! programs.
 
 use std::fs;
 
@@ -8,7 +9,8 @@ use tempfile::TempDir;
 
 use crate::examples::seawall;
 
-const SETTINGS: &str = "apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies.yaml]\ndocker: {org: acme}\n";
+const SETTINGS: &str =
+    "apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies.yaml]\ndocker: {org: acme}\n";
 const POLICIES: &str = "apiVersion: seawall/v1
 kind: NetworkPolicy
 name: Mirrors
@@ -112,16 +114,30 @@ fn people_see_every_audience_with_its_rules_and_exceptions() {
 #[test]
 fn programs_get_the_same_in_three_lists() {
     let folder = workspace();
-    let (code, stdout, _) = seawall(folder.path(), &["who-can", "connect:tcp", "mitre.org", "--format", "json"]);
+    let (code, stdout, _) =
+        seawall(folder.path(), &["who-can", "connect:tcp", "mitre.org", "--format", "json"]);
     assert_eq!(code, Some(0));
     let found: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((&found["format_version"], &found["request"]), (&json!(1), &json!("connect:tcp mitre.org:443")));
-    assert_eq!(found["allow"][0]["audience"], json!({"teams": ["platform"], "alike": [["research"]]}));
+    assert_eq!(
+        (&found["format_version"], &found["request"]),
+        (&json!(1), &json!("connect:tcp mitre.org:443"))
+    );
+    assert_eq!(
+        found["allow"][0]["audience"],
+        json!({"teams": ["platform"], "alike": [["research"]]})
+    );
     assert_eq!(found["allow"][0]["because"][0]["source"]["file"], "policies.yaml");
     assert_eq!(found["allow"][0]["unless"][0]["teams"], json!(["contractors"]));
     assert_eq!(found["allow"][0]["unless"][0]["decision"], "deny");
-    assert_eq!((&found["uncertain"][0]["audience"], &found["approval"]), (&json!({"teams": []}), &json!([])));
-    for wrong in [&["who-can", "connect:tcp", "*.mitre.org"][..], &["who-can", "conect:tcp", "x"], &["who-can"]] {
+    assert_eq!(
+        (&found["uncertain"][0]["audience"], &found["approval"]),
+        (&json!({"teams": []}), &json!([]))
+    );
+    for wrong in [
+        &["who-can", "connect:tcp", "*.mitre.org"][..],
+        &["who-can", "conect:tcp", "x"],
+        &["who-can"],
+    ] {
         let (code, stdout, _) = seawall(folder.path(), wrong);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{wrong:?}");
     }
@@ -132,17 +148,24 @@ async fn live_teams_have_names() {
     let emulator = Emulator::builder().org("acme").account("someone", "secret");
     let emulator = emulator.teams(["research", "platform", "contractors"]).start().await.unwrap();
     let folder = workspace();
-    let settings = SETTINGS.replace("org: acme", &format!("org: acme, endpoint: '{}'", emulator.base_url()));
+    let settings =
+        SETTINGS.replace("org: acme", &format!("org: acme, endpoint: '{}'", emulator.base_url()));
     fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let run = |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_seawall"));
         command.current_dir(folder.path()).args(arguments).env("NO_COLOR", "1");
-        let output = command.env("DOCKER_USERNAME", "someone").env("DOCKER_PASSWORD", "secret").output().unwrap();
+        let output = command
+            .env("DOCKER_USERNAME", "someone")
+            .env("DOCKER_PASSWORD", "secret")
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
     // Nothing is live yet.
-    assert!(run(&["who-can", "read", "/data", "--live"]).contains("uncertain  the whole organization"));
+    assert!(
+        run(&["who-can", "read", "/data", "--live"]).contains("uncertain  the whole organization")
+    );
     run(&["apply", "--yes"]);
     let live = run(&["who-can", "mount", "rw", "/data", "--live"]);
     assert!(live.contains("allow  members of platform and of research together\n"), "{live}");

@@ -10,8 +10,7 @@ use crate::examples::{copy, repository, seawall};
 use crate::guards_from::git;
 
 /// No credentials and no `embedded`: whoever asked a service would fail.
-const SETTINGS: &str =
-    "apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies/*.yaml]\ndocker: {org: acme}\nvijil: {}\n";
+const SETTINGS: &str = "apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies/*.yaml]\ndocker: {org: acme}\nvijil: {}\n";
 const GUARDRAILS: &str = "apiVersion: seawall/v1
 kind: NetworkPolicy
 name: Guardrails
@@ -46,7 +45,8 @@ fn write(folder: &Path, name: &str, text: &str) {
     fs::write(file, text).unwrap();
 }
 
-/// A repository whose commit on `main` holds a workspace in `rules`, where the work tree is as the commit.
+/// A repository whose commit on `main` holds a workspace in `rules`, where the work tree is as the
+/// commit.
 fn workspace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let rules = folder.path().join("rules");
@@ -124,12 +124,16 @@ fn a_branch_is_compared_with_its_base_offline() {
                     <code>main</code>";
     assert_eq!(headline, expected);
     assert!(markdown.contains("Live state was not read"), "{markdown}");
-    let (code, json, _) = plan(folder.path(), &["--before", "main", "--format", "json", "--detailed-exitcode"]);
+    let (code, json, _) =
+        plan(folder.path(), &["--before", "main", "--format", "json", "--detailed-exitcode"]);
     assert_eq!(code, Some(3));
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["before"], json!({"from": "main"}));
-    let because =
-        json["access"]["narrowed"].as_array().unwrap().iter().chain(json["access"]["widened"].as_array().unwrap());
+    let because = json["access"]["narrowed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain(json["access"]["widened"].as_array().unwrap());
     for gain in because {
         assert!(!gain["because"].to_string().contains("(live)"), "{gain}");
     }
@@ -142,19 +146,25 @@ fn documents_change_nothing_against_themselves() {
         copy(&repository(example), folder.path());
         if example.ends_with("agents") {
             write(folder.path(), "policies/a.yaml", AGENTS);
-            let other = |name: &str| AGENTS.replace("Customer data", name).replace("PRIV-001", name);
+            let other =
+                |name: &str| AGENTS.replace("Customer data", name).replace("PRIV-001", name);
             write(
                 folder.path(),
                 "policies/b.yaml",
                 &other("B").replace("    review: {approved: As in the handbook.}\n", ""),
             );
             write(folder.path(), "policies/c.yaml", &other("C").replace("status: active\n", ""));
-            let rejected = other("D").replace("active\n", "draft\n").replace("approved:", "rejected:");
+            let rejected =
+                other("D").replace("active\n", "draft\n").replace("approved:", "rejected:");
             write(folder.path(), "policies/d.yaml", &rejected);
         }
-        let (code, stdout, stderr) = seawall(folder.path(), &["plan", "-q", "--before", ".", "--detailed-exitcode"]);
+        let (code, stdout, stderr) =
+            seawall(folder.path(), &["plan", "-q", "--before", ".", "--detailed-exitcode"]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{example}: {stdout}");
-        assert!(stdout.starts_with("No changes. ") && stdout.contains("Live state was not read"), "{stdout}");
+        assert!(
+            stdout.starts_with("No changes. ") && stdout.contains("Live state was not read"),
+            "{stdout}"
+        );
     }
 }
 
@@ -163,10 +173,22 @@ fn a_folder_is_a_workspace_or_a_checkout_around_it() {
     let folder = proposal();
     let (_, expected, _) = plan(folder.path(), &["--before", "main"]);
     let beside = tempfile::tempdir().unwrap();
-    git(folder.path(), &["worktree", "add", "-q", "--detach", beside.path().join("base").to_str().unwrap(), "main"]);
+    git(
+        folder.path(),
+        &[
+            "worktree",
+            "add",
+            "-q",
+            "--detach",
+            beside.path().join("base").to_str().unwrap(),
+            "main",
+        ],
+    );
     let checkout = beside.path().join("base").to_string_lossy().into_owned();
     copy(&beside.path().join("base/rules"), &folder.path().join("rules/then"));
-    for named in [checkout.clone(), format!("{checkout}/rules"), "./then".to_owned(), "then".to_owned()] {
+    for named in
+        [checkout.clone(), format!("{checkout}/rules"), "./then".to_owned(), "then".to_owned()]
+    {
         let (code, stdout, stderr) = plan(folder.path(), &["--before", &named]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{named}");
         assert_eq!(stdout, expected.replace("main", &named), "{named}");
@@ -189,7 +211,11 @@ fn guards_judge_it_and_policies_that_are_no_longer_declared_are_listed() {
     let (code, stdout, _) = plan(folder.path(), &["--before", "main"]);
     assert_eq!(code, Some(4), "{stdout}");
     assert!(stdout.contains("no document declares the protected policy `Guardrails`"), "{stdout}");
-    write(folder.path(), "rules/seawall.yaml", &protected.replace("org: acme", "org: acme, ownership: exclusive"));
+    write(
+        folder.path(),
+        "rules/seawall.yaml",
+        &protected.replace("org: acme", "org: acme, ownership: exclusive"),
+    );
     let (code, stdout, _) = plan(folder.path(), &["--before", "main"]);
     assert_eq!(code, Some(4), "{stdout}");
     assert!(stdout.contains("deletes the protected policy `Guardrails`"), "{stdout}");
@@ -198,9 +224,10 @@ fn guards_judge_it_and_policies_that_are_no_longer_declared_are_listed() {
 #[test]
 fn such_a_plan_is_neither_saved_nor_applied() {
     let folder = proposal();
-    for arguments in
-        [&["--before", "main", "--out", "plan.json"][..], &["--before", "main", "--live-from", "live.json"]]
-    {
+    for arguments in [
+        &["--before", "main", "--out", "plan.json"][..],
+        &["--before", "main", "--live-from", "live.json"],
+    ] {
         let (code, stdout, stderr) = plan(folder.path(), arguments);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
         assert!(stderr.contains("cannot be used with"), "{stderr}");
@@ -208,7 +235,10 @@ fn such_a_plan_is_neither_saved_nor_applied() {
     assert!(!folder.path().join("rules/plan.json").exists());
     let (_, json, _) = plan(folder.path(), &["--before", "main", "--format", "json"]);
     write(folder.path(), "rules/plan.json", &json);
-    for arguments in [&["apply", "--plan", "plan.json", "--yes"][..], &["comment", "--plan", "plan.json", "--print"]] {
+    for arguments in [
+        &["apply", "--plan", "plan.json", "--yes"][..],
+        &["comment", "--plan", "plan.json", "--print"],
+    ] {
         let (code, stdout, stderr) = seawall(&folder.path().join("rules"), arguments);
         assert_eq!((code, stdout.as_str()), (Some(4), ""), "{arguments:?}: {stderr}");
         assert!(stderr.contains("compares documents with those of `main`"), "{stderr}");

@@ -1,9 +1,9 @@
-//! The meaning of the reconciler, one folder a case under `tests/cases/`: a workspace, the live state as `live.json`, and
-//! the calls that follow from them as `plan.txt`. A new case needs no Rust: make the folder, run with
-//! `SEAWALL_ACCEPT=1` and read what `plan.txt` says.
+//! The meaning of the reconciler, one folder a case under `tests/cases/`: a workspace, the live
+//! state as `live.json`, and the calls that follow from them as `plan.txt`. A new case needs no
+//! Rust: make the folder, run with `SEAWALL_ACCEPT=1` and read what `plan.txt` says.
 //!
-//! Each case is also applied: the emulator, seeded from `live.json`, is sent these calls, and then there is nothing to
-//! plan.
+//! Each case is also applied: the emulator, seeded from `live.json`, is sent these calls, and then
+//! there is nothing to plan.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -25,7 +25,8 @@ use seawall::workspace::{self, EmptyWorkspace};
 /// The cases, sorted by name.
 fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     cases
 }
@@ -33,8 +34,11 @@ fn cases() -> Vec<PathBuf> {
 /// The plan of a case, or why there is none.
 fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
     let loaded = workspace::load(case, None, EmptyWorkspace::Refused).map_err(|findings| {
-        let codes: Vec<String> =
-            findings.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
+        let codes: Vec<String> = findings
+            .diagnostics
+            .iter()
+            .map(|one| format!("{}: {}", one.code, one.message))
+            .collect();
         format!("the documents are wrong: {}", codes.join("; "))
     })?;
     let docker = loaded.settings.docker.unwrap();
@@ -43,11 +47,13 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
     let ownership = Ownership::from(&docker);
     let target = plan::Target { org: docker.org.unwrap(), endpoint: "embedded".to_owned() };
     let guards = &loaded.settings.guards;
-    let side = plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
+    let side =
+        plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
     Ok(plan::make(plan::Input { docker: Some(side), ..plan::Input::new(guards) }).unwrap())
 }
 
-/// A plan as the calls that it makes, one step a paragraph; steps between two lines may be sent at the same time.
+/// A plan as the calls that it makes, one step a paragraph; steps between two lines may be sent at
+/// the same time.
 fn shown(plan: &Plan) -> String {
     let mut text = String::new();
     for phase in plan.steps.chunk_by(|one, other| one.phase == other.phase) {
@@ -115,13 +121,19 @@ async fn carried_out(case: &Path, snapshot: Snapshot) {
         duplicate_rule_names: seawall::emulator::docker::DuplicateRuleNames::Accept,
         ..Default::default()
     };
-    let emulator = Emulator::builder().seed(Seed::from(snapshot)).behaviour(behaviour).start().await.unwrap();
+    let emulator =
+        Emulator::builder().seed(Seed::from(snapshot)).behaviour(behaviour).start().await.unwrap();
     let reader = reader(&emulator);
     let plan = planned(case, &reader.live().await.unwrap()).unwrap();
     let Ok(approved) = Approved::new(plan, &BTreeSet::new()) else { return };
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let outcome =
-        execute(&approved, Readers { docker: Some(&reader), ..Readers::default() }, stopped, &mut |_| {}).await;
+    let outcome = execute(
+        &approved,
+        Readers { docker: Some(&reader), ..Readers::default() },
+        stopped,
+        &mut |_| {},
+    )
+    .await;
     assert_eq!(outcome.exit(), Exit::Done, "{name}: {outcome:?}");
     assert_eq!(emulator.writes().len(), approved.plan().steps.len(), "{name}");
     let again = planned(case, &reader.live().await.unwrap()).unwrap();
@@ -143,8 +155,15 @@ async fn each_case_plans_the_calls_that_it_says() {
                 let saved = Plan::from_json(&plan.to_json()).unwrap();
                 assert_eq!(saved, plan);
                 // What was judged safe is judged safe when it comes from a file.
-                let order = |plan: &Plan| plan.guards.iter().find(|one| one.guard == Guard::SafeOrder).cloned();
-                assert_eq!(order(&saved.judged_again(Some(&live), None)), order(&plan), "{}", case.display());
+                let order = |plan: &Plan| {
+                    plan.guards.iter().find(|one| one.guard == Guard::SafeOrder).cloned()
+                };
+                assert_eq!(
+                    order(&saved.judged_again(Some(&live), None)),
+                    order(&plan),
+                    "{}",
+                    case.display()
+                );
                 shown(&plan)
             }
             Err(refusal) => format!("{refusal}\n"),

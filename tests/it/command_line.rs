@@ -4,13 +4,19 @@ use std::process::{Command, Output};
 
 fn seawall(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-    command.args(arguments).env("NO_COLOR", "1").env_remove("SEAWALL_ORG").env_remove("SEAWALL_CONCURRENCY");
+    command
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .env_remove("SEAWALL_ORG")
+        .env_remove("SEAWALL_CONCURRENCY");
     command.output().expect("seawall runs")
 }
 
 #[test]
 fn wrong_usage_is_exit_2_on_standard_error() {
-    for arguments in [&["no-such-command"][..], &[], &["man", "--no-such-flag"], &["--concurrency", "0", "man"]] {
+    for arguments in
+        [&["no-such-command"][..], &[], &["man", "--no-such-flag"], &["--concurrency", "0", "man"]]
+    {
         let output = seawall(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{arguments:?}");
@@ -27,7 +33,10 @@ fn help_version_completions_and_manual_are_results() {
         (&["man"], ".TH seawall"),
     ] {
         let output = seawall(arguments);
-        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+        assert_eq!(
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()),
+            (Some(0), "")
+        );
         assert!(String::from_utf8_lossy(&output.stdout).contains(part), "{arguments:?}");
     }
 }

@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Whether expectations that a test stores are written anew instead of compared: schemas, scenarios, pages.
+/// Whether expectations that a test stores are written anew instead of compared: schemas,
+/// scenarios, pages.
 pub(crate) fn accepts() -> bool {
     std::env::var_os("SEAWALL_ACCEPT").is_some()
 }
@@ -37,8 +38,12 @@ pub(crate) fn example() -> TempDir {
 
 pub(crate) fn seawall(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-    let Output { status, stdout, stderr } =
-        command.current_dir(folder).args(arguments).env("NO_COLOR", "1").output().expect("seawall runs");
+    let Output { status, stdout, stderr } = command
+        .current_dir(folder)
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("seawall runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
@@ -54,18 +59,27 @@ fn the_example_policies_apply_and_applying_again_changes_nothing() {
     let folder = example();
     let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-    // Two screens of 24 lines with the command and a prompt, and the last line tells what changed for access.
+    // Two screens of 24 lines with the command and a prompt, and the last line tells what changed
+    // for access.
     let rows: usize = stdout.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum();
     assert!(rows <= 46, "{rows} rows of 80 columns:\n{stdout}");
     // Nothing that opens access is left out.
     let (_, whole, _) = seawall(example().path(), &["plan", "-v"]);
     let gained = |text: &str| {
-        let lines = text.lines().filter(|line| line.starts_with("    + ") || line.starts_with("    ? "));
+        let lines =
+            text.lines().filter(|line| line.starts_with("    + ") || line.starts_with("    ? "));
         let words = lines.flat_map(|line| line.split([' ', ',']).skip(5)).map(str::to_owned);
         words.filter(|word| !word.is_empty()).collect::<BTreeSet<String>>()
     };
     assert_eq!(gained(&stdout), gained(&whole), "{stdout}\n{whole}");
-    assert!(stdout.lines().last().unwrap().starts_with("Applied: 23 steps, widens access for 2 audiences"), "{stdout}");
+    assert!(
+        stdout
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("Applied: 23 steps, widens access for 2 audiences"),
+        "{stdout}"
+    );
     let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert!(stdout.contains("No changes"), "{stdout}");
@@ -77,7 +91,8 @@ fn the_example_policies_apply_and_applying_again_changes_nothing() {
 fn a_misspelt_team_is_found_before_anything_is_sent() {
     let folder = example();
     let file = folder.path().join("teams/research.yaml");
-    fs::write(&file, fs::read_to_string(&file).unwrap().replace("[research]", "[reserch]")).unwrap();
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("[research]", "[reserch]"))
+        .unwrap();
     let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
     assert!(stderr.contains("reserch") && stderr.contains("did you mean `research`"), "{stderr}");
@@ -89,26 +104,87 @@ fn what_the_embedded_service_keeps_is_not_committed() {
     assert!(ignored.lines().any(|line| line == ".seawall/"));
 }
 
-/// Slips that people make in the example: the file, the text and what is written instead, and what the one error says.
+/// Slips that people make in the example: the file, the text and what is written instead, and what
+/// the one error says.
 const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
-    (EVERYONE, "    decision: allow", "   decision: allow", "an entry with `-` was expected", "line up each key"),
+    (
+        EVERYONE,
+        "    decision: allow",
+        "   decision: allow",
+        "an entry with `-` was expected",
+        "line up each key",
+    ),
     (EVERYONE, "    decision: allow", "\tdecision: allow", "not indented with tabs", "use spaces"),
-    (EVERYONE, "decision: allow", "decision:allow", "a key with `:` was expected", "a space follows each `:`"),
+    (
+        EVERYONE,
+        "decision: allow",
+        "decision:allow",
+        "a key with `:` was expected",
+        "a space follows each `:`",
+    ),
     (EVERYONE, "decision: allow", "decision: Allow", "cannot be `Allow`", "`allow`, `deny`"),
-    (EVERYONE, "decision: allow", "decision: block", "cannot be `block`", "write one of `allow`, `deny`"),
+    (
+        EVERYONE,
+        "decision: allow",
+        "decision: block",
+        "cannot be `block`",
+        "write one of `allow`, `deny`",
+    ),
     (EVERYONE, "decision: allow", "decision: true", "not `true`", "write one of `allow`, `deny`"),
-    (EVERYONE, "    decision: allow\n", "", "`decision` is missing", "add `decision`, one of `allow`, `deny`"),
-    (EVERYONE, "    decision: allow", "    decision: allow\n    decision: deny", "appears here twice", "keep one"),
-    (EVERYONE, "[connect:tcp]", "[read]", "no action `read`", "the actions here are `connect:tcp`, `connect:udp`"),
-    (EVERYONE, "[connect:tcp]", "[conect:tcp]", "no action `conect:tcp`", "`connect:tcp`? the choices are"),
+    (
+        EVERYONE,
+        "    decision: allow\n",
+        "",
+        "`decision` is missing",
+        "add `decision`, one of `allow`, `deny`",
+    ),
+    (
+        EVERYONE,
+        "    decision: allow",
+        "    decision: allow\n    decision: deny",
+        "appears here twice",
+        "keep one",
+    ),
+    (
+        EVERYONE,
+        "[connect:tcp]",
+        "[read]",
+        "no action `read`",
+        "the actions here are `connect:tcp`, `connect:udp`",
+    ),
+    (
+        EVERYONE,
+        "[connect:tcp]",
+        "[conect:tcp]",
+        "no action `conect:tcp`",
+        "`connect:tcp`? the choices are",
+    ),
     (EVERYONE, "port: 443", "port: https", "must be a whole number", "write a number"),
     (EVERYONE, "port: 443", "port: 70000", "cannot be `70000`", "from 1 to 65535"),
     (EVERYONE, "path: /repos", "path: repos", "does not start with `/`", "write `/repos/acme/**`"),
-    (RESEARCH, "resources: [\"*.", "resorces: [\"*.", "no key `resorces`", "did you mean `resources`?"),
+    (
+        RESEARCH,
+        "resources: [\"*.",
+        "resorces: [\"*.",
+        "no key `resorces`",
+        "did you mean `resources`?",
+    ),
     (RESEARCH, "[\"*.lab.corp.example\"]", "*.lab.corp.example", "an unquoted `*`", "in quotes"),
-    (RESEARCH, "[\"*.lab.corp.example\"]", "lab.corp.example", "must be a list", "`[lab.corp.example]`"),
+    (
+        RESEARCH,
+        "[\"*.lab.corp.example\"]",
+        "lab.corp.example",
+        "must be a list",
+        "`[lab.corp.example]`",
+    ),
     (RESEARCH, "\"cve.mitre.org:443\"", "\"cve.mitre.org:443", "not YAML", "check the quotes"),
-    (RESEARCH, "\"cve.mitre.org:443\"", "“cve.mitre.org:443”", "typographic quotes", "straight quotes"),
+    (
+        RESEARCH,
+        "\"cve.mitre.org:443\"",
+        "“cve.mitre.org:443”",
+        "typographic quotes",
+        "straight quotes",
+    ),
     (
         RESEARCH,
         "\"cve.mitre.org:443\"",
@@ -116,12 +192,42 @@ const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
         "holds a scheme",
         "write the host alone: `cve.mitre.org`",
     ),
-    (RESEARCH, "  teams: [research]", "  - research", "must be a mapping, not a list", "with the key `teams`"),
+    (
+        RESEARCH,
+        "  teams: [research]",
+        "  - research",
+        "must be a mapping, not a list",
+        "with the key `teams`",
+    ),
     (RESEARCH, "seawall/v1", "seawall/v2", "must be `seawall/v1`", "write `seawall/v1`"),
-    (RESEARCH, "apiVersion: seawall/v1\n", "", "`apiVersion` is missing", "add `apiVersion: seawall/v1`"),
-    (RESEARCH, "NetworkPolicy", "NetworkPolicies", "no kind `NetworkPolicies`", "`NetworkPolicy`? the choices are"),
-    (RESEARCH, "rules:", "<<<<<<< HEAD\nrules:\n=======\nrules: []\n>>>>>>> topic", "merge conflict", "keep one side"),
-    (RESEARCH, "Security research", "{{ .Values.name }}", "a key must be text", "render a template"),
+    (
+        RESEARCH,
+        "apiVersion: seawall/v1\n",
+        "",
+        "`apiVersion` is missing",
+        "add `apiVersion: seawall/v1`",
+    ),
+    (
+        RESEARCH,
+        "NetworkPolicy",
+        "NetworkPolicies",
+        "no kind `NetworkPolicies`",
+        "`NetworkPolicy`? the choices are",
+    ),
+    (
+        RESEARCH,
+        "rules:",
+        "<<<<<<< HEAD\nrules:\n=======\nrules: []\n>>>>>>> topic",
+        "merge conflict",
+        "keep one side",
+    ),
+    (
+        RESEARCH,
+        "Security research",
+        "{{ .Values.name }}",
+        "a key must be text",
+        "render a template",
+    ),
     (
         AGENTS,
         "severity: high",
@@ -129,8 +235,20 @@ const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
         "`severity` cannot be `5`",
         "`info`, `low`, `medium`, `high`, `critical`",
     ),
-    (AGENTS, "status: active", "status: enabled", "cannot be `enabled`", "`draft`, `active`, `archived`"),
-    (AGENTS, "review: {approved: \"\"}", "review: true", "must be a mapping", "`approved`, `rejected`"),
+    (
+        AGENTS,
+        "status: active",
+        "status: enabled",
+        "cannot be `enabled`",
+        "`draft`, `active`, `archived`",
+    ),
+    (
+        AGENTS,
+        "review: {approved: \"\"}",
+        "review: true",
+        "must be a mapping",
+        "`approved`, `rejected`",
+    ),
     (
         CEDAR,
         "when { resource.readOnly };",
@@ -145,17 +263,35 @@ const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
         "no attribute `readonly`",
         "did you mean `readOnly`? the choices are",
     ),
-    ("seawall.yaml", "endpoint: embedded", "endpoint: embeded", "cannot be `embeded`", "https://hub.docker.com/v2"),
-    ("seawall.yaml", "ownership: declared", "ownership: full", "cannot be `full`", "`declared`, `exclusive`"),
-    ("seawall.yaml", "max_deletes: 25%", "max_deletes: a quarter", "cannot be `a quarter`", "from `0%` to `100%`"),
+    (
+        "seawall.yaml",
+        "endpoint: embedded",
+        "endpoint: embeded",
+        "cannot be `embeded`",
+        "https://hub.docker.com/v2",
+    ),
+    (
+        "seawall.yaml",
+        "ownership: declared",
+        "ownership: full",
+        "cannot be `full`",
+        "`declared`, `exclusive`",
+    ),
+    (
+        "seawall.yaml",
+        "max_deletes: 25%",
+        "max_deletes: a quarter",
+        "cannot be `a quarter`",
+        "from `0%` to `100%`",
+    ),
 ];
 const EVERYONE: &str = "teams/everyone.yaml";
 const RESEARCH: &str = "teams/research.yaml";
 const AGENTS: &str = "agents/customer-data.yaml";
 const CEDAR: &str = "guardrails/mcp.cedar";
 
-/// The message says what is wrong and what to write, and nothing else is reported: suppressions in other documents are
-/// not called useless while checks are skipped.
+/// The message says what is wrong and what to write, and nothing else is reported: suppressions in
+/// other documents are not called useless while checks are skipped.
 #[test]
 fn a_slip_is_one_error_that_says_what_to_write() {
     let folder = example();
@@ -170,7 +306,8 @@ fn a_slip_is_one_error_that_says_what_to_write() {
         assert_eq!(code, Some(1), "{to}: {said}");
         assert!(said.ends_with("\n1 error\n"), "{to}: {said}");
         let error = said.lines().find(|line| line.starts_with("error[")).unwrap_or_default();
-        let advice = said.lines().find(|line| line.trim_start().starts_with("= help: ")).unwrap_or_default();
+        let advice =
+            said.lines().find(|line| line.trim_start().starts_with("= help: ")).unwrap_or_default();
         assert!(error.contains(message) && advice.contains(help), "{to}: {said}");
     }
 }

@@ -11,9 +11,11 @@ use tempfile::TempDir;
 
 use crate::examples::seawall;
 
-/// Text that no output may hold: the token that a checkout keeps in `.git/config`, and a file of the machine.
+/// Text that no output may hold: the token that a checkout keeps in `.git/config`, and a file of
+/// the machine.
 const SECRET: &str = "hunter2";
-const WORKSPACE: &str = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
+const WORKSPACE: &str =
+    "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
 const NETWORK: &str = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Research\nrules:\n  - {name: r, decision: allow, \
                        actions: [connect:tcp], resources: [a.example.com]}\n";
 
@@ -67,15 +69,37 @@ fn no_document_and_no_file_that_one_names_leads_elsewhere() {
             "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\ncategory: security\nstatus: draft\nsource_file: {file}\nrules: []\n"
         )
     };
-    let cedar = |file: &str| format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: {file}\n");
+    let cedar = |file: &str| {
+        format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: {file}\n")
+    };
     let table: [(&str, Option<String>, Option<&str>, &str); 10] = [
         ("source_file", Some(vijil("../.git/config")), None, "leads outside of the workspace"),
-        ("source_file, linked", Some(vijil("side")), Some("../.git/config"), "leads outside of the workspace"),
-        ("source_file, of the machine", Some(vijil("side")), Some("../../outside/secret.yaml"), "leads outside"),
-        ("source_file, a device", Some(vijil("side")), Some("/dev/zero"), "leads outside of the workspace"),
+        (
+            "source_file, linked",
+            Some(vijil("side")),
+            Some("../.git/config"),
+            "leads outside of the workspace",
+        ),
+        (
+            "source_file, of the machine",
+            Some(vijil("side")),
+            Some("../../outside/secret.yaml"),
+            "leads outside",
+        ),
+        (
+            "source_file, a device",
+            Some(vijil("side")),
+            Some("/dev/zero"),
+            "leads outside of the workspace",
+        ),
         ("source_file, state", Some(vijil(".seawall/x")), None, "leads into `.seawall`"),
         ("cedar_file", Some(cedar("../.git/config")), None, "leads outside of the workspace"),
-        ("cedar_file, linked", Some(cedar("side")), Some("../.git/config"), "leads outside of the workspace"),
+        (
+            "cedar_file, linked",
+            Some(cedar("side")),
+            Some("../.git/config"),
+            "leads outside of the workspace",
+        ),
         ("a document", None, Some("../../outside/secret.yaml"), "outside of the workspace"),
         ("a document, the token", None, Some("../.git/config"), "outside of the workspace"),
         ("a document, a device", None, Some("/dev/zero"), "outside of the workspace"),
@@ -120,12 +144,17 @@ fn pipes_are_not_waited_for() {
     pipe(&checkout.workspace().join("pipe.yaml"));
     let side = "apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: pipe.yaml\n";
     checkout.write("repository/w/side.yaml", side);
-    for arguments in [&["validate"][..], &["validate", "pipe.yaml"], &["fmt", "pipe.yaml"], &["validate", "side.yaml"]]
-    {
+    for arguments in [
+        &["validate"][..],
+        &["validate", "pipe.yaml"],
+        &["fmt", "pipe.yaml"],
+        &["validate", "side.yaml"],
+    ] {
         let (code, said) = checkout.run(arguments);
         assert!(code == Some(1) && said.contains("not a regular file"), "{arguments:?}: {said}");
     }
-    for arguments in [&["plan", "--live-from", "pipe.yaml"][..], &["apply", "--plan", "pipe.yaml"]] {
+    for arguments in [&["plan", "--live-from", "pipe.yaml"][..], &["apply", "--plan", "pipe.yaml"]]
+    {
         let checkout = Checkout::new(WORKSPACE);
         pipe(&checkout.workspace().join("pipe.yaml"));
         let settings = format!("{WORKSPACE}include: [policy.yaml]\n");
@@ -154,8 +183,7 @@ fn a_seed_is_a_file_of_the_workspace() {
             "apiVersion: seawall/v1\nkind: Workspace\ninclude: [agent.yaml]\nvijil: {{endpoint: embedded, seed: {seed}}}\n"
         );
         let checkout = Checkout::new(&settings);
-        let vijil =
-            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\ncategory: security\nstatus: draft\nrules: []\n";
+        let vijil = "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\ncategory: security\nstatus: draft\nrules: []\n";
         checkout.write("repository/w/agent.yaml", vijil);
         pipe(&checkout.workspace().join("pipe"));
         if is_link {
@@ -173,7 +201,10 @@ fn the_state_folder_is_no_link_and_comes_from_no_commit() {
         fs::create_dir(checkout.workspace().join("folder")).unwrap();
         checkout.link(".seawall", target);
         let (code, said) = checkout.run(&["plan"]);
-        assert!(code == Some(5) && said.contains("`.seawall` is a link"), "{target}: {code:?} {said}");
+        assert!(
+            code == Some(5) && said.contains("`.seawall` is a link"),
+            "{target}: {code:?} {said}"
+        );
         assert_eq!(checkout.outside(), ["secret.yaml"]);
         assert_eq!(fs::read_dir(checkout.workspace().join("folder")).unwrap().count(), 0);
     }
@@ -200,7 +231,10 @@ fn the_state_folder_is_no_link_and_comes_from_no_commit() {
     assert_eq!(checkout.run(&["plan", "--detailed-exitcode"]).0, Some(0)); // what git does not track
     git(&["add", "-f", "w/.seawall/emulator.redb"]);
     let (code, said) = checkout.run(&["plan"]);
-    assert!(code == Some(1) && said.contains("`w/.seawall/emulator.redb` is tracked by git"), "{code:?} {said}");
+    assert!(
+        code == Some(1) && said.contains("`w/.seawall/emulator.redb` is tracked by git"),
+        "{code:?} {said}"
+    );
 }
 
 #[test]
@@ -215,7 +249,10 @@ fn results_are_not_written_through_links() {
     for target in ["out.json", "new.json", "inside.json", "folder/new.json", "pipe.json"] {
         for command in ["plan", "snapshot"] {
             let (code, said) = checkout.run(&[command, "--out", target]);
-            assert!(code == Some(5) && said.contains("cannot be written"), "{command} {target}: {code:?} {said}");
+            assert!(
+                code == Some(5) && said.contains("cannot be written"),
+                "{command} {target}: {code:?} {said}"
+            );
         }
         let state = ["emulator", "--state", target];
         let (code, said) = checkout.run(&state);
@@ -243,7 +280,8 @@ fn documents_are_not_imported_or_laid_out_through_links() {
     assert!(code == Some(5) && said.contains("is a link"), "{code:?} {said}");
     assert_eq!(fs::read_to_string(checkout.workspace().join("text")).unwrap(), ugly);
 
-    checkout.write("repository/w/seawall.yaml", &format!("{WORKSPACE}include: ['policies/*.yaml']\n"));
+    checkout
+        .write("repository/w/seawall.yaml", &format!("{WORKSPACE}include: ['policies/*.yaml']\n"));
     checkout.link("policies", "../../outside");
     let live = r#"{"format_version": 1, "docker": {"org": "acme", "teams": [], "policies": [
         {"id": "pol_1", "name": "Live", "org": "acme", "scope": {}}]}}"#;
@@ -257,23 +295,36 @@ fn documents_are_not_imported_or_laid_out_through_links() {
 #[test]
 fn letter_case_hidden_files_and_line_ends_decide_nothing() {
     let checkout = Checkout::new(WORKSPACE);
-    for (path, name) in [("A.YML", "A"), ("sub/b.Yaml", "B"), (".hidden.yaml", "C"), (".github/workflows/x.yml", "D")] {
+    for (path, name) in [
+        ("A.YML", "A"),
+        ("sub/b.Yaml", "B"),
+        (".hidden.yaml", "C"),
+        (".github/workflows/x.yml", "D"),
+    ] {
         checkout.write(&format!("repository/w/{path}"), &NETWORK.replace("Research", name));
     }
     let names = || {
         let (code, said) = checkout.run(&["plan", "--format", "json", "-q"]);
         assert_eq!(code, Some(0), "{said}");
         let plan: serde_json::Value = serde_json::from_str(&said).unwrap();
-        let steps = plan["steps"].as_array().unwrap().iter().filter(|step| step["object"] == "policy");
-        let mut names: Vec<String> = steps.map(|step| step["policy"].as_str().unwrap().to_owned()).collect();
+        let steps =
+            plan["steps"].as_array().unwrap().iter().filter(|step| step["object"] == "policy");
+        let mut names: Vec<String> =
+            steps.map(|step| step["policy"].as_str().unwrap().to_owned()).collect();
         names.sort();
         names
     };
     fs::remove_dir_all(checkout.0.path().join("repository/.git")).unwrap();
     assert_eq!(names(), ["A", "B", "Research"]);
-    checkout.write("repository/w/seawall.yaml", &format!("{WORKSPACE}include: ['**/*.yml', .hidden.yaml]\n"));
+    checkout.write(
+        "repository/w/seawall.yaml",
+        &format!("{WORKSPACE}include: ['**/*.yml', .hidden.yaml]\n"),
+    );
     assert_eq!(names(), ["A", "C"]); // what is hidden is a document only where a pattern says so
-    checkout.write("repository/w/seawall.yaml", &format!("{WORKSPACE}include: ['**/*.yml', '.github/**/*.yml']\n"));
+    checkout.write(
+        "repository/w/seawall.yaml",
+        &format!("{WORKSPACE}include: ['**/*.yml', '.github/**/*.yml']\n"),
+    );
     assert_eq!(names(), ["A", "D"]);
 
     let mcp = "apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: m.cedar\n";

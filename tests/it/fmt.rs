@@ -34,7 +34,11 @@ fn the_examples_are_laid_out() {
 
 #[test]
 fn a_workspace_is_laid_out_once() {
-    let folder = workspace(&[("a.yaml", UGLY), ("b.yaml", TIDY), ("kubernetes.yaml", "kind:  NetworkPolicy\n")]);
+    let folder = workspace(&[
+        ("a.yaml", UGLY),
+        ("b.yaml", TIDY),
+        ("kubernetes.yaml", "kind:  NetworkPolicy\n"),
+    ]);
     let expected = (Some(0), "Formatted a.yaml\n".to_owned(), String::new());
     assert_eq!(seawall(folder.path(), &["fmt"]), expected);
     assert_eq!(
@@ -49,7 +53,10 @@ fn a_workspace_is_laid_out_once() {
 fn a_check_shows_the_difference_and_writes_nothing() {
     let folder = workspace(&[("a.yaml", UGLY)]);
     let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "--check"]);
-    assert_eq!((code, stderr.as_str()), (Some(1), "1 file would change: `seawall fmt` writes this layout\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (Some(1), "1 file would change: `seawall fmt` writes this layout\n")
+    );
     insta::assert_snapshot!(stdout, @"
     --- a.yaml
     +++ a.yaml
@@ -72,7 +79,10 @@ fn a_broken_file_is_reported_and_hides_no_other() {
     let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "-q"]);
     assert_eq!((code, stdout.as_str()), (Some(1), "Formatted b.yaml\n"));
     assert!(stderr.contains("a.yaml:2:7") && stderr.contains("yaml-syntax"), "{stderr}");
-    assert_eq!((read(&folder, "a.yaml").as_str(), read(&folder, "b.yaml").as_str()), (broken, TIDY));
+    assert_eq!(
+        (read(&folder, "a.yaml").as_str(), read(&folder, "b.yaml").as_str()),
+        (broken, TIDY)
+    );
     // So is one that is not there.
     let (code, _, stderr) = seawall(folder.path(), &["fmt", "c.yaml"]);
     assert!(code == Some(1) && stderr.contains("c.yaml"), "{stderr}");
@@ -80,8 +90,10 @@ fn a_broken_file_is_reported_and_hides_no_other() {
 
 #[test]
 fn a_foreign_file_is_named_when_it_is_given() {
-    let folder =
-        workspace(&[("x.yaml", "kind:  Deployment\n"), ("odd.yaml", "apiVersion: seawall/v1\n? \"a\n  b\"\n:  1\n")]);
+    let folder = workspace(&[
+        ("x.yaml", "kind:  Deployment\n"),
+        ("odd.yaml", "apiVersion: seawall/v1\n? \"a\n  b\"\n:  1\n"),
+    ]);
     let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "x.yaml", "odd.yaml"]);
     assert_eq!((code, stdout.as_str()), (Some(0), ""));
     insta::assert_snapshot!(stderr, @"
@@ -96,13 +108,17 @@ fn permissions_stay_and_neither_links_nor_read_only_files_are_written() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     let folder = workspace(&[("a.yaml", UGLY), ("locked.yaml", UGLY)]);
-    let mode = |name: &str| fs::symlink_metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
-    let set =
-        |name: &str, mode| fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    let mode = |name: &str| {
+        fs::symlink_metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777
+    };
+    let set = |name: &str, mode| {
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap()
+    };
     set("a.yaml", 0o640);
     set("locked.yaml", 0o444);
     symlink("a.yaml", folder.path().join("link.yaml")).unwrap();
-    let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "locked.yaml", "link.yaml", "a.yaml"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["fmt", "locked.yaml", "link.yaml", "a.yaml"]);
     assert_eq!((code, stdout.as_str()), (Some(5), "Formatted a.yaml\n"), "{stderr}");
     assert!(stderr.contains("`locked.yaml` cannot be written: it is read-only"), "{stderr}");
     assert_eq!((read(&folder, "a.yaml").as_str(), mode("a.yaml")), (TIDY, 0o640));
@@ -119,7 +135,12 @@ fn permissions_stay_and_neither_links_nor_read_only_files_are_written() {
 fn standard_input(arguments: &[&str], text: &str) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.args(arguments).current_dir(Path::new("/")).env("NO_COLOR", "1");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -129,7 +150,10 @@ fn standard_input(arguments: &[&str], text: &str) -> (Option<i32>, String, Strin
 #[test]
 fn standard_input_goes_to_standard_output() {
     assert_eq!(standard_input(&["fmt", "-"], UGLY), (Some(0), TIDY.to_owned(), String::new()));
-    assert_eq!(standard_input(&["fmt", "--check", "-"], TIDY), (Some(0), String::new(), String::new()));
+    assert_eq!(
+        standard_input(&["fmt", "--check", "-"], TIDY),
+        (Some(0), String::new(), String::new())
+    );
     assert_eq!(standard_input(&["fmt", "--check", "-"], UGLY).0, Some(1));
     // An editor that replaces its text by this must not lose it.
     let (code, stdout, _) = standard_input(&["fmt", "-"], "name: 'p\n");

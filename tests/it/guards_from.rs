@@ -8,14 +8,18 @@ use tempfile::TempDir;
 
 use crate::examples::seawall;
 
-const STRICT: &str =
-    "docker: {org: acme, endpoint: embedded}\nguards: {deny_widening: true, protected: [Guardrails]}\n";
+const STRICT: &str = "docker: {org: acme, endpoint: embedded}\nguards: {deny_widening: true, protected: [Guardrails]}\n";
 const LAX: &str = "docker: {org: acme, endpoint: embedded}\n";
 
 pub(crate) fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
+    let identity =
+        ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
     let mut command = Command::new("git");
-    command.args(identity).args(arguments).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
+    command
+        .args(identity)
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null");
     let output = command.output().expect("git runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -32,8 +36,8 @@ fn workspace(folder: &Path, settings: &str, host: &str) {
     std::fs::write(folder.join("policy.yaml"), policy).unwrap();
 }
 
-/// A repository whose branch `main` has a strict workspace in `policies`, and whose work tree proposes a lax one that
-/// opens more.
+/// A repository whose branch `main` has a strict workspace in `policies`, and whose work tree
+/// proposes a lax one that opens more.
 fn repository() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "-q", "-b", "main"]);
@@ -47,7 +51,8 @@ fn repository() -> TempDir {
 }
 
 fn plan(folder: &Path, base: &str) -> Value {
-    let (code, stdout, stderr) = seawall(folder, &["plan", "--guards-from", base, "--format", "json", "-q"]);
+    let (code, stdout, stderr) =
+        seawall(folder, &["plan", "--guards-from", base, "--format", "json", "-q"]);
     let plan: Value = serde_json::from_str(&stdout).unwrap();
     // What its guards refuse is printed, and ends with 4.
     let refused = plan["guards"].as_array().unwrap().iter().any(|verdict| verdict["ok"] == false);
@@ -80,14 +85,21 @@ fn a_proposal_cannot_switch_off_its_own_alarm_and_says_that_it_would() {
     assert!(stdout.starts_with(headline), "{stdout}");
     assert!(stdout.contains("  ~ guards.deny_widening: true → not set\n"), "{stdout}");
     assert!(stdout.contains("\nRefused by `deny_widening`"), "{stdout}");
-    let (_, stdout, _) = seawall(&folder, &["plan", "--guards-from", "main", "--format", "markdown"]);
-    assert!(stdout.lines().next().unwrap().ends_with(", and changes the settings that guard it"), "{stdout}");
+    let (_, stdout, _) =
+        seawall(&folder, &["plan", "--guards-from", "main", "--format", "markdown"]);
+    assert!(
+        stdout.lines().next().unwrap().ends_with(", and changes the settings that guard it"),
+        "{stdout}"
+    );
 
     let (code, _, stderr) = seawall(&folder, &["apply", "--yes", "--guards-from", "main"]);
     assert!(code == Some(4) && stderr.contains("refused by deny_widening"), "{stderr}");
     // The same from a folder: a checkout of the repository, or of the workspace.
     let base = tempfile::tempdir().unwrap();
-    git(repository.path(), &["worktree", "add", "-q", base.path().join("x").to_str().unwrap(), "main"]);
+    git(
+        repository.path(),
+        &["worktree", "add", "-q", base.path().join("x").to_str().unwrap(), "main"],
+    );
     for folder_of_base in [base.path().join("x"), base.path().join("x/policies")] {
         let plan = self::plan(&folder, folder_of_base.to_str().unwrap());
         assert!(!verdict(&plan, "deny_widening"));
@@ -160,7 +172,8 @@ fn no_part_of_the_proposal_is_accepted_as_the_base() {
         ("ma\nin", nowhere),
     ];
     for (base, says) in table {
-        let (code, stdout, stderr) = seawall(&folder, &["plan", &format!("--guards-from={base}"), "-q"]);
+        let (code, stdout, stderr) =
+            seawall(&folder, &["plan", &format!("--guards-from={base}"), "-q"]);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{base}: {stderr}");
         assert!(stderr.contains(says), "{base}: {stderr}");
     }
@@ -171,7 +184,11 @@ fn a_base_that_cannot_be_read_ends_the_run() {
     let repository = repository();
     let folder = repository.path().join("policies");
     git(repository.path(), &["checkout", "-q", "main"]);
-    std::fs::write(folder.join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nguard: {}\n").unwrap();
+    std::fs::write(
+        folder.join("seawall.yaml"),
+        "apiVersion: seawall/v1\nkind: Workspace\nguard: {}\n",
+    )
+    .unwrap();
     git(repository.path(), &["commit", "-q", "-a", "-m", "broken"]);
     git(repository.path(), &["checkout", "-q", "proposal"]);
     let (code, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", "main"]);
@@ -216,8 +233,8 @@ fn the_settings_of_a_proposal_are_no_link_out_of_it() {
     assert!(!stderr.contains("do-not-show-me"), "{stderr}");
 }
 
-/// What a proposal, or whoever may push a ref, has put there; the base that is named; and what the refusal says, or
-/// nothing where the guards of the branch hold.
+/// What a proposal, or whoever may push a ref, has put there; the base that is named; and what the
+/// refusal says, or nothing where the guards of the branch hold.
 type Trick = (&'static str, fn(&Path), &'static str, &'static str);
 
 /// A repository of its own in the workspace, with a branch `main` that guards nothing.
@@ -241,14 +258,24 @@ fn the_base_is_one_commit_of_the_outer_repository() {
             "base",
             "is neither a commit",
         ),
-        ("a tag of that name", |repository| git(repository, &["tag", "main", "proposal"]), "main", "is ambiguous"),
+        (
+            "a tag of that name",
+            |repository| git(repository, &["tag", "main", "proposal"]),
+            "main",
+            "is ambiguous",
+        ),
         (
             "a tag of that name, spelt out",
             |repository| git(repository, &["tag", "main", "proposal"]),
             "refs/heads/main",
             "",
         ),
-        ("a tag of the same commit", |repository| git(repository, &["tag", "main", "main"]), "main", ""),
+        (
+            "a tag of the same commit",
+            |repository| git(repository, &["tag", "main", "main"]),
+            "main",
+            "",
+        ),
         (
             "a tag, and the branch of a remote",
             |repository| {
@@ -270,7 +297,12 @@ fn the_base_is_one_commit_of_the_outer_repository() {
             "base",
             "neither a branch nor a tag",
         ),
-        ("an annotated tag", |repository| git(repository, &["tag", "-a", "v1", "main", "-m", "v1"]), "v1", ""),
+        (
+            "an annotated tag",
+            |repository| git(repository, &["tag", "-a", "v1", "main", "-m", "v1"]),
+            "v1",
+            "",
+        ),
         ("an ancestor", |_| (), "HEAD~1", ""),
         (
             "the branch of a remote",
@@ -313,13 +345,18 @@ fn no_link_of_the_proposal_leads_to_the_base() {
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{base}: {stderr}");
         assert!(stderr.contains("leads through a link of the proposal"), "{base}: {stderr}");
     }
-    // A folder that a link elsewhere leads to is whoever's that link is; but a base holds its settings itself.
+    // A folder that a link elsewhere leads to is whoever's that link is; but a base holds its
+    // settings itself.
     symlink(&lax, elsewhere.path().join("link")).unwrap();
-    assert!(verdict(&plan(&folder, elsewhere.path().join("link").to_str().unwrap()), "deny_widening"));
+    assert!(verdict(
+        &plan(&folder, elsewhere.path().join("link").to_str().unwrap()),
+        "deny_widening"
+    ));
     let settings = lax.join("policies/seawall.yaml");
     std::fs::rename(&settings, lax.join("policies/other.yaml")).unwrap();
     symlink("other.yaml", &settings).unwrap();
-    let (code, _, stderr) = seawall(&folder, &["plan", "--guards-from", lax.to_str().unwrap(), "-q"]);
+    let (code, _, stderr) =
+        seawall(&folder, &["plan", "--guards-from", lax.to_str().unwrap(), "-q"]);
     assert!(code == Some(2) && stderr.contains("is a link, and no part of the base"), "{stderr}");
 }
 
@@ -328,7 +365,8 @@ fn a_saved_plan_has_to_pass_its_own_guards_and_those_of_the_base() {
     let repository = repository();
     let folder = repository.path().join("policies");
     let applies = |more: &[&str]| {
-        let arguments: Vec<&str> = ["apply", "--plan", "plan.json", "--yes"].iter().chain(more).copied().collect();
+        let arguments: Vec<&str> =
+            ["apply", "--plan", "plan.json", "--yes"].iter().chain(more).copied().collect();
         seawall(&folder, &arguments)
     };
     assert_eq!(seawall(&folder, &["plan", "--out", "plan.json", "-q"]).0, Some(0));
@@ -337,17 +375,22 @@ fn a_saved_plan_has_to_pass_its_own_guards_and_those_of_the_base() {
     assert!(stdout.contains("(guards of `main`)"), "{stdout}");
     // A base that lets it pass does not lift what the plan was made under.
     git(repository.path(), &["branch", "lax", "proposal"]);
-    let (code, _, stderr) = seawall(&folder, &["plan", "--guards-from", "main", "--out", "strict.json"]);
+    let (code, _, stderr) =
+        seawall(&folder, &["plan", "--guards-from", "main", "--out", "strict.json"]);
     let saved = "Saved the plan; apply will refuse it (deny_widening)\n";
     assert!(code == Some(4) && stderr.contains(saved), "{stderr}");
-    let (code, _, stderr) = seawall(&folder, &["apply", "--plan", "strict.json", "--yes", "--guards-from", "lax"]);
+    let (code, _, stderr) =
+        seawall(&folder, &["apply", "--plan", "strict.json", "--yes", "--guards-from", "lax"]);
     assert!(code == Some(4) && stderr.contains("refused by deny_widening"), "{stderr}");
     // A base for another organization, and one that does not have the workspace at all.
     git(repository.path(), &["checkout", "-q", "-b", "other"]);
     workspace(&folder, &LAX.replace("acme", "other"), "b.example.com");
     git(repository.path(), &["commit", "-q", "-a", "-m", "other"]);
     let (code, _, stderr) = applies(&["--guards-from", "other"]);
-    assert!(code == Some(4) && stderr.contains("the plan is for `acme`, and `other` is for `other`"), "{stderr}");
+    assert!(
+        code == Some(4) && stderr.contains("the plan is for `acme`, and `other` is for `other`"),
+        "{stderr}"
+    );
     git(repository.path(), &["checkout", "-q", "--orphan", "empty"]);
     git(repository.path(), &["rm", "-q", "--cached", "-r", "."]);
     git(repository.path(), &["commit", "-q", "--allow-empty", "-m", "empty"]);
@@ -384,9 +427,15 @@ fn a_protected_policy_stays_protected_under_its_next_name() {
         commit(&policy, &settings, "gone");
         let (_, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", "renamed"]);
         assert!(stdout.contains("\nRefused by `protected`: "), "{ownership}: {stdout}{stderr}");
-        assert!(stdout.contains("no document declares the protected policy `Rails`"), "{ownership}: {stdout}");
+        assert!(
+            stdout.contains("no document declares the protected policy `Rails`"),
+            "{ownership}: {stdout}"
+        );
         let (code, _, stderr) = seawall(&folder, &["apply", "--yes", "--guards-from", "renamed"]);
-        assert!(code == Some(4) && stderr.contains("refused by protected"), "{ownership}: {stderr}");
+        assert!(
+            code == Some(4) && stderr.contains("refused by protected"),
+            "{ownership}: {stderr}"
+        );
     }
     // A plan that was saved without the base is judged by the names that the base knows.
     let (code, _, stderr) = seawall(&folder, &["plan", "--out", "gone.json"]);
@@ -394,15 +443,26 @@ fn a_protected_policy_stays_protected_under_its_next_name() {
     let (code, stdout, stderr) =
         seawall(&folder, &["apply", "--plan", "gone.json", "--yes", "--guards-from", "renamed"]);
     assert!(code == Some(4) && stderr.contains("refused by protected"), "{stderr}");
-    assert!(stdout.contains("deletes the protected policy `Rails` (guards of `renamed`)"), "{stdout}");
+    assert!(
+        stdout.contains("deletes the protected policy `Rails` (guards of `renamed`)"),
+        "{stdout}"
+    );
     // By its own settings too, and also after the next name is the only one that is live.
     commit(&policy, &guarded.replace("[Guardrails]", "[Rails]"), "gone");
     let (_, stdout, _) = seawall(&folder, &["plan"]);
-    assert!(stdout.contains("\nRefused by `protected`: no document declares the protected policy `Rails`"), "{stdout}");
+    assert!(
+        stdout.contains(
+            "\nRefused by `protected`: no document declares the protected policy `Rails`"
+        ),
+        "{stdout}"
+    );
     // A name that nobody knows is a mistake, and says what may be meant.
     commit(&renamed, &guarded.replace("[Guardrails]", "[Guardrials]"), "typo");
     let (code, _, stderr) = seawall(&folder, &["plan"]);
-    assert!(code == Some(1) && stderr.contains("`guards.protected` names `Guardrials`"), "{stderr}");
+    assert!(
+        code == Some(1) && stderr.contains("`guards.protected` names `Guardrials`"),
+        "{stderr}"
+    );
     let (code, stdout, _) = seawall(&folder, &["validate"]);
     assert!(code == Some(1) && stdout.contains("seawall.yaml:5:"), "{stdout}");
     assert!(stdout.contains("no document declares the protected policy `Guardrials`"), "{stdout}");
@@ -424,6 +484,9 @@ fn the_history_of_a_submodule_is_not_a_base() {
     for base in ["main", "HEAD"] {
         let (code, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", base, "-q"]);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{base}: {stderr}");
-        assert!(stderr.contains("the workspace is in a submodule, whose history is not a base"), "{base}: {stderr}");
+        assert!(
+            stderr.contains("the workspace is in a submodule, whose history is not a base"),
+            "{base}: {stderr}"
+        );
     }
 }

@@ -23,10 +23,13 @@ fn filesystem(name: &str, decision: &str, resources: &[String]) -> String {
     )
 }
 
-/// Each folder of a certain depth is below one of each two, so that no folder is as good as another.
+/// Each folder of a certain depth is below one of each two, so that no folder is as good as
+/// another.
 fn explosive() -> Vec<String> {
     let behind = |n: usize| "/*".repeat(n);
-    (0..24).flat_map(|n| [format!("/d/**/a*{}", behind(n)), format!("/d/**/[!a]*{}", behind(n))]).collect()
+    (0..24)
+        .flat_map(|n| [format!("/d/**/a*{}", behind(n)), format!("/d/**/[!a]*{}", behind(n))])
+        .collect()
 }
 
 /// A workspace of which the first document is live, and both are there.
@@ -34,8 +37,10 @@ fn workspace(live: &str, more: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("seawall.yaml"), SETTINGS).unwrap();
     fs::write(folder.path().join("a.yaml"), live).unwrap();
-    let (code, _, stderr) =
-        seawall(folder.path(), &["apply", "--yes", "--allow", "safe_order", "--allow", "deny_widening"]);
+    let (code, _, stderr) = seawall(
+        folder.path(),
+        &["apply", "--yes", "--allow", "safe_order", "--allow", "deny_widening"],
+    );
     assert_eq!(code, Some(0), "{stderr}");
     fs::write(folder.path().join("b.yaml"), more).unwrap();
     folder
@@ -53,7 +58,11 @@ fn outputs(plan: &Path) -> String {
     let function = script.split_once("tell_of_plan() {").unwrap().1.split_once("\n}\n").unwrap().0;
     let output = plan.with_extension("output");
     let script = format!("tell_of_plan() {{{function}\n}}\ntell_of_plan \"$1\"");
-    let status = Command::new("bash").args(["-c", &script, "bash"]).arg(plan).env("GITHUB_OUTPUT", &output).status();
+    let status = Command::new("bash")
+        .args(["-c", &script, "bash"])
+        .arg(plan)
+        .env("GITHUB_OUTPUT", &output)
+        .status();
     assert!(status.unwrap().success());
     fs::read_to_string(output).unwrap()
 }
@@ -62,13 +71,17 @@ fn outputs(plan: &Path) -> String {
 fn rules_that_many_wildcards_tell_apart_hide_no_widening() {
     let noise: Vec<String> = (0..9).map(|n| format!("/**/0{n}/*/*/*/*/*/*/*/*/x")).collect();
     let data = ["/var/lib/docker/volumes/db/data/**".to_owned()];
-    let folder = workspace(&filesystem("Hardening", "deny", &noise), &filesystem("Base", "allow", &data));
-    let (_, stdout, stderr) = seawall(folder.path(), &["plan", "--format", "json", "--out", "plan.json"]);
+    let folder =
+        workspace(&filesystem("Hardening", "deny", &noise), &filesystem("Base", "allow", &data));
+    let (_, stdout, stderr) =
+        seawall(folder.path(), &["plan", "--format", "json", "--out", "plan.json"]);
     let plan: Value = serde_json::from_str(&stdout).expect(&stderr);
     assert_eq!(plan["access"]["widened"][0]["audience"]["teams"], Value::Array(Vec::new()));
     let access = plan["access"]["widened"][0]["access"].as_str().unwrap();
     assert!(
-        access.starts_with("read /var/lib/docker/volumes/db/data/** except /**/00/*/*/*/*/*/*/*/*/x, "),
+        access.starts_with(
+            "read /var/lib/docker/volumes/db/data/** except /**/00/*/*/*/*/*/*/*/*/x, "
+        ),
         "{access}"
     );
     assert!(!guard(&plan, "deny_widening").0);
@@ -80,28 +93,41 @@ fn rules_that_many_wildcards_tell_apart_hide_no_widening() {
 fn an_incomplete_comparison_is_refused_and_says_so_first() {
     let more = filesystem("Base", "allow", &["/d/**".to_owned()]);
     let folder = workspace(&filesystem("Hardening", "deny", &explosive()), &more);
-    let (_, stdout, stderr) = seawall(folder.path(), &["plan", "--format", "json", "--out", "plan.json"]);
+    let (_, stdout, stderr) =
+        seawall(folder.path(), &["plan", "--format", "json", "--out", "plan.json"]);
     let plan: Value = serde_json::from_str(&stdout).expect(&stderr);
     let access = &plan["access"];
     assert_eq!(access["exact"], false);
-    assert_eq!(access["incomplete"]["rules"], serde_json::json!(["now allow `Base › r` (b.yaml:5:5)"]));
+    assert_eq!(
+        access["incomplete"]["rules"],
+        serde_json::json!(["now allow `Base › r` (b.yaml:5:5)"])
+    );
     assert_eq!(access["incomplete"]["audiences"], serde_json::json!([{"teams": []}]));
     let uncertain = &access["uncertain"][0];
     assert_eq!((&uncertain["access"], &uncertain["widens"]), (&"read /d/**".into(), &true.into()));
     for name in ["deny_widening", "safe_order"] {
         let (ok, message) = guard(&plan, name);
-        assert!(!ok && message.contains("`Base › r`") && message.contains("more folders than"), "{name}: {message}");
+        assert!(
+            !ok && message.contains("`Base › r`") && message.contains("more folders than"),
+            "{name}: {message}"
+        );
     }
     assert!(outputs(&folder.path().join("plan.json")).contains("widens=uncertain\nrefused=true\n"));
     let headline = "the comparison is incomplete for 1 rule, may change access for 1 audience";
     let (_, human, _) = seawall(folder.path(), &["plan"]);
     assert!(human.contains(&format!("Plan for `acme`: {headline}\n")), "{human}");
-    assert!(human.contains("The comparison is incomplete: the wildcards of the rules distinguish"), "{human}");
+    assert!(
+        human.contains("The comparison is incomplete: the wildcards of the rules distinguish"),
+        "{human}"
+    );
     let (_, markdown, _) = seawall(folder.path(), &["comment", "--plan", "plan.json", "--print"]);
     assert!(markdown.contains(&format!("\n### seawall: {headline}")), "{markdown}");
     assert!(markdown.contains("> The comparison is incomplete: "), "{markdown}");
     // It is not carried out while one of the guards stands.
-    for arguments in [&["apply", "--yes"][..], &["apply", "--yes", "--plan", "plan.json", "--allow", "deny_widening"]] {
+    for arguments in [
+        &["apply", "--yes"][..],
+        &["apply", "--yes", "--plan", "plan.json", "--allow", "deny_widening"],
+    ] {
         let (code, _, stderr) = seawall(folder.path(), arguments);
         assert_eq!(code, Some(4), "{stderr}");
     }
@@ -125,17 +151,23 @@ fn entangled(denied: &str, allowed: &[&str]) -> String {
 #[test]
 fn the_order_of_calls_is_safe_beside_whatever_rules_or_refused() {
     let nine: Vec<String> = (0..9).map(|n| format!("/**/0{n}/*/*/*/*/*/*/*/*/x")).collect();
-    let (before, after) = (entangled("/d/q/**", &["/d/p/**", "/d/q/**"]), entangled("/d/z/**", &["/d/p/**"]));
+    let (before, after) =
+        (entangled("/d/q/**", &["/d/p/**", "/d/q/**"]), entangled("/d/z/**", &["/d/p/**"]));
     for (noise, is_known) in [(nine, true), (explosive(), false)] {
-        let folder = workspace(&format!("{before}---\n{}", filesystem("Hardening", "deny", &noise)), &after);
+        let folder =
+            workspace(&format!("{before}---\n{}", filesystem("Hardening", "deny", &noise)), &after);
         fs::write(folder.path().join("a.yaml"), filesystem("Hardening", "deny", &noise)).unwrap();
         let (_, stdout, stderr) = seawall(folder.path(), &["plan", "--format", "json"]);
         let plan: Value = serde_json::from_str(&stdout).expect(&stderr);
         let (ok, message) = guard(&plan, "safe_order");
         assert_eq!(ok, is_known, "{message}");
         if is_known {
-            let rules: Vec<&str> =
-                plan["steps"].as_array().unwrap().iter().filter_map(|step| step["rule"].as_str()).collect();
+            let rules: Vec<&str> = plan["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|step| step["rule"].as_str())
+                .collect();
             assert_eq!(rules, ["allow", "deny"]);
         } else {
             assert!(message.contains("more folders than can be compared"), "{message}");

@@ -36,18 +36,24 @@ fn names(root: &Path) -> Vec<String> {
     files(root).into_iter().map(|(name, _)| name).collect()
 }
 
-/// Checks every new workspace: it is valid without a warning, laid out, passes its tests, and names a schema
-/// that exists.
+/// Checks every new workspace: it is valid without a warning, laid out, passes its tests, and names
+/// a schema that exists.
 fn is_sound(root: &Path) {
     for command in [&["validate", "--strict"][..], &["fmt", "--check"], &["test"]] {
         // `--strict` comes with the command line of the contract.
-        let command: Vec<&str> = command.iter().copied().filter(|word| *word != "--strict").collect();
+        let command: Vec<&str> =
+            command.iter().copied().filter(|word| *word != "--strict").collect();
         let (code, stdout, stderr) = seawall(root, &command);
         assert_eq!(code, Some(0), "{command:?}: {stdout}{stderr}");
-        assert!(!stdout.contains("warning") && !stderr.contains("warning"), "{command:?}: {stdout}{stderr}");
+        assert!(
+            !stdout.contains("warning") && !stderr.contains("warning"),
+            "{command:?}: {stdout}{stderr}"
+        );
     }
     for (name, text) in files(root) {
-        for line in text.lines().filter_map(|line| line.strip_prefix("# yaml-language-server: $schema=")) {
+        for line in
+            text.lines().filter_map(|line| line.strip_prefix("# yaml-language-server: $schema="))
+        {
             let schema = root.join(&name).parent().unwrap().join(line);
             assert!(schema.is_file(), "{name} names {line}");
         }
@@ -77,8 +83,10 @@ const ACTION: &str = "acme-corp/seawall@0123456789abcdef0123456789abcdef01234567
 #[test]
 fn a_new_workspace_is_sound_and_can_be_applied() {
     let folder = TempDir::new().unwrap();
-    let (code, stdout, stderr) =
-        seawall(folder.path(), &["init", "--org", "acme", "--docker-endpoint", "embedded", "--action", ACTION]);
+    let (code, stdout, stderr) = seawall(
+        folder.path(),
+        &["init", "--org", "acme", "--docker-endpoint", "embedded", "--action", ACTION],
+    );
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     for part in [
         "  .github/workflows/apply.yml\n",
@@ -103,7 +111,8 @@ fn a_new_workspace_is_sound_and_can_be_applied() {
 fn names_that_yaml_takes_for_something_else_stay_names() {
     for org in ["007", "true", "null", "1e3", "a.b"] {
         let folder = TempDir::new().unwrap();
-        let (code, stdout, stderr) = seawall(folder.path(), &["init", "new/workspace", "--org", org]);
+        let (code, stdout, stderr) =
+            seawall(folder.path(), &["init", "new/workspace", "--org", org]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
         let root = folder.path().join("new/workspace");
         assert_eq!(names(&root), ALL);
@@ -115,13 +124,20 @@ fn names_that_yaml_takes_for_something_else_stay_names() {
 fn a_build_that_is_no_release_says_what_to_put_in() {
     let folder = TempDir::new().unwrap();
     let (_, stdout, _) = seawall(folder.path(), &["init", "--org", "acme"]);
-    let (_, with_action, _) = seawall(folder.path(), &["init", "other", "--org", "acme", "--action", ACTION]);
+    let (_, with_action, _) =
+        seawall(folder.path(), &["init", "other", "--org", "acme", "--action", ACTION]);
     if option_env!("SEAWALL_RELEASE_COMMIT").is_none() {
-        assert!(stdout.contains("is not a release") && stdout.contains("my-org/seawall@000"), "{stdout}");
+        assert!(
+            stdout.contains("is not a release") && stdout.contains("my-org/seawall@000"),
+            "{stdout}"
+        );
     }
     assert!(!with_action.contains("no release"), "{with_action}");
     let hooks = fs::read_to_string(folder.path().join("other/.pre-commit-config.yaml")).unwrap();
-    assert!(hooks.contains("acme-corp/seawall\n    rev: 0123456789abcdef0123456789abcdef01234567\n"), "{hooks}");
+    assert!(
+        hooks.contains("acme-corp/seawall\n    rev: 0123456789abcdef0123456789abcdef01234567\n"),
+        "{hooks}"
+    );
 }
 
 #[test]
@@ -134,15 +150,26 @@ fn without_an_organization_or_with_a_wrong_one_it_is_wrong_usage() {
         (&["init", "--org", "${{x}}"], "`--org` is not a valid organization"),
         (&["init", "--org", "acme", "--action", "my-org/seawall@v1"], "OWNER/REPOSITORY@COMMIT"),
         (&["init", "--org", "acme", "--live-from", "live.json"], "--import"),
-        (&["--config", "x.yaml", "init", "--org", "acme"], "`--config` names the settings of a workspace that exists"),
+        (
+            &["--config", "x.yaml", "init", "--org", "acme"],
+            "`--config` names the settings of a workspace that exists",
+        ),
     ];
     for (arguments, message) in table {
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-        command.current_dir(folder.path()).args(arguments).env("NO_COLOR", "1").env_remove("SEAWALL_ORG");
+        command
+            .current_dir(folder.path())
+            .args(arguments)
+            .env("NO_COLOR", "1")
+            .env_remove("SEAWALL_ORG");
         let output = command.stdin(Stdio::null()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}: {stderr}");
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(2), 0),
+            "{arguments:?}: {stderr}"
+        );
         assert!(stderr.contains(message), "{arguments:?}: {stderr}");
         assert!(names(folder.path()).is_empty(), "{arguments:?}");
     }
@@ -150,14 +177,19 @@ fn without_an_organization_or_with_a_wrong_one_it_is_wrong_usage() {
 
 #[test]
 fn a_file_of_the_workspace_that_exists_is_named_and_nothing_is_written() {
-    for name in ALL.iter().filter(|name| !name.contains("CODEOWNERS") && !name.contains("pre-commit")) {
+    for name in
+        ALL.iter().filter(|name| !name.contains("CODEOWNERS") && !name.contains("pre-commit"))
+    {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "mine\n").unwrap();
         let (code, stdout, stderr) = seawall(folder.path(), &["init", "--org", "acme"]);
         assert_eq!((code, stdout.as_str()), (Some(4), ""), "{stderr}");
-        assert!(stderr.contains(&format!("nothing was written: `{name}` exists already")), "{stderr}");
+        assert!(
+            stderr.contains(&format!("nothing was written: `{name}` exists already")),
+            "{stderr}"
+        );
         assert_eq!(files(folder.path()), [((*name).to_owned(), "mine\n".to_owned())]);
     }
     let folder = TempDir::new().unwrap();
@@ -165,7 +197,9 @@ fn a_file_of_the_workspace_that_exists_is_named_and_nothing_is_written() {
     let before = files(folder.path());
     let (code, _, stderr) = seawall(folder.path(), &["init", "--org", "other"]);
     assert_eq!(code, Some(4));
-    for name in ALL.iter().filter(|name| !name.contains("CODEOWNERS") && !name.contains("pre-commit")) {
+    for name in
+        ALL.iter().filter(|name| !name.contains("CODEOWNERS") && !name.contains("pre-commit"))
+    {
         assert!(stderr.contains(&format!("`{name}`")), "{stderr}");
     }
     assert_eq!(files(folder.path()), before);
@@ -186,11 +220,13 @@ fn owners_and_hooks_that_exist_stay_and_what_to_add_is_shown() {
         let (code, stdout, stderr) = seawall(folder.path(), &["init", "--org", "acme"]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
         assert!(
-            stdout.contains(&format!("`{existing}` exists and was not changed")) && stdout.contains(added),
+            stdout.contains(&format!("`{existing}` exists and was not changed"))
+                && stdout.contains(added),
             "{stdout}"
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine\n");
-        let owners = names(folder.path()).into_iter().filter(|name| name.ends_with("CODEOWNERS")).count();
+        let owners =
+            names(folder.path()).into_iter().filter(|name| name.ends_with("CODEOWNERS")).count();
         assert_eq!((owners, names(folder.path()).len()), (1, ALL.len()));
         is_sound(folder.path());
     }
@@ -200,9 +236,12 @@ fn owners_and_hooks_that_exist_stay_and_what_to_add_is_shown() {
 #[test]
 fn nothing_is_written_through_links() {
     let outside = TempDir::new().unwrap();
-    for (link, target) in
-        [("policies", ""), (".github", ""), ("seawall.yaml", "missing"), (".pre-commit-config.yaml", "missing")]
-    {
+    for (link, target) in [
+        ("policies", ""),
+        (".github", ""),
+        ("seawall.yaml", "missing"),
+        (".pre-commit-config.yaml", "missing"),
+    ] {
         let folder = TempDir::new().unwrap();
         std::os::unix::fs::symlink(outside.path().join(target), folder.path().join(link)).unwrap();
         let (_, stdout, stderr) = seawall(folder.path(), &["init", "--org", "acme"]);
@@ -216,21 +255,28 @@ fn in_a_folder_of_a_repository_the_workflows_are_those_of_the_repository() {
     let folder = TempDir::new().unwrap();
     git(folder.path(), &["init", "--quiet"]);
     git(folder.path(), &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"]);
-    let (code, stdout, stderr) = seawall(folder.path(), &["init", "ops/agents", "--org", "acme", "--action", ACTION]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["init", "ops/agents", "--org", "acme", "--action", ACTION]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-    let own = ["policies/guardrails.yaml", "seawall.schema.json", "seawall.yaml", "tests/access.yaml"];
+    let own =
+        ["policies/guardrails.yaml", "seawall.schema.json", "seawall.yaml", "tests/access.yaml"];
     assert_eq!(names(&folder.path().join("ops/agents")), own);
     let repository: Vec<&str> = ALL.into_iter().filter(|name| !own.contains(name)).collect();
-    let top: Vec<String> = names(folder.path()).into_iter().filter(|name| !name.starts_with("ops/")).collect();
+    let top: Vec<String> =
+        names(folder.path()).into_iter().filter(|name| !name.starts_with("ops/")).collect();
     assert_eq!(top, repository);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     let pull_request = read(".github/workflows/pull-request.yml");
     assert!(
-        pull_request.contains("path: ops/agents") && pull_request.contains("guards-from: origin/trunk"),
+        pull_request.contains("path: ops/agents")
+            && pull_request.contains("guards-from: origin/trunk"),
         "{pull_request}"
     );
     assert!(read(".github/CODEOWNERS").contains("\n/ops/agents/seawall.yaml @acme/security\n"));
-    assert!(read(".pre-commit-config.yaml").contains("- id: seawall-test\n        args: [ops/agents]\n"));
+    assert!(
+        read(".pre-commit-config.yaml")
+            .contains("- id: seawall-test\n        args: [ops/agents]\n")
+    );
     is_sound(&folder.path().join("ops/agents"));
     let (code, _, stderr) = seawall(folder.path(), &["init", "a folder", "--org", "acme"]);
     assert_eq!(code, Some(2));
@@ -239,7 +285,8 @@ fn in_a_folder_of_a_repository_the_workflows_are_those_of_the_repository() {
 
 fn policy(name: &str, decision: Decision, hosts: &[&str]) -> Policy {
     let resources = Resources::Plain(hosts.iter().map(|host| (*host).to_owned()).collect());
-    let rule = Rule { name: "hosts".to_owned(), decision, actions: vec![Action::ConnectTcp], resources };
+    let rule =
+        Rule { name: "hosts".to_owned(), decision, actions: vec![Action::ConnectTcp], resources };
     Policy { name: name.to_owned(), scope: Scope::Organization, body: Body::Allowlist(vec![rule]) }
 }
 
@@ -252,7 +299,8 @@ fn live(policies: Vec<Policy>) -> (TempDir, PathBuf) {
     (folder, root)
 }
 
-const IMPORT: [&str; 7] = ["init", "team", "--org", "my-org", "--import", "--live-from", "live.json"];
+const IMPORT: [&str; 7] =
+    ["init", "team", "--org", "my-org", "--import", "--live-from", "live.json"];
 
 #[test]
 fn what_is_live_is_imported_and_planning_changes_nothing() {
@@ -263,16 +311,22 @@ fn what_is_live_is_imported_and_planning_changes_nothing() {
     let (folder, root) = live(policies);
     let (code, stdout, stderr) = seawall(folder.path(), &IMPORT);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-    let documents: Vec<String> = names(&root).into_iter().filter(|name| name.starts_with("policies/")).collect();
+    let documents: Vec<String> =
+        names(&root).into_iter().filter(|name| name.starts_with("policies/")).collect();
     assert_eq!(documents, ["policies/closed.yaml", "policies/research.yaml"]);
     let research = fs::read_to_string(root.join("policies/research.yaml")).unwrap();
-    assert!(research.starts_with("# yaml-language-server: $schema=../seawall.schema.json\n"), "{research}");
+    assert!(
+        research.starts_with("# yaml-language-server: $schema=../seawall.schema.json\n"),
+        "{research}"
+    );
     let test = fs::read_to_string(root.join("tests/access.yaml")).unwrap();
     assert!(test.contains("  - deny: connect:tcp 169.254.169.254:80\n"), "{test}");
     assert!(test.contains("deny`.\n  - allow: connect:tcp pastebin.com:443\n"), "{test}");
     is_sound(&root);
-    let (code, stdout, _) =
-        seawall(folder.path(), &["plan", "team", "--live-from", "live.json", "--detailed-exitcode"]);
+    let (code, stdout, _) = seawall(
+        folder.path(),
+        &["plan", "team", "--live-from", "live.json", "--detailed-exitcode"],
+    );
     assert_eq!(code, Some(0), "{stdout}");
     let before = files(&root);
     let (code, _, stderr) = seawall(folder.path(), &IMPORT);
@@ -305,7 +359,8 @@ fn policies_that_cannot_be_imported_are_reported_and_the_rest_is_a_workspace() {
 #[test]
 fn when_what_is_live_cannot_be_read_nothing_is_written() {
     let (folder, root) = live(Vec::new());
-    let other = Live { org: "other".to_owned(), policies: Vec::new(), teams: TeamDirectory::default() };
+    let other =
+        Live { org: "other".to_owned(), policies: Vec::new(), teams: TeamDirectory::default() };
     // A file that is not a snapshot, and one of another organization.
     for (text, exit) in [("{}".to_owned(), 1), (Snapshot::from(&other).text(), 2)] {
         fs::write(folder.path().join("live.json"), text).unwrap();

@@ -31,9 +31,11 @@ const HABITS: [(&str, &str); 21] = [
 ];
 
 /// What is fine in English.
-const FINE: [&str; 6] = ["there is no ", "there are no ", "is no longer", "are no longer", "is no more", "is no room"];
+const FINE: [&str; 6] =
+    ["there is no ", "there are no ", "is no longer", "are no longer", "is no more", "is no room"];
 
-/// The string literals of a source, as they are written; comments, characters and raw strings with marks aside.
+/// The string literals of a source, as they are written; comments, characters and raw strings with
+/// marks aside.
 fn literals(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in source.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
@@ -74,7 +76,11 @@ fn messages_are_plain_english() {
     let mut wrong = Vec::new();
     for (path, source) in &files {
         for literal in literals(source) {
-            wrong.extend(habits(&literal).iter().map(|better| format!("{path}: \"{literal}\": write `{better}`")));
+            wrong.extend(
+                habits(&literal)
+                    .iter()
+                    .map(|better| format!("{path}: \"{literal}\": write `{better}`")),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -82,7 +88,8 @@ fn messages_are_plain_english() {
 
 #[test]
 fn a_habit_is_found() {
-    let source = "// this is no message\nfail(\"`x` is no host\"); say(\"there is no workspace\");\n";
+    let source =
+        "// this is no message\nfail(\"`x` is no host\"); say(\"there is no workspace\");\n";
     let found: Vec<_> = literals(source).iter().flat_map(|literal| habits(literal)).collect();
     assert_eq!(found, ["is not a …"]);
 }

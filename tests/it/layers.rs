@@ -1,4 +1,5 @@
-//! The shape of the source: imports go one way, and nothing ties it to where its packages come from.
+//! The shape of the source: imports go one way, and nothing ties it to where its packages come
+//! from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::examples::repository;
 
-/// The modules in order: each may use those that stand below it, and none above. `access` and `emulator`
-/// are crates of their own below all of them.
+/// The modules in order: each may use those that stand below it, and none above. `access` and
+/// `emulator` are crates of their own below all of them.
 const ORDER: [&str; 20] = [
     "cli",
     "render",
@@ -31,9 +32,10 @@ const ORDER: [&str; 20] = [
     "json",
 ];
 
-/// Modules that know nothing of each other, although the order would let the first use the second: planning starts from
-/// the model, however that was written down.
-const APART: [(&str, &str); 3] = [("plan", "document"), ("evidence", "document"), ("trial", "document")];
+/// Modules that know nothing of each other, although the order would let the first use the second:
+/// planning starts from the model, however that was written down.
+const APART: [(&str, &str); 3] =
+    [("plan", "document"), ("evidence", "document"), ("trial", "document")];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -66,7 +68,8 @@ fn modules(folder: &str) -> BTreeMap<Module, String> {
     files(&root, &mut sources);
     let module = |file: &PathBuf| {
         let path = file.strip_prefix(&root).unwrap().with_extension("");
-        let mut names: Module = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        let mut names: Module =
+            path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
         names.retain(|name| !["mod", "lib", "main"].contains(&name.as_str()));
         (names, code(&fs::read_to_string(file).unwrap()))
     };
@@ -77,8 +80,8 @@ fn modules(folder: &str) -> BTreeMap<Module, String> {
     sources.iter().filter(is_code).map(module).collect()
 }
 
-/// The text without comments, texts and what only tests compile: what is left of a line does not matter, as long as
-/// paths stay.
+/// The text without comments, texts and what only tests compile: what is left of a line does not
+/// matter, as long as paths stay.
 fn code(text: &str) -> String {
     let mut kept = String::new();
     let mut lines = text.lines();
@@ -110,7 +113,11 @@ fn expanded(tree: &str) -> Vec<String> {
             '{' => depth += 1,
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                paths.extend(expanded(&inner[start..at]).iter().map(|path| format!("{}{path}", before.trim())));
+                paths.extend(
+                    expanded(&inner[start..at])
+                        .iter()
+                        .map(|path| format!("{}{path}", before.trim())),
+                );
                 start = at + 1;
             }
             _ => {}
@@ -119,7 +126,8 @@ fn expanded(tree: &str) -> Vec<String> {
     paths
 }
 
-/// The paths that code names: those of its `use` declarations, and those from `crate`, `super` and `self` elsewhere.
+/// The paths that code names: those of its `use` declarations, and those from `crate`, `super` and
+/// `self` elsewhere.
 fn paths(code: &str) -> Vec<String> {
     let mut paths = Vec::new();
     let mut rest = String::new();
@@ -139,7 +147,9 @@ fn paths(code: &str) -> Vec<String> {
     }
     let is_part = |character: char| character.is_alphanumeric() || "_:".contains(character);
     let words = rest.split(|character: char| !is_part(character));
-    let own = words.filter(|word| ["crate::", "super::", "self::"].iter().any(|start| word.starts_with(start)));
+    let own = words.filter(|word| {
+        ["crate::", "super::", "self::"].iter().any(|start| word.starts_with(start))
+    });
     paths.extend(own.map(str::to_owned));
     paths
 }
@@ -177,7 +187,8 @@ fn resolved(module: &Module, path: &str, modules: &BTreeMap<Module, String>) -> 
 fn uses(folder: &str) -> BTreeSet<(Module, Module)> {
     let modules = modules(folder);
     let of_one = |(module, code): (&Module, &String)| {
-        let used: Vec<Module> = paths(code).iter().filter_map(|path| resolved(module, path, &modules)).collect();
+        let used: Vec<Module> =
+            paths(code).iter().filter_map(|path| resolved(module, path, &modules)).collect();
         used.into_iter().map(|used| (module.clone(), used)).collect::<Vec<_>>()
     };
     modules.iter().flat_map(of_one).filter(|(module, used)| module != used).collect()
@@ -192,8 +203,10 @@ fn imports_go_one_way() {
         if module.is_empty() || used.is_empty() {
             continue;
         }
-        let own = rank(&module).unwrap_or_else(|| panic!("`{module}` has no place in the order of modules"));
-        let is_apart = |(own, other): &(&str, &str)| module.starts_with(own) && used.starts_with(other);
+        let own = rank(&module)
+            .unwrap_or_else(|| panic!("`{module}` has no place in the order of modules"));
+        let is_apart =
+            |(own, other): &(&str, &str)| module.starts_with(own) && used.starts_with(other);
         if rank(&used).is_none_or(|used| used < own) || APART.iter().any(is_apart) {
             upward.push(format!("`{module}` uses `{used}`"));
         }
@@ -236,8 +249,9 @@ fn paths_are_found_and_resolved() {
     let text = "use std::fs;\npub use self::a::{A, b::{self, B as C}};\nuse super::{c, d::D};\n\
                 fn f() { crate::e::g(\"crate::text\"); } // crate::comment\n";
     // What only tests compile is left out, and nothing behind it.
-    let text =
-        format!("#[cfg(test)]\npub mod proof;\n{text}#[cfg(test)]\nmod tests {{\n    use a::T;\n}}\nuse super::f;\n");
+    let text = format!(
+        "#[cfg(test)]\npub mod proof;\n{text}#[cfg(test)]\nmod tests {{\n    use a::T;\n}}\nuse super::f;\n"
+    );
     let found = paths(&code(&text));
     let expected = [
         "std::fs",
@@ -280,7 +294,8 @@ fn no_file_names_where_packages_come_from() {
     let mut all = Vec::new();
     files(&repository("."), &mut all);
     // The lock file is written by cargo.
-    for file in all.iter().filter(|file| file.file_name().is_some_and(|name| name != "Cargo.lock")) {
+    for file in all.iter().filter(|file| file.file_name().is_some_and(|name| name != "Cargo.lock"))
+    {
         let text = String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
         for host in &hosts {
             assert!(!text.contains(host.as_str()), "{} names {host}", file.display());

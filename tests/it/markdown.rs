@@ -4,16 +4,16 @@ use proptest::prelude::*;
 use seawall::evidence::replay::{Agreement, Change, Disagreement, Replay, Unknowns};
 use seawall::evidence::{Gap, Skipped, Window};
 use seawall::model::{
-    Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Guards, Live, LiveBody, LivePolicy,
-    LiveRule, Origin, Ownership, Policy, PolicyId, Protected, Resources, Rule, RuleId, Scope, SettingChange, Team,
-    TeamDirectory,
+    Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Guards, Live,
+    LiveBody, LivePolicy, LiveRule, Origin, Ownership, Policy, PolicyId, Protected, Resources,
+    Rule, RuleId, Scope, SettingChange, Team, TeamDirectory,
 };
 use seawall::plan::meaning::{AccessChange, Audience, Changes, Found, Meaning};
 use seawall::plan::step::Op;
 use seawall::plan::undeclared::WithoutEffect;
 use seawall::plan::vijil::{
-    Bucket, Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, VijilWeakening,
-    Weaker,
+    Bucket, Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget,
+    VijilWeakening, Weaker,
 };
 use seawall::plan::warning::{Code, Finding, Warning};
 use seawall::plan::{self, GuardsFrom, Plan, Target};
@@ -72,7 +72,8 @@ fn hostile() -> impl Strategy<Value = String> {
         "a",
         " ",
     ]);
-    prop::collection::vec(pieces, 0..6).prop_map(|pieces| format!("{CANARY}{}{CANARY}", pieces.concat()))
+    prop::collection::vec(pieces, 0..6)
+        .prop_map(|pieces| format!("{CANARY}{}{CANARY}", pieces.concat()))
 }
 
 fn rule(name: &str, decision: Decision, host: &str) -> Rule {
@@ -82,7 +83,11 @@ fn rule(name: &str, decision: Decision, host: &str) -> Rule {
 
 fn declared(policy: Policy, domain: Domain, file: &str) -> DesiredPolicy {
     let origin = Origin { file: file.to_owned(), line: 1, column: 1 };
-    let rules = policy.rules().iter().map(|_| DesiredRule { previously: Vec::new(), origin: origin.clone() }).collect();
+    let rules = policy
+        .rules()
+        .iter()
+        .map(|_| DesiredRule { previously: Vec::new(), origin: origin.clone() })
+        .collect();
     DesiredPolicy { policy, domain, previously: Vec::new(), orgs: Vec::new(), origin, rules }
 }
 
@@ -93,7 +98,8 @@ fn make(desired: Vec<DesiredPolicy>, live: &Live, protected: &str) -> Plan {
     let ownership = Ownership { exclusive: true, ..Default::default() };
     let guards = Guards { protected: vec![Protected::wholly(protected)], ..Guards::default() };
     let desired = Desired { policies, ..Desired::default() };
-    let side = plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
+    let side =
+        plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
     plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&guards) }).unwrap()
 }
 
@@ -127,15 +133,31 @@ fn plan_of(texts: &[String]) -> Plan {
                     of("gone", rule(&text(6), Decision::Deny, &text(7))),
                 ]),
             ),
-            live_policy("gone", 8, LiveBody::Allowlist(vec![of("only", rule(&text(9), Decision::Deny, &text(10)))])),
+            live_policy(
+                "gone",
+                8,
+                LiveBody::Allowlist(vec![of("only", rule(&text(9), Decision::Deny, &text(10)))]),
+            ),
             live_policy("cedar", 11, LiveBody::Cedar(cedar(12))),
         ],
         teams: TeamDirectory::new([Team { id: "team".to_owned(), name: text(13) }]),
     };
     let desired = vec![
-        declared(network(3, vec![rule(&text(4), Decision::Allow, &text(14))]), Domain::Network, &text(15)),
-        declared(network(16, vec![rule(&text(17), Decision::Allow, &text(18))]), Domain::Network, &text(19)),
-        declared(Policy { name: text(11), scope: Scope::Organization, body: Body::Cedar(cedar(20)) }, Domain::Mcp, "m"),
+        declared(
+            network(3, vec![rule(&text(4), Decision::Allow, &text(14))]),
+            Domain::Network,
+            &text(15),
+        ),
+        declared(
+            network(16, vec![rule(&text(17), Decision::Allow, &text(18))]),
+            Domain::Network,
+            &text(19),
+        ),
+        declared(
+            Policy { name: text(11), scope: Scope::Organization, body: Body::Cedar(cedar(20)) },
+            Domain::Mcp,
+            "m",
+        ),
     ];
     let change = |setting: &str, at| SettingChange {
         setting: setting.into(),
@@ -188,7 +210,8 @@ fn plan_of(texts: &[String]) -> Plan {
         source: Some(Origin { file: text(46), line: 1, column: 1 }),
     };
     let place = Origin { file: text(53), line: 2, column: 1 };
-    let finding = Finding { code: text(51), message: text(52), help: Some(text(54)), source: Some(place) };
+    let finding =
+        Finding { code: text(51), message: text(52), help: Some(text(54)), source: Some(place) };
     let without_effect = WithoutEffect {
         widens: true,
         audience: Audience { teams: vec![text(47)], alike: Vec::new() },
@@ -260,7 +283,8 @@ fn html(markdown: &str) -> String {
     comrak::markdown_to_html(markdown, &options)
 }
 
-/// What is shown as anything but code, where mentions, references and links are made; every tag is one of ours.
+/// What is shown as anything but code, where mentions, references and links are made; every tag is
+/// one of ours.
 fn prose(markdown: &str) -> String {
     const TAGS: [&str; 25] = [
         "h3",
@@ -296,9 +320,11 @@ fn prose(markdown: &str) -> String {
     let mut pieces = html.split('<');
     prose.push_str(pieces.next().unwrap());
     for piece in pieces {
-        let (tag, text) = piece.split_once('>').unwrap_or_else(|| panic!("`<{piece}` is not a tag in {html}"));
+        let (tag, text) =
+            piece.split_once('>').unwrap_or_else(|| panic!("`<{piece}` is not a tag in {html}"));
         let closing = tag.strip_prefix('/');
-        let (name, attributes) = closing.unwrap_or(tag).split_once(' ').unwrap_or((closing.unwrap_or(tag), ""));
+        let (name, attributes) =
+            closing.unwrap_or(tag).split_once(' ').unwrap_or((closing.unwrap_or(tag), ""));
         if tag == "!-- --" {
             if !is_code(&open) {
                 prose.push_str(text);
@@ -306,10 +332,18 @@ fn prose(markdown: &str) -> String {
             continue;
         }
         assert!(TAGS.contains(&name.trim_end_matches('/')), "`<{tag}>` in {html}");
-        let ours = ["", "/", "align=\"right\"", "class=\"language-diff\"", "href=\"https://github.example/run/7\""];
+        let ours = [
+            "",
+            "/",
+            "align=\"right\"",
+            "class=\"language-diff\"",
+            "href=\"https://github.example/run/7\"",
+        ];
         let path = attributes.strip_prefix("href=\"https://github.example/blob/main/policies/");
         let is_path = |one: char| one.is_ascii_alphanumeric() || "-._~/%#".contains(one);
-        let place = path.and_then(|path| path.strip_suffix('"')).is_some_and(|path| path.chars().all(is_path));
+        let place = path
+            .and_then(|path| path.strip_suffix('"'))
+            .is_some_and(|path| path.chars().all(is_path));
         let alert = attributes.starts_with("class=\"markdown-alert");
         assert!(ours.contains(&attributes) || alert || place, "`<{tag}>` in {html}");
         match closing {
@@ -328,13 +362,15 @@ fn prose(markdown: &str) -> String {
 /// Everything that GitHub would link or act on, outside of code.
 fn assert_inert(markdown: &str) {
     let prose = prose(markdown);
-    let found =
-        [CANARY, '@', '\u{1b}', '\u{202e}', '\u{2066}', '\u{200b}', '$'].into_iter().find(|mark| prose.contains(*mark));
+    let found = [CANARY, '@', '\u{1b}', '\u{202e}', '\u{2066}', '\u{200b}', '$']
+        .into_iter()
+        .find(|mark| prose.contains(*mark));
     assert_eq!(found, None, "{prose}");
     for link in ["://", "www.", "GH-", "0123456789abcdef", ":tada:"] {
         assert!(!prose.contains(link), "{link} in {prose}");
     }
-    let reference = prose.as_bytes().windows(2).any(|pair| pair[0] == b'#' && pair[1].is_ascii_digit());
+    let reference =
+        prose.as_bytes().windows(2).any(|pair| pair[0] == b'#' && pair[1].is_ascii_digit());
     // `&#39;` is how HTML writes an apostrophe.
     assert!(!reference || !prose.replace("&#", "").contains('#'), "{prose}");
 }
@@ -363,8 +399,16 @@ proptest! {
 fn a_comment_links_to_the_access_report() {
     let made = Made { report: Some("https://github.example/artifacts/7?x=\"1"), ..Made::default() };
     let text = markdown::comment(&plan_of(&["rule".to_owned()]), made);
-    assert!(text.contains("<a href=\"https://github.example/artifacts/7?x=&quot;1\">The access report</a>"), "{text}");
-    assert!(!markdown::comment(&plan_of(&["rule".to_owned()]), Made::default()).contains("access report"));
+    assert!(
+        text.contains(
+            "<a href=\"https://github.example/artifacts/7?x=&quot;1\">The access report</a>"
+        ),
+        "{text}"
+    );
+    assert!(
+        !markdown::comment(&plan_of(&["rule".to_owned()]), Made::default())
+            .contains("access report")
+    );
 }
 
 #[test]
@@ -388,7 +432,11 @@ fn a_plan_of_any_size_fits_into_a_comment_and_says_what_is_left_out() {
     let plan = make(policies.collect(), &live, "none");
     let text = markdown::plan(&plan);
     assert!(text.len() < markdown::MOST - 1_000, "{}", text.len());
-    assert!(text.contains("more entries about access") && text.contains("more steps"), "{}", &text[text.len() - 400..]);
+    assert!(
+        text.contains("more entries about access") && text.contains("more steps"),
+        "{}",
+        &text[text.len() - 400..]
+    );
     assert!(text.starts_with("### seawall: widens access for 1 audience"));
     assert_inert(&text);
 }
@@ -400,31 +448,47 @@ fn large(team: &str, rules: usize) -> DesiredPolicy {
         rule(&name, Decision::Allow, &format!("h{number}.{team}.example.com"))
     });
     let (name, scope) = (format!("Policy for {team}"), Scope::from_teams([team.to_owned()]));
-    declared(Policy { name, scope, body: Body::Allowlist(rules.collect()) }, Domain::Network, "p.yaml")
+    declared(
+        Policy { name, scope, body: Body::Allowlist(rules.collect()) },
+        Domain::Network,
+        "p.yaml",
+    )
 }
 
 #[test]
 fn a_long_table_of_one_audience_leaves_room_for_those_of_others() {
     let teams = ["alpha", "beta", "gamma"];
     let directory = teams.map(|team| Team { id: team.to_owned(), name: team.to_owned() });
-    let live = Live { org: "acme".to_owned(), teams: TeamDirectory::new(directory), ..Live::default() };
+    let live =
+        Live { org: "acme".to_owned(), teams: TeamDirectory::new(directory), ..Live::default() };
     let plan = make(teams.map(|team| large(team, 200)).to_vec(), &live, "none");
     let text = markdown::plan(&plan);
     assert!(text.contains("more entries about access"), "not all fit");
     for team in teams {
-        let rows = text.lines().filter(|line| line.starts_with('|') && line.contains(&format!(".{team}."))).count();
+        let rows = text
+            .lines()
+            .filter(|line| line.starts_with('|') && line.contains(&format!(".{team}.")))
+            .count();
         assert!(rows > 20, "{team}: {rows} rows");
     }
     let tables: Vec<&str> = text.lines().filter(|line| line.starts_with("**Members of")).collect();
     assert_eq!(tables, teams.map(|team| format!("**Members of <code>{team}</code>**")));
 }
 
-/// Every list either counts the items that it leaves out, of which there are two or more, or shows all of them.
+/// Every list either counts the items that it leaves out, of which there are two or more, or shows
+/// all of them.
 #[test]
 fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
-    let because = |count: usize| (0..count).map(|at| format!("now allow `P › r{at}` (live)")).collect();
-    let finding = |at: usize| Finding { code: "c".into(), message: format!("w{at}"), help: None, source: None };
-    let setting = |at: usize| SettingChange { setting: format!("s{at}"), base: 1.into(), proposed: 2.into() };
+    let because =
+        |count: usize| (0..count).map(|at| format!("now allow `P › r{at}` (live)")).collect();
+    let finding = |at: usize| Finding {
+        code: "c".into(),
+        message: format!("w{at}"),
+        help: None,
+        source: None,
+    };
+    let setting =
+        |at: usize| SettingChange { setting: format!("s{at}"), base: 1.into(), proposed: 2.into() };
     for (count, more) in [(20, None), (21, None), (22, Some("… and 2 more"))] {
         let mut plan = plan_of(&["x".to_owned()]);
         let change = AccessChange {
@@ -442,7 +506,8 @@ fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
         plan.guards_from = Some(GuardsFrom { from: "main".into(), found: true, changed });
         let text = markdown::plan(&plan);
         let row = text.lines().find(|line| line.contains("r0")).unwrap();
-        let findings = text.split("#### New warnings").nth(1).unwrap().split("\n\n").nth(1).unwrap();
+        let findings =
+            text.split("#### New warnings").nth(1).unwrap().split("\n\n").nth(1).unwrap();
         let settings = text.split("\n\n").find(|part| part.contains("Settings, against")).unwrap();
         for list in [row, findings, settings] {
             assert_eq!(list.contains("… and"), more.is_some(), "{count}: {list}");
@@ -460,7 +525,10 @@ fn each_audience_has_one_table_and_each_reason_one_row() {
         scope: Scope::from_teams([team.to_owned()]),
         body: Body::Allowlist(rules),
     };
-    let live_rule = LiveRule { id: RuleId("r".into()), rule: host("old", Decision::Allow, "old.example.com:443") };
+    let live_rule = LiveRule {
+        id: RuleId("r".into()),
+        rule: host("old", Decision::Allow, "old.example.com:443"),
+    };
     let live = Live {
         org: "acme".to_owned(),
         policies: vec![LivePolicy {
@@ -470,15 +538,21 @@ fn each_audience_has_one_table_and_each_reason_one_row() {
             body: LiveBody::Allowlist(vec![live_rule]),
         }],
         teams: TeamDirectory::new(
-            ["research", "platform"].map(|team| Team { id: team.to_owned(), name: team.to_owned() }),
+            ["research", "platform"]
+                .map(|team| Team { id: team.to_owned(), name: team.to_owned() }),
         ),
     };
     let mut wide = host("wide", Decision::Allow, "a.example.com:443");
-    wide.resources = Resources::Plain(vec!["a.example.com:443".to_owned(), "*.b.example.com".to_owned()]);
+    wide.resources =
+        Resources::Plain(vec!["a.example.com:443".to_owned(), "*.b.example.com".to_owned()]);
     let desired = vec![
         declared(policy("Research", "research", vec![wide]), Domain::Network, "teams/a b.yaml"),
         declared(
-            policy("Platform", "platform", vec![host("git", Decision::Allow, "git.example.com:443")]),
+            policy(
+                "Platform",
+                "platform",
+                vec![host("git", Decision::Allow, "git.example.com:443")],
+            ),
             Domain::Network,
             "p.yaml",
         ),
@@ -495,9 +569,14 @@ fn each_audience_has_one_table_and_each_reason_one_row() {
     let calls = text.find("<details><summary><b>").unwrap();
     assert!(research < calls, "the calls are folded, below what they mean: {text}");
     assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
-    let row = text.lines().find(|line| line.starts_with("| 🔴&nbsp;gains") && line.contains("wide")).unwrap();
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("| 🔴&nbsp;gains") && line.contains("wide"))
+        .unwrap();
     assert!(
-        row.contains("a.example.com") && row.contains("b.example.com") && row.contains("now allow <code>"),
+        row.contains("a.example.com")
+            && row.contains("b.example.com")
+            && row.contains("now allow <code>"),
         "{row}"
     );
     assert_inert(&text);

@@ -43,7 +43,8 @@ fn findings(folder: &Path) -> Vec<String> {
 
 #[test]
 fn findings_have_their_places_in_the_cedar_text() {
-    let cedar = "permit (\n  principal,\n  action == MCP::Action::\"call_tool\", // é\n  resource\n);\n";
+    let cedar =
+        "permit (\n  principal,\n  action == MCP::Action::\"call_tool\", // é\n  resource\n);\n";
     let block: String = cedar.lines().map(|line| format!("    {line}\n")).collect();
     let folded = block.replace(" // é", "");
     let quoted = cedar.replace('"', "\\\"").replace(" // é", "").replace('\n', "\n  ");
@@ -61,11 +62,17 @@ fn findings_have_their_places_in_the_cedar_text() {
         ("single", format!("{HEAD}cedar: '{single}'\n"), "doc.yaml:6:15-39"),
         ("plain", format!("{HEAD}cedar:\n  {single}\n"), "doc.yaml:7:15-39"),
     ] {
-        for [document, cedar] in [[&document, cedar], [&document.replace('\n', "\r\n"), &cedar.replace('\n', "\r\n")]] {
+        for [document, cedar] in
+            [[&document, cedar], [&document.replace('\n', "\r\n"), &cedar.replace('\n', "\r\n")]]
+        {
             for mark in ["", "\u{feff}"] {
                 let [document, cedar] = [document, cedar].map(|text| format!("{mark}{text}"));
                 let folder = workspace(&[("doc.yaml", &document), ("a.cedar", &cedar)]);
-                assert_eq!(findings(folder.path()), [format!("error mcp-unknown-action {place}")], "{name}");
+                assert_eq!(
+                    findings(folder.path()),
+                    [format!("error mcp-unknown-action {place}")],
+                    "{name}"
+                );
             }
         }
     }
@@ -80,9 +87,13 @@ fn syntax_errors_have_the_place_where_the_parser_stopped() {
         ("the end", "permit (principal, action, resource) // all\n\n", "1:37-37"),
     ] {
         let shifted = |line: usize, column: usize| {
-            let [row, columns] = place.split(':').collect::<Vec<_>>()[..] else { panic!("{place}") };
-            let [start, end] =
-                columns.split('-').map(|one| one.parse::<usize>().unwrap() + column).collect::<Vec<_>>()[..]
+            let [row, columns] = place.split(':').collect::<Vec<_>>()[..] else {
+                panic!("{place}")
+            };
+            let [start, end] = columns
+                .split('-')
+                .map(|one| one.parse::<usize>().unwrap() + column)
+                .collect::<Vec<_>>()[..]
             else {
                 panic!("{place}")
             };
@@ -134,14 +145,24 @@ fn a_suppression_in_cedar_applies_to_the_statement_below_it() {
         ("above", format!("{reason}{open}"), &[]),
         ("above another comment", format!("{reason}// why\n{open}"), &[]),
         ("behind", open.replace("action,\n", &format!("action, {reason}")), &[]),
-        ("the next statement only", format!("{reason}{open}{open}"), &["warning mcp-every-action a.cedar:9:3-9"]),
+        (
+            "the next statement only",
+            format!("{reason}{open}{open}"),
+            &["warning mcp-every-action a.cedar:9:3-9"],
+        ),
         (
             "nothing",
             format!("{open}{reason}"),
-            &["warning mcp-every-action a.cedar:3:3-9", "warning unused-suppression a.cedar:6:1-56"],
+            &[
+                "warning mcp-every-action a.cedar:3:3-9",
+                "warning unused-suppression a.cedar:6:1-56",
+            ],
         ),
     ] {
-        let folder = workspace(&[("doc.yaml", &format!("{HEAD}cedar_file: a.cedar\n")), ("a.cedar", &cedar)]);
+        let folder = workspace(&[
+            ("doc.yaml", &format!("{HEAD}cedar_file: a.cedar\n")),
+            ("a.cedar", &cedar),
+        ]);
         assert_eq!(findings(folder.path()), expected, "{name}");
         // The same inside a block scalar.
         let block: String = cedar.lines().map(|line| format!("  {line}\n")).collect();
@@ -157,16 +178,25 @@ fn a_suppression_in_cedar_applies_to_the_statement_below_it() {
 #[test]
 fn a_forbid_of_a_wider_policy_covers_a_permit() {
     let policy = |name: &str, scope: &str, cedar: &str| {
-        format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: {name}\n{scope}cedar: |\n  {cedar}\n")
+        format!(
+            "apiVersion: seawall/v1\nkind: McpPolicy\nname: {name}\n{scope}cedar: |\n  {cedar}\n"
+        )
     };
-    let permit =
-        policy("a", "scope: {teams: [x]}\n", "permit (principal, action == MCP::Action::\"getPrompt\", resource);");
+    let permit = policy(
+        "a",
+        "scope: {teams: [x]}\n",
+        "permit (principal, action == MCP::Action::\"getPrompt\", resource);",
+    );
     for (scope, expected) in [
         ("", &["warning mcp-shadowed-permit a.yaml:6:3-68"][..]),
         ("scope: {teams: [x, y]}\n", &["warning mcp-shadowed-permit a.yaml:6:3-68"]),
         ("scope: {teams: [y]}\n", &[]),
     ] {
-        let forbid = policy("b", scope, "forbid (principal, action == MCP::Action::\"getPrompt\", resource);");
+        let forbid = policy(
+            "b",
+            scope,
+            "forbid (principal, action == MCP::Action::\"getPrompt\", resource);",
+        );
         let folder = workspace(&[("a.yaml", &permit), ("b.yaml", &forbid)]);
         assert_eq!(findings(folder.path()), expected, "{scope}");
     }
@@ -179,7 +209,8 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
     let ask = "@requireApproval(\"it writes\") permit (principal, action == MCP::Action::\"invokeTool\", resource) when { !resource.readOnly };";
     let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: reading is free\nexpect:\n  - allow: mcp invokeTool a/b {\"readOnly\": true}\n  - deny: mcp invokeTool a/b {\"readOnly\": false}\n";
     let folder = workspace(&[("doc.yaml", &cedar(read)), ("test.yaml", test)]);
-    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: o, endpoint: embedded}\n";
+    let settings =
+        "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: o, endpoint: embedded}\n";
     fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let run = |arguments: &[&str]| crate::examples::seawall(folder.path(), arguments).1;
     run(&["apply", "--yes"]);
@@ -194,12 +225,20 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
     ] {
         assert!(shown.contains(piece), "{piece}\n{shown}");
     }
-    assert!(!shown.contains("statement changed") && !shown.contains("writing is asked for"), "{shown}");
-    let plan: serde_json::Value = serde_json::from_str(&run(&["plan", "--format", "json"])).unwrap();
+    assert!(
+        !shown.contains("statement changed") && !shown.contains("writing is asked for"),
+        "{shown}"
+    );
+    let plan: serde_json::Value =
+        serde_json::from_str(&run(&["plan", "--format", "json"])).unwrap();
     let flips = plan["flips"].as_array().unwrap();
-    assert_eq!((flips.len(), &flips[0]["before"], &flips[0]["after"]), (1, &"deny".into(), &"approval".into()));
+    assert_eq!(
+        (flips.len(), &flips[0]["before"], &flips[0]["after"]),
+        (1, &"deny".into(), &"approval".into())
+    );
     assert!(run(&["plan", "--format", "markdown"]).contains("**<code>approval</code>**"));
-    let statements = |plan: &str| serde_json::from_str::<Value>(plan).unwrap()["steps"][0]["statements"].clone();
+    let statements =
+        |plan: &str| serde_json::from_str::<Value>(plan).unwrap()["steps"][0]["statements"].clone();
     let added = serde_json::json!([{"change": "added", "before": null, "after": ask}]);
     assert_eq!(statements(&run(&["plan", "--format", "json"])), added);
     // Layout alone is a call, and said to be no more than that.
@@ -224,14 +263,19 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
 #[test]
 fn an_answer_names_the_statement_that_decides_by_its_place() {
     let folder = TempDir::new().unwrap();
-    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
+    let settings =
+        "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
     fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let permit = "permit (principal, action == MCP::Action::\"invokeTool\", resource);";
     let forbid = "forbid (principal, action, resource == MCP::Tool::\"drop\");";
-    let document = format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar: |\n  {permit}\n\n  {forbid}\n");
+    let document = format!(
+        "apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar: |\n  {permit}\n\n  {forbid}\n"
+    );
     fs::write(folder.path().join("m.yaml"), document).unwrap();
-    let (_, allowed, _) = crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/read"]);
-    let (_, denied, _) = crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/drop"]);
+    let (_, allowed, _) =
+        crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/read"]);
+    let (_, denied, _) =
+        crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/drop"]);
     assert!(allowed.contains("m.yaml:5:3"), "{allowed}");
     assert!(denied.contains("m.yaml:7:3"), "{denied}");
 }
@@ -240,15 +284,20 @@ fn an_answer_names_the_statement_that_decides_by_its_place() {
 fn approval_is_an_answer_of_its_own() {
     let ask = "@requireApproval(\"it writes\") permit (principal, action == MCP::Action::\"invokeTool\", resource);";
     let folder = workspace(&[("doc.yaml", &format!("{HEAD}cedar: |\n  {ask}\n"))]);
-    let (_, shown, _) = crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/x"]);
-    assert!(shown.starts_with("approval") && shown.contains("(it asks for approval: it writes)"), "{shown}");
+    let (_, shown, _) =
+        crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/x"]);
+    assert!(
+        shown.starts_with("approval") && shown.contains("(it asks for approval: it writes)"),
+        "{shown}"
+    );
     let asked = ["can", "mcp", "invokeTool", "db/x", "--format", "json"];
-    let answer: Value = serde_json::from_str(&crate::examples::seawall(folder.path(), &asked).1).unwrap();
+    let answer: Value =
+        serde_json::from_str(&crate::examples::seawall(folder.path(), &asked).1).unwrap();
     assert_eq!((&answer["decision"], &answer["approval"]), (&"uncertain".into(), &true.into()));
 }
 
-/// Each kind of call that an MCP policy's life takes, sent by the shipped client to the emulator: one call each, and
-/// nothing left to do after it.
+/// Each kind of call that an MCP policy's life takes, sent by the shipped client to the emulator:
+/// one call each, and nothing left to do after it.
 #[test]
 fn a_policy_is_made_replaced_renamed_rescoped_and_deleted_with_one_call_each() {
     const GET: &str = "permit (principal, action == MCP::Action::\"getPrompt\", resource);";
@@ -258,11 +307,13 @@ fn a_policy_is_made_replaced_renamed_rescoped_and_deleted_with_one_call_each() {
                     teams: [research]}\nguards: {max_deletes: 100%}\n";
     fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let kept = "---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: Web\nrules: []\n";
-    let policy =
-        |head: &str, text: &str| format!("apiVersion: seawall/v1\nkind: McpPolicy\n{head}cedar: |\n  {text}\n{kept}");
+    let policy = |head: &str, text: &str| {
+        format!("apiVersion: seawall/v1\nkind: McpPolicy\n{head}cedar: |\n  {text}\n{kept}")
+    };
     let seawall = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-        let output = command.current_dir(folder.path()).args(arguments).output().expect("seawall runs");
+        let output =
+            command.current_dir(folder.path()).args(arguments).output().expect("seawall runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     };
@@ -280,7 +331,8 @@ fn a_policy_is_made_replaced_renamed_rescoped_and_deleted_with_one_call_each() {
             let what = changed.unwrap_or_else(|| step["policy"].clone());
             (step["op"].as_str().unwrap().to_owned(), what.as_str().unwrap().to_owned())
         };
-        let steps: Vec<(String, String)> = plan["steps"].as_array().unwrap().iter().map(step).collect();
+        let steps: Vec<(String, String)> =
+            plan["steps"].as_array().unwrap().iter().map(step).collect();
         let expected: Vec<(String, String)> =
             expected.into_iter().map(|(op, what)| (op.to_owned(), what.to_owned())).collect();
         assert_eq!(steps, expected, "{document}");

@@ -1,4 +1,5 @@
-//! What a plan says of access, from documents to the last word: where the rules stand that make a difference.
+//! What a plan says of access, from documents to the last word: where the rules stand that make a
+//! difference.
 
 use std::fs;
 use std::path::Path;
@@ -78,9 +79,16 @@ fn shown(folder: &Path, arguments: &[&str]) -> String {
 /// The reasons for what an entry says.
 fn reasons(plan: &Value, list: &str, access: &str) -> Vec<String> {
     let entries = plan["access"][list].as_array().unwrap();
-    let found =
-        entries.iter().find(|entry| entry["access"] == access).unwrap_or_else(|| panic!("{access}: {entries:#?}"));
-    found["because"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap().to_owned()).collect()
+    let found = entries
+        .iter()
+        .find(|entry| entry["access"] == access)
+        .unwrap_or_else(|| panic!("{access}: {entries:#?}"));
+    found["because"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| reason.as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -95,14 +103,23 @@ fn every_reason_has_the_place_of_its_rule() {
             "connect:tcp *.mitre.org except cve.mitre.org",
             &["now allow `Mirrors of research › vulnerabilities` (all.yaml:7:5)"][..],
         ),
-        ("narrowed", "connect:tcp cve.mitre.org", &["no longer allow `Mirrors › cve` (all.yaml:7:5)"]),
-        // A deny that governs others from now on, though its rule is the same; and a rule in several lines.
+        (
+            "narrowed",
+            "connect:tcp cve.mitre.org",
+            &["no longer allow `Mirrors › cve` (all.yaml:7:5)"],
+        ),
+        // A deny that governs others from now on, though its rule is the same; and a rule in
+        // several lines.
         (
             "widened",
             "connect:tcp bad.example.com",
-            &["no longer deny `Mirrors › bad` (all.yaml:8:5)", "now allow `New › open` (all.yaml:14:5)"],
+            &[
+                "no longer deny `Mirrors › bad` (all.yaml:8:5)",
+                "now allow `New › open` (all.yaml:14:5)",
+            ],
         ),
-        // What no document declares any more: a rule of a policy that stays, and one of a policy that goes.
+        // What no document declares any more: a rule of a policy that stays, and one of a policy
+        // that goes.
         ("narrowed", "connect:tcp gone.example.com", &["no longer allow `Mirrors › gone` (live)"]),
         ("narrowed", "connect:tcp old.example.com", &["no longer allow `Old › old` (live)"]),
         // A statement of a Cedar text.
@@ -116,11 +133,15 @@ fn every_reason_has_the_place_of_its_rule() {
     ] {
         assert_eq!(reasons(&plan, list, access), expected, "{access}");
     }
-    // The same words for people, in the column `why` of Markdown, and in a saved plan, byte for byte, wherever it is read.
+    // The same words for people, in the column `why` of Markdown, and in a saved plan, byte for
+    // byte, wherever it is read.
     let reason = "no longer allow `Mirrors › gone` (live)";
     assert!(shown(folder.path(), &["plan"]).contains(&format!("because {reason}")));
     let markdown = shown(folder.path(), &["plan", "--format", "markdown"]);
-    assert!(markdown.contains("| no longer allow <code>Mirrors › gone</code> (live) |"), "{markdown}");
+    assert!(
+        markdown.contains("| no longer allow <code>Mirrors › gone</code> (live) |"),
+        "{markdown}"
+    );
     shown(folder.path(), &["plan", "--out", "plan.json"]);
     assert_eq!(fs::read_to_string(folder.path().join("plan.json")).unwrap(), text);
 }

@@ -56,13 +56,15 @@ impl Workspace {
 
 /// A service with two organizations, and a workspace for those and for one that it does not have.
 async fn three() -> (Running, Workspace) {
-    let emulator = Emulator::builder().org("acme").account("someone", "secret").start().await.unwrap();
+    let emulator =
+        Emulator::builder().org("acme").account("someone", "secret").start().await.unwrap();
     emulator.serve("acme-labs", Vec::new()).unwrap();
     let endpoint = emulator.base_url();
     let docker = format!("docker: {{orgs: [acme, gone, acme-labs], endpoint: '{endpoint}'}}");
     let mut workspace = Workspace::new(&docker, &format!("{BOTH}{LABS}"));
     let common = [("DOCKER_USERNAME", "someone"), ("DOCKER_PASSWORD", "secret")];
-    workspace.environment = common.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    workspace.environment =
+        common.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     (emulator, workspace)
 }
 
@@ -132,7 +134,9 @@ fn each_organization_gets_what_is_for_it() {
     assert!(stdout.ends_with("\nacme\nApplied: 2 steps, widens access for 1 audience. Machines follow within five minutes.\n\nacme-labs\nApplied: 4 steps, widens access for 1 audience. Machines follow within five minutes.\n"), "{stdout}");
     let (code, stdout, _) = workspace.run(&["plan", "--detailed-exitcode"]);
     assert!(
-        code == 0 && stdout.ends_with("Summary\n  acme: nothing to change\n  acme-labs: nothing to change\n"),
+        code == 0
+            && stdout
+                .ends_with("Summary\n  acme: nothing to change\n  acme-labs: nothing to change\n"),
         "{stdout}"
     );
     // One of them, as a workspace of one.
@@ -147,24 +151,43 @@ async fn one_that_fails_hides_no_other() {
     let (emulator, workspace) = three().await;
     let (code, stdout, stderr) = workspace.run(&["plan", "--out", "plans.json"]);
     assert_eq!(code, 5, "{stdout}{stderr}");
-    assert!(stdout.contains("Plan for `acme`") && stdout.contains("Plan for `acme-labs`"), "{stdout}");
-    assert!(stdout.contains("  gone: not planned: ") && stderr.contains("error: `gone`: "), "{stdout}{stderr}");
+    assert!(
+        stdout.contains("Plan for `acme`") && stdout.contains("Plan for `acme-labs`"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("  gone: not planned: ") && stderr.contains("error: `gone`: "),
+        "{stdout}{stderr}"
+    );
     // The file holds all of this, who failed included.
     assert_eq!(workspace.run(&["show", "plans.json"]), (0, stdout, String::new()));
     let file = fs::read_to_string(workspace.path().join("plans.json")).unwrap();
-    assert_eq!(workspace.run(&["show", "plans.json", "--format", "json"]), (0, file, String::new()));
+    assert_eq!(
+        workspace.run(&["show", "plans.json", "--format", "json"]),
+        (0, file, String::new())
+    );
     let (_, markdown, _) = workspace.run(&["plan", "-q", "--format", "markdown"]);
-    assert_eq!(workspace.run(&["show", "plans.json", "--format", "markdown"]), (0, markdown, String::new()));
+    assert_eq!(
+        workspace.run(&["show", "plans.json", "--format", "markdown"]),
+        (0, markdown, String::new())
+    );
     let plans = workspace.json(&["plan", "--format", "json"]);
     let schema = include_str!("../../schemas/plans.schema.json");
     let schema = jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap();
     assert!(schema.is_valid(&plans), "{plans:#}");
-    let orgs: Vec<&Value> = plans["plans"].as_array().unwrap().iter().map(|plan| &plan["docker"]["org"]).collect();
-    assert_eq!((orgs, &plans["failed"][0]["org"]), (vec![&"acme".into(), &"acme-labs".into()], &Value::from("gone")));
+    let orgs: Vec<&Value> =
+        plans["plans"].as_array().unwrap().iter().map(|plan| &plan["docker"]["org"]).collect();
+    assert_eq!(
+        (orgs, &plans["failed"][0]["org"]),
+        (vec![&"acme".into(), &"acme-labs".into()], &Value::from("gone"))
+    );
     // What was saved is applied, and no more.
     let (code, stdout, stderr) = workspace.run(&["apply", "--plan", "plans.json", "--yes"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
-    assert!(stderr.contains("note: `gone` could not be planned, and nothing is applied there\n"), "{stderr}");
+    assert!(
+        stderr.contains("note: `gone` could not be planned, and nothing is applied there\n"),
+        "{stderr}"
+    );
     assert_eq!(
         (names(&emulator, "acme"), names(&emulator, "acme-labs")),
         (vec!["Mirrors".into()], vec!["Forge".into(), "Mirrors".into()])
@@ -202,7 +225,8 @@ async fn a_guard_or_a_stale_plan_of_one_keeps_all_from_being_written() {
     let (code, _, stderr) = workspace.run(&["apply", "--plan", "plans.json", "--yes"]);
     assert_eq!((code, written()), (4, before), "{stderr}");
     // One of them still fits.
-    let (code, _, stderr) = workspace.run(&["apply", "--plan", "plans.json", "--yes", "--org", "acme"]);
+    let (code, _, stderr) =
+        workspace.run(&["apply", "--plan", "plans.json", "--yes", "--org", "acme"]);
     assert!(code == 0 && written() > before, "{stderr}");
     emulator.stop().await;
 }
@@ -220,7 +244,8 @@ async fn what_is_written_for_one_and_not_for_another_is_in_part() {
 async fn credentials_go_by_the_name_of_the_organization() {
     let (emulator, mut workspace) = three().await;
     let mut set = |variables: &[(&str, &str)]| {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         workspace.environment = variables.collect();
         workspace.run(&["plan"])
     };
@@ -229,10 +254,17 @@ async fn credentials_go_by_the_name_of_the_organization() {
     assert!(code == 5 && stdout.contains("Plan for `acme-labs`"), "{stdout}{stderr}");
     assert!(stderr.contains("`acme`: there are no Docker credentials"), "{stderr}");
     // The common ones are for the rest.
-    let wrong = [("DOCKER_USERNAME", "someone"), ("DOCKER_PASSWORD", "secret"), ("DOCKER_USERNAME_ACME", "someone")];
+    let wrong = [
+        ("DOCKER_USERNAME", "someone"),
+        ("DOCKER_PASSWORD", "secret"),
+        ("DOCKER_USERNAME_ACME", "someone"),
+    ];
     let (_, stdout, stderr) = set(&wrong);
     assert!(stdout.contains("Plan for `acme-labs`"), "{stdout}");
-    assert!(stderr.contains("`acme`: `DOCKER_USERNAME_ACME` is set, but `DOCKER_PASSWORD_ACME` is not"), "{stderr}");
+    assert!(
+        stderr.contains("`acme`: `DOCKER_USERNAME_ACME` is set, but `DOCKER_PASSWORD_ACME` is not"),
+        "{stderr}"
+    );
     emulator.stop().await;
 }
 
@@ -244,7 +276,8 @@ fn snapshots_of_all_stand_in_for_the_service() {
     assert_eq!((code, stderr.as_str()), (0, ""));
     let (code, stdout, _) = workspace.run(&["plan", "--live-from", "live.json"]);
     assert!(code == 0 && stdout.contains("acme-labs: nothing to change"), "{stdout}");
-    let (code, stdout, _) = workspace.run(&["plan", "--live-from", "live.json", "--org", "acme-labs"]);
+    let (code, stdout, _) =
+        workspace.run(&["plan", "--live-from", "live.json", "--org", "acme-labs"]);
     assert!(code == 0 && stdout.starts_with("No changes. `acme-labs`"), "{stdout}");
 }
 
@@ -272,7 +305,8 @@ fn drift_is_reported_for_each_and_adopted_for_all() {
     let commented = LABS.replace("name: Forge", "name: Forge # of the labs");
     let (workspace, mut live) = applied(&format!("{BOTH}{commented}"));
     let drift = |arguments: &[&str]| {
-        let all = ["drift", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
+        let all =
+            ["drift", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
         workspace.run(&all.collect::<Vec<_>>())
     };
     let (code, stdout, stderr) = drift(&[]);
@@ -282,7 +316,9 @@ fn drift_is_reported_for_each_and_adopted_for_all() {
     let (code, stdout, stderr) = drift(&[]);
     assert_eq!((code, stderr.as_str()), (3, ""), "{stdout}");
     assert!(
-        stdout.starts_with("No drift: `acme` matches the documents.\n\nDrift: `acme-labs` allows more"),
+        stdout.starts_with(
+            "No drift: `acme` matches the documents.\n\nDrift: `acme-labs` allows more"
+        ),
         "{stdout}"
     );
     let summary = "\nSummary\n  acme: no drift\n  acme-labs: drift; widens access for 1 audience, narrows access for 1 audience\n";
@@ -295,7 +331,10 @@ fn drift_is_reported_for_each_and_adopted_for_all() {
         (&true.into(), &false.into(), &true.into())
     );
     let (_, markdown, _) = drift(&["--format", "markdown"]);
-    assert!(markdown.starts_with("### seawall: drift\n\n<code>acme-labs</code> allows more"), "{markdown}");
+    assert!(
+        markdown.starts_with("### seawall: drift\n\n<code>acme-labs</code> allows more"),
+        "{markdown}"
+    );
     assert!(markdown.contains("### seawall: no drift\n\n<code>acme</code> matches"), "{markdown}");
 
     let (code, stdout, _) = drift(&["--adopt"]);
@@ -308,9 +347,16 @@ fn drift_is_reported_for_each_and_adopted_for_all() {
     open(&mut live, "acme", "Mirrors");
     workspace.write("live.json", &live.to_string());
     let (code, _, stderr) = drift(&["--adopt"]);
-    assert!(code == 4 && stderr.contains("  `Mirrors` differs between `acme`, `acme-labs`\n"), "{stderr}");
+    assert!(
+        code == 4 && stderr.contains("  `Mirrors` differs between `acme`, `acme-labs`\n"),
+        "{stderr}"
+    );
     let (code, _, stderr) = drift(&["--adopt", "--org", "acme"]);
-    assert!(code == 4 && stderr.contains("  `Mirrors` is for `acme-labs` too, which `--org` leaves out\n"), "{stderr}");
+    assert!(
+        code == 4
+            && stderr.contains("  `Mirrors` is for `acme-labs` too, which `--org` leaves out\n"),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(workspace.path().join("policies.yaml")).unwrap(), edited);
     // What has happened in both alike can be.
     open(&mut live, "acme-labs", "Mirrors");
@@ -327,16 +373,24 @@ fn an_organization_that_cannot_be_compared_hides_no_other_and_nothing_is_adopted
     workspace.write("live.json", &live.to_string());
     let (code, stdout, stderr) = workspace.run(&["drift", "--live-from", "live.json"]);
     assert_eq!(code, 2, "{stderr}");
-    assert!(stdout.contains("Drift: `acme-labs` allows more") && stdout.contains("  acme: not compared: "), "{stdout}");
+    assert!(
+        stdout.contains("Drift: `acme-labs` allows more")
+            && stdout.contains("  acme: not compared: "),
+        "{stdout}"
+    );
     let json = workspace.json(&["drift", "--live-from", "live.json", "--format", "json"]);
     assert_eq!(json["failed"][0]["org"], "acme");
     let (code, stdout, stderr) = workspace.run(&["drift", "--adopt", "--live-from", "live.json"]);
-    assert!((code, stdout.as_str()) == (2, "") && stderr.contains("not every organization"), "{stdout}{stderr}");
+    assert!(
+        (code, stdout.as_str()) == (2, "") && stderr.contains("not every organization"),
+        "{stdout}{stderr}"
+    );
     // `import` goes on with the others too.
     workspace.write("policies.yaml", BOTH);
     let settings = fs::read_to_string(workspace.path().join("seawall.yaml")).unwrap();
     workspace.write("seawall.yaml", &settings.replace("[policies.yaml]", "['*.yaml']"));
-    let (code, stdout, stderr) = workspace.run(&["import", "--live-from", "live.json", "--dry-run"]);
+    let (code, stdout, stderr) =
+        workspace.run(&["import", "--live-from", "live.json", "--dry-run"]);
     assert!(
         code == 2 && stdout.contains("orgs: [acme-labs]") && stderr.contains("error: `acme`: "),
         "{stdout}{stderr}"
@@ -355,9 +409,18 @@ fn pending_changes_are_distinguished_by_organization() {
     let policies = &mut live["snapshots"][1]["docker"]["policies"];
     *policies = serde_json::json!([]);
     workspace.write("live.json", &live.to_string());
-    let json = workspace.json(&["drift", "--live-from", "live.json", "--since", "then", "--format", "json"]);
+    let json = workspace.json(&[
+        "drift",
+        "--live-from",
+        "live.json",
+        "--since",
+        "then",
+        "--format",
+        "json",
+    ]);
     let told = |index: usize| {
-        let count = |side: &str| json["drifts"][index][side]["differences"].as_array().unwrap().len();
+        let count =
+            |side: &str| json["drifts"][index][side]["differences"].as_array().unwrap().len();
         (count("outside"), count("waiting"))
     };
     assert_eq!((told(0), told(1)), ((1, 0), (0, 2)), "{json:#}");
@@ -367,10 +430,14 @@ fn pending_changes_are_distinguished_by_organization() {
 fn an_import_writes_for_whom_each_policy_is() {
     let only = BOTH.replace("name: Mirrors", "name: Forge\norgs: [acme]");
     let (workspace, _) = applied(&format!("{BOTH}{LABS}---\n{only}"));
-    workspace.write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\ndocker: {orgs: [acme, acme-labs]}\n");
+    workspace.write(
+        "seawall.yaml",
+        "apiVersion: seawall/v1\nkind: Workspace\ndocker: {orgs: [acme, acme-labs]}\n",
+    );
     fs::remove_file(workspace.path().join("policies.yaml")).unwrap();
     let import = |arguments: &[&str]| {
-        let all = ["import", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
+        let all =
+            ["import", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
         workspace.run(&all.collect::<Vec<_>>())
     };
     // One of them first: what another one has under the same name gets a file of its own.
@@ -383,12 +450,14 @@ fn an_import_writes_for_whom_each_policy_is() {
       policies/mirrors.yaml          Mirrors
     Wrote 2 files: planning now changes nothing, and access is as it was.
     ");
-    let text = |name: &str| fs::read_to_string(workspace.path().join("policies").join(name)).unwrap();
+    let text =
+        |name: &str| fs::read_to_string(workspace.path().join("policies").join(name)).unwrap();
     assert!(text("forge.yaml").contains("name: Forge\norgs: [acme]\n"));
     assert!(text("forge-acme-labs.yaml").contains("name: Forge\norgs: [acme-labs]\n"));
     // What all have alike is one document, for just them.
     assert!(text("mirrors.yaml").contains("name: Mirrors\norgs: [acme, acme-labs]\n"));
-    let (code, stdout, _) = workspace.run(&["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    let (code, stdout, _) =
+        workspace.run(&["plan", "--live-from", "live.json", "--detailed-exitcode"]);
     assert_eq!(code, 0, "{stdout}");
     // Both at once.
     fs::remove_dir_all(workspace.path().join("policies")).unwrap();
@@ -401,27 +470,41 @@ fn an_import_writes_for_whom_each_policy_is() {
 fn requests_and_tests_are_evaluated_for_each() {
     let test = "---\napiVersion: seawall/v1\nkind: AccessTest\nname: forge\nexpect:\n  - deny: connect:tcp git.corp.example:443\n";
     let workspace = Workspace::embedded(&format!("{BOTH}{LABS}{test}"));
-    let answers = workspace.json(&["can", "connect:tcp", "git.corp.example:443", "--format", "json"]);
-    let decision =
-        |index: usize| (&answers["organizations"][index]["org"], &answers["organizations"][index]["decision"]);
+    let answers =
+        workspace.json(&["can", "connect:tcp", "git.corp.example:443", "--format", "json"]);
+    let decision = |index: usize| {
+        (&answers["organizations"][index]["org"], &answers["organizations"][index]["decision"])
+    };
     assert_eq!(decision(0), (&"acme".into(), &"deny".into()));
     assert_eq!(decision(1), (&"acme-labs".into(), &"allow".into()));
     // For all together nothing is certain where they differ.
-    assert_eq!((&answers["decision"], answers["because"].as_array().map(Vec::len)), (&"uncertain".into(), Some(1)));
+    assert_eq!(
+        (&answers["decision"], answers["because"].as_array().map(Vec::len)),
+        (&"uncertain".into(), Some(1))
+    );
     let ask = |more: &[&str]| {
-        workspace.run(&[&["can", "connect:tcp", "git.corp.example:443", "--exit-code"], more].concat()).0
+        workspace
+            .run(&[&["can", "connect:tcp", "git.corp.example:443", "--exit-code"], more].concat())
+            .0
     };
     assert_eq!((ask(&[]), ask(&["--org", "acme"]), ask(&["--org", "acme-labs"])), (3, 1, 0));
     let (code, stdout, _) = workspace.run(&["test"]);
     assert!(
-        code == 1 && stdout.starts_with("acme\nok   forge\n") && stdout.contains("acme-labs\nFAIL forge"),
+        code == 1
+            && stdout.starts_with("acme\nok   forge\n")
+            && stdout.contains("acme-labs\nFAIL forge"),
         "{stdout}"
     );
     let (_, junit, _) = workspace.run(&["test", "--format", "junit"]);
-    assert!(junit.contains("tests=\"2\" failures=\"1\"") && junit.contains("name=\"acme-labs: forge\""), "{junit}");
+    assert!(
+        junit.contains("tests=\"2\" failures=\"1\"") && junit.contains("name=\"acme-labs: forge\""),
+        "{junit}"
+    );
     // A test may be for one.
-    workspace
-        .write("policies.yaml", &format!("{BOTH}{LABS}{}", test.replace("name: forge", "name: forge\norgs: [acme]")));
+    workspace.write(
+        "policies.yaml",
+        &format!("{BOTH}{LABS}{}", test.replace("name: forge", "name: forge\norgs: [acme]")),
+    );
     assert_eq!(workspace.run(&["test"]).0, 0);
 }
 
@@ -437,9 +520,21 @@ fn mistakes_with_organizations_are_found_offline() {
         (two, only.replace("[acme]", "[acme-lab]"), Some("did you mean `acme-labs`?")),
         ("docker: {org: acme}", other.clone(), Some("unknown-org")),
         ("docker: {org: acme}", only.clone(), None),
-        ("docker: {orgs: [a-b, a.b]}", BOTH.to_owned(), Some("`a-b` and `a.b` would both have `DOCKER_PASSWORD_A_B`")),
-        ("docker: {org: a, orgs: [b]}", BOTH.to_owned(), Some("`docker` takes `org` for one organization or `orgs`")),
-        ("docker: {orgs: [acme, acme-labs], ownership: exclusive}", only, Some("declares none for `acme-labs`")),
+        (
+            "docker: {orgs: [a-b, a.b]}",
+            BOTH.to_owned(),
+            Some("`a-b` and `a.b` would both have `DOCKER_PASSWORD_A_B`"),
+        ),
+        (
+            "docker: {org: a, orgs: [b]}",
+            BOTH.to_owned(),
+            Some("`docker` takes `org` for one organization or `orgs`"),
+        ),
+        (
+            "docker: {orgs: [acme, acme-labs], ownership: exclusive}",
+            only,
+            Some("declares none for `acme-labs`"),
+        ),
     ];
     for (docker, documents, finding) in cases {
         let (code, stdout, _) = Workspace::new(docker, &documents).run(&["validate"]);
@@ -452,12 +547,17 @@ fn mistakes_with_organizations_are_found_offline() {
 
 #[test]
 fn the_schemas_of_several_are_current() {
-    for (name, schema) in [("plans", seawall::plan::set::schema()), ("drifts", seawall::drift::set_schema())] {
+    for (name, schema) in
+        [("plans", seawall::plan::set::schema()), ("drifts", seawall::drift::set_schema())]
+    {
         let stored = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
         let schema = format!("{schema:#}\n");
         if crate::examples::accepts() {
             fs::write(&stored, &schema).unwrap();
         }
-        assert!(fs::read_to_string(stored).unwrap_or_default() == schema, "run this test with `SEAWALL_ACCEPT=1`");
+        assert!(
+            fs::read_to_string(stored).unwrap_or_default() == schema,
+            "run this test with `SEAWALL_ACCEPT=1`"
+        );
     }
 }

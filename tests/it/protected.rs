@@ -1,4 +1,5 @@
-//! `guards.protected`: what a plan may not do to a policy, and what the settings allow all the same.
+//! `guards.protected`: what a plan may not do to a policy, and what the settings allow all the
+//! same.
 
 use std::fs;
 use std::path::Path;
@@ -38,15 +39,20 @@ fn plan(folder: &Path) -> (Option<i32>, String, Value) {
 }
 
 #[test]
-fn a_plan_that_weakens_a_protected_policy_is_refused_unless_the_settings_allow_that_kind_of_change() {
-    let moved =
-        RULES.replace("paste.example.com, ", "").replace("[mail.example.com]", "[mail.example.com, paste.example.com]");
+fn a_plan_that_weakens_a_protected_policy_is_refused_unless_the_settings_allow_that_kind_of_change()
+{
+    let moved = RULES
+        .replace("paste.example.com, ", "")
+        .replace("[mail.example.com]", "[mail.example.com, paste.example.com]");
     let narrowed = RULES.replace("paste.example.com, ", "");
-    let removed =
-        RULES.replace("  - {name: mail, decision: deny, actions: [connect:tcp], resources: [mail.example.com]}\n", "");
+    let removed = RULES.replace(
+        "  - {name: mail, decision: deny, actions: [connect:tcp], resources: [mail.example.com]}\n",
+        "",
+    );
     let exempted = format!("scope: {{teams: [a]}}\n{RULES}");
-    let opened =
-        format!("{RULES}  - {{name: new, decision: allow, actions: [connect:tcp], resources: [new.example.com]}}\n");
+    let opened = format!(
+        "{RULES}  - {{name: new, decision: allow, actions: [connect:tcp], resources: [new.example.com]}}\n"
+    );
     let more = RULES.replace("[mail.example.com]", "[mail.example.com, ftp.example.com]");
     // The settings, the rules, and what refuses them; empty where nothing does.
     let table = [
@@ -64,7 +70,11 @@ fn a_plan_that_weakens_a_protected_policy_is_refused_unless_the_settings_allow_t
         ),
         ("[{name: Guardrails, allow: [narrow-deny]}]", removed.as_str(), ""),
         ("[{name: Guardrails, allow: [add-allow, scope]}]", removed.as_str(), "(narrow-deny)"),
-        ("[Guardrails]", exempted.as_str(), "weakens the protected policy `Guardrails` (scope): no longer denies "),
+        (
+            "[Guardrails]",
+            exempted.as_str(),
+            "weakens the protected policy `Guardrails` (scope): no longer denies ",
+        ),
         ("[{name: Guardrails, allow: [scope]}]", exempted.as_str(), ""),
         (
             "[Guardrails]",
@@ -82,7 +92,11 @@ fn a_plan_that_weakens_a_protected_policy_is_refused_unless_the_settings_allow_t
     for (protected, rules, refused) in table {
         write(folder.path(), protected, "declared", rules);
         let (code, message, plan) = plan(folder.path());
-        assert_eq!(code, Some(if refused.is_empty() { 0 } else { 4 }), "{protected} {rules}\n{message}");
+        assert_eq!(
+            code,
+            Some(if refused.is_empty() { 0 } else { 4 }),
+            "{protected} {rules}\n{message}"
+        );
         assert!(message.contains(refused), "{protected} {rules}\n{message}");
         assert_ne!(plan["steps"], serde_json::json!([]), "{rules}");
     }

@@ -1,4 +1,5 @@
-//! The README and the pages in `docs`: every command in them is run, and what they show is what the commands print.
+//! The README and the pages in `docs`: every command in them is run, and what they show is what the
+//! commands print.
 //!
 //! `SEAWALL_ACCEPT=1 cargo test --test it readme` accepts all answers.
 
@@ -24,9 +25,10 @@ fn blocks(readme: &str) -> Vec<Block<'_>> {
         .skip(1)
         .step_by(2)
         .map(|block| {
-            block
-                .split_once('\n')
-                .map_or(Block { language: block, text: "" }, |(language, text)| Block { language, text })
+            block.split_once('\n').map_or(
+                Block { language: block, text: "" },
+                |(language, text)| Block { language, text },
+            )
         })
         .collect()
 }
@@ -43,12 +45,15 @@ fn checkout() -> TempDir {
     folder
 }
 
-/// What one shell prints for each of these commands, on both streams as they come, and whether the command succeeds: as
-/// somebody pastes them, in one folder and with the same variables.
+/// What one shell prints for each of these commands, on both streams as they come, and whether the
+/// command succeeds: as somebody pastes them, in one folder and with the same variables.
 fn session(folder: &Path, commands: &[&str]) -> Vec<(String, bool)> {
     let program = Path::new(env!("CARGO_BIN_EXE_seawall")).parent().unwrap();
     let others = std::env::var_os("PATH").unwrap();
-    let path = std::env::join_paths(std::iter::once(program.to_owned()).chain(std::env::split_paths(&others))).unwrap();
+    let path = std::env::join_paths(
+        std::iter::once(program.to_owned()).chain(std::env::split_paths(&others)),
+    )
+    .unwrap();
     let mut script = String::new();
     for command in commands {
         let command = command.replace("cargo run --", "seawall");
@@ -61,7 +66,8 @@ fn session(folder: &Path, commands: &[&str]) -> Vec<(String, bool)> {
     commands.iter().map(|_| (parts.next().unwrap(), parts.next().as_deref() == Some("0"))).collect()
 }
 
-/// The commands of a block. What is shown without its answers is run all the same; the tests are running already.
+/// The commands of a block. What is shown without its answers is run all the same; the tests are
+/// running already.
 fn commands<'a>(block: &Block<'a>) -> Vec<&'a str> {
     let lines = block.text.lines();
     match block.language {
@@ -86,7 +92,11 @@ fn answered(name: &str, text: &str, folder: &Path) -> String {
         }
         if block.language == "console" {
             let session = session.trim_end();
-            now = now.replacen(&format!("```console\n{}", block.text), &format!("```console\n{session}"), 1);
+            now = now.replacen(
+                &format!("```console\n{}", block.text),
+                &format!("```console\n{session}"),
+                1,
+            );
         }
     }
     now
@@ -111,7 +121,8 @@ fn page_of_checks() -> String {
     );
     let checks = || TABLE.iter().copied().flatten();
     for check in checks() {
-        let (code, severity, title) = (check.code, check.severity.as_str(), check.title.replace('|', "\\|"));
+        let (code, severity, title) =
+            (check.code, check.severity.as_str(), check.title.replace('|', "\\|"));
         writeln!(page, "| [`{code}`](#{code}) | {severity} | {title} |").unwrap();
     }
     for check in checks() {
@@ -133,7 +144,10 @@ fn keep(page: &Path, now: &str) {
     }
     let name = page.display();
     let current = fs::read_to_string(page).unwrap_or_default();
-    assert!(current == now, "{name}: run `SEAWALL_ACCEPT=1 cargo test --test it readme`; it would become:\n{now}");
+    assert!(
+        current == now,
+        "{name}: run `SEAWALL_ACCEPT=1 cargo test --test it readme`; it would become:\n{now}"
+    );
 }
 
 #[test]
@@ -168,7 +182,9 @@ fn commands_are_the_same_on_every_system() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for command in blocks(&text).iter().flat_map(commands) {
-            let odd = command.contains("sed -i") || command.contains("readlink -f") || command.contains("date -d");
+            let odd = command.contains("sed -i")
+                || command.contains("readlink -f")
+                || command.contains("date -d");
             assert!(!odd, "{}: {command}", page.display());
         }
     }
@@ -214,10 +230,18 @@ fn the_documents_are_valid() {
 fn every_command_has_a_line() {
     let page = fs::read_to_string(repository("docs/commands.md")).unwrap();
     let (_, help, _) = seawall(Path::new("."), &["--help"]);
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    for command in commands.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help") {
+    let commands = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty());
+    for command in commands
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+    {
         let has_line = page.lines().any(|line| {
-            line.starts_with('|') && line.split('`').any(|code| code.split([' ', '[']).next() == Some(command))
+            line.starts_with('|')
+                && line.split('`').any(|code| code.split([' ', '[']).next() == Some(command))
         });
         assert!(has_line, "`{command}` has no line in the table of `docs/commands.md`");
     }

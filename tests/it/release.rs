@@ -29,7 +29,10 @@ fn each_hook_installs_the_wheel_and_has_one_that_compiles_the_source() {
     let ids: Vec<String> = installed.iter().map(|hook| text(hook, "id")).collect();
     assert_eq!(ids, ["seawall-validate", "seawall-fmt", "seawall-test"]);
     for (one, other) in installed.iter().zip(compiled) {
-        assert_eq!((text(one, "language"), text(other, "language")), ("python".to_owned(), "rust".to_owned()));
+        assert_eq!(
+            (text(one, "language"), text(other, "language")),
+            ("python".to_owned(), "rust".to_owned())
+        );
         assert_eq!(format!("{}-rust", text(one, "id")), text(other, "id"));
         for key in ["entry", "files", "pass_filenames"] {
             assert_eq!(one.get(key), other.get(key), "{key}");
@@ -57,7 +60,9 @@ fn included(folder: &Path, found: &mut BTreeSet<String>) {
             included(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            for name in text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            for name in
+                text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next())
+            {
                 let file = fs::canonicalize(path.parent().unwrap().join(name)).unwrap();
                 let root = fs::canonicalize(repository(".")).unwrap();
                 found.insert(file.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"));
@@ -78,6 +83,9 @@ fn the_image_is_built_from_everything_that_the_source_holds() {
     included(&repository("src"), &mut files);
     assert!(files.len() > 5, "{files:?}");
     for file in files {
-        assert!(copied.iter().any(|folder| file.starts_with(&format!("{folder}/"))), "{file} is not copied");
+        assert!(
+            copied.iter().any(|folder| file.starts_with(&format!("{folder}/"))),
+            "{file} is not copied"
+        );
     }
 }

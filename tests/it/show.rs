@@ -14,7 +14,8 @@ fn show(plan: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let elsewhere = TempDir::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.current_dir(elsewhere.path()).arg("show").arg(plan).args(arguments);
-    let variables = [("NO_COLOR", "1"), ("HTTPS_PROXY", "http://127.0.0.1:9"), ("HOME", "/nonexistent")];
+    let variables =
+        [("NO_COLOR", "1"), ("HTTPS_PROXY", "http://127.0.0.1:9"), ("HOME", "/nonexistent")];
     let output = command.env_clear().envs(variables).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
@@ -40,11 +41,18 @@ fn a_saved_plan_is_shown_as_it_was_printed() {
                 _ => (arguments, format),
             };
             let (code, printed, stderr) = seawall(folder.path(), &arguments);
-            assert_eq!(code, Some(if guards.is_empty() { 0 } else { 4 }), "{arguments:?}: {stderr}");
+            assert_eq!(
+                code,
+                Some(if guards.is_empty() { 0 } else { 4 }),
+                "{arguments:?}: {stderr}"
+            );
             // What its guards refuse is shown as well as any other plan.
             let (code, shown, stderr) = show(&saved, format);
             assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
-            assert!(shown == printed && !shown.is_empty(), "{arguments:?}:\n{shown}\n---\n{printed}");
+            assert!(
+                shown == printed && !shown.is_empty(),
+                "{arguments:?}:\n{shown}\n---\n{printed}"
+            );
         }
     }
     assert!(show(&saved, &[]).1.contains("Refused by `deny_widening`"));
@@ -64,11 +72,15 @@ fn a_plan_that_apply_refuses_is_not_shown() {
     let signed = |change: fn(&mut Value)| {
         let mut file: Value = serde_json::from_str(&text).unwrap();
         change(&mut file);
-        let mut document: seawall::plan::saved::PlanDocument = serde_json::from_value(file).unwrap();
+        let mut document: seawall::plan::saved::PlanDocument =
+            serde_json::from_value(file).unwrap();
         document.sign();
         serde_json::to_string(&document).unwrap()
     };
-    assert_eq!(signed(|_| ()).len(), serde_json::from_str::<Value>(&text).unwrap().to_string().len());
+    assert_eq!(
+        signed(|_| ()).len(),
+        serde_json::from_str::<Value>(&text).unwrap().to_string().len()
+    );
     let table = [
         ("", "cannot be read"),
         ("{", "cannot be read"),
@@ -78,7 +90,10 @@ fn a_plan_that_apply_refuses_is_not_shown() {
         (r#"{"format_version": 2, "steps": []}"#, "format version 2"),
         (&text.replacen("\"create\"", "\"delete\"", 1), "changed after it was saved"),
         (&text.replacen("connect:tcp", "connect:udp", 1), "changed after it was saved"),
-        (&signed(|file| file["steps"][0]["policy"] = "Another".into()), "changed after it was saved"),
+        (
+            &signed(|file| file["steps"][0]["policy"] = "Another".into()),
+            "changed after it was saved",
+        ),
         (&signed(|file| file["summary"]["create"] = 0.into()), "changed after it was saved"),
     ];
     for (text, says) in table {
@@ -86,10 +101,17 @@ fn a_plan_that_apply_refuses_is_not_shown() {
         for format in ["human", "markdown", "json"] {
             let (code, stdout, stderr) = show(&saved, &["--format", format]);
             assert_eq!((code, stdout.as_str()), (Some(4), ""), "{text}: {stderr}");
-            assert!(stderr.contains(says) && stderr.contains("help: make a new plan"), "{text}: {stderr}");
+            assert!(
+                stderr.contains(says) && stderr.contains("help: make a new plan"),
+                "{text}: {stderr}"
+            );
         }
         let applied = seawall(folder.path(), &["apply", "--plan", "plan.json", "--yes"]);
-        assert_eq!(applied.2, show(&saved, &[]).2.replace(saved.to_str().unwrap(), "plan.json"), "{text}");
+        assert_eq!(
+            applied.2,
+            show(&saved, &[]).2.replace(saved.to_str().unwrap(), "plan.json"),
+            "{text}"
+        );
     }
     let missing = folder.path().join("missing.json");
     let (code, stdout, stderr) = show(&missing, &[]);

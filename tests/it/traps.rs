@@ -7,14 +7,17 @@ use proptest::prelude::*;
 use seawall::access::{Request, State, Verdict, compare};
 use seawall::check;
 use seawall::diagnostic::{Findings, Severity};
-use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+use seawall::model::{
+    Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory,
+};
 use seawall::workspace::{self, EmptyWorkspace};
 use tempfile::TempDir;
 
 use crate::examples::seawall;
 
-/// `org: allow connect:tcp a b` and `red,blue: deny request:get host[:port]/path`, a rule of its own policy a line. The
-/// rules of one policy stand on lines in a row that say the same in front; `folders` makes another kind of policy.
+/// `org: allow connect:tcp a b` and `red,blue: deny request:get host[:port]/path`, a rule of its
+/// own policy a line. The rules of one policy stand on lines in a row that say the same in front;
+/// `folders` makes another kind of policy.
 fn documents(text: &str) -> String {
     let mut out = String::new();
     let mut last = String::new();
@@ -22,7 +25,11 @@ fn documents(text: &str) -> String {
         let (scope, rule) = line.split_once(": ").unwrap();
         let mut words = rule.split_whitespace();
         let (decision, actions) = (words.next().unwrap(), words.next().unwrap());
-        let kind = if actions.starts_with("read") || actions.starts_with("write") { "Filesystem" } else { "Network" };
+        let kind = if actions.starts_with("read") || actions.starts_with("write") {
+            "Filesystem"
+        } else {
+            "Network"
+        };
         if last != format!("{scope}{kind}") {
             last = format!("{scope}{kind}");
             let teams = if scope.starts_with("org") { "" } else { scope };
@@ -31,13 +38,15 @@ fn documents(text: &str) -> String {
         }
         let http = |target: &str| {
             let (host, path) = target.split_once('/').unwrap();
-            let (host, port) =
-                host.split_once(':').map_or((host, String::new()), |(host, port)| (host, format!("port: {port}, ")));
+            let (host, port) = host
+                .split_once(':')
+                .map_or((host, String::new()), |(host, port)| (host, format!("port: {port}, ")));
             format!("{{host: \"{host}\", {port}path: \"/{path}\"}}")
         };
         let requests = actions.starts_with("request");
-        let targets: Vec<String> =
-            words.map(|target| if requests { http(target) } else { format!("'{target}'") }).collect();
+        let targets: Vec<String> = words
+            .map(|target| if requests { http(target) } else { format!("'{target}'") })
+            .collect();
         let key = if requests { "http_resources" } else { "resources" };
         writeln!(
             out,
@@ -77,7 +86,8 @@ fn found(text: &str) -> Vec<String> {
 
 #[test]
 fn checks_find_their_examples_and_nothing_else() {
-    let metadata = "100.100.100.200 168.63.129.16 metadata.google.internal instance-data.ec2.internal";
+    let metadata =
+        "100.100.100.200 168.63.129.16 metadata.google.internal instance-data.ec2.internal";
     let table: &[(&str, &str, &[&str])] = &[
         // An allow that a deny covers wholly.
         (
@@ -85,9 +95,21 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow connect:tcp a.x.com:443\norg: deny connect:tcp **.x.com",
             &["shadowed-allow a.x.com:443"],
         ),
-        ("a deny of the same", "org: allow connect:tcp x.com\norg: deny connect:tcp x.com", &["shadowed-allow x.com"]),
-        ("a deny of another port", "org: allow connect:tcp x.com\norg: deny connect:tcp x.com:22", &[]),
-        ("a deny of another protocol", "org: allow connect:tcp,connect:udp x.com\norg: deny connect:udp x.com", &[]),
+        (
+            "a deny of the same",
+            "org: allow connect:tcp x.com\norg: deny connect:tcp x.com",
+            &["shadowed-allow x.com"],
+        ),
+        (
+            "a deny of another port",
+            "org: allow connect:tcp x.com\norg: deny connect:tcp x.com:22",
+            &[],
+        ),
+        (
+            "a deny of another protocol",
+            "org: allow connect:tcp,connect:udp x.com\norg: deny connect:udp x.com",
+            &[],
+        ),
         (
             "two denies together",
             "org: allow connect:tcp,connect:udp x.com\norg: deny connect:udp x.com\norg: deny connect:tcp x.com",
@@ -99,7 +121,11 @@ fn checks_find_their_examples_and_nothing_else() {
             &["wildcard-misses-apex **.x.com"],
         ),
         ("a deny for others", "red: allow connect:tcp x.com\nblue: deny connect:tcp x.com", &[]),
-        ("a deny for some of them", "red,blue: allow connect:tcp x.com\nblue: deny connect:tcp x.com", &[]),
+        (
+            "a deny for some of them",
+            "red,blue: allow connect:tcp x.com\nblue: deny connect:tcp x.com",
+            &[],
+        ),
         (
             "a deny for more",
             "red: allow connect:tcp x.com\nred,blue: deny connect:tcp x.com",
@@ -115,14 +141,26 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow request:get x.com:443/a/b\norg: deny request:get,request:put x.com/a/**",
             &["shadowed-allow {host: \"x.com\", port: 443, path: \"/a/b\"}"],
         ),
-        ("some methods only", "org: allow request:get,request:put x.com/a\norg: deny request:put x.com/a", &[]),
+        (
+            "some methods only",
+            "org: allow request:get,request:put x.com/a\norg: deny request:put x.com/a",
+            &[],
+        ),
         (
             "a block inside of one",
             "org: allow connect:tcp 203.0.113.0/25\norg: deny connect:tcp 203.0.113.0/24",
             &["shadowed-allow 203.0.113.0/25"],
         ),
-        ("an address is a name", "org: allow connect:tcp 203.0.113.1\norg: deny connect:tcp 203.0.113.0/24", &[]),
-        ("folders", "org: allow read /data/x\norg: deny read /data/**", &["shadowed-allow /data/x"]),
+        (
+            "an address is a name",
+            "org: allow connect:tcp 203.0.113.1\norg: deny connect:tcp 203.0.113.0/24",
+            &[],
+        ),
+        (
+            "folders",
+            "org: allow read /data/x\norg: deny read /data/**",
+            &["shadowed-allow /data/x"],
+        ),
         // A rule that another covers.
         (
             "a wider allow",
@@ -134,7 +172,11 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow connect:tcp x.com\nred: allow connect:tcp x.com",
             &["redundant-rule x.com"],
         ),
-        ("of two teams, neither", "red: allow connect:tcp x.com\nblue: allow connect:tcp x.com", &[]),
+        (
+            "of two teams, neither",
+            "red: allow connect:tcp x.com\nblue: allow connect:tcp x.com",
+            &[],
+        ),
         ("twice in a list", "org: allow connect:tcp x.com y.com x.com", &["redundant-rule x.com"]),
         (
             "targets twice in a list",
@@ -163,19 +205,43 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow request:get x.com/a\norg: allow request:get x.com/**",
             &["redundant-rule {host: \"x.com\", path: \"/a\"}"],
         ),
-        ("another case may be another path", "org: allow request:get x.com/A\norg: allow request:get x.com/a", &[]),
+        (
+            "another case may be another path",
+            "org: allow request:get x.com/A\norg: allow request:get x.com/a",
+            &[],
+        ),
         // A deny that no allow meets; an HTTP deny alone.
         (
             "beside the pattern",
             "org: allow connect:tcp *.x.com x.com\norg: deny connect:tcp old.y.com",
             &["ineffective-deny r1"],
         ),
-        ("an exception", "org: allow connect:tcp *.x.com x.com\norg: deny connect:tcp old.x.com", &[]),
+        (
+            "an exception",
+            "org: allow connect:tcp *.x.com x.com\norg: deny connect:tcp old.x.com",
+            &[],
+        ),
         ("guardrails", "org: deny connect:tcp old.y.com\nred: allow connect:tcp x.com", &[]),
-        ("a name behind an allowed block", "org: allow connect:tcp 203.0.113.0/24\norg: deny connect:tcp y.com", &[]),
-        ("a block behind an allowed request", "org: allow request:get x.com/a\norg: deny connect:tcp 10.0.0.0/8", &[]),
-        ("requests of an open host", "org: allow connect:tcp x.com\norg: deny request:delete x.com/**", &[]),
-        ("a host with HTTP denies alone", "org: deny request:delete x.com/**", &["http-deny-only r0"]),
+        (
+            "a name behind an allowed block",
+            "org: allow connect:tcp 203.0.113.0/24\norg: deny connect:tcp y.com",
+            &[],
+        ),
+        (
+            "a block behind an allowed request",
+            "org: allow request:get x.com/a\norg: deny connect:tcp 10.0.0.0/8",
+            &[],
+        ),
+        (
+            "requests of an open host",
+            "org: allow connect:tcp x.com\norg: deny request:delete x.com/**",
+            &[],
+        ),
+        (
+            "a host with HTTP denies alone",
+            "org: deny request:delete x.com/**",
+            &["http-deny-only r0"],
+        ),
         (
             "and so for another host",
             "org: allow connect:tcp x.com\norg: deny request:delete y.com/**",
@@ -194,14 +260,22 @@ fn checks_find_their_examples_and_nothing_else() {
         ("below somebody's home", "org: allow read ~/x\norg: deny read /home/u/x", &[]),
         // `*.x` without `x`, `/dir/**` without `/dir`.
         ("one label", "org: allow connect:tcp *.x.com", &["wildcard-without-apex *.x.com"]),
-        ("any depth", "org: allow connect:tcp **.x.com:443", &["wildcard-without-apex **.x.com:443"]),
+        (
+            "any depth",
+            "org: allow connect:tcp **.x.com:443",
+            &["wildcard-without-apex **.x.com:443"],
+        ),
         ("with the host", "org: allow connect:tcp *.x.com\norg: allow connect:tcp x.com", &[]),
         (
             "with a deny of the host",
             "org: allow connect:tcp *.x.com\norg: deny connect:tcp x.com",
             &["ineffective-deny r1"],
         ),
-        ("requests", "org: allow request:get *.x.com/a", &["wildcard-without-apex {host: \"*.x.com\", path: \"/a\"}"]),
+        (
+            "requests",
+            "org: allow request:get *.x.com/a",
+            &["wildcard-without-apex {host: \"*.x.com\", path: \"/a\"}"],
+        ),
         (
             "a deny that nothing meets at the host",
             "org: allow connect:tcp a.x.com\norg: deny connect:tcp *.x.com b.com",
@@ -210,13 +284,21 @@ fn checks_find_their_examples_and_nothing_else() {
         (
             "a deny that leaves the host",
             "org: allow connect:tcp **.com:443\nred: deny connect:tcp *.x.com",
-            &["broad-allow **.com:443", "deny-misses-subdomains *.x.com", "wildcard-misses-apex *.x.com"],
+            &[
+                "broad-allow **.com:443",
+                "deny-misses-subdomains *.x.com",
+                "wildcard-misses-apex *.x.com",
+            ],
         ),
         ("folders below", "org: allow read,write /data/**", &["missing-base-folder /data/**"]),
         ("a folder and below", "org: allow read /data /data/**", &[]),
         ("the home folder, which nobody mounts", "org: allow read ~/**", &[]),
         ("what lies in a folder", "org: allow read /data/*", &[]),
-        ("another one's folder", "red: allow read /data/**\nblue: allow read /data", &["missing-base-folder /data/**"]),
+        (
+            "another one's folder",
+            "red: allow read /data/**\nblue: allow read /data",
+            &["missing-base-folder /data/**"],
+        ),
         (
             "a deny of what is below",
             "org: allow read /data/x\norg: deny read /data/x/**",
@@ -225,14 +307,22 @@ fn checks_find_their_examples_and_nothing_else() {
         // Write without read, and mounts around what is denied.
         ("write alone", "org: allow write /data", &["write-without-read /data"]),
         ("read elsewhere", "org: allow write /data\norg: allow read /data /data/**", &[]),
-        ("read for others", "org: allow write /data\nred: allow read /data", &["write-without-read /data"]),
+        (
+            "read for others",
+            "org: allow write /data\nred: allow read /data",
+            &["write-without-read /data"],
+        ),
         ("no writing", "org: allow read,write /data\norg: deny write /data", &[]),
         (
             "a denied folder inside",
             "org: allow read /data\norg: deny read /data/secret",
             &["mount-around-deny /data/secret", "ineffective-deny r1"],
         ),
-        ("a denied folder beside", "org: allow read /data/open\norg: deny read /data/secret", &["ineffective-deny r1"]),
+        (
+            "a denied folder beside",
+            "org: allow read /data/open\norg: deny read /data/secret",
+            &["ineffective-deny r1"],
+        ),
         // What a deny leaves open of what its readers take for closed: names below a host.
         (
             "a host under an allow of all",
@@ -252,14 +342,22 @@ fn checks_find_their_examples_and_nothing_else() {
         (
             "closed for others only",
             "org1: allow connect:tcp **.com:443\nred: deny connect:tcp x.com\nblue: deny connect:tcp **.x.com",
-            &["broad-allow **.com:443", "deny-misses-subdomains x.com", "wildcard-misses-apex **.x.com"],
+            &[
+                "broad-allow **.com:443",
+                "deny-misses-subdomains x.com",
+                "wildcard-misses-apex **.x.com",
+            ],
         ),
         (
             "opened for a team only",
             "org: deny connect:tcp x.com\nred: allow connect:tcp **.com:443",
             &["broad-allow **.com:443", "deny-misses-subdomains x.com"],
         ),
-        ("an allow of the names below", "org: allow connect:tcp **.x.com:443\norg: deny connect:tcp x.com", &[]),
+        (
+            "an allow of the names below",
+            "org: allow connect:tcp **.x.com:443\norg: deny connect:tcp x.com",
+            &[],
+        ),
         (
             "an allow of one of the names below",
             "org: allow connect:tcp a.x.com\norg: deny connect:tcp x.com",
@@ -273,18 +371,30 @@ fn checks_find_their_examples_and_nothing_else() {
         (
             "by address",
             "org: allow connect:tcp 0.0.0.0/0\norg: deny connect:tcp x.com",
-            &["broad-allow 0.0.0.0/0", "metadata-reachable 0.0.0.0/0", "deny-misses-subdomains x.com"],
+            &[
+                "broad-allow 0.0.0.0/0",
+                "metadata-reachable 0.0.0.0/0",
+                "deny-misses-subdomains x.com",
+            ],
         ),
         // The other protocol.
         (
             "TCP alone",
             "org: allow connect:tcp,connect:udp **.com:443\norg: deny connect:tcp x.com **.x.com",
-            &["broad-allow **.com:443", "deny-misses-protocol x.com", "deny-misses-protocol **.x.com"],
+            &[
+                "broad-allow **.com:443",
+                "deny-misses-protocol x.com",
+                "deny-misses-protocol **.x.com",
+            ],
         ),
         (
             "UDP alone",
             "org: allow connect:tcp,connect:udp **.com:443\norg: deny connect:udp **.x.com x.com",
-            &["broad-allow **.com:443", "deny-misses-protocol x.com", "deny-misses-protocol **.x.com"],
+            &[
+                "broad-allow **.com:443",
+                "deny-misses-protocol x.com",
+                "deny-misses-protocol **.x.com",
+            ],
         ),
         (
             "both in two rules",
@@ -329,11 +439,19 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow read /data/** /data\norg: deny read /data/x/*",
             &["deny-misses-folders /data/x/*", "mount-around-deny /data/x/*"],
         ),
-        ("a folder and below it, denied", "org: allow read /data/* /data/*/**\norg: deny read /data/x /data/x/**", &[]),
+        (
+            "a folder and below it, denied",
+            "org: allow read /data/* /data/*/**\norg: deny read /data/x /data/x/**",
+            &[],
+        ),
         (
             "below a home folder, wherever that is",
             "org: allow read /home/**\norg: deny read ~/.ssh ~/.ssh/**",
-            &["missing-base-folder /home/**", "mount-around-deny ~/.ssh", "mount-around-deny ~/.ssh/**"],
+            &[
+                "missing-base-folder /home/**",
+                "mount-around-deny ~/.ssh",
+                "mount-around-deny ~/.ssh/**",
+            ],
         ),
         (
             "below a home folder of macOS",
@@ -348,7 +466,11 @@ fn checks_find_their_examples_and_nothing_else() {
         (
             "a home folder that is spelled out",
             "org: allow read ~\norg: deny read /home/u/.ssh /home/u/.ssh/**",
-            &["ineffective-deny r1", "mount-around-deny /home/u/.ssh", "mount-around-deny /home/u/.ssh/**"],
+            &[
+                "ineffective-deny r1",
+                "mount-around-deny /home/u/.ssh",
+                "mount-around-deny /home/u/.ssh/**",
+            ],
         ),
         // The developer's own machine.
         (
@@ -382,7 +504,11 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow read C:\\Users\\*\norg: deny read ~/.ssh",
             &["ineffective-deny r1", "mount-around-deny ~/.ssh"],
         ),
-        ("a file", "org: allow read ~/x/** ~/x\norg: deny read ~/x/.netrc", &["mount-around-deny ~/x/.netrc"]),
+        (
+            "a file",
+            "org: allow read ~/x/** ~/x\norg: deny read ~/x/.netrc",
+            &["mount-around-deny ~/x/.netrc"],
+        ),
         (
             "a placeholder",
             "org: allow connect:tcp x.com\norg: deny request:get x.com/users/{id}",
@@ -394,7 +520,11 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow connect:tcp *.x.com x.com\norg: allow request:get a.x.com/b",
             &["http-allow-without-effect {host: \"a.x.com\", path: \"/b\"}"],
         ),
-        ("on another port", "org: allow connect:tcp x.com:22\norg: allow request:get x.com:443/b", &[]),
+        (
+            "on another port",
+            "org: allow connect:tcp x.com:22\norg: allow request:get x.com:443/b",
+            &[],
+        ),
         ("for some only", "red: allow connect:tcp x.com\norg: allow request:get x.com/b", &[]),
         // A host allow that a CIDR deny seems to stop.
         (
@@ -422,23 +552,44 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow connect:tcp db.corp.example\norg: deny connect:tcp 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16",
             &["address-deny-misses-names 10.0.0.0/8", "ineffective-deny r1"],
         ),
-        ("another protocol", "red: allow connect:udp db.corp.example\norg: deny connect:tcp 10.0.0.0/8", &[]),
+        (
+            "another protocol",
+            "red: allow connect:udp db.corp.example\norg: deny connect:tcp 10.0.0.0/8",
+            &[],
+        ),
         // Over-broad allows, and what they open.
         ("everything", "org: allow connect:tcp **", &["broad-allow **", "metadata-reachable **"]),
-        ("every web host", "org: allow connect:tcp **:443", &["broad-allow **:443", "metadata-reachable **:443"]),
+        (
+            "every web host",
+            "org: allow connect:tcp **:443",
+            &["broad-allow **:443", "metadata-reachable **:443"],
+        ),
         ("a top-level domain", "org: allow connect:tcp *.com", &["broad-allow *.com"]),
         ("a public suffix", "org: allow connect:tcp **.github.io", &["broad-allow **.github.io"]),
-        ("requests to every host", "org: allow request:get **/a", &["broad-allow {host: \"**\", path: \"/a\"}"]),
+        (
+            "requests to every host",
+            "org: allow request:get **/a",
+            &["broad-allow {host: \"**\", path: \"/a\"}"],
+        ),
         (
             "every address",
             "org: allow connect:tcp 0.0.0.0/0 ::/0",
-            &["broad-allow 0.0.0.0/0", "metadata-reachable 0.0.0.0/0", "broad-allow ::/0", "metadata-reachable ::/0"],
+            &[
+                "broad-allow 0.0.0.0/0",
+                "metadata-reachable 0.0.0.0/0",
+                "broad-allow ::/0",
+                "metadata-reachable ::/0",
+            ],
         ),
         ("a private network", "org: allow connect:tcp 10.0.0.0/8", &[]),
         ("every folder", "org: allow read **", &["broad-allow **"]),
         ("a denial of all", "org: deny connect:tcp **", &[]),
         // Metadata services.
-        ("by address", "org: allow connect:tcp 169.254.169.254:80", &["metadata-reachable 169.254.169.254:80"]),
+        (
+            "by address",
+            "org: allow connect:tcp 169.254.169.254:80",
+            &["metadata-reachable 169.254.169.254:80"],
+        ),
         (
             "by name",
             "red: allow connect:tcp metadata.google.internal",
@@ -452,18 +603,34 @@ fn checks_find_their_examples_and_nothing_else() {
         (
             "a deny that `**` passes",
             "org: allow connect:tcp **:80\norg1: deny connect:tcp 169.254.0.0/16",
-            &["broad-allow **:80", "metadata-reachable **:80", "address-deny-misses-names 169.254.0.0/16"],
+            &[
+                "broad-allow **:80",
+                "metadata-reachable **:80",
+                "address-deny-misses-names 169.254.0.0/16",
+            ],
         ),
-        ("a block behind a deny", "org: allow connect:tcp 100.0.0.0/8\norg1: deny connect:tcp 100.64.0.0/10", &[]),
+        (
+            "a block behind a deny",
+            "org: allow connect:tcp 100.0.0.0/8\norg1: deny connect:tcp 100.64.0.0/10",
+            &[],
+        ),
         // Spelling.
         ("upper case", "org: allow connect:tcp Example.com", &["host-spelling Example.com"]),
-        ("a dot at the end", "org: allow connect:tcp example.com.", &["host-spelling example.com."]),
+        (
+            "a dot at the end",
+            "org: allow connect:tcp example.com.",
+            &["host-spelling example.com."],
+        ),
         (
             "letters of another script",
             "org: allow connect:tcp \u{430}pple.com",
             &["host-spelling \u{430}pple.com", "confusable-host \u{430}pple.com"],
         ),
-        ("the same in ASCII", "org: allow connect:tcp xn--pple-43d.com", &["confusable-host xn--pple-43d.com"]),
+        (
+            "the same in ASCII",
+            "org: allow connect:tcp xn--pple-43d.com",
+            &["confusable-host xn--pple-43d.com"],
+        ),
         ("letters that no other name has", "org: allow connect:tcp xn--bcher-kva.example", &[]),
         (
             "two hosts that look alike",
@@ -476,7 +643,8 @@ fn checks_find_their_examples_and_nothing_else() {
     ];
     let mut wrong = Vec::new();
     for (what, text, expected) in table {
-        let (mut found, mut expected) = (found(text), expected.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+        let (mut found, mut expected) =
+            (found(text), expected.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
         found.sort();
         expected.sort();
         if found != expected {
@@ -486,10 +654,14 @@ fn checks_find_their_examples_and_nothing_else() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     // All of them denied by name and by address, nothing is reachable.
     let all = format!("org: allow connect:tcp **:443\norg1: deny connect:tcp {metadata}");
-    assert!(found(&all).iter().any(|one| one.starts_with("metadata-reachable")), "a link-local neighbour is left");
+    assert!(
+        found(&all).iter().any(|one| one.starts_with("metadata-reachable")),
+        "a link-local neighbour is left"
+    );
 }
 
-/// What a finding calls undocumented, the engine does not know either; what a rule is called void for, nobody relies on.
+/// What a finding calls undocumented, the engine does not know either; what a rule is called void
+/// for, nobody relies on.
 #[test]
 fn patterns_that_checks_call_undocumented_are_uncertain() {
     for (pattern, code, request) in [
@@ -522,15 +694,23 @@ fn patterns_that_checks_call_undocumented_are_uncertain() {
     ] {
         let action = if request.starts_with("connect") { "connect:tcp" } else { "read" };
         let found = found(&format!("org: allow {action} {pattern}"));
-        assert!(code.is_empty() || found.contains(&format!("{code} {pattern}")), "{pattern}: {found:?}");
+        assert!(
+            code.is_empty() || found.contains(&format!("{code} {pattern}")),
+            "{pattern}: {found:?}"
+        );
         let rule = Rule {
             name: "r".to_owned(),
             decision: Decision::Allow,
             actions: vec![Action::parse(action)],
             resources: Resources::Plain(vec![pattern.to_owned()]),
         };
-        let policies = [Policy { name: "p".to_owned(), scope: Scope::Organization, body: Body::Allowlist(vec![rule]) }];
-        let answer = State::new(&policies).ask(&Default::default(), &Request::parse(request).expect(request));
+        let policies = [Policy {
+            name: "p".to_owned(),
+            scope: Scope::Organization,
+            body: Body::Allowlist(vec![rule]),
+        }];
+        let answer = State::new(&policies)
+            .ask(&Default::default(), &Request::parse(request).expect(request));
         assert_eq!(answer.verdict, Verdict::Uncertain, "{pattern}: {request}: {answer:?}");
         // The pattern is shown as it is written.
         assert!(
@@ -546,7 +726,8 @@ fn patterns_that_checks_call_undocumented_are_uncertain() {
 fn of_two_spellings_of_a_team_the_later_is_reported() {
     let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nscope: {teams: [red, Red]}\nrules: []\n";
     let findings = findings(text);
-    let finding = findings.diagnostics.iter().find(|finding| finding.code == "ambiguous-team").unwrap();
+    let finding =
+        findings.diagnostics.iter().find(|finding| finding.code == "ambiguous-team").unwrap();
     let label = finding.primary.as_ref().unwrap();
     assert_eq!(&findings.files.get(label.file).text[label.span.clone()], "Red");
 }
@@ -565,18 +746,29 @@ fn files_given_one_by_one_show_what_holds_whatever_others_say() {
         "org: allow connect:tcp *.x.com **.github.io\norg: deny connect:tcp **.x.com\norg: deny connect:tcp old.y.com",
     ));
     let (code, stdout, _) = seawall(folder.path(), &["validate", "a.yaml"]);
-    let codes: Vec<&str> =
-        stdout.lines().filter_map(|line| line.split(['[', ']']).nth(1).filter(|_| line.contains("]: "))).collect();
+    let codes: Vec<&str> = stdout
+        .lines()
+        .filter_map(|line| line.split(['[', ']']).nth(1).filter(|_| line.contains("]: ")))
+        .collect();
     assert_eq!((code, codes), (Some(0), vec!["shadowed-allow", "broad-allow"]), "{stdout}");
 }
 
 #[test]
 fn notes_are_counted_and_shown_on_request() {
-    let folder = workspace(&documents("org: allow connect:tcp *.x.com\norg: allow connect:tcp **.github.io"));
-    fs::write(folder.path().join("seawall.yaml"), SETTINGS.replace("acme}", "acme, endpoint: embedded}")).unwrap();
+    let folder = workspace(&documents(
+        "org: allow connect:tcp *.x.com\norg: allow connect:tcp **.github.io",
+    ));
+    fs::write(
+        folder.path().join("seawall.yaml"),
+        SETTINGS.replace("acme}", "acme, endpoint: embedded}"),
+    )
+    .unwrap();
     let (code, _, stderr) = seawall(folder.path(), &["plan"]);
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(stderr.contains("warning[broad-allow]") && !stderr.contains("wildcard-without-apex"), "{stderr}");
+    assert!(
+        stderr.contains("warning[broad-allow]") && !stderr.contains("wildcard-without-apex"),
+        "{stderr}"
+    );
     let (_, stdout, stderr) = seawall(folder.path(), &["validate"]);
     assert!(!stdout.contains("note["), "{stdout}");
     assert!(stderr.contains("1 warning, 1 note: `-v` shows it\n"), "{stderr}");
@@ -589,14 +781,17 @@ fn notes_are_counted_and_shown_on_request() {
 
 #[test]
 fn every_finding_is_suppressed_at_its_place_and_nowhere_else() {
-    let line = "- {name: r, decision: allow, actions: [connect:tcp], resources: [\"**.github.io\"]}";
+    let line =
+        "- {name: r, decision: allow, actions: [connect:tcp], resources: [\"**.github.io\"]}";
     let text = |silence: &str| {
         format!(
             "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{silence}{line}\n- {}\n",
             &line[2..].replace(": r,", ": s,").replace("github", "gitlab")
         )
     };
-    let codes = |text: &str| -> Vec<&'static str> { findings(text).diagnostics.iter().map(|one| one.code).collect() };
+    let codes = |text: &str| -> Vec<&'static str> {
+        findings(text).diagnostics.iter().map(|one| one.code).collect()
+    };
     assert_eq!(codes(&text("")), ["broad-allow", "broad-allow"]);
     assert_eq!(codes(&text("# seawall: allow[broad-allow] pages of ours\n")), ["broad-allow"]);
     assert_eq!(
@@ -609,13 +804,20 @@ fn every_finding_is_suppressed_at_its_place_and_nowhere_else() {
     );
     // In a file with errors a finding may be missing, but not a code.
     let broken = |silence: &str| text(silence).replace("gitlab", "git lab");
-    assert_eq!(codes(&broken("# seawall: allow[ineffective-deny] why\n")), ["broad-allow", "invalid-host"]);
+    assert_eq!(
+        codes(&broken("# seawall: allow[ineffective-deny] why\n")),
+        ["broad-allow", "invalid-host"]
+    );
     for (code, help) in [
         ("broad-alow", "there is no such code; did you mean `broad-allow`?"),
         ("invalid-host", "errors cannot be suppressed"),
     ] {
         let findings = findings(&broken(&format!("# seawall: allow[{code}] why\n")));
-        let unused = findings.diagnostics.iter().find(|finding| finding.code == "unused-suppression").unwrap();
+        let unused = findings
+            .diagnostics
+            .iter()
+            .find(|finding| finding.code == "unused-suppression")
+            .unwrap();
         assert!(unused.help.as_ref().unwrap().starts_with(help), "{unused:?}");
     }
 }
@@ -634,19 +836,35 @@ fn rule() -> impl Strategy<Value = (Decision, Vec<Action>, Resources)> {
     ]);
     let port = prop::option::weighted(0.3, Just(443_u16));
     let actions = |names: &[&str]| {
-        prop::sample::subsequence(names.iter().map(|name| Action::parse(name)).collect::<Vec<_>>(), 1..=names.len())
+        prop::sample::subsequence(
+            names.iter().map(|name| Action::parse(name)).collect::<Vec<_>>(),
+            1..=names.len(),
+        )
     };
-    let network = (actions(&["connect:tcp", "connect:udp"]), host, port.clone()).prop_map(|(actions, host, port)| {
-        let text =
-            port.filter(|_| !host.contains('/')).map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        (actions, Resources::Plain(vec![text]))
-    });
+    let network = (actions(&["connect:tcp", "connect:udp"]), host, port.clone()).prop_map(
+        |(actions, host, port)| {
+            let text = port
+                .filter(|_| !host.contains('/'))
+                .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+            (actions, Resources::Plain(vec![text]))
+        },
+    );
     let path = prop::sample::select(vec!["/", "/x", "/x/**", "/*", "/**", "/x/y"]);
     let named = prop::sample::select(vec!["x.com", "a.x.com", "*.x.com", "**.x.com", "**"]);
-    let http = (actions(&["request:get", "request:put"]), named, port, path).prop_map(|(actions, host, port, path)| {
-        (actions, Resources::Http(vec![HttpResource { host: host.to_owned(), port, path: path.to_owned() }]))
-    });
-    let folder = prop::sample::select(vec!["/d", "/d/**", "/d/*", "/d/x", "~/**", "~/x", "**", "/home/u/x"]);
+    let http = (actions(&["request:get", "request:put"]), named, port, path).prop_map(
+        |(actions, host, port, path)| {
+            (
+                actions,
+                Resources::Http(vec![HttpResource {
+                    host: host.to_owned(),
+                    port,
+                    path: path.to_owned(),
+                }]),
+            )
+        },
+    );
+    let folder =
+        prop::sample::select(vec!["/d", "/d/**", "/d/*", "/d/x", "~/**", "~/x", "**", "/home/u/x"]);
     let folders = (actions(&["read", "write"]), folder)
         .prop_map(|(actions, path)| (actions, Resources::Plain(vec![path.to_owned()])));
     let decision = prop::sample::select(vec![Decision::Allow, Decision::Deny]);
@@ -707,7 +925,8 @@ proptest! {
             policies.push(keep(kind));
             left.push(keep(kind));
         }
-        // Whether a host with HTTP rules takes connections that are not HTTP is not documented, and no request.
+        // Whether a host with HTTP rules takes connections that are not HTTP is not documented, and
+        // no request.
         let requests = findings.diagnostics.iter().any(|finding| finding.code == "http-allow-without-effect");
         let uninspected = |entry: &seawall::access::Entry| requests && entry.access.text().starts_with("connect:tcp");
         let comparison = compare(&policies, &left, &TeamDirectory::default());

@@ -1,4 +1,5 @@
-//! `validate` and `schema`: what people and programs see, and an answer to everything that YAML can hold.
+//! `validate` and `schema`: what people and programs see, and an answer to everything that YAML can
+//! hold.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +40,12 @@ fn seawall(folder: &Path, arguments: &[&str]) -> Output {
 /// The exit code, standard output and standard error of the command.
 fn shown(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    format!("exit {}\n{}---\n{}", output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    format!(
+        "exit {}\n{}---\n{}",
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr)
+    )
 }
 
 /// The findings of files in a workspace, as `code file:line:column`.
@@ -100,7 +106,10 @@ fn people_see_the_line_the_place_and_what_to_do() {
 
 #[test]
 fn programs_get_every_finding_with_its_place() {
-    let folder = workspace(&[("a.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: []\n")]);
+    let folder = workspace(&[(
+        "a.yaml",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: []\n",
+    )]);
     insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate", "--format", "json"])), @r#"
     exit 1
     {
@@ -141,16 +150,21 @@ fn foreign_text_cannot_act_on_a_terminal() {
     let output = seawall(folder.path(), &["validate", "--color", "always"]);
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(
-        shown.contains("\\u{1b}[2J") && shown.contains("\\u{202e}kcart") && shown.contains("a\\u{1b}]0;x.yaml"),
+        shown.contains("\\u{1b}[2J")
+            && shown.contains("\\u{202e}kcart")
+            && shown.contains("a\\u{1b}]0;x.yaml"),
         "{shown}"
     );
     assert!(!shown.contains(['\u{202e}', '\r']), "{shown}");
     // Every sequence left is a colour.
     for sequence in shown.split('\u{1b}').skip(1) {
-        let parameters =
-            sequence.strip_prefix('[').and_then(|rest| rest.split_once('m')).map(|(parameters, _)| parameters);
+        let parameters = sequence
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once('m'))
+            .map(|(parameters, _)| parameters);
         assert!(
-            parameters.is_some_and(|text| text.chars().all(|next| next.is_ascii_digit() || next == ';')),
+            parameters
+                .is_some_and(|text| text.chars().all(|next| next.is_ascii_digit() || next == ';')),
             "{shown}"
         );
     }
@@ -158,8 +172,10 @@ fn foreign_text_cannot_act_on_a_terminal() {
 
 #[test]
 fn code_scanning_gets_rules_and_results() {
-    let folder =
-        workspace(&[("a b.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: [é, 1]\n")]);
+    let folder = workspace(&[(
+        "a b.yaml",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: [é, 1]\n",
+    )]);
     let output = seawall(folder.path(), &["validate", "--format", "sarif"]);
     assert_eq!(output.status.code(), Some(1));
     let log: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -168,13 +184,19 @@ fn code_scanning_gets_rules_and_results() {
     for result in run["results"].as_array().unwrap() {
         let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(rules[index]["id"], result["ruleId"]);
-        assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "a%20b.yaml");
+        assert_eq!(
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            "a%20b.yaml"
+        );
     }
     assert_eq!(rules.len(), TABLE.iter().copied().flatten().count());
     let first = &run["results"][0];
     assert_eq!((&first["ruleId"], &first["level"]), (&"duplicate-key".into(), &"error".into()));
     let region = &first["locations"][0]["physicalLocation"]["region"];
-    assert_eq!(region, &serde_json::json!({"startLine": 4, "startColumn": 1, "endLine": 4, "endColumn": 5}));
+    assert_eq!(
+        region,
+        &serde_json::json!({"startLine": 4, "startColumn": 1, "endLine": 4, "endColumn": 5})
+    );
     assert_eq!(first["relatedLocations"][0]["message"]["text"], "it appears here first");
 }
 
@@ -182,18 +204,26 @@ fn code_scanning_gets_rules_and_results() {
 #[test]
 #[ignore = "needs the schema of SARIF 2.1.0: run `.ci/sarif`"]
 fn the_sarif_log_is_valid_against_its_schema() {
-    // One of its patterns holds a bracket that only lenient engines take for itself; escaped, it means the same to all.
-    let schema = fs::read_to_string(std::env::var("SARIF_SCHEMA").unwrap()).unwrap().replace("{2}]?$", r"{2}\\]?$");
-    let schema =
-        jsonschema::options().should_validate_formats(true).build(&serde_json::from_str(&schema).unwrap()).unwrap();
+    // One of its patterns holds a bracket that only lenient engines take for itself; escaped, it
+    // means the same to all.
+    let schema = fs::read_to_string(std::env::var("SARIF_SCHEMA").unwrap())
+        .unwrap()
+        .replace("{2}]?$", r"{2}\\]?$");
+    let schema = jsonschema::options()
+        .should_validate_formats(true)
+        .build(&serde_json::from_str(&schema).unwrap())
+        .unwrap();
     let found = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: [é, 1]\n";
-    let rule = "{name: r, decision: allow, actions: [connect:tcp], resources: [Example.com, \"**\"]}";
+    let rule =
+        "{name: r, decision: allow, actions: [connect:tcp], resources: [Example.com, \"**\"]}";
     let warned = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: [{rule}]\n");
     for files in [&[("sub dir/ü#[1].yaml", found)][..], &[("a.yaml", warned.as_str())], &[]] {
         let output = seawall(workspace(files).path(), &["validate", "--format", "sarif"]);
         let log: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let errors: Vec<String> =
-            schema.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let errors: Vec<String> = schema
+            .iter_errors(&log)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{errors:#?}");
         assert_ne!(log["runs"][0]["results"], serde_json::json!([]));
     }
@@ -201,7 +231,8 @@ fn the_sarif_log_is_valid_against_its_schema() {
 
 #[test]
 fn workflow_commands_annotate_lines_and_nothing_else() {
-    let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\n\"x%\\n::error::y\": 1\nrules: []\n";
+    let text =
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\n\"x%\\n::error::y\": 1\nrules: []\n";
     let folder = workspace(&[("a,b.yaml", text)]);
     insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate", "--format", "github"])), @"
     exit 1
@@ -212,7 +243,10 @@ fn workflow_commands_annotate_lines_and_nothing_else() {
 
 #[test]
 fn a_sound_workspace_is_exit_0_and_silent() {
-    let folder = workspace(&[("a.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n")]);
+    let folder = workspace(&[(
+        "a.yaml",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n",
+    )]);
     insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate"])), @r"
     exit 0
     ---
@@ -245,7 +279,11 @@ fn the_workspace_is_the_nearest_folder_upward_or_the_one_named() {
         [("sub", &["validate"][..]), ("", &["-C", "sub", "validate"]), ("sub", &["validate", ".."])]
     {
         let output = seawall(&folder.path().join(start), arguments);
-        assert!(String::from_utf8_lossy(&output.stdout).contains("a.yaml:1:7"), "{arguments:?}: {}", shown(&output));
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("a.yaml:1:7"),
+            "{arguments:?}: {}",
+            shown(&output)
+        );
     }
     // A folder that is named is not searched upward: a wrong name must not plan another workspace.
     let output = seawall(folder.path(), &["validate", "sub"]);
@@ -276,10 +314,20 @@ fn a_submodule_that_is_not_checked_out_is_an_error() {
     // Nothing is missing where nothing is left out.
     assert!(validate("").starts_with("exit 0"));
     fs::create_dir(rules.join("policies/shared")).unwrap();
-    for include in ["", "include: [policies/**/*.yaml]\n", "include: [policies/a.yaml, policies/shared/x/*.yaml]\n"] {
+    for include in [
+        "",
+        "include: [policies/**/*.yaml]\n",
+        "include: [policies/a.yaml, policies/shared/x/*.yaml]\n",
+    ] {
         let shown = validate(include);
-        assert!(shown.starts_with("exit 1") && shown.contains("missing-submodule"), "{include}: {shown}");
-        assert!(shown.contains("`policies/shared` is a submodule whose files are not there"), "{shown}");
+        assert!(
+            shown.starts_with("exit 1") && shown.contains("missing-submodule"),
+            "{include}: {shown}"
+        );
+        assert!(
+            shown.contains("`policies/shared` is a submodule whose files are not there"),
+            "{shown}"
+        );
     }
     assert!(validate("include: [policies/a.yaml]\n").starts_with("exit 0"));
     fs::write(rules.join("policies/shared/b.yaml"), policy.replace("name: a", "name: b")).unwrap();
@@ -290,7 +338,10 @@ fn a_submodule_that_is_not_checked_out_is_an_error() {
 fn files_given_one_by_one_are_checked_alone() {
     let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n";
     let folder = workspace(&[("a.yaml", text), ("b.yaml", text), ("c.yaml", "kind: x\n")]);
-    assert_eq!(seawall(folder.path(), &["validate", "a.yaml", "b.yaml", "seawall.yaml"]).status.code(), Some(0));
+    assert_eq!(
+        seawall(folder.path(), &["validate", "a.yaml", "b.yaml", "seawall.yaml"]).status.code(),
+        Some(0)
+    );
     assert_eq!(seawall(folder.path(), &["validate", "a.yaml", "c.yaml"]).status.code(), Some(1));
     assert_eq!(seawall(folder.path(), &["validate", "gone.yaml"]).status.code(), Some(1));
     assert!(places(&folder).contains(&"duplicate-policy b.yaml:3:7".to_owned()));
@@ -309,7 +360,10 @@ fn every_finding_of_the_table_is_brought_about_by_its_bad_example() {
         } else {
             check.bad.to_owned()
         };
-        let folder = workspace(&[("a.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n")]);
+        let folder = workspace(&[(
+            "a.yaml",
+            "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n",
+        )]);
         if text.contains("kind: Workspace") {
             write(folder.path(), &[("seawall.yaml", &text)]);
         } else {
@@ -318,7 +372,8 @@ fn every_finding_of_the_table_is_brought_about_by_its_bad_example() {
         let mut findings = Findings::default();
         workspace::load_into(folder.path(), None, EmptyWorkspace::Refused, &mut findings);
         let found = findings.diagnostics.iter().find(|diagnostic| diagnostic.code == check.code);
-        let found = found.unwrap_or_else(|| panic!("no `{}` in {:?}", check.code, findings.diagnostics));
+        let found =
+            found.unwrap_or_else(|| panic!("no `{}` in {:?}", check.code, findings.diagnostics));
         assert_eq!(found.severity, check.severity, "{}", check.code);
     }
 }
@@ -327,10 +382,22 @@ fn every_finding_of_the_table_is_brought_about_by_its_bad_example() {
 fn codes_are_unique_and_documented() {
     let checks: Vec<_> = TABLE.iter().copied().flatten().collect();
     for (index, check) in checks.iter().enumerate() {
-        assert!(!checks.iter().skip(index + 1).any(|other| other.code == check.code), "{}", check.code);
-        assert!(!check.title.is_empty() && !check.explanation.is_empty() && !check.fix.is_empty(), "{}", check.code);
+        assert!(
+            !checks.iter().skip(index + 1).any(|other| other.code == check.code),
+            "{}",
+            check.code
+        );
+        assert!(
+            !check.title.is_empty() && !check.explanation.is_empty() && !check.fix.is_empty(),
+            "{}",
+            check.code
+        );
         let policy = matches!(check.run, Run::Policy(_));
-        assert!(!policy || check.severity == Severity::Error || !check.bad.is_empty(), "{}", check.code);
+        assert!(
+            !policy || check.severity == Severity::Error || !check.bad.is_empty(),
+            "{}",
+            check.code
+        );
     }
 }
 
@@ -471,7 +538,8 @@ fn a_workspace_never_comes_out_empty_by_accident() {
     assert_eq!(places(&workspace(&[])), ["empty-workspace seawall.yaml:1:1"]);
     // A pattern without a file, beside one that has some.
     let text = policy("rules: []\n");
-    let settings = "apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies/*.yaml, gone/**/*.yaml]\n";
+    let settings =
+        "apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies/*.yaml, gone/**/*.yaml]\n";
     let folder = workspace(&[("seawall.yaml", settings), ("policies/a.yaml", &text)]);
     assert_eq!(places(&folder), ["include-matches-nothing seawall.yaml:3:28"]);
     // Only tests, where everything else would be deleted.
@@ -487,7 +555,10 @@ fn links_do_not_lead_out_of_the_workspace() {
     use std::os::unix::fs::symlink;
     let outside = TempDir::new().unwrap();
     let text = policy("rules: []\n");
-    write(outside.path(), &[("b.yaml", &text), ("c.cedar", "permit (principal, action, resource);")]);
+    write(
+        outside.path(),
+        &[("b.yaml", &text), ("c.cedar", "permit (principal, action, resource);")],
+    );
     let mcp = "apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar_file: c.cedar\n";
     let folder = workspace(&[("a.yaml", &text), ("m.yaml", mcp)]);
     symlink(outside.path().join("b.yaml"), folder.path().join("b.yaml")).unwrap();
@@ -534,14 +605,20 @@ fn a_suppression_applies_to_its_place_and_nothing_else() {
     )]);
     assert_eq!(
         places(&folder),
-        ["host-spelling a.yaml:15:9", "invalid-host a.yaml:20:9", "unused-suppression a.yaml:20:29"]
+        [
+            "host-spelling a.yaml:15:9",
+            "invalid-host a.yaml:20:9",
+            "unused-suppression a.yaml:20:29"
+        ]
     );
 }
 
 #[test]
 fn documents_are_checked_together() {
     let rule = |name: &str| {
-        format!("  - {{name: {name}, decision: allow, actions: [connect:tcp], resources: [{name}.example.com]}}\n")
+        format!(
+            "  - {{name: {name}, decision: allow, actions: [connect:tcp], resources: [{name}.example.com]}}\n"
+        )
     };
     let many: String = (0..251).map(|index| rule(&format!("r{index}"))).collect();
     let folder = workspace(&[("a.yaml", &policy(&format!("rules:\n{many}")))]);
@@ -553,11 +630,15 @@ fn documents_are_checked_together() {
     );
 
     let policies: String = (0..101)
-        .map(|index| format!("---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: p{index}\nrules: []\n"))
+        .map(|index| {
+            format!("---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: p{index}\nrules: []\n")
+        })
         .collect();
     assert_eq!(places(&workspace(&[("a.yaml", &policies)])), ["too-many-policies a.yaml:504:7"]);
 
-    let hosts = |count: usize| (0..count).map(|index| format!("h{index:05}.example.com, ")).collect::<String>();
+    let hosts = |count: usize| {
+        (0..count).map(|index| format!("h{index:05}.example.com, ")).collect::<String>()
+    };
     let large = |count| {
         policy(&format!(
             "rules: [{{name: r, decision: allow, actions: [connect:tcp], resources: [{}]}}]\n",
@@ -566,22 +647,32 @@ fn documents_are_checked_together() {
     };
     // 21 bytes a host in JSON.
     assert_eq!(places(&workspace(&[("a.yaml", &large(18_000))])), Vec::<String>::new());
-    assert_eq!(places(&workspace(&[("a.yaml", &large(18_200))])), ["policy-nearly-full a.yaml:3:7"]);
+    assert_eq!(
+        places(&workspace(&[("a.yaml", &large(18_200))])),
+        ["policy-nearly-full a.yaml:3:7"]
+    );
     assert_eq!(places(&workspace(&[("a.yaml", &large(19_100))])), ["policy-too-large a.yaml:3:7"]);
 
     let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {teams: [research]}\n";
     let scoped = policy("scope: {teams: [reserch]}\nrules: []\n");
-    assert_eq!(places(&workspace(&[("seawall.yaml", settings), ("a.yaml", &scoped)])), ["unknown-team a.yaml:4:17"]);
-    let test =
-        "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nas: {teams: [Research]}\nexpect: [{deny: write /}]\n";
+    assert_eq!(
+        places(&workspace(&[("seawall.yaml", settings), ("a.yaml", &scoped)])),
+        ["unknown-team a.yaml:4:17"]
+    );
+    let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nas: {teams: [Research]}\nexpect: [{deny: write /}]\n";
     let scoped = policy("scope: {teams: [research]}\nrules: []\n");
-    assert_eq!(places(&workspace(&[("a.yaml", &scoped), ("t.yaml", test)])), ["ambiguous-team t.yaml:4:14"]);
+    assert_eq!(
+        places(&workspace(&[("a.yaml", &scoped), ("t.yaml", test)])),
+        ["ambiguous-team t.yaml:4:14"]
+    );
 }
 
 #[test]
 fn the_schema_in_the_repository_is_the_one_that_is_printed() {
     let output = seawall(Path::new(env!("CARGO_MANIFEST_DIR")), &["schema"]);
-    let stored = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/seawall.schema.json")).unwrap();
+    let stored =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/seawall.schema.json"))
+            .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(stored == printed, "run `cargo run -- schema > schemas/seawall.schema.json`");
     let schema: Value = serde_json::from_str(&stored).unwrap();

@@ -41,8 +41,9 @@ fn a_policy_that_comes_beside_an_equal_one_that_no_document_declares_looks_like_
                 "apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: acme, endpoint: embedded, teams: [a]{docker}}}\n"
             )
         };
-        let policy =
-            |name: &str, rest: &str| format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\n{rest}");
+        let policy = |name: &str, rest: &str| {
+            format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\n{rest}")
+        };
         write("seawall.yaml", &settings(""));
         write("a.yaml", &policy("Guard rails", RULES));
         let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
@@ -52,11 +53,19 @@ fn a_policy_that_comes_beside_an_equal_one_that_no_document_declares_looks_like_
         let (_, stdout, stderr) = seawall(folder.path(), &["plan", "--format", "json"]);
         let plan: Value = serde_json::from_str(&stdout).expect(&stderr);
         let expected = hint.map(|name| format!("looks like a rename: add previously: {name}"));
-        assert_eq!(plan["warnings"][0]["help"].as_str(), expected.as_deref(), "{docker} {document}");
+        assert_eq!(
+            plan["warnings"][0]["help"].as_str(),
+            expected.as_deref(),
+            "{docker} {document}"
+        );
         let (_, human, _) = seawall(folder.path(), &["plan"]);
         let (_, markdown, _) = seawall(folder.path(), &["plan", "--format", "markdown"]);
         for shown in [human, markdown] {
-            assert_eq!(shown.contains("looks like a rename"), hint.is_some(), "{docker} {document}\n{shown}");
+            assert_eq!(
+                shown.contains("looks like a rename"),
+                hint.is_some(),
+                "{docker} {document}\n{shown}"
+            );
         }
     }
 }

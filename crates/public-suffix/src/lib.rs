@@ -1,7 +1,8 @@
 //! The Public Suffix List, under the names of the `psl` crate.
 //!
-//! That list is more than eleven thousand generic functions, which every crate that asks it compiles anew: an eighth of the
-//! code of `seawall`, in the library and once more in its tests. Here they are compiled once.
+//! That list is more than eleven thousand generic functions, which every crate that asks it
+//! compiles anew: an eighth of the code of `seawall`, in the library and once more in its tests.
+//! Here they are compiled once.
 
 pub use psl::{Suffix, Type};
 
@@ -17,7 +18,8 @@ pub fn suffix_str(name: &str) -> Option<&str> {
     std::str::from_utf8(suffix(name.as_bytes())?.trim().as_bytes()).ok()
 }
 
-/// The registrable domain of a name: its public suffix and one label more. `None` for a public suffix itself.
+/// The registrable domain of a name: its public suffix and one label more. `None` for a public
+/// suffix itself.
 #[must_use]
 pub fn domain_str(name: &str) -> Option<&str> {
     psl::domain_str(name)

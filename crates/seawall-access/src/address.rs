@@ -1,7 +1,8 @@
 //! The classes of addresses that a set of CIDR blocks distinguishes.
 //!
-//! Two blocks are disjoint or one contains the other, so that the blocks form a forest, and each class is a block
-//! without the blocks inside of it. Invariant: every address is in exactly one class, and each class has a member.
+//! Two blocks are disjoint or one contains the other, so that the blocks form a forest, and each
+//! class is a block without the blocks inside of it. Invariant: every address is in exactly one
+//! class, and each class has a member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,7 +25,8 @@ pub(super) struct AddressClass {
     pub(super) hits: Vec<Hit>,
 }
 
-/// The classes; the one that no block contains comes first. Members that are not `named` are preferred.
+/// The classes; the one that no block contains comes first. Members that are not `named` are
+/// preferred.
 pub(super) fn address_classes(blocks: &Blocks, named: &BTreeSet<IpAddr>) -> Vec<AddressClass> {
     let everything = [IpNet::from(Ipv4Net::default()), IpNet::from(Ipv6Net::default())];
     let mut nets: Vec<IpNet> = blocks.keys().copied().chain(everything).collect();
@@ -35,10 +37,12 @@ pub(super) fn address_classes(blocks: &Blocks, named: &BTreeSet<IpAddr>) -> Vec<
     for (at, net) in nets.iter().enumerate() {
         around.retain(|outer| outer.contains(net));
         around.push(*net);
-        let inside: Vec<IpNet> = nets.iter().skip(at + 1).take_while(|inner| net.contains(*inner)).copied().collect();
+        let inside: Vec<IpNet> =
+            nets.iter().skip(at + 1).take_while(|inner| net.contains(*inner)).copied().collect();
         let free = member(net, &inside, named);
         if let Some(witness) = free.or_else(|| member(net, &inside, &BTreeSet::new())) {
-            let mut hits: Vec<Hit> = around.iter().filter_map(|outer| blocks.get(outer)).flatten().copied().collect();
+            let mut hits: Vec<Hit> =
+                around.iter().filter_map(|outer| blocks.get(outer)).flatten().copied().collect();
             hits.sort_unstable();
             classes.push(AddressClass { witness, named: free.is_none(), hits });
         }
@@ -49,8 +53,10 @@ pub(super) fn address_classes(blocks: &Blocks, named: &BTreeSet<IpAddr>) -> Vec<
 
 /// The clauses whose block holds the address, sorted.
 pub(super) fn hits(blocks: &Blocks, address: IpAddr) -> Vec<Hit> {
-    let around = (0..=IpNet::from(address).max_prefix_len()).filter_map(|length| IpNet::new(address, length).ok());
-    let mut hits: Vec<Hit> = around.filter_map(|net| blocks.get(&net.trunc())).flatten().copied().collect();
+    let around = (0..=IpNet::from(address).max_prefix_len())
+        .filter_map(|length| IpNet::new(address, length).ok());
+    let mut hits: Vec<Hit> =
+        around.filter_map(|net| blocks.get(&net.trunc())).flatten().copied().collect();
     hits.sort_unstable();
     hits
 }
@@ -62,19 +68,28 @@ const EXAMPLES: [IpAddr; 3] = [
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
 ];
 
-/// An address of `net` outside of the given blocks, which are sorted by their start. The network address is the last
-/// choice, since people ask about hosts.
+/// An address of `net` outside of the given blocks, which are sorted by their start. The network
+/// address is the last choice, since people ask about hosts.
 fn member(net: &IpNet, inside: &[IpNet], named: &BTreeSet<IpAddr>) -> Option<IpAddr> {
     let first = net.network();
-    let free = |address: &IpAddr| net.contains(address) && !inside.iter().any(|inner| inner.contains(address));
-    if let Some(example) = EXAMPLES.iter().find(|example| free(example) && !named.contains(example)) {
+    let free = |address: &IpAddr| {
+        net.contains(address) && !inside.iter().any(|inner| inner.contains(address))
+    };
+    if let Some(example) = EXAMPLES.iter().find(|example| free(example) && !named.contains(example))
+    {
         return Some(*example);
     }
     let host = successor(first).filter(|next| net.contains(next));
-    host.and_then(|next| free_from(next, net, inside, named)).or_else(|| free_from(first, net, inside, named))
+    host.and_then(|next| free_from(next, net, inside, named))
+        .or_else(|| free_from(first, net, inside, named))
 }
 
-fn free_from(mut candidate: IpAddr, net: &IpNet, inside: &[IpNet], named: &BTreeSet<IpAddr>) -> Option<IpAddr> {
+fn free_from(
+    mut candidate: IpAddr,
+    net: &IpNet,
+    inside: &[IpNet],
+    named: &BTreeSet<IpAddr>,
+) -> Option<IpAddr> {
     for inner in inside {
         while candidate < inner.network() && named.contains(&candidate) {
             candidate = successor(candidate)?;

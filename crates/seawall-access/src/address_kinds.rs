@@ -1,8 +1,9 @@
 //! Addresses that are equivalent under the rules in force, for questions about many names.
 //!
-//! A name may have any address, and thousands of blocks make thousands of classes of addresses; under the rules in
-//! force for one user, only a few kinds remain. Invariant: a question about the kinds of some rules has the same
-//! verdict as a question about every class with these rules in force.
+//! A name may have any address, and thousands of blocks make thousands of classes of addresses;
+//! under the rules in force for one user, only a few kinds remain. Invariant: a question about the
+//! kinds of some rules has the same verdict as a question about every class with these rules in
+//! force.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,8 @@ use super::trie::Hit;
 use super::unknowns::Unknowns;
 use crate::model::Decision;
 
-/// The group of a match at an address in a question about [`AddressKinds`]: it stands for the rules in force.
+/// The group of a match at an address in a question about [`AddressKinds`]: it stands for the rules
+/// in force.
 pub const IN_FORCE: usize = usize::MAX;
 
 /// A rule about addresses.
@@ -89,15 +91,19 @@ impl State<'_> {
         AddressKinds(kinds.collect())
     }
 
-    /// The kinds of addresses without one of the rules in force, each with the rules whose absence has this result.
-    /// Rules whose absence changes nothing are left out.
+    /// The kinds of addresses without one of the rules in force, each with the rules whose absence
+    /// has this result. Rules whose absence changes nothing are left out.
     #[must_use]
-    pub fn address_kinds_without(&self, in_force: impl Fn(usize) -> bool) -> Vec<(AddressKinds, Vec<usize>)> {
+    pub fn address_kinds_without(
+        &self,
+        in_force: impl Fn(usize) -> bool,
+    ) -> Vec<(AddressKinds, Vec<usize>)> {
         let mut base: BTreeMap<Kind, (usize, Option<IpNet>)> = BTreeMap::new();
         let mut classes: BTreeMap<usize, Vec<(&[Hit], Kind)>> = BTreeMap::new();
         for class in &self.addresses {
             let (kind, block) = self.kind(&class.hits, &in_force);
-            let groups: BTreeSet<usize> = class.hits.iter().map(|hit| self.clause(hit).group).collect();
+            let groups: BTreeSet<usize> =
+                class.hits.iter().map(|hit| self.clause(hit).group).collect();
             for group in groups.into_iter().filter(|group| in_force(*group)) {
                 classes.entry(group).or_default().push((&class.hits, kind.clone()));
             }
@@ -111,7 +117,9 @@ impl State<'_> {
                 *gone.entry(old).or_default() += 1;
                 new.extend([self.kind(hits, &|group| group != rule && in_force(group))]);
             }
-            gone.retain(|kind, count| base.get(*kind).is_some_and(|(all, _)| all == count) && !new.contains_key(*kind));
+            gone.retain(|kind, count| {
+                base.get(*kind).is_some_and(|(all, _)| all == count) && !new.contains_key(*kind)
+            });
             new.retain(|kind, _| !base.contains_key(kind));
             if gone.is_empty() && new.is_empty() {
                 continue;
@@ -127,20 +135,31 @@ impl State<'_> {
         found
     }
 
-    /// The rules that lead to the answer for a member of exactly these teams; `kinds` are those under the rules for
-    /// them.
+    /// The rules that lead to the answer for a member of exactly these teams; `kinds` are those
+    /// under the rules for them.
     #[must_use]
-    pub fn reasons_at(&self, teams: &BTreeSet<String>, request: &Request, kinds: &AddressKinds) -> Vec<Reason> {
+    pub fn reasons_at(
+        &self,
+        teams: &BTreeSet<String>,
+        request: &Request,
+        kinds: &AddressKinds,
+    ) -> Vec<Reason> {
         let question = self.question_at(request, kinds);
         if !self.is_governed(question.domain()) {
             return Vec::new();
         }
         let in_force = |group| group == IN_FORCE || self.governs(group, teams);
         let verdict = question.verdict(in_force);
-        let by_address = question.telling(verdict, in_force).into_iter().any(|MatchedPoint { point, .. }| {
-            let own = if verdict == Verdict::Uncertain { point.verdict(in_force) } else { verdict };
-            point.matches().iter().any(|one| one.role == Role::Address && point.decides(one, own, in_force))
-        });
+        let by_address = question.telling(verdict, in_force).into_iter().any(
+            |MatchedPoint { point, .. }| {
+                let own =
+                    if verdict == Verdict::Uncertain { point.verdict(in_force) } else { verdict };
+                point
+                    .matches()
+                    .iter()
+                    .any(|one| one.role == Role::Address && point.decides(one, own, in_force))
+            },
+        );
         // Kinds do not identify their rules.
         let question = if by_address { self.question(request) } else { question };
         self.because(&question, verdict, in_force)
@@ -148,9 +167,11 @@ impl State<'_> {
 
     fn kind(&self, hits: &[Hit], in_force: &impl Fn(usize) -> bool) -> (Kind, Option<IpNet>) {
         let clauses = || hits.iter().map(|hit| (self.clause(hit), hit.unknowns));
-        let block = clauses().filter_map(|(clause, _)| clause.target.block()).max_by_key(IpNet::prefix_len);
+        let block =
+            clauses().filter_map(|(clause, _)| clause.target.block()).max_by_key(IpNet::prefix_len);
         let about = |clause: &Clause| clause.actions.intersection(Actions::NETWORK);
-        let own = clauses().filter(|(clause, _)| about(clause) != Actions::default() && in_force(clause.group));
+        let own = clauses()
+            .filter(|(clause, _)| about(clause) != Actions::default() && in_force(clause.group));
         let meanings = own.map(|(clause, unknowns)| Meaning {
             decision: clause.decision,
             actions: about(clause),
@@ -161,18 +182,23 @@ impl State<'_> {
         ((meanings.collect(), block.as_ref().and_then(purpose)), block)
     }
 
-    /// The request as points at kinds of addresses. With a rule of its name that is not in force, and the kinds of
-    /// those that are, it has the verdict of [`State::question`].
+    /// The request as points at kinds of addresses. With a rule of its name that is not in force,
+    /// and the kinds of those that are, it has the verdict of [`State::question`].
     #[must_use]
     pub fn question_at(&self, request: &Request, kinds: &AddressKinds) -> Question {
         let (atom, host, port, path) = match request {
-            Request::Connect { udp, host, port } => (if *udp { Atom::Udp } else { Atom::Tcp }, host, *port, None),
-            Request::Http { method, host, port, path } => (Atom::Http(method), host, *port, Some(path)),
+            Request::Connect { udp, host, port } => {
+                (if *udp { Atom::Udp } else { Atom::Tcp }, host, *port, None)
+            }
+            Request::Http { method, host, port, path } => {
+                (Atom::Http(method), host, *port, Some(path))
+            }
             Request::Folder { .. } | Request::Mcp(_) => return self.question(request),
         };
         let Host::Name(labels, None) = host else { return self.question(request) };
         let requests = path.map(|path| self.request_hits(host, port, path)).unwrap_or_default();
-        let MatchedPoint { point, found } = self.place(atom, &self.host_hits(host, port), &[], &requests);
+        let MatchedPoint { point, found } =
+            self.place(atom, &self.host_hits(host, port), &[], &requests);
         let needed = if atom == Atom::Udp { Actions::UDP } else { Actions::TCP };
         let places = kinds.0.iter().map(|((meanings, _), block)| {
             let at_address = meanings.iter().filter_map(|meaning| meaning.as_match(needed));
@@ -210,13 +236,22 @@ mod tests {
         let resources = prop::collection::vec(prop::sample::select(&RESOURCES[..]), 1..4);
         let rule = (any::<bool>(), any::<bool>(), resources, 0..3_usize);
         prop::collection::vec(rule, 1..8).prop_map(|rules| {
-            let policy = |(number, (allow, udp, resources, team)): (usize, (bool, bool, Vec<&str>, usize))| Policy {
+            let policy = |(number, (allow, udp, resources, team)): (
+                usize,
+                (bool, bool, Vec<&str>, usize),
+            )| Policy {
                 name: format!("policy {number}"),
-                scope: Scope::from_teams([None, Some("red"), Some("blue")][team].map(str::to_owned)),
+                scope: Scope::from_teams(
+                    [None, Some("red"), Some("blue")][team].map(str::to_owned),
+                ),
                 body: Body::Allowlist(vec![Rule {
                     name: "rule".to_owned(),
                     decision: if allow { Decision::Allow } else { Decision::Deny },
-                    actions: if udp { vec![Action::ConnectTcp, Action::ConnectUdp] } else { vec![Action::ConnectTcp] },
+                    actions: if udp {
+                        vec![Action::ConnectTcp, Action::ConnectUdp]
+                    } else {
+                        vec![Action::ConnectTcp]
+                    },
                     resources: Resources::Plain(resources.into_iter().map(str::to_owned).collect()),
                 }]),
             };

@@ -1,7 +1,8 @@
 //! Decides a request for an agent in some teams, and names the rules that decide it.
 //!
-//! Invariant: the answer is that of the point of the request ([`crate::Point`]), so that it agrees with every
-//! comparison. If the address of a host matters and the request does not state it, [`Question`] tries every address.
+//! Invariant: the answer is that of the point of the request ([`crate::Point`]), so that it agrees
+//! with every comparison. If the address of a host matters and the request does not state it,
+//! [`Question`] tries every address.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +28,8 @@ pub struct Answer {
     pub reason: String,
     /// The rules that decide, or may decide; empty if none matches.
     pub because: Vec<Reason>,
-    /// Rules that nearly allow a denied request, or that allow it at some addresses of its name only.
+    /// Rules that nearly allow a denied request, or that allow it at some addresses of its name
+    /// only.
     pub nearest: Vec<String>,
     /// Further remarks.
     pub remarks: Vec<String>,
@@ -46,26 +48,35 @@ impl State<'_> {
         let mut remarks = remarks::collect(request);
         if !self.is_governed(domain) {
             let reason = Unknown::NoPolicy.to_string();
-            return Answer { verdict: Verdict::Uncertain, reason, because: Vec::new(), nearest: Vec::new(), remarks };
+            return Answer {
+                verdict: Verdict::Uncertain,
+                reason,
+                because: Vec::new(),
+                nearest: Vec::new(),
+                remarks,
+            };
         }
         let verdict = question.verdict(in_force);
         let because = self.because(&question, verdict, in_force);
         let (reason, nearest) = match verdict {
             Verdict::Allow => ("a rule allows it, and none denies it".to_owned(), Vec::new()),
-            Verdict::Deny if because.is_empty() => {
-                (question.unmet(in_force), nearest::find(self, &question.refused(in_force), teams, request))
-            }
+            Verdict::Deny if because.is_empty() => (
+                question.unmet(in_force),
+                nearest::find(self, &question.refused(in_force), teams, request),
+            ),
             Verdict::Deny => ("a rule denies it".to_owned(), Vec::new()),
-            Verdict::Uncertain => {
-                (question.doubt(&because, in_force), nearest::find(self, &question.unnamed(in_force), teams, request))
-            }
+            Verdict::Uncertain => (
+                question.doubt(&because, in_force),
+                nearest::find(self, &question.unnamed(in_force), teams, request),
+            ),
         };
         remarks.extend(remarks::about(request, verdict, question.overruled(in_force)));
         remarks.extend(question.exceptions(in_force));
         Answer { verdict, reason, because, nearest, remarks }
     }
 
-    /// Answers for an MCP action about which nothing else is known, without one statement, given by policy and number.
+    /// Answers for an MCP action about which nothing else is known, without one statement, given by
+    /// policy and number.
     #[must_use]
     pub fn ask_mcp_action(
         &self,
@@ -86,7 +97,8 @@ impl State<'_> {
         let mut because = BTreeSet::new();
         for place in question.telling(verdict, in_force) {
             // A request that is allowed at one address and denied at another is uncertain.
-            let own = if verdict == Verdict::Uncertain { place.point.verdict(in_force) } else { verdict };
+            let own =
+                if verdict == Verdict::Uncertain { place.point.verdict(in_force) } else { verdict };
             for (found, clause) in &place.found {
                 if place.point.decides(found, own, in_force)
                     && let Some(clause) = self.clauses.get(*clause as usize)
@@ -105,7 +117,9 @@ impl State<'_> {
             policy,
             rule: Some(rule),
             policy_name: stated.map(|policy| policy.name.clone()).unwrap_or_default(),
-            rule_name: stated.and_then(|policy| policy.rules().get(rule)).map(|rule| rule.name.clone()),
+            rule_name: stated
+                .and_then(|policy| policy.rules().get(rule))
+                .map(|rule| rule.name.clone()),
             decision: Some(clause.decision),
             pattern: Some(clause.target.to_string()),
             doubts: unknowns.iter().map(|unknown| unknown.to_string()).collect(),
@@ -129,7 +143,8 @@ fn answer_of(cedar::Answer { outcome, because, notes }: cedar::Answer) -> Answer
         }
     };
     let because = because.into_iter().map(|reason| {
-        let cedar::Reason { policy, policy_name, statement, effect, approval, doubt, span: _ } = reason;
+        let cedar::Reason { policy, policy_name, statement, effect, approval, doubt, span: _ } =
+            reason;
         let approval = approval.map(|text| format!("it asks for approval: {text}"));
         Reason {
             policy,

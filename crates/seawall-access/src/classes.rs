@@ -1,9 +1,10 @@
 //! The classes of targets that a set of sequences distinguishes, each with a shortest member.
 //!
-//! Labels that no pattern names are equivalent, so that each state follows only the labels that are named, one label
-//! for every combination of partial wildcards, and one new label. If it is unknown whether letter case matters, each
-//! named label is also followed in another case. States are explored breadth first, once each. Invariant: every target
-//! has the same [`Hit`]s as the class whose labels it follows.
+//! Labels that no pattern names are equivalent, so that each state follows only the labels that are
+//! named, one label for every combination of partial wildcards, and one new label. If it is unknown
+//! whether letter case matters, each named label is also followed in another case. States are
+//! explored breadth first, once each. Invariant: every target has the same [`Hit`]s as the class
+//! whose labels it follows.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,7 +12,8 @@ use super::glob::{Glob, TooMany, representatives, spellings};
 use super::trie::{Case, Hit, State, Trie};
 use crate::hash::HashMap;
 
-/// The number of states explored for each node: more than rules need that distinguish the targets they name.
+/// The number of states explored for each node: more than rules need that distinguish the targets
+/// they name.
 const A_NODE: usize = 16;
 
 /// A set of targets that the same clauses match.
@@ -42,8 +44,9 @@ pub(super) struct Alphabet {
 pub(super) enum Spelling {
     /// All of them.
     Any,
-    /// Targets in the letter case of the rules. Whether case matters or not, each other target is then matched like one
-    /// of these: like the one in the rules' case if it does not matter, like one that nothing names if it does.
+    /// Targets in the letter case of the rules. Whether case matters or not, each other target is
+    /// then matched like one of these: like the one in the rules' case if it does not matter, like
+    /// one that nothing names if it does.
     Written,
 }
 
@@ -75,8 +78,8 @@ struct Visit {
     respelled: bool,
 }
 
-/// All classes, shortest targets first. The exploration is limited to states with this number of nodes together, plus
-/// some for each node of the trie.
+/// All classes, shortest targets first. The exploration is limited to states with this number of
+/// nodes together, plus some for each node of the trie.
 pub(super) fn classes(
     trie: &Trie,
     alphabet: &Alphabet,
@@ -150,7 +153,8 @@ fn labels_of(
     let closed = (alphabet.closed)(before);
     if !closed.is_empty() {
         // Formats are followed individually; one drive represents all drives that no pattern names.
-        let stands_alone = |label: &str| before.is_empty() || trie.literals(state).any(|(own, _)| own == label);
+        let stands_alone =
+            |label: &str| before.is_empty() || trie.literals(state).any(|(own, _)| own == label);
         let all = closed.iter().map(|label| Next {
             label: (*label).to_owned(),
             single: stands_alone(label),
@@ -170,11 +174,15 @@ fn labels_of(
     if globs.is_empty() {
         next.push(free(new_label(&literals, alphabet)));
     } else {
-        let loose: Vec<Glob> = if cased { globs.iter().map(|glob| glob.in_any_case()).collect() } else { Vec::new() };
-        let meets = |label: &str| globs.iter().copied().chain(&loose).any(|glob| glob.matches(label));
+        let loose: Vec<Glob> =
+            if cased { globs.iter().map(|glob| glob.in_any_case()).collect() } else { Vec::new() };
+        let meets =
+            |label: &str| globs.iter().copied().chain(&loose).any(|glob| glob.matches(label));
         let met: Vec<&str> = literals.keys().copied().filter(|label| meets(label)).collect();
         let found = representatives(&globs, &met, cased, alphabet.allowed)?;
-        next.extend(found.into_iter().filter(|label| !literals.contains_key(label.as_str())).map(free));
+        next.extend(
+            found.into_iter().filter(|label| !literals.contains_key(label.as_str())).map(free),
+        );
         next.extend(Some(new_label(&literals, alphabet)).filter(|label| !meets(label)).map(free));
     }
     let literal = |(label, written): (&&str, &bool)| Next {
@@ -200,7 +208,8 @@ fn labels_of(
 
 /// A label that differs from all `literals` in every case.
 pub(super) fn new_label(literals: &BTreeMap<&str, bool>, alphabet: &Alphabet) -> String {
-    let candidates = ["other".to_owned(), "Z".to_owned()].into_iter().chain((1..).map(|n| format!("other{n}")));
+    let candidates =
+        ["other".to_owned(), "Z".to_owned()].into_iter().chain((1..).map(|n| format!("other{n}")));
     candidates
         .filter(|label| label.chars().all(alphabet.allowed))
         .find(|label| !literals.keys().any(|literal| literal.eq_ignore_ascii_case(label)))

@@ -134,13 +134,15 @@ impl Target {
         }
     }
 
-    /// Combines the path of a target for requests with those of others; `hit` is the match of its host.
+    /// Combines the path of a target for requests with those of others; `hit` is the match of its
+    /// host.
     pub(super) fn insert_path(&self, paths: &mut Trie, hit: &Hit) {
         let Self::Http(_, path) = self else { return };
         paths.insert(path, hit.unknowns, hit.clause);
         if path.tokens == [Token::One] {
             // `/*` may match `/`.
-            let root = Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+            let root =
+                Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
             paths.insert(&root, hit.unknowns.union(Unknown::EmptySegment.into()), hit.clause);
         }
     }
@@ -165,13 +167,22 @@ pub(super) fn clauses(rule: &Rule, group: usize) -> Vec<Clause> {
 
 /// The clauses of each resource of a rule.
 pub(super) fn clauses_by_resource(rule: &Rule, group: usize) -> impl Iterator<Item = Vec<Clause>> {
-    let actions = rule.actions.iter().fold(Actions::default(), |all, action| all.union(Actions::from_action(action)));
+    let actions = rule
+        .actions
+        .iter()
+        .fold(Actions::default(), |all, action| all.union(Actions::from_action(action)));
     let unknown = rule.actions.iter().any(|action| action.layer().is_none());
     let on = move |target: Target, layer: Actions| {
         let known = actions.intersection(layer);
         // An unknown action may concern everything in its layer.
         let rest = if unknown { layer.difference(known) } else { Actions::default() };
-        let clause = |target, actions, unknowns| Clause { target, decision: rule.decision, actions, unknowns, group };
+        let clause = |target, actions, unknowns| Clause {
+            target,
+            decision: rule.decision,
+            actions,
+            unknowns,
+            group,
+        };
         let mut clauses = Vec::new();
         if rest != Actions::default() {
             clauses.push(clause(target.clone(), rest, Unknown::Action.into()));

@@ -1,16 +1,19 @@
 //! The classes of targets that suffice to judge a change if all classes are too many.
 //!
-//! Access grows with every allow and shrinks with every deny. A request therefore shows a change because of a few
-//! clauses: one that lets it through, and one that stops it in the other state. Other clauses that match it can only
-//! prevent that: a request that these few match too, and that no clause matches which does not match the first, shows
-//! the same. Of all targets that a few clauses match, those that the fewest other clauses match suffice.
+//! Access grows with every allow and shrinks with every deny. A request therefore shows a change
+//! because of a few clauses: one that lets it through, and one that stops it in the other state.
+//! Other clauses that match it can only prevent that: a request that these few match too, and that
+//! no clause matches which does not match the first, shows the same. Of all targets that a few
+//! clauses match, those that the fewest other clauses match suffice.
 //!
-//! They are searched label by label. If two states are equal for the few clauses, and everything that may still match
-//! from the first may match from the second too, the second is superfluous: rules that overlap none of the few, or that
-//! can be avoided, cost next to nothing, however many combinations of them there are.
+//! They are searched label by label. If two states are equal for the few clauses, and everything
+//! that may still match from the first may match from the second too, the second is superfluous:
+//! rules that overlap none of the few, or that can be avoided, cost next to nothing, however many
+//! combinations of them there are.
 //!
-//! Invariant: for every target that the clauses of a set in [`Sets::needed`] match, there is a class that these match
-//! in the same way, and that no clause matches which does not match the target, however open questions are settled.
+//! Invariant: for every target that the clauses of a set in [`Sets::needed`] match, there is a
+//! class that these match in the same way, and that no clause matches which does not match the
+//! target, however open questions are settled.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -24,8 +27,8 @@ use super::unknowns::Unknown;
 use crate::hash::HashMap;
 use crate::model::Decision;
 
-/// The number of nodes, labels and wildcards after which a search ends, for one set of clauses and for all of them
-/// together, plus some for each clause.
+/// The number of nodes, labels and wildcards after which a search ends, for one set of clauses and
+/// for all of them together, plus some for each clause.
 const LIMIT_A_SET: usize = 1_000_000;
 const LIMIT: usize = 20_000_000;
 const LIMIT_A_CLAUSE: usize = 1_000;
@@ -39,8 +42,8 @@ const MOST_SETS: usize = 200_000;
 /// The purpose of a survey, and its size.
 pub(super) struct Wanted<'a> {
     pub(super) why: Why<'a>,
-    /// The number of nodes in explored states from which on the survey reduces itself to the essential classes; 0 to
-    /// skip the exploration.
+    /// The number of nodes in explored states from which on the survey reduces itself to the
+    /// essential classes; 0 to skip the exploration.
     pub(super) nodes: usize,
 }
 
@@ -86,7 +89,10 @@ pub(super) struct Patterns<'a> {
 }
 
 /// The classes that suffice, shortest targets first.
-pub(super) fn essential(patterns: &Patterns<'_>, wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
+pub(super) fn essential(
+    patterns: &Patterns<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<Class>, TooMany> {
     let sets = patterns.sets(wanted)?;
     let left = LIMIT + LIMIT_A_CLAUSE * patterns.members.len();
     let mut search = Search { patterns, left, list: Vec::new(), known: HashMap::default() };
@@ -118,7 +124,8 @@ impl Patterns<'_> {
     }
 
     fn sets(&self, wanted: &Wanted<'_>) -> Result<Sets, TooMany> {
-        // Decisions about an address or a path are searched separately: here such a clause may be alone, or absent.
+        // Decisions about an address or a path are searched separately: here such a clause may be
+        // alone, or absent.
         let mut sets = Sets { needed: vec![Vec::new()], beside: Vec::new() };
         sets.needed.extend(self.members.iter().map(|one| vec![*one]));
         let changes = |number: u32| match &wanted.why {
@@ -131,7 +138,11 @@ impl Patterns<'_> {
             let others = found.iter().filter(|other| !changes(**other) || one < **other);
             for &other in others {
                 let pair = vec![one.min(other), one.max(other)];
-                if self.shows(one, other, wanted) { sets.needed.push(pair) } else { sets.beside.push(pair) }
+                if self.shows(one, other, wanted) {
+                    sets.needed.push(pair)
+                } else {
+                    sets.beside.push(pair)
+                }
             }
             overlapping.insert(one, found);
             if sets.needed.len() > MOST_SETS {
@@ -142,8 +153,12 @@ impl Patterns<'_> {
         if let Why::Change { part, between: true } = &wanted.why {
             let part = |number: u32| part(self.clause(number).group);
             let stops = |number: u32| closes(self.clause(number));
-            for (&before, found) in overlapping.iter().filter(|(one, _)| stops(**one) && part(**one).old) {
-                let after = found.iter().filter(|other| stops(**other) && part(**other).changes && part(**other).new);
+            for (&before, found) in
+                overlapping.iter().filter(|(one, _)| stops(**one) && part(**one).old)
+            {
+                let after = found
+                    .iter()
+                    .filter(|other| stops(**other) && part(**other).changes && part(**other).new);
                 for after in after.filter(|after| **after != before) {
                     let both = overlapping.get(after).map(|others| found.intersection(others));
                     let opens = both.into_iter().flatten().filter(|one| opens(self.clause(**one)));
@@ -157,8 +172,8 @@ impl Patterns<'_> {
         Ok(sets)
     }
 
-    /// Returns `true` if two clauses together may show what is wanted: one lets a request through, and the other one,
-    /// which is added or removed, stops it.
+    /// Returns `true` if two clauses together may show what is wanted: one lets a request through,
+    /// and the other one, which is added or removed, stops it.
     fn shows(&self, one: u32, other: u32, wanted: &Wanted<'_>) -> bool {
         let (one, other) = (self.clause(one), self.clause(other));
         let Why::Change { part, between } = &wanted.why else { return one.group != other.group };
@@ -185,7 +200,8 @@ impl Patterns<'_> {
         found.retain(|other| {
             let other_clause = self.clause(*other);
             let others = (self.sequences)(other_clause);
-            let overlap = |one: &Sequence| others.iter().any(|other| may_overlap(&one.tokens, &other.tokens));
+            let overlap =
+                |one: &Sequence| others.iter().any(|other| may_overlap(&one.tokens, &other.tokens));
             *other != one && share_actions(own, other_clause) && sequences.iter().any(overlap)
         });
         found
@@ -196,8 +212,8 @@ fn opens(clause: &Clause) -> bool {
     clause.decision == Decision::Allow
 }
 
-/// Returns `true` if a clause can stop a request: a rule for HTTP requests also stops connections that cannot be
-/// inspected.
+/// Returns `true` if a clause can stop a request: a rule for HTTP requests also stops connections
+/// that cannot be inspected.
 fn closes(clause: &Clause) -> bool {
     clause.decision == Decision::Deny || matches!(clause.target, Target::Http(..))
 }
@@ -225,7 +241,9 @@ fn may_overlap(one: &[Token], other: &[Token]) -> bool {
             let (deep, others_deep) = (own == Some(&Token::Deep), others == Some(&Token::Deep));
             let both = own.zip(others).is_some_and(|(own, others)| {
                 fit(own, others)
-                    && (is(&below, beside + 1) || deep && is(&row, beside + 1) || others_deep && is(&below, beside))
+                    && (is(&below, beside + 1)
+                        || deep && is(&row, beside + 1)
+                        || others_deep && is(&below, beside))
             });
             let found = own.is_none() && others.is_none()
                 || both
@@ -283,7 +301,8 @@ impl Search<'_> {
         let before = left;
         let own = tries.iter().map(Trie::start).collect();
         let mut seen: HashMap<(Vec<State>, bool, bool), Vec<State>> = HashMap::default();
-        let mut queue = VecDeque::from([Visit { own, all: trie.start(), labels: Vec::new(), single: true }]);
+        let mut queue =
+            VecDeque::from([Visit { own, all: trie.start(), labels: Vec::new(), single: true }]);
         let mut alone = false;
         while let Some(visit) = queue.pop_front() {
             let whole = (alphabet.whole)(&visit.labels);
@@ -299,8 +318,11 @@ impl Search<'_> {
                 Err(TooMany) => return Err(TooMany),
             };
             for (label, single) in next {
-                let own: Vec<State> =
-                    tries.iter().zip(&visit.own).map(|(trie, state)| trie.step(state, &label)).collect();
+                let own: Vec<State> = tries
+                    .iter()
+                    .zip(&visit.own)
+                    .map(|(trie, state)| trie.step(state, &label))
+                    .collect();
                 if own.iter().any(Vec::is_empty) {
                     continue;
                 }
@@ -309,7 +331,8 @@ impl Search<'_> {
                 let mut labels = visit.labels.clone();
                 labels.push(label);
                 let closed = !(alphabet.closed)(&labels).is_empty();
-                let known = seen.entry((own.clone(), (alphabet.whole)(&labels), closed)).or_default();
+                let known =
+                    seen.entry((own.clone(), (alphabet.whole)(&labels), closed)).or_default();
                 left = left.saturating_sub(known.len());
                 if known.iter().any(|other| is_within(other, &all)) {
                     continue;
@@ -332,9 +355,15 @@ impl Search<'_> {
         self.list.push(Class { labels: labels.clone(), hits, single: *single, respelled: false });
     }
 
-    /// The labels to follow: those in the clauses of the set, and for each way in which their wildcards match, those
-    /// with the fewest other matches. Each with whether it represents only itself.
-    fn labels(&self, tries: &[Trie], visit: &Visit, left: &mut usize) -> Result<Vec<(String, bool)>, TooMany> {
+    /// The labels to follow: those in the clauses of the set, and for each way in which their
+    /// wildcards match, those with the fewest other matches. Each with whether it represents only
+    /// itself.
+    fn labels(
+        &self,
+        tries: &[Trie],
+        visit: &Visit,
+        left: &mut usize,
+    ) -> Result<Vec<(String, bool)>, TooMany> {
         let Patterns { trie, alphabet, .. } = self.patterns;
         let of_few = || tries.iter().zip(&visit.own);
         let named: BTreeSet<&str> =
@@ -342,24 +371,34 @@ impl Search<'_> {
         let closed = (alphabet.closed)(&visit.labels);
         if !closed.is_empty() {
             let stands_alone = |label: &str| visit.labels.is_empty() || named.contains(label);
-            return Ok(closed.iter().map(|label| ((*label).to_owned(), stands_alone(label))).collect());
+            return Ok(closed
+                .iter()
+                .map(|label| ((*label).to_owned(), stands_alone(label)))
+                .collect());
         }
         let literals: BTreeMap<&str, bool> = trie.literals(&visit.all).collect();
         let own: BTreeSet<&Glob> = of_few().flat_map(|(trie, own)| trie.globs(own)).collect();
-        let globs: BTreeSet<&Glob> = trie.globs(&visit.all).filter(|glob| !own.contains(glob)).collect();
+        let globs: BTreeSet<&Glob> =
+            trie.globs(&visit.all).filter(|glob| !own.contains(glob)).collect();
         *left = left.saturating_sub(1 + literals.len() + 8 * globs.len());
         if *left == 0 {
             return Err(TooMany);
         }
         let cased = trie.case == Case::Unknown;
-        let matches = |glob: &Glob, label: &str| glob.matches(label) || cased && glob.in_any_case().matches(label);
+        let matches = |glob: &Glob, label: &str| {
+            glob.matches(label) || cased && glob.in_any_case().matches(label)
+        };
         let new = new_label(&literals, alphabet);
         let avoided = !own.iter().chain(&globs).any(|glob| matches(glob, &new));
-        let mut next: Vec<(String, bool)> = named.iter().map(|label| ((*label).to_owned(), true)).collect();
+        let mut next: Vec<(String, bool)> =
+            named.iter().map(|label| ((*label).to_owned(), true)).collect();
         if !avoided || !own.is_empty() {
-            // A label that nothing names is included already: others matter only as far as they overlap the set.
-            let taken =
-                literals.keys().copied().filter(|label| !avoided || own.iter().any(|glob| matches(glob, label)));
+            // A label that nothing names is included already: others matter only as far as they
+            // overlap the set.
+            let taken = literals
+                .keys()
+                .copied()
+                .filter(|label| !avoided || own.iter().any(|glob| matches(glob, label)));
             let taken: Vec<&str> = taken.collect();
             let near = |glob: &&Glob| !avoided || own.iter().any(|own| !own.is_disjoint(glob));
             let globs: Vec<&Glob> = globs.into_iter().filter(near).collect();
@@ -369,7 +408,12 @@ impl Search<'_> {
             *left = left.saturating_sub(64 * (taken.len() + globs.len()));
             let own: Vec<&Glob> = own.into_iter().collect();
             let found = fewest(&own, &globs, &taken, cased, alphabet.allowed)?;
-            next.extend(found.into_iter().filter(|label| !named.contains(label.as_str())).map(|label| (label, false)));
+            next.extend(
+                found
+                    .into_iter()
+                    .filter(|label| !named.contains(label.as_str()))
+                    .map(|label| (label, false)),
+            );
         }
         next.extend(avoided.then_some((new, false)));
         Ok(next)
@@ -384,8 +428,8 @@ fn is_plain(hit: &Hit) -> bool {
         .all(|unknown| !hit.unknowns.contains(*unknown))
 }
 
-/// Returns `true` if everything that may match from one state may match from the other, with the same or fewer open
-/// questions.
+/// Returns `true` if everything that may match from one state may match from the other, with the
+/// same or fewer open questions.
 fn is_within(one: &State, other: &State) -> bool {
     one.iter().all(|(node, needs)| {
         let from = other.partition_point(|(before, _)| before < node);
@@ -400,7 +444,9 @@ mod tests {
     use crate::path::PathPattern;
 
     fn tokens(path: &str) -> Vec<Token> {
-        let PathPattern::Folders(Sequence { tokens, .. }) = PathPattern::parse(path) else { panic!("{path}") };
+        let PathPattern::Folders(Sequence { tokens, .. }) = PathPattern::parse(path) else {
+            panic!("{path}")
+        };
         tokens
     }
 

@@ -1,8 +1,8 @@
 //! Wildcards inside one label or segment: `api-*`, `v?`, `node[1-3]`.
 //!
-//! Invariant: [`representatives`] returns, for every combination of globs that some text matches, one text that matches
-//! exactly these; [`fewest`] does so for the combinations of a few globs, each with as few of the others as possible.
-//! Both report if they stopped early.
+//! Invariant: [`representatives`] returns, for every combination of globs that some text matches,
+//! one text that matches exactly these; [`fewest`] does so for the combinations of a few globs,
+//! each with as few of the others as possible. Both report if they stopped early.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,16 +25,22 @@ pub(super) struct Glob {
 /// A character in the other case, if that is a single character.
 fn other_case(c: char) -> Option<char> {
     let (mut lower, mut upper) = (c.to_lowercase(), c.to_uppercase());
-    let single = |other: Option<char>, rest: Option<char>| other.filter(|own| *own != c && rest.is_none());
+    let single =
+        |other: Option<char>, rest: Option<char>| other.filter(|own| *own != c && rest.is_none());
     single(lower.next(), lower.next()).or_else(|| single(upper.next(), upper.next()))
 }
 
 /// A range of characters, and its letters in the other case.
 fn both_cases(from: char, to: char) -> impl Iterator<Item = (char, char)> {
-    let letters = |first: char, last: char| Some((from.max(first), to.min(last))).filter(|(from, to)| from <= to);
+    let letters = |first: char, last: char| {
+        Some((from.max(first), to.min(last))).filter(|(from, to)| from <= to)
+    };
     let swapped = [letters('a', 'z'), letters('A', 'Z')].into_iter().flatten();
     let swapped = swapped.filter_map(|(from, to)| other_case(from).zip(other_case(to)));
-    let single = Some(from).filter(|from| *from == to && !from.is_ascii()).and_then(other_case).map(|c| (c, c));
+    let single = Some(from)
+        .filter(|from| *from == to && !from.is_ascii())
+        .and_then(other_case)
+        .map(|c| (c, c));
     std::iter::once((from, to)).chain(swapped).chain(single)
 }
 
@@ -51,7 +57,9 @@ impl Part {
         match self {
             Self::One(own) => *own == c,
             Self::Any | Self::Star => true,
-            Self::Class { negated, ranges } => ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated,
+            Self::Class { negated, ranges } => {
+                ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated
+            }
         }
     }
 }
@@ -123,18 +131,24 @@ impl Glob {
 
     /// Marks a position, and those after it that need no character.
     fn reach(&self, at: &mut [bool], position: usize) {
-        let stars = self.parts.iter().skip(position).take_while(|part| **part == Part::Star).count();
+        let stars =
+            self.parts.iter().skip(position).take_while(|part| **part == Part::Star).count();
         at.iter_mut().skip(position).take(stars + 1).for_each(|is| *is = true);
     }
 
     /// Returns `true` if no text matches both, judging by their beginnings and ends.
     pub(super) fn is_disjoint(&self, other: &Self) -> bool {
-        fn ends<'a>(parts: impl Iterator<Item = &'a Part>, others: impl Iterator<Item = &'a Part>) -> bool {
-            let fixed = |part: &Part| matches!(part, Part::One(c) if c.is_ascii()) || *part == Part::Any;
+        fn ends<'a>(
+            parts: impl Iterator<Item = &'a Part>,
+            others: impl Iterator<Item = &'a Part>,
+        ) -> bool {
+            let fixed =
+                |part: &Part| matches!(part, Part::One(c) if c.is_ascii()) || *part == Part::Any;
             let mut pairs = parts.zip(others).take_while(|(one, other)| fixed(one) && fixed(other));
             pairs.any(|pair| matches!(pair, (Part::One(one), Part::One(other)) if !one.eq_ignore_ascii_case(other)))
         }
-        ends(self.parts.iter(), other.parts.iter()) || ends(self.parts.iter().rev(), other.parts.iter().rev())
+        ends(self.parts.iter(), other.parts.iter())
+            || ends(self.parts.iter().rev(), other.parts.iter().rev())
     }
 
     /// The first characters of the ranges that the pattern treats alike.
@@ -144,7 +158,9 @@ impl Glob {
                 Part::One(c) => into.extend([*c as u32, *c as u32 + 1]),
                 Part::Any | Part::Star => {}
                 Part::Class { ranges, .. } => {
-                    into.extend(ranges.iter().flat_map(|(from, to)| [*from as u32, *to as u32 + 1]));
+                    into.extend(
+                        ranges.iter().flat_map(|(from, to)| [*from as u32, *to as u32 + 1]),
+                    );
                 }
             }
         }
@@ -239,7 +255,8 @@ impl Walker {
             parts.fold(Positions::default(), |all, (at, _)| all.union(Positions::at(at)))
         };
         let stars = those(&|part| *part == Part::Star);
-        let takes = alphabet.iter().map(|c| those(&|part| *part != Part::Star && part.takes(*c))).collect();
+        let takes =
+            alphabet.iter().map(|c| those(&|part| *part != Part::Star && part.takes(*c))).collect();
         let start = Self::closed(Positions::at(0), stars);
         Ok(Self { start, stars, end: Positions::at(glob.parts.len()), takes })
     }
@@ -260,9 +277,13 @@ impl Walker {
 }
 
 /// Walkers for all of these, with the alphabet that they distinguish.
-fn walkers(globs: &[&Glob], allowed: fn(char) -> bool) -> Result<(Vec<Walker>, Vec<char>), TooMany> {
+fn walkers(
+    globs: &[&Glob],
+    allowed: fn(char) -> bool,
+) -> Result<(Vec<Walker>, Vec<char>), TooMany> {
     let alphabet = alphabet(globs, allowed);
-    let walkers = globs.iter().map(|glob| Walker::new(glob, &alphabet)).collect::<Result<_, _>>()?;
+    let walkers =
+        globs.iter().map(|glob| Walker::new(glob, &alphabet)).collect::<Result<_, _>>()?;
     Ok((walkers, alphabet))
 }
 
@@ -272,9 +293,9 @@ fn exactly(texts: &[&str], cased: bool) -> Vec<Glob> {
     if cased { exact.map(|glob| glob.in_any_case()).collect() } else { exact.collect() }
 }
 
-/// One text for every combination of `globs` that a text other than `taken` can match, shortest first, made of
-/// characters that `allowed` accepts. With `cased`, texts are distinguished from others in another case, and none is
-/// one of `taken` in another case.
+/// One text for every combination of `globs` that a text other than `taken` can match, shortest
+/// first, made of characters that `allowed` accepts. With `cased`, texts are distinguished from
+/// others in another case, and none is one of `taken` in another case.
 pub(super) fn representatives(
     globs: &[&Glob],
     taken: &[&str],
@@ -283,7 +304,8 @@ pub(super) fn representatives(
 ) -> Result<Vec<String>, TooMany> {
     let own_texts = globs.iter().map(|glob| glob.text.as_str());
     let excluded = exactly(&taken.iter().copied().chain(own_texts).collect::<Vec<&str>>(), cased);
-    let loose: Vec<Glob> = if cased { globs.iter().map(|glob| glob.in_any_case()).collect() } else { Vec::new() };
+    let loose: Vec<Glob> =
+        if cased { globs.iter().map(|glob| glob.in_any_case()).collect() } else { Vec::new() };
     let globs: Vec<&Glob> = globs.iter().copied().chain(&loose).collect();
     let all: Vec<&Glob> = globs.iter().copied().chain(&excluded).collect();
     let (walkers, alphabet) = walkers(&all, allowed)?;
@@ -293,8 +315,10 @@ pub(super) fn representatives(
     let mut queue = VecDeque::from([(start, String::new())]);
     let mut moves = 0;
     while let Some((state, text)) = queue.pop_front() {
-        let accepted: Vec<bool> = walkers.iter().zip(&state).map(|(walker, at)| walker.accepts(*at)).collect();
-        let (matched, excluded) = accepted.split_at_checked(globs.len()).unwrap_or((&accepted, &[]));
+        let accepted: Vec<bool> =
+            walkers.iter().zip(&state).map(|(walker, at)| walker.accepts(*at)).collect();
+        let (matched, excluded) =
+            accepted.split_at_checked(globs.len()).unwrap_or((&accepted, &[]));
         if !text.is_empty() && !excluded.contains(&true) {
             found.entry(matched.to_vec()).or_insert_with(|| text.clone());
         }
@@ -303,7 +327,8 @@ pub(super) fn representatives(
             return Err(TooMany);
         }
         for (number, c) in alphabet.iter().enumerate() {
-            let next: Vec<_> = walkers.iter().zip(&state).map(|(walker, at)| walker.step(*at, number)).collect();
+            let next: Vec<_> =
+                walkers.iter().zip(&state).map(|(walker, at)| walker.step(*at, number)).collect();
             if seen.insert(next.clone()) {
                 queue.push_back((next, format!("{text}{c}")));
             }
@@ -315,9 +340,9 @@ pub(super) fn representatives(
 /// The other globs that a text may still match, by number; sorted.
 type Others = Vec<(usize, Positions)>;
 
-/// For every combination of the `few` globs, texts that match these and as few of the `others`, and of the texts
-/// `taken`, as possible: for every text, one of these matches the same of the few, and no other glob that it does not
-/// match.
+/// For every combination of the `few` globs, texts that match these and as few of the `others`, and
+/// of the texts `taken`, as possible: for every text, one of these matches the same of the few, and
+/// no other glob that it does not match.
 pub(super) fn fewest(
     few: &[&Glob],
     others: &[&Glob],
@@ -332,8 +357,13 @@ pub(super) fn fewest(
     let own_texts = few.iter().chain(others).map(|glob| glob.text.as_str());
     let taken = exactly(&taken.iter().copied().chain(own_texts).collect::<Vec<&str>>(), cased);
     let few: Vec<&Glob> = few.iter().copied().chain(&loose_few).collect();
-    let all: Vec<&Glob> =
-        few.iter().copied().chain(others.iter().copied()).chain(&loose_others).chain(&taken).collect();
+    let all: Vec<&Glob> = few
+        .iter()
+        .copied()
+        .chain(others.iter().copied())
+        .chain(&loose_others)
+        .chain(&taken)
+        .collect();
     let (walkers, alphabet) = walkers(&all, allowed)?;
     let (own, others) = walkers.split_at_checked(few.len()).unwrap_or((&walkers, &[]));
     // By combination of the few: the others that each text matches.
@@ -345,9 +375,13 @@ pub(super) fn fewest(
     let mut moves = 0;
     while let Some((at, beside, text)) = queue.pop_front() {
         if !text.is_empty() {
-            let matched: Vec<bool> = own.iter().zip(&at).map(|(walker, at)| walker.accepts(*at)).collect();
-            let accepts = |(number, at): &&(usize, Positions)| others.get(*number).is_some_and(|own| own.accepts(*at));
-            let with: BTreeSet<usize> = beside.iter().filter(accepts).map(|(number, _)| *number).collect();
+            let matched: Vec<bool> =
+                own.iter().zip(&at).map(|(walker, at)| walker.accepts(*at)).collect();
+            let accepts = |(number, at): &&(usize, Positions)| {
+                others.get(*number).is_some_and(|own| own.accepts(*at))
+            };
+            let with: BTreeSet<usize> =
+                beside.iter().filter(accepts).map(|(number, _)| *number).collect();
             let known = found.entry(matched).or_default();
             if !known.iter().any(|(other, _)| other.is_subset(&with)) {
                 known.retain(|(other, _)| !with.is_subset(other));
@@ -359,7 +393,8 @@ pub(super) fn fewest(
             return Err(TooMany);
         }
         for (number, c) in alphabet.iter().enumerate() {
-            let next: Vec<Positions> = own.iter().zip(&at).map(|(walker, at)| walker.step(*at, number)).collect();
+            let next: Vec<Positions> =
+                own.iter().zip(&at).map(|(walker, at)| walker.step(*at, number)).collect();
             let step = |(other, at): &(usize, Positions)| {
                 let next = others.get(*other)?.step(*at, number);
                 (next != Positions::default()).then_some((*other, next))
@@ -380,17 +415,28 @@ pub(super) fn fewest(
 fn is_within(one: &Others, other: &Others) -> bool {
     one.len() <= other.len()
         && one.iter().all(|(number, at)| {
-            let own = other.binary_search_by_key(number, |(number, _)| *number).ok().and_then(|at| other.get(at));
+            let own = other
+                .binary_search_by_key(number, |(number, _)| *number)
+                .ok()
+                .and_then(|at| other.get(at));
             own.is_some_and(|(_, wider)| at.is_subset(*wider))
         })
 }
 
-/// The other spellings of a text in letters of another case that globs distinguish, without `written`.
-pub(super) fn spellings(text: &str, globs: &[&Glob], written: &[&str]) -> Result<Vec<String>, TooMany> {
+/// The other spellings of a text in letters of another case that globs distinguish, without
+/// `written`.
+pub(super) fn spellings(
+    text: &str,
+    globs: &[&Glob],
+    written: &[&str],
+) -> Result<Vec<String>, TooMany> {
     type State = (Vec<Positions>, Vec<bool>);
-    let letters: Vec<char> = text.chars().flat_map(|c| std::iter::once(c).chain(other_case(c))).collect();
-    let walkers = globs.iter().map(|glob| Walker::new(glob, &letters)).collect::<Result<Vec<_>, _>>()?;
-    let start: State = (walkers.iter().map(|walker| walker.start).collect(), vec![true; written.len()]);
+    let letters: Vec<char> =
+        text.chars().flat_map(|c| std::iter::once(c).chain(other_case(c))).collect();
+    let walkers =
+        globs.iter().map(|glob| Walker::new(glob, &letters)).collect::<Result<Vec<_>, _>>()?;
+    let start: State =
+        (walkers.iter().map(|walker| walker.start).collect(), vec![true; written.len()]);
     let mut states: BTreeMap<State, String> = BTreeMap::from([(start, String::new())]);
     let mut moves = 0;
     for (at, c) in text.chars().enumerate() {
@@ -402,9 +448,14 @@ pub(super) fn spellings(text: &str, globs: &[&Glob], written: &[&str]) -> Result
             }
             for c in std::iter::once(c).chain(other_case(c)) {
                 let number = letters.iter().position(|letter| *letter == c).unwrap_or_default();
-                let positions = walkers.iter().zip(&positions).map(|(walker, own)| walker.step(*own, number)).collect();
+                let positions = walkers
+                    .iter()
+                    .zip(&positions)
+                    .map(|(walker, own)| walker.step(*own, number))
+                    .collect();
                 let is = |other: &&str| other.chars().nth(at) == Some(c);
-                let same = written.iter().zip(&same).map(|(other, same)| *same && is(other)).collect();
+                let same =
+                    written.iter().zip(&same).map(|(other, same)| *same && is(other)).collect();
                 next.entry((positions, same)).or_insert_with(|| format!("{start}{c}"));
             }
         }
@@ -414,7 +465,8 @@ pub(super) fn spellings(text: &str, globs: &[&Glob], written: &[&str]) -> Result
     for ((positions, same), spelling) in states {
         // Those as long as the text are the same to the end.
         if !same.contains(&true) {
-            let accepted = walkers.iter().zip(&positions).map(|(walker, at)| walker.accepts(*at)).collect();
+            let accepted =
+                walkers.iter().zip(&positions).map(|(walker, at)| walker.accepts(*at)).collect();
             found.entry(accepted).or_insert(spelling);
         }
     }
@@ -429,7 +481,8 @@ fn alphabet(globs: &[&Glob], allowed: fn(char) -> bool) -> Vec<char> {
     cuts.iter()
         .zip(ends)
         .filter_map(|(&from, to)| {
-            let mut members = (from..to.min(from + 0x400)).filter_map(char::from_u32).filter(|c| allowed(*c));
+            let mut members =
+                (from..to.min(from + 0x400)).filter_map(char::from_u32).filter(|c| allowed(*c));
             let first = members.clone().next()?;
             Some(members.find(char::is_ascii_alphanumeric).unwrap_or(first))
         })
@@ -466,10 +519,14 @@ mod tests {
     fn representatives_cover_every_combination() {
         let globs = [Glob::parse("api*"), Glob::parse("*1"), Glob::parse("n[12]")];
         let borrowed: Vec<&Glob> = globs.iter().collect();
-        let texts = representatives(&borrowed, &["n1", "n2"], false, |c| c.is_ascii_alphanumeric()).unwrap();
-        let combinations: BTreeSet<Vec<bool>> =
-            texts.iter().map(|text| globs.iter().map(|glob| glob.matches(text)).collect()).collect();
-        // `n1` and `n2` are taken, so that nothing else matches the third: none, first, second, first and second.
+        let texts = representatives(&borrowed, &["n1", "n2"], false, |c| c.is_ascii_alphanumeric())
+            .unwrap();
+        let combinations: BTreeSet<Vec<bool>> = texts
+            .iter()
+            .map(|text| globs.iter().map(|glob| glob.matches(text)).collect())
+            .collect();
+        // `n1` and `n2` are taken, so that nothing else matches the third: none, first, second,
+        // first and second.
         assert_eq!(combinations.len(), 4, "{texts:?}");
         assert!(texts.iter().all(|text| text != "n1" && text != "n2"));
     }
@@ -477,10 +534,12 @@ mod tests {
     #[test]
     fn the_fewest_others_are_matched() {
         let few = [Glob::parse("a*")];
-        let others: Vec<Glob> = (0..40).map(|n| Glob::parse(&format!("*{}*", char::from(b'b' + n % 20)))).collect();
+        let others: Vec<Glob> =
+            (0..40).map(|n| Glob::parse(&format!("*{}*", char::from(b'b' + n % 20)))).collect();
         let texts = |others: &[Glob], taken: &[&str]| {
             let others: Vec<&Glob> = others.iter().collect();
-            let mut texts = fewest(&few.each_ref(), &others, taken, false, |c| c.is_ascii_lowercase()).unwrap();
+            let mut texts =
+                fewest(&few.each_ref(), &others, taken, false, |c| c.is_ascii_lowercase()).unwrap();
             texts.sort();
             texts
         };
@@ -501,14 +560,24 @@ mod tests {
             ("É?", "éx", true),       //
             ("api-*", "apj-x", false),
         ] {
-            assert_eq!(Glob::parse(pattern).in_any_case().matches(text), expected, "{pattern} {text}");
+            assert_eq!(
+                Glob::parse(pattern).in_any_case().matches(text),
+                expected,
+                "{pattern} {text}"
+            );
         }
         let globs = [Glob::parse("S*"), Glob::parse("*t")];
         let spelled = spellings("secret", &globs.each_ref(), &["secret", "SECRET"]).unwrap();
-        let combinations: BTreeSet<Vec<bool>> =
-            spelled.iter().map(|text| globs.iter().map(|glob| glob.matches(text)).collect()).collect();
+        let combinations: BTreeSet<Vec<bool>> = spelled
+            .iter()
+            .map(|text| globs.iter().map(|glob| glob.matches(text)).collect())
+            .collect();
         assert_eq!((spelled.len(), combinations.len()), (4, 4), "{spelled:?}");
-        assert!(spelled.iter().all(|text| text != "secret" && text != "SECRET" && text.to_lowercase() == "secret"));
+        assert!(
+            spelled.iter().all(|text| text != "secret"
+                && text != "SECRET"
+                && text.to_lowercase() == "secret")
+        );
         assert_eq!(spellings("c", &[], &["c", "C"]).unwrap(), [""; 0]);
         assert_eq!(spellings("42", &[], &["42"]).unwrap(), [""; 0]);
     }

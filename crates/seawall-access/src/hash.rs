@@ -1,7 +1,7 @@
 //! Hash maps for very many keys.
 //!
-//! They are several times faster than those of the standard library, and seeded in each process, so that nobody can
-//! write documents whose keys collide. No result depends on their order.
+//! They are several times faster than those of the standard library, and seeded in each process, so
+//! that nobody can write documents whose keys collide. No result depends on their order.
 
 use foldhash::fast::RandomState;
 

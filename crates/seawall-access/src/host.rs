@@ -1,8 +1,8 @@
 //! Hosts, addresses and ports, in rules and in requests.
 //!
-//! Invariant: two spellings of one host are one value: lower case, without one trailing dot, international labels in
-//! A-label form. DNS compares names this way; the service's manuals do not say, so that a pattern in another spelling
-//! is uncertain.
+//! Invariant: two spellings of one host are one value: lower case, without one trailing dot,
+//! international labels in A-label form. DNS compares names this way; the service's manuals do not
+//! say, so that a pattern in another spelling is uncertain.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -59,7 +59,8 @@ impl Destination {
         if let Some(destination) = address(text) {
             return destination;
         }
-        // A scheme, a path or user information is not documented: at most the host inside is matched.
+        // A scheme, a path or user information is not documented: at most the host inside is
+        // matched.
         let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
         let bare = bare.split(['/', '#']).next().unwrap_or_default();
         let bare = bare.rsplit('@').next().unwrap_or_default();
@@ -69,7 +70,10 @@ impl Destination {
         };
         let number = port.and_then(parse_port);
         if host.is_empty() || host.chars().all(|c| c.is_ascii_digit()) {
-            return Self { port: number.or_else(|| parse_port(host)), ..Self::anything(Unknown::Malformed) };
+            return Self {
+                port: number.or_else(|| parse_port(host)),
+                ..Self::anything(Unknown::Malformed)
+            };
         }
         let pattern = names(host);
         let broken = bare != text
@@ -109,7 +113,9 @@ fn address(text: &str) -> Option<Destination> {
         return Some(Destination::new(HostPattern::Address(v4.into()), None));
     }
     if let Ok(v6) = text.parse::<Ipv6Addr>() {
-        return Some(Destination::new(HostPattern::Address(v6.into()), None).doubting(Unknown::Ipv6Literal));
+        return Some(
+            Destination::new(HostPattern::Address(v6.into()), None).doubting(Unknown::Ipv6Literal),
+        );
     }
     if let Some(block) = cidr(text) {
         return Some(block);
@@ -130,13 +136,21 @@ fn address(text: &str) -> Option<Destination> {
     if address.is_ipv6() {
         destination = destination.doubting(Unknown::Ipv6Literal);
     }
-    Some(if number.is_none() != port.is_none() { destination.doubting(Unknown::Malformed) } else { destination })
+    Some(if number.is_none() != port.is_none() {
+        destination.doubting(Unknown::Malformed)
+    } else {
+        destination
+    })
 }
 
 fn cidr(text: &str) -> Option<Destination> {
     let block: IpNet = text.parse().ok()?;
     let destination = Destination::new(HostPattern::Cidr(block.trunc()), None);
-    Some(if block.trunc() == block { destination } else { destination.doubting(Unknown::CidrHostBits) })
+    Some(if block.trunc() == block {
+        destination
+    } else {
+        destination.doubting(Unknown::CidrHostBits)
+    })
 }
 
 fn parse_port(text: &str) -> Option<u16> {
@@ -160,11 +174,16 @@ fn spelling_unknowns(host: &str) -> Unknowns {
 /// The pattern for a name, in the canonical spelling of hosts.
 fn names(host: &str) -> Sequence {
     let labels = labels(host);
-    let mut unknowns = labels.iter().fold(Unknowns::NONE, |all, label| all.union(partial_unknowns(label)));
+    let mut unknowns =
+        labels.iter().fold(Unknowns::NONE, |all, label| all.union(partial_unknowns(label)));
     let wild = |label: &String| matches!(label.as_str(), "*" | "**");
     if labels == ["*"] {
         // Treated as every host, in case it is accepted as anything.
-        return Sequence { tokens: vec![Token::Deep], unknowns: Unknown::LoneStar.into(), bare: Unknowns::NONE };
+        return Sequence {
+            tokens: vec![Token::Deep],
+            unknowns: Unknown::LoneStar.into(),
+            bare: Unknowns::NONE,
+        };
     }
     let only_wildcards = labels.len() > 1 && labels.iter().all(wild);
     if only_wildcards || labels.iter().skip(1).any(wild) {

@@ -1,16 +1,17 @@
-//! Effective access under the policies that restrict AI agents: matching, evaluation, exact comparison of two states.
+//! Effective access under the policies that restrict AI agents: matching, evaluation, exact
+//! comparison of two states.
 //!
 //! ```text
 //! rules ──clauses──▶ Clause ──trie, address──▶ Index ──classes──▶ Universe ──points──▶ Point ──▶ Verdict
 //! ```
 //!
-//! A [`Universe`] holds every request that a set of rules distinguishes. A [`Point`] is one of them, and returns for
-//! any choice of rules in force if the request is allowed. The caller determines the rules in force: for a member of
-//! exactly the teams *T*, these are the rules of policies for the whole organization and of policies for at least one
-//! team of *T*.
+//! A [`Universe`] holds every request that a set of rules distinguishes. A [`Point`] is one of
+//! them, and returns for any choice of rules in force if the request is allowed. The caller
+//! determines the rules in force: for a member of exactly the teams *T*, these are the rules of
+//! policies for the whole organization and of policies for at least one team of *T*.
 //!
-//! Invariant: nothing here is guessed. What is not documented is listed in [`Unknown`], and answers that depend on it
-//! are [`Verdict::Uncertain`].
+//! Invariant: nothing here is guessed. What is not documented is listed in [`Unknown`], and answers
+//! that depend on it are [`Verdict::Uncertain`].
 
 mod address;
 mod address_kinds;

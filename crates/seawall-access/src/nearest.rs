@@ -1,6 +1,7 @@
 //! Rules that nearly allow a denied request, with the missing part.
 //!
-//! Invariant: a rule is named only if one change of it would allow the request, so that the advice is correct.
+//! Invariant: a rule is named only if one change of it would allow the request, so that the advice
+//! is correct.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -20,7 +21,12 @@ const NAMED: usize = 3;
 type Miss = (u8, String);
 
 /// The rules nearest to allowing the denied parts of a request.
-pub(super) fn find(state: &State<'_>, refused: &[Atom], teams: &BTreeSet<String>, request: &Request) -> Vec<String> {
+pub(super) fn find(
+    state: &State<'_>,
+    refused: &[Atom],
+    teams: &BTreeSet<String>,
+    request: &Request,
+) -> Vec<String> {
     let mut misses = BTreeSet::new();
     for clause in state.clauses.iter().filter(|clause| clause.decision == Decision::Allow) {
         let Some((policy, rule)) = state.rules.get(clause.group) else { continue };
@@ -51,14 +57,27 @@ fn miss(clause: &Clause, atom: Atom, request: &Request) -> Option<Miss> {
     let speaks = clause.actions.meets(needed);
     match (request, &clause.target) {
         (Request::Connect { host, port, .. }, Target::Http(destination, _)) => {
-            let same = host_miss(destination, host).is_some_and(|miss| miss.0 == 0) && on_port(destination, *port);
-            (same && atom == Atom::Tcp).then(|| (1, "allows only some HTTP requests to it".to_owned()))
+            let same = host_miss(destination, host).is_some_and(|miss| miss.0 == 0)
+                && on_port(destination, *port);
+            (same && atom == Atom::Tcp)
+                .then(|| (1, "allows only some HTTP requests to it".to_owned()))
         }
-        (Request::Connect { host, port, .. } | Request::Http { host, port, .. }, Target::Network(destination)) => {
-            one_of([host_miss(destination, host)?, port_miss(destination, *port), action_miss(clause, speaks)])
-        }
+        (
+            Request::Connect { host, port, .. } | Request::Http { host, port, .. },
+            Target::Network(destination),
+        ) => one_of([
+            host_miss(destination, host)?,
+            port_miss(destination, *port),
+            action_miss(clause, speaks),
+        ]),
         (Request::Http { host, port, path, .. }, Target::Http(destination, pattern)) => {
-            let path_miss = sequence_miss(pattern, &request_path(path).1, &clause.target.path(), &clause.target, path)?;
+            let path_miss = sequence_miss(
+                pattern,
+                &request_path(path).1,
+                &clause.target.path(),
+                &clause.target,
+                path,
+            )?;
             one_of([
                 host_miss(destination, host)?,
                 port_miss(destination, *port),
@@ -68,7 +87,8 @@ fn miss(clause: &Clause, atom: Atom, request: &Request) -> Option<Miss> {
         }
         (Request::Folder { segments, .. }, Target::Folder(pattern)) => {
             let shown = super::path::folder_text(segments);
-            let path_miss = sequence_miss(pattern, segments, &clause.target.path(), &clause.target, &shown)?;
+            let path_miss =
+                sequence_miss(pattern, segments, &clause.target.path(), &clause.target, &shown)?;
             one_of([path_miss, action_miss(clause, speaks)])
         }
         _ => None,
@@ -107,11 +127,17 @@ fn host_miss(destination: &Destination, host: &Host) -> Option<Miss> {
     match (&destination.host, host) {
         (HostPattern::Names(names), Host::Name(labels, _)) => {
             let last_first: Vec<String> = labels.iter().rev().cloned().collect();
-            let narrow = |tokens: Vec<Token>| HostPattern::Names(Sequence { tokens, ..names.clone() }).to_string();
+            let narrow = |tokens: Vec<Token>| {
+                HostPattern::Names(Sequence { tokens, ..names.clone() }).to_string()
+            };
             sequence_miss(names, &last_first, &narrow, &destination.host, host)
         }
-        (HostPattern::Names(names), Host::Address(_)) => (names.tokens == [Token::Deep]).then(|| (0, String::new())),
-        (HostPattern::Address(own), Host::Address(asked)) => (own == asked).then(|| (0, String::new())),
+        (HostPattern::Names(names), Host::Address(_)) => {
+            (names.tokens == [Token::Deep]).then(|| (0, String::new()))
+        }
+        (HostPattern::Address(own), Host::Address(asked)) => {
+            (own == asked).then(|| (0, String::new()))
+        }
         (HostPattern::Cidr(block), Host::Address(asked) | Host::Name(_, Some(asked))) => {
             block.contains(asked).then(|| (0, String::new()))
         }
@@ -119,8 +145,8 @@ fn host_miss(destination: &Destination, host: &Host) -> Option<Miss> {
     }
 }
 
-/// The distance of a sequence from a match: zero, the last wildcard, or too far. `write` formats the sequence with
-/// other tokens.
+/// The distance of a sequence from a match: zero, the last wildcard, or too far. `write` formats
+/// the sequence with other tokens.
 fn sequence_miss(
     pattern: &Sequence,
     labels: &[String],
@@ -140,8 +166,9 @@ fn sequence_miss(
     }
     let with = |last: Token| bare.iter().cloned().chain([last]).collect::<Vec<_>>();
     // The narrowest change that suffices.
-    let better =
-        [bare.to_vec(), with(Token::One), with(Token::Deep)].into_iter().find(|tokens| matches(tokens, labels))?;
+    let better = [bare.to_vec(), with(Token::One), with(Token::Deep)]
+        .into_iter()
+        .find(|tokens| matches(tokens, labels))?;
     Some((2, format!("has `{own}`, which does not match `{asked}`; `{}` would", write(better))))
 }
 

@@ -1,9 +1,9 @@
 //! Walks a trie with a pattern instead of a target.
 //!
-//! A pattern and a trie are walked together, visiting each pair of a position in the pattern and a node once, so that
-//! the cost is at most their product, however many `**` there are. After [`MOST_PAIRS`] pairs, the two count as
-//! overlapping. Invariant: a clause that does not overlap a pattern certainly matches nothing of it, however open
-//! questions are settled.
+//! A pattern and a trie are walked together, visiting each pair of a position in the pattern and a
+//! node once, so that the cost is at most their product, however many `**` there are. After
+//! [`MOST_PAIRS`] pairs, the two count as overlapping. Invariant: a clause that does not overlap a
+//! pattern certainly matches nothing of it, however open questions are settled.
 
 use std::collections::BTreeSet;
 
@@ -57,19 +57,31 @@ impl Trie {
         }
     }
 
-    /// Passes the nodes that a label may lead to, each with whether the path has been in a home folder, until `takes` ends
-    /// the search. One folder is the user's home folder, and not one inside of it too.
-    fn each_next(&self, node: Node, label: &Label<'_>, homed: bool, takes: &mut dyn FnMut(Node, bool) -> bool) -> bool {
+    /// Passes the nodes that a label may lead to, each with whether the path has been in a home
+    /// folder, until `takes` ends the search. One folder is the user's home folder, and not one
+    /// inside of it too.
+    fn each_next(
+        &self,
+        node: Node,
+        label: &Label<'_>,
+        homed: bool,
+        takes: &mut dyn FnMut(Node, bool) -> bool,
+    ) -> bool {
         let edges = self.edges(node);
         let may_be_home = |to: Node| {
             let place = self.edges(to).home.filter(|_| !homed)?;
             let named = matches!(label, Label::Known(label) if self.is_named_in_home(place, &fold(self.case, label)));
             self.home.filter(|_| !named)
         };
-        let mut both = |to: Node| takes(to, homed) || may_be_home(to).is_some_and(|home| takes(home, true));
+        let mut both =
+            |to: Node| takes(to, homed) || may_be_home(to).is_some_and(|home| takes(home, true));
         let literals = match label {
-            Label::Known(label) => edges.literals.get(&fold(self.case, label)).any(|(_, to)| both(to)),
-            Label::Part(..) | Label::Any => edges.literals.iter().any(|(own, to)| label.may_be(own) && both(to)),
+            Label::Known(label) => {
+                edges.literals.get(&fold(self.case, label)).any(|(_, to)| both(to))
+            }
+            Label::Part(..) | Label::Any => {
+                edges.literals.iter().any(|(own, to)| label.may_be(own) && both(to))
+            }
         };
         let stay = edges.stays.then_some(node);
         literals
@@ -90,7 +102,9 @@ impl<'a> Label<'a> {
     fn new(token: &'a Token, case: Case) -> Self {
         match token {
             Token::Literal(label) => Self::Known(label),
-            Token::Glob(glob) => Self::Part(glob, (case == Case::Unknown).then(|| glob.in_any_case())),
+            Token::Glob(glob) => {
+                Self::Part(glob, (case == Case::Unknown).then(|| glob.in_any_case()))
+            }
             Token::One | Token::Deep => Self::Any,
         }
     }
@@ -99,7 +113,9 @@ impl<'a> Label<'a> {
     fn may_be(&self, label: &str) -> bool {
         match self {
             Self::Known(own) => own.eq_ignore_ascii_case(label),
-            Self::Part(glob, loose) => glob.matches(label) || loose.as_ref().is_some_and(|loose| loose.matches(label)),
+            Self::Part(glob, loose) => {
+                glob.matches(label) || loose.as_ref().is_some_and(|loose| loose.matches(label))
+            }
             Self::Any => true,
         }
     }
@@ -107,7 +123,9 @@ impl<'a> Label<'a> {
     /// Returns `false` if a partial wildcard certainly matches no such label.
     fn may_match(&self, glob: &Glob, case: Case) -> bool {
         match self {
-            Self::Known(label) => glob.matches(label) || case == Case::Unknown && glob.in_any_case().matches(label),
+            Self::Known(label) => {
+                glob.matches(label) || case == Case::Unknown && glob.in_any_case().matches(label)
+            }
             Self::Part(own, _) => !own.is_disjoint(glob),
             Self::Any => true,
         }
@@ -133,8 +151,10 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
     fn run(&mut self) -> bool {
         self.reach(0, 0, false);
         if self.trie.case == Case::Unknown {
-            // A pattern of folders may cover `~`: its remainders below the usual places of home folders.
-            let left: BTreeSet<usize> = HOMES.iter().flat_map(|place| left(self.tokens, place)).collect();
+            // A pattern of folders may cover `~`: its remainders below the usual places of home
+            // folders.
+            let left: BTreeSet<usize> =
+                HOMES.iter().flat_map(|place| left(self.tokens, place)).collect();
             if !left.is_empty() {
                 self.step(0, &Label::Known(path::HOME), false, |search, to, _| {
                     left.iter().any(|at| search.reach(*at, to, true))
@@ -153,10 +173,18 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
         self.found
     }
 
-    fn step(&mut self, node: Node, label: &Label<'_>, homed: bool, reach: impl Fn(&mut Self, Node, bool) -> bool) {
+    fn step(
+        &mut self,
+        node: Node,
+        label: &Label<'_>,
+        homed: bool,
+        reach: impl Fn(&mut Self, Node, bool) -> bool,
+    ) {
         let trie = self.trie;
         let is_home = matches!(label, Label::Known(path::HOME));
-        if !trie.each_next(node, label, homed || is_home, &mut |to, homed| reach(self, to, homed)) && is_home {
+        if !trie.each_next(node, label, homed || is_home, &mut |to, homed| reach(self, to, homed))
+            && is_home
+        {
             trie.usual_homes().iter().any(|to| reach(self, *to, true));
         }
     }
@@ -174,7 +202,8 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
             }
             let edges = self.trie.edges(node);
             self.found = self.seen.len() > MOST_PAIRS
-                || at == self.tokens.len() && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
+                || at == self.tokens.len()
+                    && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
             self.queue.push((at, node, homed));
             others.extend(edges.inner.map(|inner| (at, inner)));
             next = (self.tokens.get(at) == Some(&Token::Deep)).then_some((at + 1, node));

@@ -7,7 +7,8 @@ use std::{iter, thread};
 /// The largest number of threads; more would only wait for the disk.
 const MOST_THREADS: usize = 8;
 
-/// The results of `work` for each item, in order. With fewer than `least` items, one thread is used.
+/// The results of `work` for each item, in order. With fewer than `least` items, one thread is
+/// used.
 ///
 /// # Panics
 /// Panics if `work` panics.
@@ -24,7 +25,9 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T) -> R 
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
         let own = worker();
-        own.into_iter().chain(others.into_iter().flat_map(|one| one.join().expect("work does not panic"))).collect()
+        own.into_iter()
+            .chain(others.into_iter().flat_map(|one| one.join().expect("work does not panic")))
+            .collect()
     });
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()

@@ -1,7 +1,7 @@
 //! Paths of HTTP requests and of folders, in rules and in requests.
 //!
-//! Invariant: formats of folders differ in their first segment, so that a pattern overlaps only its own format. Source:
-//! the file system manual of Docker AI Governance.
+//! Invariant: formats of folders differ in their first segment, so that a pattern overlaps only its
+//! own format. Source: the file system manual of Docker AI Governance.
 
 use super::pattern::{Sequence, Token, partial_unknowns};
 use super::unknowns::{Unknown, Unknowns};
@@ -31,34 +31,45 @@ impl PathPattern {
         }
         if text == "**" {
             let bare = Unknowns::NONE;
-            return Self::Folders(Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare });
+            return Self::Folders(Sequence {
+                tokens: vec![Token::Deep],
+                unknowns: Unknowns::NONE,
+                bare,
+            });
         }
         let Some(segments) = folder_segments(text) else {
             return Self::Folders(everything(Unknown::Malformed));
         };
         let odd = is_undocumented(text, &segments)
             || segments.iter().skip(1).any(|segment| matches!(segment.as_str(), "" | "." | ".."));
-        let mut unknowns = segments.iter().skip(1).fold(Unknowns::NONE, |all, one| all.union(partial_unknowns(one)));
+        let mut unknowns = segments
+            .iter()
+            .skip(1)
+            .fold(Unknowns::NONE, |all, one| all.union(partial_unknowns(one)));
         if odd {
             unknowns = unknowns.union(Unknown::Malformed.into());
         }
-        let tokens = segments.iter().filter(|segment| !segment.is_empty()).map(|one| Token::parse(one)).collect();
+        let tokens = segments
+            .iter()
+            .filter(|segment| !segment.is_empty())
+            .map(|one| Token::parse(one))
+            .collect();
         Self::Folders(Sequence { tokens, unknowns, bare: Unknown::FolderItself.into() })
     }
 }
 
-/// Returns `true` if a whole path has none of the documented forms: it uses the separators of another system, a network
-/// share, or wildcards of other tools.
+/// Returns `true` if a whole path has none of the documented forms: it uses the separators of
+/// another system, a network share, or wildcards of other tools.
 fn is_undocumented(text: &str, segments: &[String]) -> bool {
     let format = segments.first().map(String::as_str);
-    let drive_with_slashes = format == Some(DRIVE) && text.split_once(':').is_some_and(|(_, rest)| rest.contains('/'));
+    let drive_with_slashes =
+        format == Some(DRIVE) && text.split_once(':').is_some_and(|(_, rest)| rest.contains('/'));
     let other = if matches!(format, Some(UNIX | HOME)) { '\\' } else { '/' };
     drive_with_slashes
         || format == Some(SHARE)
-        || segments
-            .iter()
-            .skip(1)
-            .any(|segment| segment.contains([other, '{', '}']) || segment.contains(']') && !segment.contains('['))
+        || segments.iter().skip(1).any(|segment| {
+            segment.contains([other, '{', '}']) || segment.contains(']') && !segment.contains('[')
+        })
         || text.starts_with("~\\")
 }
 
@@ -108,7 +119,8 @@ pub(super) fn folder_text(segments: &[String]) -> String {
     }
 }
 
-/// Returns `true` if segments can name a folder: a drive requires its letter, a WSL path its distribution.
+/// Returns `true` if segments can name a folder: a drive requires its letter, a WSL path its
+/// distribution.
 pub(super) fn is_folder(segments: &[String]) -> bool {
     let needed = match segments.first().map(String::as_str) {
         Some(UNIX | HOME) => 1,
@@ -127,18 +139,22 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
 /// `$NAME`, `${NAME}` or `%NAME%`.
 pub(super) fn has_variable(text: &str) -> bool {
     let dollar = text.match_indices('$').any(|(at, _)| {
-        text.get(at + 1..)
-            .is_some_and(|rest| rest.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic()))
+        text.get(at + 1..).is_some_and(|rest| {
+            rest.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic())
+        })
     });
     let mut percents = text.split('%').skip(1);
-    let name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let name = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
     dollar || text.matches('%').count() >= 2 && percents.next().is_some_and(name)
 }
 
 /// The pattern of an HTTP path.
 pub(super) fn http_pattern(text: &str) -> Sequence {
     let segments = http_segments(text);
-    let mut unknowns = segments.iter().fold(Unknowns::NONE, |all, one| all.union(partial_unknowns(one)));
+    let mut unknowns =
+        segments.iter().fold(Unknowns::NONE, |all, one| all.union(partial_unknowns(one)));
     if !is_canonical(text) {
         unknowns = unknowns.union(Unknown::PatternForm.into());
     }
@@ -146,8 +162,8 @@ pub(super) fn http_pattern(text: &str) -> Sequence {
     Sequence { tokens, unknowns, bare: Unknowns::NONE }
 }
 
-/// The segments of an HTTP path, normalised: percent-encoding decoded, empty and `.` segments removed, `..` resolved,
-/// query and fragment cut off. A canonical path is unchanged.
+/// The segments of an HTTP path, normalised: percent-encoding decoded, empty and `.` segments
+/// removed, `..` resolved, query and fragment cut off. A canonical path is unchanged.
 pub(super) fn http_segments(text: &str) -> Vec<String> {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     let mut segments: Vec<String> = Vec::new();
@@ -163,7 +179,8 @@ pub(super) fn http_segments(text: &str) -> Vec<String> {
     segments
 }
 
-/// Returns `true` if a path has the form that the manuals describe, apart from wildcards. The query is not part of it.
+/// Returns `true` if a path has the form that the manuals describe, apart from wildcards. The query
+/// is not part of it.
 pub(super) fn is_canonical(path: &str) -> bool {
     path == "/"
         || path.starts_with('/')
@@ -177,7 +194,8 @@ fn decode(path: &str) -> String {
     let mut rest = path.as_bytes();
     while let [first, after @ ..] = rest {
         let digits = if *first == b'%' { after.get(..2) } else { None };
-        let decoded = digits.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        let decoded =
+            digits.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
         bytes.push(decoded.unwrap_or(*first));
         rest = decoded.and_then(|_| after.get(2..)).unwrap_or(after);
     }

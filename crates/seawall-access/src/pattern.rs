@@ -1,8 +1,8 @@
-//! Sequences of labels or segments with wildcards: the common form of hosts (read from the last label to the first),
-//! HTTP paths and file system paths.
+//! Sequences of labels or segments with wildcards: the common form of hosts (read from the last
+//! label to the first), HTTP paths and file system paths.
 //!
-//! Invariant: a sequence carries every open question that its own form raises; questions that depend on the target
-//! (letter case, home folders) are raised while matching.
+//! Invariant: a sequence carries every open question that its own form raises; questions that
+//! depend on the target (letter case, home folders) are raised while matching.
 
 use super::glob::Glob;
 use super::unknowns::Unknowns;

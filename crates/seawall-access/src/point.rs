@@ -1,7 +1,8 @@
 //! The evaluation of one concrete request, for any rules in force.
 //!
-//! With *A* and *D* for “some clause on the name allows, denies”, *A′* and *D′* for clauses on the address, *HA* and
-//! *HD* for clauses on the HTTP request, and *HC* for “some HTTP clause covers the host”:
+//! With *A* and *D* for “some clause on the name allows, denies”, *A′* and *D′* for clauses on the
+//! address, *HA* and *HD* for clauses on the HTTP request, and *HC* for “some HTTP clause covers
+//! the host”:
 //!
 //! ```text
 //! connect:udp   ¬D ∧ (A ∨ (A′ ∧ ¬D′))
@@ -10,12 +11,12 @@
 //! read, write   ¬D ∧ A, each by itself; a writable mount needs both
 //! ```
 //!
-//! A name that decides leaves the address unasked, and a deny beats every allow of its own kind. Sources: the concepts
-//! manual (combination), a first-party skill (names before addresses).
+//! A name that decides leaves the address unasked, and a deny beats every allow of its own kind.
+//! Sources: the concepts manual (combination), a first-party skill (names before addresses).
 //!
-//! Invariant: what is not documented is a variable, and each [`World`] settles all of them one way. In each world the
-//! formulas are plain, rise with every allow and fall with every deny, so that an answer is certain exactly when all
-//! worlds agree on it.
+//! Invariant: what is not documented is a variable, and each [`World`] settles all of them one way.
+//! In each world the formulas are plain, rise with every allow and fall with every deny, so that an
+//! answer is certain exactly when all worlds agree on it.
 
 use crate::model::Decision;
 
@@ -54,7 +55,8 @@ pub struct Match {
     pub(super) needs: u32,
     /// The variables that must be settled against.
     pub(super) lacks: u32,
-    /// The home folders of this point for which the match holds, as bits; the first one is in no usual place.
+    /// The home folders of this point for which the match holds, as bits; the first one is in no
+    /// usual place.
     pub(super) homes: u32,
 }
 
@@ -99,23 +101,40 @@ impl Match {
     }
 
     /// The match of a clause in a role, if the clause concerns the action.
-    pub(super) fn new(clause: &Clause, unknowns: Unknowns, action: Actions, role: Role) -> Option<Self> {
+    pub(super) fn new(
+        clause: &Clause,
+        unknowns: Unknowns,
+        action: Actions,
+        role: Role,
+    ) -> Option<Self> {
         let http = matches!(clause.target, Target::Http(..));
         let fits = match role {
             Role::Http | Role::Cover => http,
             Role::Name | Role::Address | Role::Folder => !http,
         };
-        let unknowns = if role == Role::Cover { unknowns.union(Unknown::Uninspected.into()) } else { unknowns };
-        let found =
-            Self { group: clause.group, decision: clause.decision, role, unknowns, needs: 0, lacks: 0, homes: 0 };
+        let unknowns = if role == Role::Cover {
+            unknowns.union(Unknown::Uninspected.into())
+        } else {
+            unknowns
+        };
+        let found = Self {
+            group: clause.group,
+            decision: clause.decision,
+            role,
+            unknowns,
+            needs: 0,
+            lacks: 0,
+            homes: 0,
+        };
         (fits && clause.actions.meets(action)).then_some(found)
     }
 
-    /// The match of a name pattern for a connection straight to an address, in case it counts like a block; `None` if
-    /// the pattern does not decide like a name.
+    /// The match of a name pattern for a connection straight to an address, in case it counts like
+    /// a block; `None` if the pattern does not decide like a name.
     pub(super) fn as_block(&self) -> Option<Self> {
         let is_open = self.role == Role::Name && self.unknowns.contains(Unknown::AddressAsName);
-        let unknowns = self.unknowns.without(Unknown::AddressAsName).union(Unknown::AddressAsBlock.into());
+        let unknowns =
+            self.unknowns.without(Unknown::AddressAsName).union(Unknown::AddressAsBlock.into());
         is_open.then_some(Self { role: Role::Address, unknowns, ..*self })
     }
 
@@ -127,7 +146,8 @@ impl Match {
     /// The match without its group and open questions: it holds in the same worlds.
     fn in_worlds(&self, one_by_one: bool) -> Self {
         let any = (u32::from(self.is_open()), 0, u32::MAX);
-        let (needs, lacks, homes) = if one_by_one { (self.needs, self.lacks, self.homes) } else { any };
+        let (needs, lacks, homes) =
+            if one_by_one { (self.needs, self.lacks, self.homes) } else { any };
         Self { group: 0, unknowns: Unknowns::NONE, needs, lacks, homes, ..*self }
     }
 
@@ -151,8 +171,9 @@ impl Match {
 }
 
 impl Point {
-    /// The number of open questions of one point that are settled individually. Above it, each match is settled
-    /// separately, once all in favour of access and once all against it, which still bounds the answer.
+    /// The number of open questions of one point that are settled individually. Above it, each
+    /// match is settled separately, once all in favour of access and once all against it, which
+    /// still bounds the answer.
     const VARIABLES: usize = 8;
 
     /// A point from what matches it.
@@ -170,7 +191,8 @@ impl Point {
             });
             for unknown in one.unknowns.without(Unknown::HomeFolder).iter() {
                 let opposite = unknown.opposite();
-                let variable = (opposite.unwrap_or(unknown), unknown.is_per_rule().then_some(one.group));
+                let variable =
+                    (opposite.unwrap_or(unknown), unknown.is_per_rule().then_some(one.group));
                 let at = variables.iter().position(|own| *own == variable).unwrap_or_else(|| {
                     variables.push(variable);
                     variables.len() - 1
@@ -214,7 +236,12 @@ impl Point {
         // Thousands of matches may differ in their group only.
         let mut kinds: Vec<Match> = Vec::new();
         let one_by_one = self.is_settled_one_by_one();
-        for kind in self.matches.iter().filter(|one| in_force(one.group)).map(|one| one.in_worlds(one_by_one)) {
+        for kind in self
+            .matches
+            .iter()
+            .filter(|one| in_force(one.group))
+            .map(|one| one.in_worlds(one_by_one))
+        {
             if !kinds.contains(&kind) {
                 kinds.push(kind);
             }
@@ -223,25 +250,32 @@ impl Point {
         self.worlds().map(move |world| allowed(atom, kinds.iter(), world))
     }
 
-    /// Returns `true` if the [`Self::worlds`] include every way to settle the open questions; otherwise these only
-    /// bound the answer.
+    /// Returns `true` if the [`Self::worlds`] include every way to settle the open questions;
+    /// otherwise these only bound the answer.
     pub(super) fn is_settled_one_by_one(&self) -> bool {
         self.variables + self.homes.next_power_of_two().ilog2() as usize <= Self::VARIABLES
     }
 
-    /// Whether the request is allowed for every way to settle the open questions, and whether for any.
+    /// Whether the request is allowed for every way to settle the open questions, and whether for
+    /// any.
     pub(super) fn bounds(&self, in_force: &dyn Fn(usize) -> bool) -> [bool; 2] {
         [false, true].map(|open| self.allowed(World(Settled::All { open }), in_force))
     }
 
-    /// Returns `true` if the request may be allowed with these groups in force while it is denied with each of
-    /// `others`. `false` is certain, and so is `true` unless there are too many open questions to settle individually.
+    /// Returns `true` if the request may be allowed with these groups in force while it is denied
+    /// with each of `others`. `false` is certain, and so is `true` unless there are too many open
+    /// questions to settle individually.
     #[must_use]
-    pub fn may_open(&self, in_force: &dyn Fn(usize) -> bool, others: &[&dyn Fn(usize) -> bool]) -> bool {
+    pub fn may_open(
+        &self,
+        in_force: &dyn Fn(usize) -> bool,
+        others: &[&dyn Fn(usize) -> bool],
+    ) -> bool {
         if self.is_settled_one_by_one() {
             let mut others: Vec<_> = others.iter().map(|other| self.answers(other)).collect();
             // Every one of them goes on to the next world.
-            let mut closed = || others.iter_mut().filter_map(Iterator::next).filter(|open| *open).count() == 0;
+            let mut closed =
+                || others.iter_mut().filter_map(Iterator::next).filter(|open| *open).count() == 0;
             return self.answers(in_force).any(|open| closed() && open);
         }
         let [_, most] = self.bounds(in_force);
@@ -252,8 +286,8 @@ impl Point {
         most && others.iter().all(denies)
     }
 
-    /// Returns `true` if every allow in force in one state is in force in the other, and every deny in the other also
-    /// in the one: then the other allows the request whenever the one does.
+    /// Returns `true` if every allow in force in one state is in force in the other, and every deny
+    /// in the other also in the one: then the other allows the request whenever the one does.
     fn is_within(&self, one: &dyn Fn(usize) -> bool, other: &dyn Fn(usize) -> bool) -> bool {
         self.matches.iter().all(|matched| {
             let (one, other) = (one(matched.group), other(matched.group));
@@ -261,7 +295,8 @@ impl Point {
         })
     }
 
-    /// Returns `true` if the request is allowed for the groups in force, however open questions are settled.
+    /// Returns `true` if the request is allowed for the groups in force, however open questions are
+    /// settled.
     pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
         let mut answers = self.answers(in_force);
         let first = answers.next().unwrap_or_default();
@@ -312,14 +347,22 @@ impl Point {
         Self::new(self.atom, self.matches.iter().map(flip).collect())
     }
 
-    /// Returns `true` if a match contributes to this point's verdict: an allow if it is allowed, a deny if it is
-    /// denied, and if it is uncertain, every match that is evaluated and not overruled in every world.
-    pub(super) fn decides(&self, one: &Match, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> bool {
+    /// Returns `true` if a match contributes to this point's verdict: an allow if it is allowed, a
+    /// deny if it is denied, and if it is uncertain, every match that is evaluated and not
+    /// overruled in every world.
+    pub(super) fn decides(
+        &self,
+        one: &Match,
+        verdict: Verdict,
+        in_force: impl Fn(usize) -> bool,
+    ) -> bool {
         let matches = || self.matches.iter().filter(|one| in_force(one.group));
-        let by_name = |decision| matches().any(|one| one.role == Role::Name && one.decision == decision);
+        let by_name =
+            |decision| matches().any(|one| one.role == Role::Name && one.decision == decision);
         let (allowed, denied) = (by_name(Decision::Allow), by_name(Decision::Deny));
         let certain = |role, decision| {
-            matches().any(|one| one.role == role && one.decision == decision && one.unknowns.is_empty())
+            matches()
+                .any(|one| one.role == role && one.decision == decision && one.unknowns.is_empty())
         };
         let named = || certain(Role::Name, Decision::Allow);
         let elsewhere = || certain(Role::Address, Decision::Deny);

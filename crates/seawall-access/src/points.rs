@@ -21,9 +21,16 @@ pub(super) struct AddressGroups(HashMap<(bool, Option<usize>), Rc<Vec<AddressGro
 
 impl AddressGroups {
     /// The groups of all addresses, or of the class `own` alone.
-    pub(super) fn get(&mut self, universe: &Universe, atom: Atom, own: Option<usize>) -> Rc<Vec<AddressGroup>> {
+    pub(super) fn get(
+        &mut self,
+        universe: &Universe,
+        atom: Atom,
+        own: Option<usize>,
+    ) -> Rc<Vec<AddressGroup>> {
         let udp = atom == Atom::Udp;
-        Rc::clone(self.0.entry((udp, own)).or_insert_with(|| Rc::new(universe.address_groups(udp, own))))
+        Rc::clone(
+            self.0.entry((udp, own)).or_insert_with(|| Rc::new(universe.address_groups(udp, own))),
+        )
     }
 }
 
@@ -34,12 +41,14 @@ impl Universe {
         self.points_about(|_| true)
     }
 
-    /// The points that a rule of such a group matches, with one representative request each. The effect of the other
-    /// rules on a request does not depend on which of these groups are in force.
+    /// The points that a rule of such a group matches, with one representative request each. The
+    /// effect of the other rules on a request does not depend on which of these groups are in
+    /// force.
     ///
-    /// A rule of such a group may match the address alone. The rules on a name then always add the same: they decide,
-    /// or they leave the decision to the address, as for a host that no rule names. That host therefore represents all
-    /// of them, except for requests that a rule allows unless their address is denied.
+    /// A rule of such a group may match the address alone. The rules on a name then always add the
+    /// same: they decide, or they leave the decision to the address, as for a host that no rule
+    /// names. That host therefore represents all of them, except for requests that a rule allows
+    /// unless their address is denied.
     pub fn points_about(&self, group: impl Fn(usize) -> bool) -> BTreeMap<Point, Witness> {
         let mut points = BTreeMap::new();
         let about = |matches: &[Match]| matches.iter().any(|one| group(one.group));
@@ -47,7 +56,9 @@ impl Universe {
             for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
                 let matches = self.matches(&class.hits, action, Role::Folder);
                 if about(&matches) {
-                    points.entry(Point::new(atom, matches)).or_insert_with(|| Witness::folder(atom, &class.labels));
+                    points
+                        .entry(Point::new(atom, matches))
+                        .or_insert_with(|| Witness::folder(atom, &class.labels));
                 }
             }
         }
@@ -61,19 +72,23 @@ impl Universe {
                     continue;
                 }
                 let always = about(&matches);
-                let denied =
-                    |matches: &[Match]| matches.iter().any(|one| group(one.group) && one.decision == Decision::Deny);
+                let denied = |matches: &[Match]| {
+                    matches.iter().any(|one| group(one.group) && one.decision == Decision::Deny)
+                };
                 for (addresses, classes) in groups.get(self, atom, own).iter() {
                     let stands_for_all = class.host == Host::AnyAddress && about(addresses);
-                    if !(always || stands_for_all || matches!(atom, Atom::Http(_)) && denied(addresses)) {
+                    if !(always
+                        || stands_for_all
+                        || matches!(atom, Atom::Http(_)) && denied(addresses))
+                    {
                         continue;
                     }
                     let joint = matches.iter().chain(addresses).copied().collect();
                     let first = classes.first().and_then(|at| self.addresses.get(*at));
                     let address = first.filter(|_| !addresses.is_empty());
-                    points
-                        .entry(Point::new(atom, joint))
-                        .or_insert_with(|| Witness::host(atom, class, path, address.map(|class| class.witness)));
+                    points.entry(Point::new(atom, joint)).or_insert_with(|| {
+                        Witness::host(atom, class, path, address.map(|class| class.witness))
+                    });
                 }
             }
         }
@@ -89,8 +104,10 @@ impl Universe {
         let tcp = self.matches(&class.hits, Actions::TCP, Role::Name);
         let mut covered = tcp.clone();
         covered.extend(self.matches(&class.hits, Actions::HTTP, Role::Cover));
-        let mut points =
-            vec![(Atom::Tcp, covered, None), (Atom::Udp, self.matches(&class.hits, Actions::UDP, Role::Name), None)];
+        let mut points = vec![
+            (Atom::Tcp, covered, None),
+            (Atom::Udp, self.matches(&class.hits, Actions::UDP, Role::Name), None),
+        ];
         for request in requests {
             let Some(method) = request.methods.methods().next() else { continue };
             let mut matches = tcp.clone();
@@ -106,8 +123,8 @@ impl Universe {
         self.places.get(&super::address::hits(&self.blocks, address)).copied()
     }
 
-    /// The matches for `atom` at addresses, each with the classes of addresses to which it applies; of the class `own`
-    /// alone, if it is known.
+    /// The matches for `atom` at addresses, each with the classes of addresses to which it applies;
+    /// of the class `own` alone, if it is known.
     fn address_groups(&self, udp: bool, own: Option<usize>) -> Vec<AddressGroup> {
         let action = if udp { Actions::UDP } else { Actions::TCP };
         let mut groups: BTreeMap<Vec<Match>, Vec<usize>> = BTreeMap::new();
@@ -138,7 +155,8 @@ impl Universe {
 
     /// The hits of clauses for an action, as matches in a role.
     pub(super) fn matches(&self, hits: &[Hit], action: Actions, role: Role) -> Vec<Match> {
-        let found = hits.iter().filter_map(|hit| Match::new(self.clause(hit), hit.unknowns, action, role));
+        let found =
+            hits.iter().filter_map(|hit| Match::new(self.clause(hit), hit.unknowns, action, role));
         let mut matches: Vec<Match> = found.collect();
         let as_blocks: Vec<Match> = matches.iter().filter_map(Match::as_block).collect();
         matches.extend(as_blocks);
@@ -181,7 +199,8 @@ mod tests {
             // A name that decides leaves the address unasked.
             "connect:tcp other.example.com:443: Allow",
             "connect:tcp other.example.com:443 at 10.0.0.1: Allow",
-            // The documentation does not say if the apex is included, but its address may be allowed.
+            // The documentation does not say if the apex is included, but its address may be
+            // allowed.
             "connect:tcp example.com:443: Uncertain",
             "connect:tcp example.com:443 at 10.0.0.1: Allow",
             "read ~/src/other: Allow",
@@ -206,7 +225,11 @@ mod tests {
         assert_eq!(sorted.0, sorted.1);
         // A deny in force closes exactly what it matches.
         let without_deny = universe.points_about(|group| group == 1);
-        assert!(without_deny.iter().any(|(point, _)| point.verdict(|group| group != 1) == Verdict::Allow));
+        assert!(
+            without_deny
+                .iter()
+                .any(|(point, _)| point.verdict(|group| group != 1) == Verdict::Allow)
+        );
         assert!(without_deny.iter().all(|(point, _)| point.verdict(|_| true) == Verdict::Deny));
     }
 }

@@ -1,10 +1,11 @@
 //! A request as points, one for each kind of address that its host may have.
 //!
-//! The address of a name is known when a connection is opened, not when somebody asks. A request is allowed if it is
-//! allowed at every address, and denied if it is denied at every address. Two facts are reported beside the answer
-//! instead of making it uncertain, since they apply to every name. A name that is allowed elsewhere, and would be
-//! denied only at addresses that it usually does not have ([`Known`]), is allowed. A deny of some addresses is not a
-//! reason if no allow matches any address. The opposite is not assumed: a request that some address allows is never
+//! The address of a name is known when a connection is opened, not when somebody asks. A request is
+//! allowed if it is allowed at every address, and denied if it is denied at every address. Two
+//! facts are reported beside the answer instead of making it uncertain, since they apply to every
+//! name. A name that is allowed elsewhere, and would be denied only at addresses that it usually
+//! does not have ([`Known`]), is allowed. A deny of some addresses is not a reason if no allow
+//! matches any address. The opposite is not assumed: a request that some address allows is never
 //! denied. Comparisons do not use this: they look at every address separately.
 //!
 //! Invariant: with a stated address, the answer is that of a single point.
@@ -37,7 +38,8 @@ pub struct Reason {
     pub doubts: Vec<String>,
 }
 
-/// A request as points: it is allowed if each part is, and certain if it is so at every possible address.
+/// A request as points: it is allowed if each part is, and certain if it is so at every possible
+/// address.
 #[derive(Clone, Debug)]
 pub struct Question {
     pub(super) parts: Vec<Part>,
@@ -79,7 +81,10 @@ impl Part {
     }
 
     /// A part for a name at each kind of address, with its block, if there is one.
-    pub(super) fn at_addresses(labels: &[String], places: impl Iterator<Item = (Option<IpNet>, MatchedPoint)>) -> Self {
+    pub(super) fn at_addresses(
+        labels: &[String],
+        places: impl Iterator<Item = (Option<IpNet>, MatchedPoint)>,
+    ) -> Self {
         let mut known: BTreeMap<(bool, Point), usize> = BTreeMap::new();
         let mut all: Vec<At> = Vec::new();
         let name = Known::from_name(&labels.join("."));
@@ -106,7 +111,9 @@ impl Part {
         let usual = self.verdicts(false, &in_force);
         match usual.first() {
             Some(Verdict::Allow) if usual.len() == 1 => Verdict::Allow,
-            Some(only) if usual.len() == 1 && self.verdicts(true, in_force).is_subset(&usual) => *only,
+            Some(only) if usual.len() == 1 && self.verdicts(true, in_force).is_subset(&usual) => {
+                *only
+            }
             Some(_) | None => Verdict::Uncertain,
         }
     }
@@ -122,7 +129,9 @@ impl Part {
 
 /// A list of blocks in words.
 fn named(blocks: &[Option<IpNet>]) -> String {
-    let text = |block: &Option<IpNet>| block.map_or_else(|| "any other address".to_owned(), |block| block.to_string());
+    let text = |block: &Option<IpNet>| {
+        block.map_or_else(|| "any other address".to_owned(), |block| block.to_string())
+    };
     // A list never leaves out just one item.
     let named = if blocks.len() <= NAMED + 1 { blocks.len() } else { NAMED };
     let mut texts: Vec<String> = blocks.iter().take(named).map(text).collect();
@@ -150,22 +159,25 @@ impl Question {
     /// Matches of rules, each with the index of its part and of its place in that.
     pub(super) fn matches(&self) -> impl Iterator<Item = (usize, usize, &Match)> {
         self.parts.iter().enumerate().flat_map(|(part, own)| {
-            own.places
-                .iter()
-                .enumerate()
-                .flat_map(move |(place, at)| at.place.point.matches().iter().map(move |found| (part, place, found)))
+            own.places.iter().enumerate().flat_map(move |(place, at)| {
+                at.place.point.matches().iter().map(move |found| (part, place, found))
+            })
         })
     }
 
     /// The places that are the reason for the answer.
-    pub(super) fn telling(&self, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> Vec<&MatchedPoint> {
+    pub(super) fn telling(
+        &self,
+        verdict: Verdict,
+        in_force: impl Fn(usize) -> bool,
+    ) -> Vec<&MatchedPoint> {
         let mut telling = Vec::new();
         for part in &self.parts {
             let usual = || part.places.iter().filter(|at| !at.unusual);
             let open = usual().find(|at| at.open && at.place.point.verdict(&in_force) == verdict);
             match (verdict, open) {
-                // The rules that decide at every address; without them, a block is not a reason for a denial, since
-                // nothing allows the request outside of it.
+                // The rules that decide at every address; without them, a block is not a reason for
+                // a denial, since nothing allows the request outside of it.
                 (Verdict::Deny, Some(at)) => telling.push(&at.place),
                 (Verdict::Allow | Verdict::Deny, _) => telling.extend(usual().map(|at| &at.place)),
                 (Verdict::Uncertain, _) => telling.extend(part.places.iter().map(|at| &at.place)),
@@ -203,8 +215,12 @@ impl Question {
     /// The reason why no rule allows it.
     pub(super) fn unmet(&self, in_force: impl Fn(usize) -> bool) -> String {
         match self.refused(in_force).as_slice() {
-            [Atom::Write] if self.parts.len() > 1 => "reading is allowed, but no rule allows writing".to_owned(),
-            [Atom::Read] if self.parts.len() > 1 => "writing is allowed, but no rule allows reading".to_owned(),
+            [Atom::Write] if self.parts.len() > 1 => {
+                "reading is allowed, but no rule allows writing".to_owned()
+            }
+            [Atom::Read] if self.parts.len() > 1 => {
+                "writing is allowed, but no rule allows reading".to_owned()
+            }
             _ => "no rule allows it".to_owned(),
         }
     }
@@ -223,7 +239,10 @@ impl Question {
                     let point = &at.place.point;
                     at.open
                         && point.verdict(&in_force) == Verdict::Deny
-                        && !point.matches().iter().any(|one| in_force(one.group) && one.decision == Decision::Deny)
+                        && !point
+                            .matches()
+                            .iter()
+                            .any(|one| in_force(one.group) && one.decision == Decision::Deny)
                 })
         });
         unnamed.filter_map(|part| part.places.first()).map(|at| at.place.point.atom()).collect()
@@ -245,17 +264,23 @@ impl Question {
             because.iter().flat_map(|reason| reason.doubts.iter().map(String::as_str)).collect();
         doubts.sort_unstable();
         doubts.dedup();
-        if doubts.is_empty() { "it hangs on something that is not documented".to_owned() } else { doubts.join("; ") }
+        if doubts.is_empty() {
+            "it hangs on something that is not documented".to_owned()
+        } else {
+            doubts.join("; ")
+        }
     }
 
-    /// The exceptions of an allowed request: denied or uncertain addresses that the name usually does not have.
+    /// The exceptions of an allowed request: denied or uncertain addresses that the name usually
+    /// does not have.
     pub(super) fn exceptions(&self, in_force: impl Fn(usize) -> bool) -> Option<String> {
         let part = self.parts.iter().find(|part| part.verdict(&in_force) == Verdict::Allow)?;
         let denied = part.blocks(Verdict::Deny, &in_force);
         let doubtful = part.blocks(Verdict::Uncertain, &in_force);
         let blocks = [denied, doubtful].concat();
         let not = "not where the name resolves to an address in";
-        (!blocks.is_empty()).then(|| format!("{not} {}; ask with ` at ADDRESS` for that", named(&blocks)))
+        (!blocks.is_empty())
+            .then(|| format!("{not} {}; ask with ` at ADDRESS` for that", named(&blocks)))
     }
 
     /// Denies of addresses that do not apply since the name is allowed.

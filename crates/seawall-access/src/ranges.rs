@@ -1,7 +1,8 @@
 //! Reserved ranges of addresses, and the names that may have such an address.
 //!
-//! Source: the registries of special-purpose addresses (RFC 6890), and the documentation of metadata services by
-//! clouds. Ranges for documentation are left out, since they represent public ones.
+//! Source: the registries of special-purpose addresses (RFC 6890), and the documentation of
+//! metadata services by clouds. Ranges for documentation are left out, since they represent public
+//! ones.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -93,21 +94,24 @@ impl Known {
         match name.rsplit_once('.') {
             None => Self::Locally,
             Some((_, last)) if local.contains(&last) => Self::Locally,
-            Some(_) if psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known()) => Self::Publicly,
+            Some(_) if psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known()) => {
+                Self::Publicly
+            }
             Some(_) => Self::Privately,
         }
     }
 
-    /// Returns `true` if such a name usually has no address in a block: a name in the public DNS has a public address,
-    /// and only locally known names resolve to loopback and link-local addresses.
+    /// Returns `true` if such a name usually has no address in a block: a name in the public DNS
+    /// has a public address, and only locally known names resolve to loopback and link-local
+    /// addresses.
     #[must_use]
     pub fn hardly_has(self, block: &IpNet) -> bool {
         match purpose(block) {
             None => false,
             Some(Purpose::Private) => self == Self::Publicly,
-            Some(Purpose::Metadata | Purpose::LinkLocal | Purpose::Loopback | Purpose::Reserved) => {
-                self != Self::Locally
-            }
+            Some(
+                Purpose::Metadata | Purpose::LinkLocal | Purpose::Loopback | Purpose::Reserved,
+            ) => self != Self::Locally,
         }
     }
 }
@@ -123,7 +127,7 @@ mod tests {
             ("api.github.com", "169.254.169.254/32", true),
             ("api.github.com", "fd00:ec2::254/128", true),
             ("api.github.com", "127.0.0.0/8", true),
-            ("api.github.com", "10.1.0.0/16", true),   // a name of the public DNS
+            ("api.github.com", "10.1.0.0/16", true), // a name of the public DNS
             ("db.corp.example", "10.1.0.0/16", false), // an organization's own name may
             ("db.corp.example", "169.254.0.0/16", true), // but is hardly on the same link
             ("localhost", "127.0.0.0/8", false),

@@ -19,7 +19,9 @@ pub(super) fn collect(request: &Request) -> Vec<String> {
     if let Request::Http { path, .. } = request
         && !super::request::request_path(path).0
     {
-        remarks.push(format!("`{path}` is not in canonical form, and how it is normalised is not documented"));
+        remarks.push(format!(
+            "`{path}` is not in canonical form, and how it is normalised is not documented"
+        ));
     }
     remarks
 }
@@ -30,16 +32,27 @@ pub(super) fn about(request: &Request, verdict: Verdict, overruled: bool) -> Vec
     let possible = verdict != Verdict::Deny;
     match request {
         Request::Connect { udp: true, .. } if possible => {
-            remarks.push("UDP is experimental in sandboxes and off by default, whatever the rules say".to_owned());
+            remarks.push(
+                "UDP is experimental in sandboxes and off by default, whatever the rules say"
+                    .to_owned(),
+            );
         }
-        Request::Connect { .. } | Request::Http { .. } | Request::Folder { .. } | Request::Mcp(_) => {}
+        Request::Connect { .. }
+        | Request::Http { .. }
+        | Request::Folder { .. }
+        | Request::Mcp(_) => {}
     }
     match request {
         Request::Connect { host, .. } | Request::Http { host, .. } if possible => {
             if overruled && matches!(host, Host::Name(..)) {
-                remarks.push("a denied address does not stop a name that is allowed: names are asked first".to_owned());
+                remarks.push(
+                    "a denied address does not stop a name that is allowed: names are asked first"
+                        .to_owned(),
+                );
             }
-            remarks.push("a policy may ask for approval first, which the API does not show".to_owned());
+            remarks.push(
+                "a policy may ask for approval first, which the API does not show".to_owned(),
+            );
         }
         Request::Folder { .. } => {
             remarks.push("a sandbox looks at mount rules only when it is created".to_owned());

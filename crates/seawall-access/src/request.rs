@@ -1,8 +1,8 @@
-//! Requests in readable form: `connect:tcp cve.mitre.org:443`, `mount rw ~/.ssh`, `GET https://api.github.com/x`, `mcp
-//! invokeTool notion/search`.
+//! Requests in readable form: `connect:tcp cve.mitre.org:443`, `mount rw ~/.ssh`,
+//! `GET https://api.github.com/x`, `mcp invokeTool notion/search`.
 //!
-//! Invariant: a request is concrete. Forms that only rules have (wildcards, CIDR blocks, every port) are refused, with
-//! a replacement.
+//! Invariant: a request is concrete. Forms that only rules have (wildcards, CIDR blocks, every
+//! port) are refused, with a replacement.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -84,7 +84,9 @@ impl Request {
             ("mount", _) => match rest.split_once(char::is_whitespace) {
                 Some(("ro", path)) => folder(true, false, path.trim()),
                 Some(("rw", path)) => folder(true, true, path.trim()),
-                Some(_) | None => Err(no("a mount is `ro` or `rw`", "write `mount ro PATH` or `mount rw PATH`")),
+                Some(_) | None => {
+                    Err(no("a mount is `ro` or `rw`", "write `mount ro PATH` or `mount rw PATH`"))
+                }
             },
             ("mcp", _) => McpRequest::parse(rest).map(Self::Mcp),
             (_, Some(method)) => http(method, rest),
@@ -106,7 +108,13 @@ impl fmt::Display for Request {
                 )
             }
             Self::Http { method, host, port, path } => {
-                write!(f, "{} {}{}", method.to_ascii_uppercase(), text::requests(host, Some(*port), path), host.at())
+                write!(
+                    f,
+                    "{} {}{}",
+                    method.to_ascii_uppercase(),
+                    text::requests(host, Some(*port), path),
+                    host.at()
+                )
             }
             Self::Folder { read, write, segments } => {
                 let word = match (read, write) {
@@ -162,7 +170,8 @@ fn unknown_action(action: &str) -> NoRequest {
     // Swapped letters are a misspelling, even in a short word.
     let near = known.into_iter().filter(|known| {
         let (known, action) = (known.to_lowercase(), action.to_lowercase());
-        strsim::jaro_winkler(&known, &action) > 0.8 || strsim::damerau_levenshtein(&known, &action) == 1
+        strsim::jaro_winkler(&known, &action) > 0.8
+            || strsim::damerau_levenshtein(&known, &action) == 1
     });
     let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, action));
     let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
@@ -175,9 +184,11 @@ fn connect(udp: bool, rest: &str) -> Result<Request, NoRequest> {
     if rest.contains("://") {
         let (scheme, host) = rest.split_once("://").unwrap_or_default();
         let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-        let port = if scheme.eq_ignore_ascii_case("http") && !host.contains(':') { ":80" } else { "" };
+        let port =
+            if scheme.eq_ignore_ascii_case("http") && !host.contains(':') { ":80" } else { "" };
         let protocol = if udp { "udp" } else { "tcp" };
-        let help = format!("write `connect:{protocol} {host}{port}`, or ask for a method: `GET {rest}`");
+        let help =
+            format!("write `connect:{protocol} {host}{port}`, or ask for a method: `GET {rest}`");
         return Err(no(format!("`{rest}` is a URL"), help));
     }
     let (host, port) = authority(rest)?;
@@ -186,17 +197,28 @@ fn connect(udp: bool, rest: &str) -> Result<Request, NoRequest> {
 
 fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
     let shown = method.to_ascii_uppercase();
-    let url =
-        if rest.starts_with(char::is_alphanumeric) && !rest.contains(char::is_whitespace) { rest } else { "HOST/PATH" };
+    let url = if rest.starts_with(char::is_alphanumeric) && !rest.contains(char::is_whitespace) {
+        rest
+    } else {
+        "HOST/PATH"
+    };
     // `connect` is a method too, but rarely the intended one.
-    let or = if method == "connect" { format!(", or `connect:tcp {rest}` for a connection") } else { String::new() };
+    let or = if method == "connect" {
+        format!(", or `connect:tcp {rest}` for a connection")
+    } else {
+        String::new()
+    };
     let help = format!("write `{shown} https://{url}`{or}");
-    let (scheme, rest) = rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is not a URL"), &help))?;
+    let (scheme, rest) =
+        rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is not a URL"), &help))?;
     let usual = match scheme.to_ascii_lowercase().as_str() {
         "https" => 443,
         "http" => 80,
         _ => {
-            return Err(no(format!("`{scheme}` is not a scheme of HTTP"), format!("write `{shown} https://{rest}`")));
+            return Err(no(
+                format!("`{scheme}` is not a scheme of HTTP"),
+                format!("write `{shown} https://{rest}`"),
+            ));
         }
     };
     let (url, address) = match rest.split_once(" at ") {
@@ -208,7 +230,10 @@ fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
     let (host, port) = authority(&host)?;
     let path = path.split(['?', '#']).next().unwrap_or_default();
     if path.contains(char::is_whitespace) || path.contains("**") {
-        return Err(no(format!("`{path}` is not a path of a request"), "ask for one path, without wildcards"));
+        return Err(no(
+            format!("`{path}` is not a path of a request"),
+            "ask for one path, without wildcards",
+        ));
     }
     let path = if path.is_empty() { "/" } else { path }.to_owned();
     Ok(Request::Http { method, host, port: port.unwrap_or(usual), path })
@@ -233,14 +258,20 @@ fn authority(text: &str) -> Result<(Host, Option<u16>), NoRequest> {
         None => None,
         Some(Ok(port)) if port != 0 => Some(port),
         Some(_) => {
-            return Err(no(format!("`{authority}` has an invalid port"), "a port is a number from 1 to 65535"));
+            return Err(no(
+                format!("`{authority}` has an invalid port"),
+                "a port is a number from 1 to 65535",
+            ));
         }
     };
     if let Ok(address) = host.trim_matches(['[', ']']).parse() {
         return Ok((Host::Address(address), port));
     }
     if host.contains(['*', '?', '[']) {
-        return Err(no(format!("`{host}` is a pattern"), "ask for one host; patterns are what rules have"));
+        return Err(no(
+            format!("`{host}` is a pattern"),
+            "ask for one host; patterns are what rules have",
+        ));
     }
     if host.is_empty() || host.contains(['/', '@', ',']) || !is_name(host) {
         return Err(wrong());
@@ -248,7 +279,9 @@ fn authority(text: &str) -> Result<(Host, Option<u16>), NoRequest> {
     let address = match at.map(str::parse) {
         None => None,
         Some(Ok(address)) => Some(address),
-        Some(Err(_)) => return Err(no("what follows `at` is not an address", "write `at 10.1.2.3`")),
+        Some(Err(_)) => {
+            return Err(no("what follows `at` is not an address", "write `at 10.1.2.3`"));
+        }
     };
     Ok((Host::Name(labels(host), address), port))
 }
@@ -261,12 +294,19 @@ fn folder(read: bool, write: bool, path: &str) -> Result<Request, NoRequest> {
             "variables are not expanded: write the path itself",
         ));
     }
-    let segments = folder_segments(path).ok_or_else(|| no(format!("`{path}` is not a whole path"), help))?;
+    let segments =
+        folder_segments(path).ok_or_else(|| no(format!("`{path}` is not a whole path"), help))?;
     if segments.iter().any(|segment| segment == "." || segment == "..") {
-        return Err(no(format!("`{path}` goes up or nowhere"), "write the path without `.` and `..`"));
+        return Err(no(
+            format!("`{path}` goes up or nowhere"),
+            "write the path without `.` and `..`",
+        ));
     }
     if segments.iter().skip(1).any(|segment| segment.contains('*')) {
-        return Err(no(format!("`{path}` is a pattern"), "ask for one path; patterns are what rules have"));
+        return Err(no(
+            format!("`{path}` is a pattern"),
+            "ask for one path; patterns are what rules have",
+        ));
     }
     let segments = segments.into_iter().filter(|segment| !segment.is_empty()).collect();
     Ok(Request::Folder { read, write, segments })
@@ -289,7 +329,10 @@ mod tests {
             ("connect:tcp 10.1.2.3", "connect:tcp 10.1.2.3:443"),
             ("connect:tcp [2001:db8::1]:22", "connect:tcp [2001:db8::1]:22"),
             ("connect:tcp 2001:db8::1", "connect:tcp [2001:db8::1]:443"),
-            ("connect:tcp db.corp.example at 10.1.1.1", "connect:tcp db.corp.example:443 at 10.1.1.1"),
+            (
+                "connect:tcp db.corp.example at 10.1.1.1",
+                "connect:tcp db.corp.example:443 at 10.1.1.1",
+            ),
             ("GET https://api.github.com/repos/x", "GET https://api.github.com/repos/x"),
             ("get http://api.github.com", "GET http://api.github.com/"), // the root
             ("request:post https://h.example:8443/a?b=c#d", "POST https://h.example:8443/a"), // no query
@@ -297,7 +340,10 @@ mod tests {
             ("write C:\\data\\x", "write C:\\data\\x"),
             ("mount ro /data/", "read /data"),
             ("mount rw ~", "mount rw ~"),
-            ("mcp invokeTool notion/search {\"readOnly\": true}", "mcp invokeTool notion/search {\"readOnly\":true}"),
+            (
+                "mcp invokeTool notion/search {\"readOnly\": true}",
+                "mcp invokeTool notion/search {\"readOnly\":true}",
+            ),
         ] {
             assert_eq!(Request::parse(text).expect(text).to_string(), shown, "{text}");
         }
@@ -308,20 +354,44 @@ mod tests {
         for (text, message, help) in [
             ("conect:tcp x", "there is no action `conect:tcp`", "did you mean `connect:tcp`?"),
             ("GTE https://x.example/", "there is no action `GTE`", "did you mean `GET`?"),
-            ("connect:tcp *.x.example", "`*.x.example` is a pattern", "ask for one host; patterns are what rules have"),
-            ("connect:tcp x.example:0", "`x.example:0` has an invalid port", "a port is a number from 1 to 65535"),
+            (
+                "connect:tcp *.x.example",
+                "`*.x.example` is a pattern",
+                "ask for one host; patterns are what rules have",
+            ),
+            (
+                "connect:tcp x.example:0",
+                "`x.example:0` has an invalid port",
+                "a port is a number from 1 to 65535",
+            ),
             ("connect:tcp 10.0.0.0/8", "`10.0.0.0/8` is not a host", "write a host name"),
-            ("connect:tcp https://x.example", "`https://x.example` is a URL", "write `connect:tcp x.example`"),
-            ("connect:udp http://x.example/a", "`http://x.example/a` is a URL", "write `connect:udp x.example:80`"),
+            (
+                "connect:tcp https://x.example",
+                "`https://x.example` is a URL",
+                "write `connect:tcp x.example`",
+            ),
+            (
+                "connect:udp http://x.example/a",
+                "`http://x.example/a` is a URL",
+                "write `connect:udp x.example:80`",
+            ),
             ("GET x.example/a", "`x.example/a` is not a URL", "write `GET https://x.example/a`"),
             ("POST /a", "`/a` is not a URL", "write `POST https://HOST/PATH`"),
-            ("GET ftp://x.example/a", "`ftp` is not a scheme of HTTP", "write `GET https://x.example/a`"),
+            (
+                "GET ftp://x.example/a",
+                "`ftp` is not a scheme of HTTP",
+                "write `GET https://x.example/a`",
+            ),
             (
                 "connect x.example:22",
                 "`x.example:22` is not a URL",
                 "write `CONNECT https://x.example:22`, or `connect:tcp x.example:22` for a connection",
             ),
-            ("GET https://x.example/a/**", "`/a/**` is not a path of a request", "ask for one path"),
+            (
+                "GET https://x.example/a/**",
+                "`/a/**` is not a path of a request",
+                "ask for one path",
+            ),
             ("read src", "`src` is not a whole path", "write it from the root"),
             ("read $HOME/x", "`$HOME/x` has an environment variable", "variables are not expanded"),
             ("read /a/../b", "`/a/../b` goes up or nowhere", "write the path without"),

@@ -1,7 +1,9 @@
-//! The groups of rules that can have a say in the same request, found without looking at every request.
+//! The groups of rules that can have a say in the same request, found without looking at every
+//! request.
 //!
-//! Invariant: two groups of which no request is matched by rules of both may be found, and no others are missed. Found
-//! without need are those whose patterns have wildcards for a part of a label, or lie below home folders, in doubt.
+//! Invariant: two groups of which no request is matched by rules of both may be found, and no
+//! others are missed. Found without need are those whose patterns have wildcards for a part of a
+//! label, or lie below home folders, in doubt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +58,8 @@ impl RuleIndex {
     /// Adds a rule of a group.
     pub fn insert(&mut self, rule: &Rule, group: usize) {
         for clause in clauses(rule, group) {
-            let number = u32::try_from(self.entries.len()).expect("fewer clauses than bytes of policies");
+            let number =
+                u32::try_from(self.entries.len()).expect("fewer clauses than bytes of policies");
             self.targets.insert(&clause.target, number);
             let connects = connects(&clause);
             if let Some(groups) = self.groups.get_mut(Kind::of(&clause.target) as usize) {
@@ -90,7 +93,8 @@ impl RuleIndex {
             }
             let is_enough = self.targets.meets_alike(&clause.target, |number| {
                 let Some(entry) = self.entries.get(number as usize) else { return false };
-                let on_port = entry.port.zip(clause.target.port()).is_none_or(|(one, other)| one == other);
+                let on_port =
+                    entry.port.zip(clause.target.port()).is_none_or(|(one, other)| one == other);
                 if on_port && entry.connects.meets(own) {
                     found.insert(entry.group);
                 }
@@ -114,7 +118,8 @@ impl RuleIndex {
     }
 }
 
-/// The actions of the requests that a clause has a say in: one for HTTP requests also in connections.
+/// The actions of the requests that a clause has a say in: one for HTTP requests also in
+/// connections.
 fn connects(clause: &Clause) -> Actions {
     if matches!(clause.target, Target::Http(..)) { Actions::TCP } else { clause.actions }
 }
@@ -156,7 +161,8 @@ mod tests {
         let request = target.split_once('/').filter(|(_, path)| matches!(*path, "x" | "y"));
         let (action, resources) = match request {
             Some((host, path)) => {
-                let target = HttpResource { host: host.to_owned(), port: None, path: format!("/{path}") };
+                let target =
+                    HttpResource { host: host.to_owned(), port: None, path: format!("/{path}") };
                 (Action::Request("get"), Resources::Http(vec![target]))
             }
             None => {
@@ -169,7 +175,12 @@ mod tests {
                 (action, Resources::Plain(vec![target.to_owned()]))
             }
         };
-        Rule { name: target.to_owned(), decision: Decision::Allow, actions: vec![action], resources }
+        Rule {
+            name: target.to_owned(),
+            decision: Decision::Allow,
+            actions: vec![action],
+            resources,
+        }
     }
 
     /// The pairs of rules that match one of all requests that any of them tells apart.
@@ -178,7 +189,11 @@ mod tests {
         let mut pairs = BTreeSet::new();
         for point in universe.points().keys() {
             let groups: BTreeSet<usize> = point.matches().iter().map(|one| one.group).collect();
-            pairs.extend(groups.iter().flat_map(|one| groups.range(one + 1..).map(move |other| (*one, *other))));
+            pairs.extend(
+                groups
+                    .iter()
+                    .flat_map(|one| groups.range(one + 1..).map(move |other| (*one, *other))),
+            );
         }
         pairs
     }

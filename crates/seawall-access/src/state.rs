@@ -44,7 +44,8 @@ impl<'a> State<'a> {
         Self { policies, rules, index, addresses, clauses: all, mcp: McpPolicies::new(policies) }
     }
 
-    /// The request as points, whose groups are the rules in the order of the policies. MCP requests have none.
+    /// The request as points, whose groups are the rules in the order of the policies. MCP requests
+    /// have none.
     #[must_use]
     pub fn question(&self, request: &Request) -> Question {
         let parts = match request {
@@ -74,7 +75,8 @@ impl<'a> State<'a> {
         self.policies.iter().any(|policy| policy.domain() == Some(domain))
     }
 
-    /// The statements about an MCP action, by policy and number; and whether each matches every request of the action.
+    /// The statements about an MCP action, by policy and number; and whether each matches every
+    /// request of the action.
     #[must_use]
     pub fn mcp_statements_about(&self, action: McpAction) -> Vec<((usize, usize), bool)> {
         self.mcp.statements_about(action)
@@ -126,7 +128,8 @@ impl<'a> State<'a> {
         for hit in self.host_hits(host, port) {
             self.clause(&hit).target.insert_path(&mut trie, &hit);
         }
-        let mut hits = trie.hits(&segments.iter().fold(trie.start(), |state, label| trie.step(&state, label)));
+        let mut hits =
+            trie.hits(&segments.iter().fold(trie.start(), |state, label| trie.step(&state, label)));
         if !canonical {
             for hit in &mut hits {
                 if self.clause(hit).decision == Decision::Allow {
@@ -146,8 +149,12 @@ impl<'a> State<'a> {
             }
             Host::Name(labels, None) => {
                 let place = |class: &AddressClass| {
-                    let blocks = class.hits.iter().filter_map(|hit| self.clause(hit).target.block());
-                    (blocks.max_by_key(ipnet::IpNet::prefix_len), self.place(atom, &hits, &class.hits, requests))
+                    let blocks =
+                        class.hits.iter().filter_map(|hit| self.clause(hit).target.block());
+                    (
+                        blocks.max_by_key(ipnet::IpNet::prefix_len),
+                        self.place(atom, &hits, &class.hits, requests),
+                    )
                 };
                 Part::at_addresses(labels, self.addresses.iter().map(place))
             }
@@ -155,7 +162,13 @@ impl<'a> State<'a> {
     }
 
     /// A point from the clauses that match its host or folder, its address and its request.
-    pub(super) fn place(&self, atom: Atom, own: &[Hit], blocks: &[Hit], requests: &[Hit]) -> MatchedPoint {
+    pub(super) fn place(
+        &self,
+        atom: Atom,
+        own: &[Hit],
+        blocks: &[Hit],
+        requests: &[Hit],
+    ) -> MatchedPoint {
         let action = Actions::needed(atom);
         let roles: &[(&[Hit], Actions, Role)] = match atom {
             Atom::Read | Atom::Write => &[(own, action, Role::Folder)],
@@ -173,14 +186,18 @@ impl<'a> State<'a> {
         };
         let mut found: Vec<(Match, u32)> = Vec::new();
         for (hits, action, role) in roles {
-            let matches =
-                hits.iter().map(|hit| (Match::new(self.clause(hit), hit.unknowns, *action, *role), hit.clause));
+            let matches = hits.iter().map(|hit| {
+                (Match::new(self.clause(hit), hit.unknowns, *action, *role), hit.clause)
+            });
             found.extend(matches.filter_map(|(found, clause)| Some((found?, clause))));
         }
         let as_blocks: Vec<(Match, u32)> =
             found.iter().filter_map(|(found, clause)| Some((found.as_block()?, *clause))).collect();
         found.extend(as_blocks);
-        MatchedPoint { point: Point::new(atom, found.iter().map(|(found, _)| *found).collect()), found }
+        MatchedPoint {
+            point: Point::new(atom, found.iter().map(|(found, _)| *found).collect()),
+            found,
+        }
     }
 
     pub(super) fn clause(&self, hit: &Hit) -> &Clause {

@@ -1,7 +1,7 @@
 //! Suggestions for misspelt names.
 
-/// The name that differs least from the text, in at most every third character; the first of several. The most frequent
-/// confusions do not count as a difference: case, `-`, `_` and spaces.
+/// The name that differs least from the text, in at most every third character; the first of
+/// several. The most frequent confusions do not count as a difference: case, `-`, `_` and spaces.
 #[must_use]
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = folded(written);
@@ -11,7 +11,8 @@ pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> O
     (far * 3 <= name.chars().count().max(3)).then_some(name)
 }
 
-/// The advice for a word that is not one of a set: the nearest of them, if the word is a slip, and the first of the set.
+/// The advice for a word that is not one of a set: the nearest of them, if the word is a slip, and
+/// the first of the set.
 #[must_use]
 pub fn one_of<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
@@ -61,7 +62,10 @@ mod tests {
 
     #[test]
     fn advice_names_the_choices() {
-        assert_eq!(one_of("alow", ["allow", "deny"]), "did you mean `allow`? the choices are `allow`, `deny`");
+        assert_eq!(
+            one_of("alow", ["allow", "deny"]),
+            "did you mean `allow`? the choices are `allow`, `deny`"
+        );
         assert_eq!(one_of("block", ["allow", "deny"]), "write one of `allow`, `deny`");
         let many: Vec<String> = (0..20).map(|number| format!("team-{number}")).collect();
         assert!(one_of("else", many.iter().map(String::as_str)).ends_with("`team-15` and 4 more"));

@@ -1,7 +1,8 @@
-//! An index of targets that finds overlaps: targets that may match a request that an indexed target matches.
+//! An index of targets that finds overlaps: targets that may match a request that an indexed target
+//! matches.
 //!
-//! Invariant: `false` from [`TargetIndex::meets`] is certain. Clauses that do not overlap a change therefore do not
-//! affect its meaning, and leaving them out changes no answer.
+//! Invariant: `false` from [`TargetIndex::meets`] is certain. Clauses that do not overlap a change
+//! therefore do not affect its meaning, and leaving them out changes no answer.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -43,28 +44,33 @@ impl TargetIndex {
     pub(super) fn insert(&mut self, target: &Target, number: u32) {
         match target {
             Target::Folder(folder) => self.folders.insert(folder, Unknowns::NONE, number),
-            Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
+            Target::Network(Destination { host, .. })
+            | Target::Http(Destination { host, .. }, _) => match host {
                 HostPattern::Names(names) => {
                     self.names.insert(names, Unknowns::NONE, number);
                     // A request for one may be decided as one for the other.
                     for (own, other) in [(HOST_ALIAS, LOCAL_HOST), (LOCAL_HOST, HOST_ALIAS)] {
                         if may_be(names, own) {
-                            let tokens = labels(other).into_iter().rev().map(Token::Literal).collect();
-                            let other = Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+                            let tokens =
+                                labels(other).into_iter().rev().map(Token::Literal).collect();
+                            let other =
+                                Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
                             self.names.insert(&other, Unknowns::NONE, number);
                         }
                     }
                     self.has_names = true;
                     self.taking_addresses.extend(takes_addresses(names).then_some(number));
                 }
-                HostPattern::Address(address) => self.literals.entry(*address).or_default().push(number),
+                HostPattern::Address(address) => {
+                    self.literals.entry(*address).or_default().push(number)
+                }
                 HostPattern::Cidr(block) => self.blocks.entry(*block).or_default().push(number),
             },
         }
     }
 
-    /// Returns `true` if a request may match both the target and an indexed one. Ports and paths are ignored: a host
-    /// represents all its requests.
+    /// Returns `true` if a request may match both the target and an indexed one. Ports and paths
+    /// are ignored: a host represents all its requests.
     pub(super) fn meets(&self, target: &Target) -> bool {
         // Whatever its name, a host may have an address of a block.
         let crosses = target.names().is_some() && !self.blocks.is_empty()
@@ -72,27 +78,35 @@ impl TargetIndex {
         crosses || self.meets_alike(target, |_| true)
     }
 
-    /// Returns `true` if `is_met` takes any of these that may match a request that the target matches, patterns of names
-    /// beside blocks aside.
+    /// Returns `true` if `is_met` takes any of these that may match a request that the target
+    /// matches, patterns of names beside blocks aside.
     pub(super) fn meets_alike(&self, target: &Target, mut is_met: impl FnMut(u32) -> bool) -> bool {
         match target {
             Target::Folder(folder) => self.folders.meets(folder, is_met),
-            Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
+            Target::Network(Destination { host, .. })
+            | Target::Http(Destination { host, .. }, _) => match host {
                 HostPattern::Names(names) => {
-                    takes_addresses(names) && self.literals.values().flatten().any(|number| is_met(*number))
+                    takes_addresses(names)
+                        && self.literals.values().flatten().any(|number| is_met(*number))
                         || self.has_names && self.names.meets(names, is_met)
                 }
                 HostPattern::Address(address) => {
                     let own = self.literals.get(address).into_iter();
-                    let around = surrounding(IpNet::from(*address)).filter_map(|net| self.blocks.get(&net));
+                    let around =
+                        surrounding(IpNet::from(*address)).filter_map(|net| self.blocks.get(&net));
                     let mut met = own.chain(around).chain([&self.taking_addresses]).flatten();
                     met.any(|number| is_met(*number))
                 }
                 HostPattern::Cidr(block) => {
                     let around = surrounding(*block).filter_map(|net| self.blocks.get(&net));
                     let inside = self.blocks.range(*block..=IpNet::from(block.broadcast()));
-                    let inside = inside.filter(|(net, _)| *net != block && block.contains(*net)).map(|(_, all)| all);
-                    let literals = self.literals.range(block.network()..=block.broadcast()).map(|(_, all)| all);
+                    let inside = inside
+                        .filter(|(net, _)| *net != block && block.contains(*net))
+                        .map(|(_, all)| all);
+                    let literals = self
+                        .literals
+                        .range(block.network()..=block.broadcast())
+                        .map(|(_, all)| all);
                     let mut met = around.chain(inside).chain(literals).flatten();
                     met.any(|number| is_met(*number))
                 }
@@ -103,7 +117,9 @@ impl TargetIndex {
 
 /// The block and all that hold it.
 pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
-    (0..=block.prefix_len()).filter_map(move |length| IpNet::new(block.network(), length).ok()).map(|net| net.trunc())
+    (0..=block.prefix_len())
+        .filter_map(move |length| IpNet::new(block.network(), length).ok())
+        .map(|net| net.trunc())
 }
 
 /// The clauses that are of such a group, or that meet one.
@@ -121,11 +137,13 @@ fn may_be(names: &Sequence, name: &str) -> bool {
     }
     let mut trie = Trie::new(Case::Folded);
     trie.insert(names, Unknowns::NONE, 0);
-    let state = labels(name).iter().rev().fold(trie.start(), |state, label| trie.step(&state, label));
+    let state =
+        labels(name).iter().rev().fold(trie.start(), |state, label| trie.step(&state, label));
     !trie.hits(&state).is_empty()
 }
 
-/// Returns `true` if a pattern of names may match an address that is requested directly: it restricts no label.
+/// Returns `true` if a pattern of names may match an address that is requested directly: it
+/// restricts no label.
 fn takes_addresses(names: &Sequence) -> bool {
     !names.tokens.iter().any(|token| matches!(token, Token::Literal(_)))
 }
@@ -142,7 +160,12 @@ mod tests {
 
     fn clause(action: &Action, resource: &str) -> Clause {
         let resources = Resources::Plain(vec![resource.to_owned()]);
-        let rule = Rule { name: "r".into(), decision: Decision::Allow, actions: vec![action.clone()], resources };
+        let rule = Rule {
+            name: "r".into(),
+            decision: Decision::Allow,
+            actions: vec![action.clone()],
+            resources,
+        };
         clauses(&rule, 0).remove(0)
     }
 
@@ -162,7 +185,9 @@ mod tests {
         for _ in 0..most {
             all = all
                 .iter()
-                .flat_map(|start: &Vec<&str>| parts.iter().map(|part| [start.as_slice(), &[*part]].concat()))
+                .flat_map(|start: &Vec<&str>| {
+                    parts.iter().map(|part| [start.as_slice(), &[*part]].concat())
+                })
                 .collect();
             texts.extend(all.iter().map(|parts| parts.join(separator)));
         }
@@ -209,7 +234,8 @@ mod tests {
     #[test]
     fn what_cannot_meet_is_left_out() {
         let target_index = |resources: &[&str]| {
-            let clauses: Vec<Clause> = resources.iter().map(|one| clause(&Action::ConnectTcp, one)).collect();
+            let clauses: Vec<Clause> =
+                resources.iter().map(|one| clause(&Action::ConnectTcp, one)).collect();
             TargetIndex::new(clauses.iter().map(|clause| &clause.target))
         };
         let meets = |target_index: &TargetIndex, resource: &str| {

@@ -38,7 +38,11 @@ fn rules_match_what_the_manuals_say() {
         ("allow connect:tcp **", "connect:tcp anything.example", ALLOW),
         ("allow connect:tcp **", "connect:tcp 192.0.2.7:22", OPEN),
         ("allow connect:tcp **; deny connect:tcp 10.0.0.0/8", "connect:tcp 10.1.1.1:5432", OPEN),
-        ("allow connect:tcp **; deny connect:tcp 10.0.0.0/8", "connect:tcp a.example at 10.1.1.1", ALLOW),
+        (
+            "allow connect:tcp **; deny connect:tcp 10.0.0.0/8",
+            "connect:tcp a.example at 10.1.1.1",
+            ALLOW,
+        ),
         // A name that may be decided as another one.
         (
             "allow connect:tcp localhost:80; deny connect:tcp host.docker.internal",
@@ -46,7 +50,11 @@ fn rules_match_what_the_manuals_say() {
             OPEN,
         ),
         ("allow connect:tcp host.docker.internal:80", "connect:tcp host.docker.internal:80", OPEN),
-        ("allow connect:tcp localhost:80 host.docker.internal:80", "connect:tcp host.docker.internal:80", ALLOW),
+        (
+            "allow connect:tcp localhost:80 host.docker.internal:80",
+            "connect:tcp host.docker.internal:80",
+            ALLOW,
+        ),
         ("allow connect:tcp **", "connect:tcp host.docker.internal:80", ALLOW),
         ("allow connect:tcp **.docker.internal", "connect:tcp host.docker.internal:80", OPEN),
         ("allow connect:tcp **.docker.internal", "connect:tcp gateway.docker.internal:80", ALLOW),
@@ -89,16 +97,36 @@ fn rules_match_what_the_manuals_say() {
             DENY,
         ),
         // A deny beats every allow; for each way to settle the apex, it is denied.
-        ("allow connect:tcp **.x.example; deny connect:tcp **.x.example", "connect:tcp x.example", DENY),
-        ("deny connect:tcp **.x.example; allow connect:tcp x.example", "connect:tcp x.example", OPEN),
+        (
+            "allow connect:tcp **.x.example; deny connect:tcp **.x.example",
+            "connect:tcp x.example",
+            DENY,
+        ),
+        (
+            "deny connect:tcp **.x.example; allow connect:tcp x.example",
+            "connect:tcp x.example",
+            OPEN,
+        ),
         // A text without a valid syntax could mean anything.
         ("allow connect:tcp x.example:80-443", "connect:tcp x.example:443", OPEN),
         ("allow connect:tcp x.example:80-443", "connect:tcp y.example:443", DENY),
         ("allow connect:quic x.example", "connect:tcp x.example:443", OPEN),
         // Requests.
-        ("allow request:get h.example/repos/docker/**", "GET https://h.example/repos/docker", ALLOW),
-        ("allow request:get h.example/repos/docker/**", "GET https://h.example/repos/docker/cli/pulls", ALLOW),
-        ("allow request:get h.example/repos/docker/**", "POST https://h.example/repos/docker/cli", DENY),
+        (
+            "allow request:get h.example/repos/docker/**",
+            "GET https://h.example/repos/docker",
+            ALLOW,
+        ),
+        (
+            "allow request:get h.example/repos/docker/**",
+            "GET https://h.example/repos/docker/cli/pulls",
+            ALLOW,
+        ),
+        (
+            "allow request:get h.example/repos/docker/**",
+            "POST https://h.example/repos/docker/cli",
+            DENY,
+        ),
         ("allow request:get h.example/repos", "GET https://h.example/repos/x", DENY),
         ("allow request:get h.example/a/*", "GET https://h.example/a/b", ALLOW),
         ("allow request:get h.example/a/*", "GET https://h.example/a/b/c", DENY),
@@ -111,17 +139,45 @@ fn rules_match_what_the_manuals_say() {
         ("allow request:get 192.0.2.7/a", "GET https://192.0.2.7/a", OPEN),
         // A path that is not canonical: an allow may not match it, a deny must.
         ("allow request:get h.example/a/**", "GET https://h.example/a//b", OPEN),
-        ("allow connect:tcp h.example; deny request:get h.example/a/**", "GET https://h.example/x/../a/b", DENY),
+        (
+            "allow connect:tcp h.example; deny request:get h.example/a/**",
+            "GET https://h.example/x/../a/b",
+            DENY,
+        ),
         // Connections and requests together.
         ("allow connect:tcp h.example", "DELETE https://h.example/any", ALLOW),
-        ("allow connect:tcp h.example; deny request:delete h.example/**", "DELETE https://h.example/any", DENY),
-        ("allow connect:tcp h.example; deny request:delete h.example/**", "GET https://h.example/any", ALLOW),
-        ("deny connect:tcp h.example; allow request:get h.example/**", "GET https://h.example/any", DENY),
+        (
+            "allow connect:tcp h.example; deny request:delete h.example/**",
+            "DELETE https://h.example/any",
+            DENY,
+        ),
+        (
+            "allow connect:tcp h.example; deny request:delete h.example/**",
+            "GET https://h.example/any",
+            ALLOW,
+        ),
+        (
+            "deny connect:tcp h.example; allow request:get h.example/**",
+            "GET https://h.example/any",
+            DENY,
+        ),
         ("allow request:get h.example/**", "connect:tcp h.example:443", DENY),
-        ("allow connect:tcp h.example; allow request:get h.example/**", "POST https://h.example/any", ALLOW),
-        ("allow connect:tcp h.example; allow request:get h.example/**", "connect:tcp h.example:443", OPEN),
+        (
+            "allow connect:tcp h.example; allow request:get h.example/**",
+            "POST https://h.example/any",
+            ALLOW,
+        ),
+        (
+            "allow connect:tcp h.example; allow request:get h.example/**",
+            "connect:tcp h.example:443",
+            OPEN,
+        ),
         ("deny request:get h.example/**", "GET https://h.example/any", DENY),
-        ("allow request:get h.example/**; deny connect:tcp 10.0.0.0/8", "GET https://h.example/a at 10.1.1.1", DENY),
+        (
+            "allow request:get h.example/**; deny connect:tcp 10.0.0.0/8",
+            "GET https://h.example/a at 10.1.1.1",
+            DENY,
+        ),
         // Folders.
         ("allow read /data", "read /data/x", DENY),
         ("allow read /data/*", "read /data/x", ALLOW),
@@ -144,7 +200,11 @@ fn rules_match_what_the_manuals_say() {
         ("allow read ~/src", "mount ro /home/local/CORP/u/src", OPEN),
         ("allow read /home/local/**; deny read /home/corp/**", "read ~/p", OPEN),
         ("allow read **; deny read ~/.ssh/**", "read /mnt/c/Users/u/.ssh/id", OPEN),
-        ("allow read **; deny read ~/.ssh/**", "read \\\\wsl.localhost\\Ubuntu\\home\\u\\.ssh\\id", OPEN),
+        (
+            "allow read **; deny read ~/.ssh/**",
+            "read \\\\wsl.localhost\\Ubuntu\\home\\u\\.ssh\\id",
+            OPEN,
+        ),
         ("allow read **; deny read ~/.ssh/**", "read \\\\files\\home\\u\\.ssh\\id", OPEN),
         // It is in one place.
         ("allow read /Users/**; deny read /home/**", "read ~/p", OPEN),
@@ -158,8 +218,16 @@ fn rules_match_what_the_manuals_say() {
         ("allow read /data/**", "read C:\\data\\x", DENY),
         ("allow read *:\\data\\**", "read D:\\data\\x", ALLOW),
         ("allow read c:\\data\\**", "read C:\\data\\x", ALLOW),
-        ("allow read \\\\wsl.localhost\\ubuntu\\data\\**", "read \\\\wsl.localhost\\ubuntu\\data\\x", ALLOW),
-        ("allow read \\\\wsl.localhost\\ubuntu\\data\\**", "read \\\\wsl.localhost\\debian\\data\\x", DENY),
+        (
+            "allow read \\\\wsl.localhost\\ubuntu\\data\\**",
+            "read \\\\wsl.localhost\\ubuntu\\data\\x",
+            ALLOW,
+        ),
+        (
+            "allow read \\\\wsl.localhost\\ubuntu\\data\\**",
+            "read \\\\wsl.localhost\\debian\\data\\x",
+            DENY,
+        ),
         ("allow read /Data", "read /data", OPEN),
         ("allow read /data/x*", "read /data/xy", OPEN),
         ("allow read /data", "mount rw /data", DENY),
@@ -180,15 +248,63 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
     let metadata = "deny connect:tcp 169.254.0.0/16 fd00:ec2::/32";
     for (rules, request, expected, because, note) in [
         // A guardrail on metadata addresses: a remark that the answer does not depend on.
-        ("allow request:get api.github.com/repos/**", "GET https://api.github.com/repos/x", ALLOW, "allow", true),
-        ("allow request:get h.corp.example/**", "GET https://h.corp.example/x", ALLOW, "allow", true),
-        ("allow request:get api.github.com/repos/**", "GET https://api.github.com/x", DENY, "", false),
-        ("allow request:get api.github.com/**", "GET https://api.github.com/x at 169.254.169.254", DENY, "deny", false),
-        ("allow request:get api.github.com/**", "GET https://api.github.com/x at 192.0.2.1", ALLOW, "allow", false),
-        ("allow request:get api.github.com/**", "GET https://169.254.169.254/x", DENY, "deny", false),
+        (
+            "allow request:get api.github.com/repos/**",
+            "GET https://api.github.com/repos/x",
+            ALLOW,
+            "allow",
+            true,
+        ),
+        (
+            "allow request:get h.corp.example/**",
+            "GET https://h.corp.example/x",
+            ALLOW,
+            "allow",
+            true,
+        ),
+        (
+            "allow request:get api.github.com/repos/**",
+            "GET https://api.github.com/x",
+            DENY,
+            "",
+            false,
+        ),
+        (
+            "allow request:get api.github.com/**",
+            "GET https://api.github.com/x at 169.254.169.254",
+            DENY,
+            "deny",
+            false,
+        ),
+        (
+            "allow request:get api.github.com/**",
+            "GET https://api.github.com/x at 192.0.2.1",
+            ALLOW,
+            "allow",
+            false,
+        ),
+        (
+            "allow request:get api.github.com/**",
+            "GET https://169.254.169.254/x",
+            DENY,
+            "deny",
+            false,
+        ),
         // Names that may have such an address.
-        ("allow request:get metadata.google.internal/**", "GET http://metadata.google.internal/x", OPEN, "", false),
-        ("allow request:get localhost/**; deny connect:tcp 127.0.0.0/8", "GET http://localhost/x", OPEN, "", false),
+        (
+            "allow request:get metadata.google.internal/**",
+            "GET http://metadata.google.internal/x",
+            OPEN,
+            "",
+            false,
+        ),
+        (
+            "allow request:get localhost/**; deny connect:tcp 127.0.0.0/8",
+            "GET http://localhost/x",
+            OPEN,
+            "",
+            false,
+        ),
         // Nothing allows it, so that the guardrail is not the reason.
         ("allow connect:tcp a.example.com", "connect:tcp b.example.com", DENY, "", false),
         ("allow connect:tcp a.example.com", "connect:tcp 169.254.169.254:80", DENY, "deny", false),
@@ -251,7 +367,10 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
             _ => None,
         };
         if let Some(all) = all {
-            assert!(answer.because.len() == 1 && decisions.clone().all(|own| own == all), "{request}: {answer:?}");
+            assert!(
+                answer.because.len() == 1 && decisions.clone().all(|own| own == all),
+                "{request}: {answer:?}"
+            );
         }
         if expected == DENY && because.is_empty() {
             assert_eq!(
@@ -260,12 +379,16 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
                 "{request}"
             );
         }
-        let noted = answer.remarks.iter().any(|remark| remark.starts_with("not where the name resolves to"));
+        let noted = answer
+            .remarks
+            .iter()
+            .any(|remark| remark.starts_with("not where the name resolves to"));
         assert_eq!(noted, note, "{rules}: {request}: {answer:?}");
     }
-    let remarks = ask(&format!("org: {metadata}; allow request:get h.example/**"), "GET https://h.example/").remarks;
-    let note =
-        "not where the name resolves to an address in 169.254.0.0/16, fd00:ec2::/32; ask with ` at ADDRESS` for that";
+    let remarks =
+        ask(&format!("org: {metadata}; allow request:get h.example/**"), "GET https://h.example/")
+            .remarks;
+    let note = "not where the name resolves to an address in 169.254.0.0/16, fd00:ec2::/32; ask with ` at ADDRESS` for that";
     assert!(remarks.iter().any(|remark| remark == note), "{remarks:?}");
 }
 
@@ -297,7 +420,8 @@ pub(super) const RULES: [&str; 38] = [
     "allow read ~/**",
     "deny read C:\\data\\**",
     "allow read **",
-    // In several letter cases, with wildcards that depend on case, on every system, in home folders and beside them.
+    // In several letter cases, with wildcards that depend on case, on every system, in home folders
+    // and beside them.
     "deny read /Data/x",
     "allow read,write /dATA/**",
     "allow read /data/X*",
@@ -378,11 +502,11 @@ proptest! {
 fn scopes_say_whom_rules_are_in_force_for() {
     let state = "org: deny connect:tcp bad.example\nred: allow connect:tcp **\nblue,green: deny connect:tcp x.example";
     for (teams, request, expected) in [
-        (&[][..], "connect:tcp x.example", DENY),           // nothing allows it
-        (&["red"], "connect:tcp x.example", ALLOW),         // a team's allow
+        (&[][..], "connect:tcp x.example", DENY), // nothing allows it
+        (&["red"], "connect:tcp x.example", ALLOW), // a team's allow
         (&["red", "green"], "connect:tcp x.example", DENY), // another team's deny beats it
-        (&["red"], "connect:tcp bad.example", DENY),        // and so does the organization's
-        (&["elsewhere"], "connect:tcp x.example", DENY),    // a team that no policy is for
+        (&["red"], "connect:tcp bad.example", DENY), // and so does the organization's
+        (&["elsewhere"], "connect:tcp x.example", DENY), // a team that no policy is for
     ] {
         assert_eq!(ask_as(state, teams, request).verdict, expected, "{teams:?} {request}");
     }
@@ -392,7 +516,11 @@ fn scopes_say_whom_rules_are_in_force_for() {
 fn answers_name_the_rules_that_decide() {
     let state = "org: allow connect:tcp **.x.example; deny connect:tcp bad.x.example; deny connect:tcp 10.0.0.0/8";
     for (request, reason, because) in [
-        ("connect:tcp a.x.example", "a rule allows it, and none denies it", &["allow **.x.example"][..]),
+        (
+            "connect:tcp a.x.example",
+            "a rule allows it, and none denies it",
+            &["allow **.x.example"][..],
+        ),
         ("connect:tcp bad.x.example", "a rule denies it", &["deny bad.x.example"]),
         ("connect:tcp 10.1.1.1", "a rule denies it", &["deny 10.0.0.0/8"]),
         ("connect:tcp y.example at 192.0.2.1", "no rule allows it", &[]),
@@ -407,7 +535,11 @@ fn answers_name_the_rules_that_decide() {
             .because
             .iter()
             .map(|reason| {
-                let decision = if reason.decision == Some(crate::model::Decision::Allow) { "allow" } else { "deny" };
+                let decision = if reason.decision == Some(crate::model::Decision::Allow) {
+                    "allow"
+                } else {
+                    "deny"
+                };
                 format!("{decision} {}", reason.pattern.clone().unwrap())
             })
             .collect();
@@ -445,16 +577,28 @@ fn the_nearest_miss_says_what_one_change_would_do() {
             "connect:tcp a.x.example",
             "has `x.example`, which does not match `a.x.example`; `*.x.example` would",
         ),
-        ("org: allow connect:tcp x.example:443", "connect:tcp x.example:22", "allows port 443 only, not 22"),
+        (
+            "org: allow connect:tcp x.example:443",
+            "connect:tcp x.example:22",
+            "allows port 443 only, not 22",
+        ),
         ("org: allow connect:tcp x.example", "connect:udp x.example", "allows only connect:tcp"),
-        ("org: allow request:get x.example/a/**", "connect:tcp x.example", "allows only some HTTP requests to it"),
+        (
+            "org: allow request:get x.example/a/**",
+            "connect:tcp x.example",
+            "allows only some HTTP requests to it",
+        ),
         ("org: allow request:get x.example/a/**", "POST https://x.example/a/b", "allows only GET"),
         (
             "org: allow request:get x.example/a/*",
             "GET https://x.example/a/b/c",
             "has `x.example/a/*`, which does not match `/a/b/c`; `x.example/a/**` would",
         ),
-        ("org: allow read /data", "read /data/x", "has `/data`, which does not match `/data/x`; `/data/*` would"),
+        (
+            "org: allow read /data",
+            "read /data/x",
+            "has `/data`, which does not match `/data/x`; `/data/*` would",
+        ),
         ("org: allow read /data", "mount rw /data", "allows only read"),
         (
             "red,blue: allow connect:tcp x.example\norg: deny connect:tcp y.example",
@@ -463,8 +607,15 @@ fn the_nearest_miss_says_what_one_change_would_do() {
         ),
     ] {
         let rule = policies(state)[0].rules()[0].name.clone();
-        assert_eq!(ask(state, request).nearest, [format!("`p0 › {rule}` {expected}")], "{state}: {request}");
+        assert_eq!(
+            ask(state, request).nearest,
+            [format!("`p0 › {rule}` {expected}")],
+            "{state}: {request}"
+        );
     }
     // Two changes away is not a suggestion.
-    assert_eq!(ask("org: allow connect:tcp *.x.example:22", "connect:udp a.b.x.example").nearest, [""; 0]);
+    assert_eq!(
+        ask("org: allow connect:tcp *.x.example:22", "connect:udp a.b.x.example").nearest,
+        [""; 0]
+    );
 }

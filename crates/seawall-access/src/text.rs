@@ -67,7 +67,8 @@ pub(super) fn connections(host: impl fmt::Display, port: Option<u16>) -> String 
     port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
 }
 
-/// Requests to a host: `http://` for port 80, without a scheme for every port, `https://` otherwise.
+/// Requests to a host: `http://` for port 80, without a scheme for every port, `https://`
+/// otherwise.
 pub(super) fn requests(host: impl fmt::Display, port: Option<u16>, path: &str) -> String {
     match port {
         None => format!("{host}{path}"),
@@ -90,9 +91,11 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network(destination) => write!(f, "{destination}"),
-            Self::Http(destination, path) => {
-                f.write_str(&requests(destination.host_text(), destination.port, &request_path(path)))
-            }
+            Self::Http(destination, path) => f.write_str(&requests(
+                destination.host_text(),
+                destination.port,
+                &request_path(path),
+            )),
             Self::Folder(folder) if folder.tokens == [Token::Deep] => f.write_str("**"),
             Self::Folder(folder) => f.write_str(&folder_text(&segments(folder))),
         }
@@ -101,9 +104,16 @@ impl fmt::Display for Target {
 
 impl fmt::Display for Actions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named =
-            [(Self::TCP, "connect:tcp"), (Self::UDP, "connect:udp"), (Self::READ, "read"), (Self::WRITE, "write")];
-        let named = named.into_iter().filter(|(action, _)| self.meets(*action)).map(|(_, name)| name.to_owned());
+        let named = [
+            (Self::TCP, "connect:tcp"),
+            (Self::UDP, "connect:udp"),
+            (Self::READ, "read"),
+            (Self::WRITE, "write"),
+        ];
+        let named = named
+            .into_iter()
+            .filter(|(action, _)| self.meets(*action))
+            .map(|(_, name)| name.to_owned());
         let words: Vec<String> = named.chain(self.methods().map(str::to_ascii_uppercase)).collect();
         f.write_str(&words.join(", "))
     }
@@ -122,8 +132,9 @@ impl Target {
         }
     }
 
-    /// The pattern for what the target matches with these open questions: itself, or, if it is open whether a `**` may
-    /// match nothing, itself without the `**`. `None` if no pattern expresses it.
+    /// The pattern for what the target matches with these open questions: itself, or, if it is open
+    /// whether a `**` may match nothing, itself without the `**`. `None` if no pattern expresses
+    /// it.
     pub(super) fn narrowed(&self, unknowns: Unknowns) -> Option<Cow<'_, Self>> {
         if unknowns.is_empty() {
             return Some(Cow::Borrowed(self));
@@ -131,12 +142,15 @@ impl Target {
         let mut target = self.clone();
         for unknown in unknowns.iter() {
             match (unknown, &mut target) {
-                (Unknown::Apex, Self::Network(destination) | Self::Http(destination, _)) => match &mut destination.host
-                {
-                    HostPattern::Names(names) => names.tokens.truncate(names.tokens.len() - 1),
-                    HostPattern::Address(_) | HostPattern::Cidr(_) => return None,
-                },
-                (Unknown::FolderItself, Self::Folder(folder)) => folder.tokens.truncate(folder.tokens.len() - 1),
+                (Unknown::Apex, Self::Network(destination) | Self::Http(destination, _)) => {
+                    match &mut destination.host {
+                        HostPattern::Names(names) => names.tokens.truncate(names.tokens.len() - 1),
+                        HostPattern::Address(_) | HostPattern::Cidr(_) => return None,
+                    }
+                }
+                (Unknown::FolderItself, Self::Folder(folder)) => {
+                    folder.tokens.truncate(folder.tokens.len() - 1)
+                }
                 (Unknown::EmptySegment, Self::Http(_, path)) => path.tokens.clear(),
                 (
                     Unknown::Apex

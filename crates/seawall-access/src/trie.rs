@@ -1,9 +1,10 @@
 //! A trie of all sequences of one kind, walked label by label.
 //!
-//! A folder below a home folder, wherever that is, may be one below `~`, and vice versa: steps follow both, as
-//! uncertain. Invariants: walking a concrete target and finding its class use the same [`Trie::step`], so that a class
-//! and its members cannot disagree. A pattern has at most one node for each token, and an inner `**` that may match
-//! nothing is a step without a label, so that nodes never multiply.
+//! A folder below a home folder, wherever that is, may be one below `~`, and vice versa: steps
+//! follow both, as uncertain. Invariants: walking a concrete target and finding its class use the
+//! same [`Trie::step`], so that a class and its members cannot disagree. A pattern has at most one
+//! node for each token, and an inner `**` that may match nothing is a step without a label, so that
+//! nodes never multiply.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,11 @@ use super::unknowns::{Unknown, Unknowns};
 
 pub(super) type Node = u32;
 
-/// The usual places of home folders: Linux and macOS, systems that keep `/home` elsewhere, network shares, Windows, and
-/// the folders of Linux and Windows as the other one sees them. Members of a domain may have theirs one folder deeper, or below `local`; a
-/// folder that rules name in a home folder is not one itself. Names of users, domains and servers, and the drive, are
-/// unknown. Those that make the best examples come first, and each place after those that it may be inside of.
+/// The usual places of home folders: Linux and macOS, systems that keep `/home` elsewhere, network
+/// shares, Windows, and the folders of Linux and Windows as the other one sees them. Members of a
+/// domain may have theirs one folder deeper, or below `local`; a folder that rules name in a home
+/// folder is not one itself. Names of users, domains and servers, and the drive, are unknown. Those
+/// that make the best examples come first, and each place after those that it may be inside of.
 pub(super) const HOMES: [&[&str]; 32] = [
     &[path::UNIX, "home", ANY],
     &[path::UNIX, "Users", ANY],
@@ -121,7 +123,15 @@ static NO_BRANCHES: Branches = Branches::new();
 impl Branches {
     const fn new() -> Self {
         let literals = Literals(BTreeMap::new());
-        Self { literals, globs: BTreeMap::new(), one: None, deep: None, inner: None, stays: false, home: None }
+        Self {
+            literals,
+            globs: BTreeMap::new(),
+            one: None,
+            deep: None,
+            inner: None,
+            stays: false,
+            home: None,
+        }
     }
 }
 
@@ -148,7 +158,8 @@ pub(super) struct HomePlace {
     inner: bool,
 }
 
-/// The labels that are named at a node, each with the node that it leads to. There may be hundreds of thousands.
+/// The labels that are named at a node, each with the node that it leads to. There may be hundreds
+/// of thousands.
 #[derive(Debug, Default)]
 pub(super) struct Literals(BTreeMap<Box<str>, Spellings>);
 
@@ -174,7 +185,10 @@ impl Spellings {
 impl Literals {
     /// The spellings of a folded label.
     pub(super) fn get(&self, folded: &str) -> impl Iterator<Item = (&str, Node)> {
-        self.0.get_key_value(folded).into_iter().flat_map(|(folded, spellings)| spellings.iter(folded))
+        self.0
+            .get_key_value(folded)
+            .into_iter()
+            .flat_map(|(folded, spellings)| spellings.iter(folded))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Node)> {
@@ -247,7 +261,10 @@ impl Trie {
     fn skip_inner(&self, state: &mut State) {
         let mut at = 0;
         while let Some(&(node, unknowns)) = state.get(at) {
-            let skipped = self.edges(node).inner.map(|to| (to, unknowns.union(Unknown::MiddleDoubleStar.into())));
+            let skipped = self
+                .edges(node)
+                .inner
+                .map(|to| (to, unknowns.union(Unknown::MiddleDoubleStar.into())));
             state.extend(skipped);
             at += 1;
         }
@@ -300,7 +317,9 @@ impl Trie {
         let last = sequence.tokens.len().saturating_sub(1);
         for (at, token) in sequence.tokens.iter().enumerate() {
             if *token == Token::Deep && at == last {
-                self.edges_mut(node).accepts.push(Hit { clause, unknowns: unknowns.union(sequence.bare) });
+                self.edges_mut(node)
+                    .accepts
+                    .push(Hit { clause, unknowns: unknowns.union(sequence.bare) });
             }
             node = self.child(node, token, at == last);
             self.edges_mut(node).written = true;
@@ -316,10 +335,13 @@ impl Trie {
         let home = self.child(0, &Token::Literal(path::HOME.to_owned()), false);
         self.home = Some(home);
         for (number, place) in (0..).zip(HOMES) {
-            let token = |label: &str| if label == ANY { Token::One } else { Token::Literal(label.to_owned()) };
+            let token = |label: &str| {
+                if label == ANY { Token::One } else { Token::Literal(label.to_owned()) }
+            };
             let node = place.iter().fold(0, |node, label| self.child(node, &token(label), false));
             let holds = |other: &&&[&str]| {
-                other.len() < place.len() && other.iter().zip(place).all(|(other, own)| *other == ANY || other == own)
+                other.len() < place.len()
+                    && other.iter().zip(place).all(|(other, own)| *other == ANY || other == own)
             };
             self.edges_mut(node).branches_mut().home =
                 Some(HomePlace { number, inner: HOMES.iter().any(|other| holds(&other)) });
@@ -332,7 +354,8 @@ impl Trie {
         if label == path::HOME {
             // A pattern from the root may cover all home folders, wherever these are.
             for (number, place) in (0..).zip(HOMES) {
-                let homes = place.iter().fold(self.start(), |state, label| self.targets(&state, label));
+                let homes =
+                    place.iter().fold(self.start(), |state, label| self.targets(&state, label));
                 let own = homes.into_iter().filter(|(_, all)| !all.contains(Unknown::HomeFolder));
                 next.extend(own.map(|(node, all)| (node, all.union(Unknowns::at_home(number)))));
             }
@@ -364,7 +387,8 @@ impl Trie {
         if let Some(home) = self.home {
             // One folder is the user's home folder, and not one inside of it too.
             let home = |(node, all): &(Node, Unknowns)| {
-                let place = self.edges(*node).home.filter(|_| !all.contains(Unknown::HomeFolder))?;
+                let place =
+                    self.edges(*node).home.filter(|_| !all.contains(Unknown::HomeFolder))?;
                 let named = self.is_named_in_home(place, &folded);
                 (!named).then(|| (home, all.union(Unknowns::at_home(place.number))))
             };
@@ -387,8 +411,9 @@ impl Trie {
         hits.filter(|hit| hit.unknowns.is_empty()).map(|hit| hit.clause)
     }
 
-    /// Returns `true` if a folder at a usual place inside of another one is a folder of a home rather than the home of a
-    /// domain's member: rules name it in home folders, or it starts with a dot.
+    /// Returns `true` if a folder at a usual place inside of another one is a folder of a home
+    /// rather than the home of a domain's member: rules name it in home folders, or it starts with
+    /// a dot.
     pub(super) fn is_named_in_home(&self, place: HomePlace, folded: &str) -> bool {
         let is_known = |home| self.edges(home).literals.get(folded).next().is_some();
         place.inner && (folded.starts_with('.') || self.home.is_some_and(is_known))
@@ -397,15 +422,22 @@ impl Trie {
     /// The clauses that match the labels so far, sorted.
     pub(super) fn hits(&self, state: &State) -> Vec<Hit> {
         let accepts = |&(node, reached): &(Node, Unknowns)| {
-            self.edges(node).accepts.iter().map(move |hit| (hit.clause, hit.unknowns.union(reached)))
+            self.edges(node)
+                .accepts
+                .iter()
+                .map(move |hit| (hit.clause, hit.unknowns.union(reached)))
         };
         let mut hits = state.iter().flat_map(accepts).collect();
         keep_least_doubtful(&mut hits);
         hits.into_iter().map(|(clause, unknowns)| Hit { clause, unknowns }).collect()
     }
 
-    /// The labels that the state distinguishes by name, as written, each with whether a pattern has it.
-    pub(super) fn literals<'a>(&'a self, state: &'a State) -> impl Iterator<Item = (&'a str, bool)> {
+    /// The labels that the state distinguishes by name, as written, each with whether a pattern has
+    /// it.
+    pub(super) fn literals<'a>(
+        &'a self,
+        state: &'a State,
+    ) -> impl Iterator<Item = (&'a str, bool)> {
         state
             .iter()
             .flat_map(|(node, _)| self.edges(*node).literals.iter())
@@ -418,8 +450,8 @@ impl Trie {
     }
 }
 
-/// Sorts, joins nodes that are reached in several home folders, and removes those that are also reached with fewer open
-/// questions.
+/// Sorts, joins nodes that are reached in several home folders, and removes those that are also
+/// reached with fewer open questions.
 fn keep_least_doubtful(list: &mut State) {
     list.sort_unstable();
     let mut kept = State::with_capacity(list.len());
@@ -442,10 +474,12 @@ fn keep_least_doubtful(list: &mut State) {
     *list = kept;
 }
 
-/// Numbers the places of the home folder only by the nodes that each reaches, so that the targets below one place have the
-/// same matches as those below another one.
+/// Numbers the places of the home folder only by the nodes that each reaches, so that the targets
+/// below one place have the same matches as those below another one.
 fn number_homes(list: &mut State) {
-    let homes = |list: &State| -> Vec<u32> { list.iter().filter_map(|(_, unknowns)| unknowns.homes()).collect() };
+    let homes = |list: &State| -> Vec<u32> {
+        list.iter().filter_map(|(_, unknowns)| unknowns.homes()).collect()
+    };
     let known = homes(list);
     if known.is_empty() {
         return;
@@ -453,13 +487,20 @@ fn number_homes(list: &mut State) {
     let mut parts = tell_apart(known);
     // By the nodes that each of them reaches.
     parts.sort_by_cached_key(|places| {
-        let reached = list.iter().filter(|(_, unknowns)| unknowns.homes().is_some_and(|own| own & places != 0));
-        reached.map(|(of, unknowns)| (*of, unknowns.without(Unknown::HomeFolder))).collect::<State>()
+        let reached = list
+            .iter()
+            .filter(|(_, unknowns)| unknowns.homes().is_some_and(|own| own & places != 0));
+        reached
+            .map(|(of, unknowns)| (*of, unknowns.without(Unknown::HomeFolder)))
+            .collect::<State>()
     });
     for (_, unknowns) in list.iter_mut() {
         let Some(own) = unknowns.homes() else { continue };
-        let numbers = (0..).zip(&parts).filter(|(_, places)| own & **places != 0).map(|(number, _)| number);
-        let at = numbers.map(Unknowns::at_home).reduce(|one, other| one.at_either_home(other).unwrap_or(one));
+        let numbers =
+            (0..).zip(&parts).filter(|(_, places)| own & **places != 0).map(|(number, _)| number);
+        let at = numbers
+            .map(Unknowns::at_home)
+            .reduce(|one, other| one.at_either_home(other).unwrap_or(one));
         *unknowns = unknowns.without(Unknown::HomeFolder).union(at.unwrap_or_default());
     }
     list.sort_unstable();
@@ -470,7 +511,8 @@ pub(super) fn tell_apart(all: impl IntoIterator<Item = u32>) -> Vec<u32> {
     let mut parts: Vec<u32> = Vec::new();
     for own in all {
         let known = parts.iter().fold(0, |all, places| all | places);
-        let split = parts.iter().flat_map(|places| [places & own, places & !own]).chain([own & !known]);
+        let split =
+            parts.iter().flat_map(|places| [places & own, places & !own]).chain([own & !known]);
         parts = split.filter(|places| *places != 0).collect();
     }
     parts
@@ -500,8 +542,8 @@ mod tests {
         }
     }
 
-    /// According to the definition: whether a pattern matches, if a `**` at the end, or an inner one, may match
-    /// nothing.
+    /// According to the definition: whether a pattern matches, if a `**` at the end, or an inner
+    /// one, may match nothing.
     fn matches(tokens: &[Token], labels: &[&str], (last, inner): (bool, bool)) -> bool {
         match (tokens, labels) {
             ([], _) => labels.is_empty(),
@@ -521,10 +563,11 @@ mod tests {
     fn sequences<'a>(parts: &[&'a str], most: usize) -> Vec<Vec<&'a str>> {
         let mut all = vec![Vec::new()];
         for length in 0..most {
-            let longer: Vec<Vec<&str>> = all.iter().filter(|one: &&Vec<&str>| one.len() == length).cloned().collect();
-            all.extend(
-                longer.iter().flat_map(|start| parts.iter().map(move |part| [start.as_slice(), &[*part]].concat())),
-            );
+            let longer: Vec<Vec<&str>> =
+                all.iter().filter(|one: &&Vec<&str>| one.len() == length).cloned().collect();
+            all.extend(longer.iter().flat_map(|start| {
+                parts.iter().map(move |part| [start.as_slice(), &[*part]].concat())
+            }));
         }
         all
     }
@@ -544,15 +587,24 @@ mod tests {
             trie.insert(pattern, Unknowns::NONE, clause);
         }
         for labels in sequences(&["a", "b", "c"], 5) {
-            let hits = trie.hits(&labels.iter().fold(trie.start(), |state, label| trie.step(&state, label)));
+            let hits = trie
+                .hits(&labels.iter().fold(trie.start(), |state, label| trie.step(&state, label)));
             for settled in [(false, false), (true, false), (false, true), (true, true)] {
                 let open = Unknowns::NONE
                     .union(if settled.0 { Unknown::FolderItself.into() } else { Unknowns::NONE })
-                    .union(if settled.1 { Unknown::MiddleDoubleStar.into() } else { Unknowns::NONE });
-                let mut found: Vec<u32> =
-                    hits.iter().filter(|hit| hit.unknowns.is_subset(open)).map(|hit| hit.clause).collect();
+                    .union(if settled.1 {
+                        Unknown::MiddleDoubleStar.into()
+                    } else {
+                        Unknowns::NONE
+                    });
+                let mut found: Vec<u32> = hits
+                    .iter()
+                    .filter(|hit| hit.unknowns.is_subset(open))
+                    .map(|hit| hit.clause)
+                    .collect();
                 found.dedup();
-                let expected = (0..).zip(&patterns).filter(|(_, own)| matches(&own.tokens, &labels, settled));
+                let expected =
+                    (0..).zip(&patterns).filter(|(_, own)| matches(&own.tokens, &labels, settled));
                 let expected: Vec<u32> = expected.map(|(clause, _)| clause).collect();
                 assert_eq!(found, expected, "{labels:?} {settled:?}");
             }

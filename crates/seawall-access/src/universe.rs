@@ -1,11 +1,12 @@
 //! Every request that a set of rules distinguishes.
 //!
-//! Hosts, ports, addresses, HTTP requests and folders are split into classes separately. Hosts and addresses are
-//! combined only in [`Universe::points`], which merges equivalent classes, so that a hundred thousand hosts beside a
-//! thousand blocks stay a hundred thousand and a thousand. Invariant: every request has the same matches as one of the
-//! points, in any letter case and place, unless only [`Spelling::Written`] was requested. If rules have too many
-//! distinctions to explore, the universe has the classes that suffice ([`essential`]); if these are too many as well,
-//! that is reported ([`SurveyLimit`]), and none are there.
+//! Hosts, ports, addresses, HTTP requests and folders are split into classes separately. Hosts and
+//! addresses are combined only in [`Universe::points`], which merges equivalent classes, so that a
+//! hundred thousand hosts beside a thousand blocks stay a hundred thousand and a thousand.
+//! Invariant: every request has the same matches as one of the points, in any letter case and
+//! place, unless only [`Spelling::Written`] was requested. If rules have too many distinctions to
+//! explore, the universe has the classes that suffice ([`essential`]); if these are too many as
+//! well, that is reported ([`SurveyLimit`]), and none are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -57,12 +58,10 @@ impl SurveyLimit {
     /// Returns `true` if it includes the kind of the target.
     pub(super) fn is_about(self, target: &Target) -> bool {
         match (self, target) {
-            (Self::Folders, Target::Folder(_)) | (Self::Hosts | Self::Paths, Target::Network(_) | Target::Http(..)) => {
-                true
-            }
-            (Self::Folders, Target::Network(_) | Target::Http(..)) | (Self::Hosts | Self::Paths, Target::Folder(_)) => {
-                false
-            }
+            (Self::Folders, Target::Folder(_))
+            | (Self::Hosts | Self::Paths, Target::Network(_) | Target::Http(..)) => true,
+            (Self::Folders, Target::Network(_) | Target::Http(..))
+            | (Self::Hosts | Self::Paths, Target::Folder(_)) => false,
         }
     }
 }
@@ -127,8 +126,8 @@ const HTTP_PATHS: Alphabet = Alphabet {
 };
 
 const DRIVES: [&str; 26] = [
-    "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y",
-    "Z", "A", "B",
+    "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U",
+    "V", "W", "X", "Y", "Z", "A", "B",
 ];
 
 const FOLDERS: Alphabet = Alphabet {
@@ -142,20 +141,24 @@ const FOLDERS: Alphabet = Alphabet {
 };
 
 impl Universe {
-    /// Splits the targets of rules, to find which groups share a request. Rules of one group are in force together: a
-    /// caller that puts rules with the same audiences into one group gets fewer points.
+    /// Splits the targets of rules, to find which groups share a request. Rules of one group are in
+    /// force together: a caller that puts rules with the same audiences into one group gets fewer
+    /// points.
     ///
     /// # Errors
     ///
     /// Returns the kind of target of which there are too many.
-    pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Result<Self, SurveyLimit> {
+    pub fn build<'a>(
+        rules: impl IntoIterator<Item = (&'a Rule, usize)>,
+    ) -> Result<Self, SurveyLimit> {
         let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
         whole(Self::divide(clauses, Spelling::Any, &Wanted::new(Why::Shared)))
     }
 
-    /// Splits the targets that overlap a rule of a group that changes, to judge every state between two: everything
-    /// that [`Self::points_about`] these groups needs. `ends` returns if a group exists in the first and in the second
-    /// state. Targets have the letter case of the rules, which suffices if each world is judged separately.
+    /// Splits the targets that overlap a rule of a group that changes, to judge every state between
+    /// two: everything that [`Self::points_about`] these groups needs. `ends` returns if a group
+    /// exists in the first and in the second state. Targets have the letter case of the rules,
+    /// which suffices if each world is judged separately.
     ///
     /// # Errors
     ///
@@ -174,7 +177,8 @@ impl Universe {
         whole(Self::divide(around(clauses, &changes), Spelling::Written, &wanted))
     }
 
-    /// Splits the targets of clauses. A part that is cut is left out: everything about hosts, or all folders.
+    /// Splits the targets of clauses. A part that is cut is left out: everything about hosts, or
+    /// all folders.
     pub(super) fn divide(
         clauses: Vec<Clause>,
         spelling: Spelling,
@@ -183,7 +187,8 @@ impl Universe {
         let index = Index::new(&clauses);
         let nodes = wanted.nodes;
         let names = || classes(&index.names, &HOSTS, spelling, nodes);
-        let (names, folders) = parallel::both(names, || classes(&index.folders, &FOLDERS, spelling, nodes));
+        let (names, folders) =
+            parallel::both(names, || classes(&index.folders, &FOLDERS, spelling, nodes));
         let names = names.or_else(|TooMany| index.essential_names(&clauses, wanted));
         let folders = folders.or_else(|TooMany| index.essential_folders(&clauses, wanted));
         let mut cuts = BTreeSet::new();
@@ -210,11 +215,21 @@ impl Universe {
         (universe, cuts)
     }
 
-    fn add_hosts(&mut self, index: &Index, names: &[Class], wanted: &Wanted<'_>) -> Result<(), TooMany> {
+    fn add_hosts(
+        &mut self,
+        index: &Index,
+        names: &[Class],
+        wanted: &Wanted<'_>,
+    ) -> Result<(), TooMany> {
         let mut sets = HashMap::default();
         self.add_host(Host::AnyAddress, &index.hits_of_any_address(), &mut sets, wanted)?;
         for &address in index.literals.keys() {
-            self.add_host(Host::Address(address), &index.hits_of_address(address), &mut sets, wanted)?;
+            self.add_host(
+                Host::Address(address),
+                &index.hits_of_address(address),
+                &mut sets,
+                wanted,
+            )?;
         }
         if index.tells_host_alias {
             let host = Host::Name { name: HOST_ALIAS.to_owned(), single: true };
@@ -224,7 +239,12 @@ impl Universe {
             let name: Vec<&str> = class.labels.iter().rev().map(String::as_str).collect();
             let name = name.join(".");
             if !(index.tells_host_alias && name == HOST_ALIAS) {
-                self.add_host(Host::Name { name, single: class.single }, &class.hits, &mut sets, wanted)?;
+                self.add_host(
+                    Host::Name { name, single: class.single },
+                    &class.hits,
+                    &mut sets,
+                    wanted,
+                )?;
             }
         }
         Ok(())
@@ -241,7 +261,8 @@ impl Universe {
         sets: &mut HashMap<Vec<Hit>, usize>,
         wanted: &Wanted<'_>,
     ) -> Result<(), TooMany> {
-        let named: BTreeSet<u16> = hits.iter().filter_map(|hit| self.clause(hit).target.port()).collect();
+        let named: BTreeSet<u16> =
+            hits.iter().filter_map(|hit| self.clause(hit).target.port()).collect();
         let other = [443, 80, 8443].into_iter().chain(1..).find(|port| !named.contains(port));
         let mut ports: Vec<u16> = other.into_iter().chain(named).collect();
         ports.sort_by_key(|port| *port != 443);
@@ -252,8 +273,11 @@ impl Universe {
                 .filter(|hit| self.clause(hit).target.port().is_none_or(|own| own == port))
                 .copied()
                 .collect();
-            let http: Vec<Hit> =
-                hits.iter().filter(|hit| matches!(self.clause(hit).target, Target::Http(..))).copied().collect();
+            let http: Vec<Hit> = hits
+                .iter()
+                .filter(|hit| matches!(self.clause(hit).target, Target::Http(..)))
+                .copied()
+                .collect();
             let next = sets.len();
             let requests = *sets.entry(http).or_insert(next);
             if requests == self.requests.len() {
@@ -266,7 +290,11 @@ impl Universe {
     }
 
     /// The classes of requests to a host; empty if no HTTP clause covers it.
-    fn request_classes(&self, hits: &[Hit], wanted: &Wanted<'_>) -> Result<Vec<RequestClass>, TooMany> {
+    fn request_classes(
+        &self,
+        hits: &[Hit],
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<RequestClass>, TooMany> {
         if !hits.iter().any(|hit| matches!(self.clause(hit).target, Target::Http(..))) {
             return Ok(Vec::new());
         }
@@ -281,8 +309,12 @@ impl Universe {
         for class in paths {
             let mut by_hits: BTreeMap<Vec<Hit>, Actions> = BTreeMap::new();
             for method in Actions::HTTP.single() {
-                let hits: Vec<Hit> =
-                    class.hits.iter().filter(|hit| self.clause(hit).actions.meets(method)).copied().collect();
+                let hits: Vec<Hit> = class
+                    .hits
+                    .iter()
+                    .filter(|hit| self.clause(hit).actions.meets(method))
+                    .copied()
+                    .collect();
                 let methods = by_hits.entry(hits).or_default();
                 *methods = methods.union(method);
             }
@@ -303,9 +335,15 @@ impl Universe {
     }
 
     /// The classes of paths that suffice.
-    fn essential_paths(&self, trie: &Trie, hits: &[Hit], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
+    fn essential_paths(
+        &self,
+        trie: &Trie,
+        hits: &[Hit],
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Class>, TooMany> {
         let http = |hit: &&Hit| matches!(self.clause(hit).target, Target::Http(..));
-        let hits: BTreeMap<u32, &Hit> = hits.iter().filter(http).map(|hit| (hit.clause, hit)).collect();
+        let hits: BTreeMap<u32, &Hit> =
+            hits.iter().filter(http).map(|hit| (hit.clause, hit)).collect();
         let insert = |paths: &mut Trie, clause: u32| {
             if let Some(hit) = hits.get(&clause) {
                 self.clause(hit).target.insert_path(paths, hit);
@@ -320,7 +358,10 @@ impl Universe {
             Target::Network(_) | Target::Folder(_) => Vec::new(),
         };
         let (clauses, members) = (self.clauses.as_slice(), hits.keys().copied().collect());
-        essential(&Patterns { trie, alphabet: &HTTP_PATHS, clauses, members, insert: &insert, sequences }, wanted)
+        essential(
+            &Patterns { trie, alphabet: &HTTP_PATHS, clauses, members, insert: &insert, sequences },
+            wanted,
+        )
     }
 }
 
@@ -353,30 +394,44 @@ impl Index {
             match &clause.target {
                 Target::Folder(_) => insert_folder(&mut index.folders, clause, at),
                 Target::Network(destination) | Target::Http(destination, _) => {
-                    let hit = Hit { clause: at, unknowns: clause.unknowns.union(destination.unknowns) };
+                    let hit =
+                        Hit { clause: at, unknowns: clause.unknowns.union(destination.unknowns) };
                     match &destination.host {
                         HostPattern::Names(_) => insert_name(&mut index.names, clause, at),
-                        HostPattern::Address(address) => index.literals.entry(*address).or_default().push(hit),
-                        HostPattern::Cidr(block) => index.blocks.entry(*block).or_default().push(hit),
+                        HostPattern::Address(address) => {
+                            index.literals.entry(*address).or_default().push(hit)
+                        }
+                        HostPattern::Cidr(block) => {
+                            index.blocks.entry(*block).or_default().push(hit)
+                        }
                     }
                 }
             }
         }
-        let clauses =
-            |host: &str| -> Vec<u32> { index.walk(&labels(host)).into_iter().map(|hit| hit.clause).collect() };
+        let clauses = |host: &str| -> Vec<u32> {
+            index.walk(&labels(host)).into_iter().map(|hit| hit.clause).collect()
+        };
         index.tells_host_alias = clauses(HOST_ALIAS) != clauses(LOCAL_HOST);
         index
     }
 
     /// The classes of names that suffice.
-    fn essential_names(&self, clauses: &[Clause], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
+    fn essential_names(
+        &self,
+        clauses: &[Clause],
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Class>, TooMany> {
         let sequences = |clause: &Clause| clause.target.names().cloned().into_iter().collect();
         let insert: Insert = insert_name;
         essential_of(&self.names, &HOSTS, clauses, (insert, sequences), wanted)
     }
 
     /// The classes of folders that suffice.
-    fn essential_folders(&self, clauses: &[Clause], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
+    fn essential_folders(
+        &self,
+        clauses: &[Clause],
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Class>, TooMany> {
         let sequences = |clause: &Clause| match &clause.target {
             Target::Folder(folder) => vec![folder.clone()],
             Target::Network(_) | Target::Http(..) => Vec::new(),
@@ -413,7 +468,9 @@ impl Index {
 
     fn walk(&self, labels: &[String]) -> Vec<Hit> {
         let last_first = labels.iter().rev();
-        self.names.hits(&last_first.fold(self.names.start(), |state, label| self.names.step(&state, label)))
+        self.names.hits(
+            &last_first.fold(self.names.start(), |state, label| self.names.step(&state, label)),
+        )
     }
 
     /// The clauses on a folder.

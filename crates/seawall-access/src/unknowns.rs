@@ -1,8 +1,9 @@
 //! The only table of undocumented behaviour in matching and evaluation.
 //!
-//! Invariant: if an answer would need a guess, the match carries the [`Unknown`]s that it depends on, and the answer is
-//! *uncertain* exactly if it differs between two ways of settling them. No other code decides an open question. Sources
-//! name the public manual or specification that is silent or contradictory.
+//! Invariant: if an answer would need a guess, the match carries the [`Unknown`]s that it depends
+//! on, and the answer is *uncertain* exactly if it differs between two ways of settling them. No
+//! other code decides an open question. Sources name the public manual or specification that is
+//! silent or contradictory.
 
 use std::fmt;
 
@@ -19,7 +20,8 @@ pub enum Unknown {
     MiddleDoubleStar,
     /// The host `*`.
     LoneStar,
-    /// `bedrock.*.example.com`, `*.*`: a wildcard label that is not the first, or nothing but wildcards.
+    /// `bedrock.*.example.com`, `*.*`: a wildcard label that is not the first, or nothing but
+    /// wildcards.
     InnerWildcard,
     /// `api-*.example.com`, `/v*/x`: a wildcard for a part of a label or segment.
     PartialWildcard,
@@ -41,7 +43,8 @@ pub enum Unknown {
     AddressAsBlock,
     /// A rule that matches `localhost`, and the host `host.docker.internal`.
     Rewritten,
-    /// A rule that matches `host.docker.internal`, which may never be asked for: the opposite of [`Self::Rewritten`].
+    /// A rule that matches `host.docker.internal`, which may never be asked for: the opposite of
+    /// [`Self::Rewritten`].
     NotRewritten,
     /// `[2001:db8::1]:443` and `2001:db8::1`.
     Ipv6Literal,
@@ -51,7 +54,8 @@ pub enum Unknown {
     CidrHostBits,
     /// `10.0.0.0/8:443`.
     CidrPort,
-    /// `~/src` and a pattern such as `/home/**` that may cover home folders, and the other way round.
+    /// `~/src` and a pattern such as `/home/**` that may cover home folders, and the other way
+    /// round.
     HomeFolder,
     /// An HTTP path pattern that is not canonical.
     PatternForm,
@@ -100,7 +104,8 @@ impl Unknown {
         Self::NoPolicy,
     ];
 
-    /// The question, as a phrase that completes “it is not documented …”, and the statements of the public sources.
+    /// The question, as a phrase that completes “it is not documented …”, and the statements of the
+    /// public sources.
     #[must_use]
     pub fn entry(self) -> (&'static str, &'static str) {
         match self {
@@ -112,7 +117,9 @@ impl Unknown {
                 "whether `/data/**` matches `/data` itself",
                 "the file system manual says “any depth below”; HTTP paths include the bare path under `**`",
             ),
-            Self::EmptySegment => ("whether `/*` matches `/`", "the API describes `*` as within one segment"),
+            Self::EmptySegment => {
+                ("whether `/*` matches `/`", "the API describes `*` as within one segment")
+            }
             Self::MiddleDoubleStar => (
                 "whether `**` between two segments matches no segment",
                 "the API documents `**` only at the end of a path",
@@ -129,13 +136,17 @@ impl Unknown {
                 "whether `*` matches a part of a label or segment",
                 "the concepts manual shows whole labels and segments only",
             ),
-            Self::QuestionMark => {
-                ("whether `?` matches one character", "named in a first-party skill, absent from the manuals")
+            Self::QuestionMark => (
+                "whether `?` matches one character",
+                "named in a first-party skill, absent from the manuals",
+            ),
+            Self::CharacterClass => (
+                "whether `[…]` matches a set of characters",
+                "named in a first-party skill, absent from the manuals",
+            ),
+            Self::Case => {
+                ("whether paths are compared with case", "neither the API nor the manuals say")
             }
-            Self::CharacterClass => {
-                ("whether `[…]` matches a set of characters", "named in a first-party skill, absent from the manuals")
-            }
-            Self::Case => ("whether paths are compared with case", "neither the API nor the manuals say"),
             Self::HostCase => (
                 "whether a host in upper case matches the same name in lower case",
                 "neither the API nor the manuals say; names of the DNS have no case",
@@ -164,17 +175,19 @@ impl Unknown {
                 "whether an address may be the host of an HTTP rule",
                 "the API says domain or glob, the rule reference admits addresses",
             ),
-            Self::CidrHostBits => {
-                ("how a CIDR block with host bits is read", "the manuals show network addresses only")
-            }
+            Self::CidrHostBits => (
+                "how a CIDR block with host bits is read",
+                "the manuals show network addresses only",
+            ),
             Self::CidrPort => ("whether a CIDR block may have a port", "no source shows one"),
             Self::HomeFolder => (
                 "where the home folder of the user is",
                 "the file system manual: `~` is the home folder on every system, and formats are disjoint",
             ),
-            Self::PatternForm => {
-                ("how a path pattern that is not canonical is read", "the manual requires canonical patterns")
-            }
+            Self::PatternForm => (
+                "how a path pattern that is not canonical is read",
+                "the manual requires canonical patterns",
+            ),
             Self::RequestForm => (
                 "how a request path that is not canonical is normalised",
                 "known only of approvals, where it stays blocked",
@@ -183,12 +196,14 @@ impl Unknown {
                 "whether a connection that is not HTTP may be opened to a host that has HTTP rules",
                 "the concepts manual blocks what cannot be inspected, and says that HTTP rules never match other traffic",
             ),
-            Self::Malformed => {
-                ("what a resource without a documented syntax matches", "the API does not say whether it validates")
-            }
-            Self::Action => {
-                ("what an action that this version does not know governs", "the API lists thirteen actions")
-            }
+            Self::Malformed => (
+                "what a resource without a documented syntax matches",
+                "the API does not say whether it validates",
+            ),
+            Self::Action => (
+                "what an action that this version does not know governs",
+                "the API lists thirteen actions",
+            ),
             Self::NoPolicy => (
                 "whether anything is denied in a domain for which the organization has no policy",
                 "the manuals say default deny; a lab saw local rules come back",
@@ -217,12 +232,13 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// A set of open questions that must all be settled in favour for a match; empty for a certain match.
+/// A set of open questions that must all be settled in favour for a match; empty for a certain
+/// match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unknowns {
     open: u32,
-    /// The usual places of home folders, a bit each, where the home folder of the user must not be. There is one home
-    /// folder, so that matches in different places never hold together.
+    /// The usual places of home folders, a bit each, where the home folder of the user must not be.
+    /// There is one home folder, so that matches in different places never hold together.
     not_at: u32,
 }
 
@@ -230,17 +246,20 @@ impl Unknowns {
     /// No open question.
     pub const NONE: Self = Self { open: 0, not_at: 0 };
 
-    /// The question [`Unknown::HomeFolder`], settled in favour where the home folder is in one usual place.
+    /// The question [`Unknown::HomeFolder`], settled in favour where the home folder is in one
+    /// usual place.
     pub(super) fn at_home(place: u32) -> Self {
         Self { open: Unknown::HomeFolder.bit(), not_at: !(1 << place) }
     }
 
-    /// The usual places where the home folder may be for the match to hold, a bit each; `None` where it does not matter.
+    /// The usual places where the home folder may be for the match to hold, a bit each; `None`
+    /// where it does not matter.
     pub(super) fn homes(self) -> Option<u32> {
         self.contains(Unknown::HomeFolder).then_some(!self.not_at)
     }
 
-    /// The set for a match that holds in the home folders of both, where nothing else tells them apart.
+    /// The set for a match that holds in the home folders of both, where nothing else tells them
+    /// apart.
     pub(super) fn at_either_home(self, other: Self) -> Option<Self> {
         let merged = Self { open: self.open, not_at: self.not_at & other.not_at };
         (self.open == other.open).then_some(merged)

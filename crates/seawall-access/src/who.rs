@@ -1,12 +1,14 @@
-//! Everybody who may make a request: the audiences that are allowed, and the teams that reduce their access.
+//! Everybody who may make a request: the audiences that are allowed, and the teams that reduce
+//! their access.
 //!
-//! An organization has thousands of teams, but few scopes apply to a request. Teams in the same scopes of the relevant
-//! policies form a class, and classes whose policies have the same effect form a kind: kinds are judged alone and in
-//! pairs instead of teams.
+//! An organization has thousands of teams, but few scopes apply to a request. Teams in the same
+//! scopes of the relevant policies form a class, and classes whose policies have the same effect
+//! form a kind: kinds are judged alone and in pairs instead of teams.
 //!
-//! Invariants: an audience is listed exactly if its answer is more than that of every smaller one, so that members of
-//! further teams have at least the listed access, unless one of these teams is among the audience's exceptions. Each
-//! answer is that of `State::ask`. The order depends only on the policies and the request.
+//! Invariants: an audience is listed exactly if its answer is more than that of every smaller one,
+//! so that members of further teams have at least the listed access, unless one of these teams is
+//! among the audience's exceptions. Each answer is that of `State::ask`. The order depends only on
+//! the policies and the request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +65,8 @@ pub struct Everybody {
     pub who: Vec<Who>,
     /// The answer for a member of no team.
     pub nobody: Answer,
-    /// True if some combinations of two teams were not judged because there are too many kinds of them.
+    /// True if some combinations of two teams were not judged because there are too many kinds of
+    /// them.
     pub incomplete: bool,
 }
 
@@ -73,7 +76,8 @@ const MOST_WORK: usize = 1 << 20;
 /// Estimated cost of one answer about an MCP call, in points.
 const MCP_WORK: usize = 1 << 8;
 
-/// Largest number of classes whose exceptions are listed one by one; beyond it, classes with equal effects share one.
+/// Largest number of classes whose exceptions are listed one by one; beyond it, classes with equal
+/// effects share one.
 const CLASSES: usize = 64;
 
 /// Effect of a policy on a request, independent of the policy's name.
@@ -120,7 +124,8 @@ impl State<'_> {
     /// Everybody who may make the request. `teams` gives the names of teams.
     #[must_use]
     pub fn who(&self, request: &Request, teams: &TeamDirectory) -> Everybody {
-        let asked = Asked { state: self, request, question: self.question(request), directory: teams };
+        let asked =
+            Asked { state: self, request, question: self.question(request), directory: teams };
         let classes = asked.classes();
         let kinds = asked.kinds(&classes);
         let nobody = asked.answer(&[]);
@@ -139,7 +144,8 @@ impl State<'_> {
             alone.push((kind, level.max(least)));
         }
         who.sort_by(|one, other| one.audience.cmp(&other.audience));
-        let opening: Vec<(&Class, AccessLevel)> = alone.into_iter().filter(|(kind, _)| kind.opens()).collect();
+        let opening: Vec<(&Class, AccessLevel)> =
+            alone.into_iter().filter(|(kind, _)| kind.opens()).collect();
         let incomplete = asked.is_of_parts() && asked.work_of_pairs(opening.len()) > MOST_WORK;
         let mut pairs = Vec::new();
         if asked.is_of_parts() && !incomplete {
@@ -148,7 +154,9 @@ impl State<'_> {
                     let both = [*one, *other];
                     let level = asked.level(&both);
                     if level > (*of_one).max(*of_other) {
-                        pairs.extend(asked.who(&both, &asked.unless(&both, level, &classes, &kinds)));
+                        pairs.extend(
+                            asked.who(&both, &asked.unless(&both, level, &classes, &kinds)),
+                        );
                     }
                 }
             }
@@ -172,7 +180,9 @@ impl Class {
     /// Returns `true` if it may take access from anybody.
     fn closes(&self) -> bool {
         self.says.iter().any(|part| match part {
-            Part::Match(_, _, found) => found.decision == Decision::Deny || found.role == Role::Cover,
+            Part::Match(_, _, found) => {
+                found.decision == Decision::Deny || found.role == Role::Cover
+            }
             Part::Governs | Part::Statement { .. } => true,
         })
     }
@@ -193,7 +203,8 @@ impl Asked<'_> {
             alike.entry(policies).or_default().push(team.to_owned());
         }
         let class = |(policies, teams): (Vec<usize>, Vec<String>)| {
-            let says = policies.iter().filter_map(|policy| said.get(policy)).flatten().copied().collect();
+            let says =
+                policies.iter().filter_map(|policy| said.get(policy)).flatten().copied().collect();
             self.class(teams, says)
         };
         self.by_name(alike.into_iter().map(class))
@@ -224,7 +235,8 @@ impl Asked<'_> {
         class.teams.iter().map(|key| self.directory.name(key).to_owned()).collect()
     }
 
-    /// The audience of members of one team from each of these; `None` if it may not make the request.
+    /// The audience of members of one team from each of these; `None` if it may not make the
+    /// request.
     fn who(&self, of: &[&Class], unless: &[Unless]) -> Option<Who> {
         let answer = self.answer(of);
         let level = answer.level();
@@ -234,11 +246,22 @@ impl Asked<'_> {
         let teams = sides.iter().filter_map(|names| names.first().cloned()).collect();
         let others = sides.into_iter().map(|names| names.into_iter().skip(1).collect());
         let audience = Audience { teams, alike: if alike { others.collect() } else { Vec::new() } };
-        (level > AccessLevel::Deny).then(|| Who { audience, level, answer, unless: unless.to_vec() })
+        (level > AccessLevel::Deny).then(|| Who {
+            audience,
+            level,
+            answer,
+            unless: unless.to_vec(),
+        })
     }
 
     /// Teams that reduce the access of an audience whose member joins them.
-    fn unless(&self, of: &[&Class], level: AccessLevel, classes: &[Class], kinds: &[Class]) -> Vec<Unless> {
+    fn unless(
+        &self,
+        of: &[&Class],
+        level: AccessLevel,
+        classes: &[Class],
+        kinds: &[Class],
+    ) -> Vec<Unless> {
         let less = kinds.iter().filter(|kind| kind.closes() && self.level(&with(of, kind)) < level);
         let less: BTreeSet<&BTreeSet<Part>> = less.map(|kind| &kind.says).collect();
         let each = if classes.len() <= CLASSES { classes } else { kinds };
@@ -271,18 +294,28 @@ impl Asked<'_> {
             asks: reason.approval.is_some(),
             may: reason.doubt.is_some(),
         };
-        self.state.mcp().said_by(policy, request).into_iter().map(statement).chain([Part::Governs]).collect()
+        self.state
+            .mcp()
+            .said_by(policy, request)
+            .into_iter()
+            .map(statement)
+            .chain([Part::Governs])
+            .collect()
     }
 
-    /// Returns `true` if members of both teams may have access that neither team has alone, because each has a part of
-    /// it.
+    /// Returns `true` if members of both teams may have access that neither team has alone, because
+    /// each has a part of it.
     fn is_of_parts(&self) -> bool {
         matches!(self.request, Request::Mcp(_)) || self.question.points().nth(1).is_some()
     }
 
     /// Estimated cost of judging this many kinds in pairs, in points.
     fn work_of_pairs(&self, kinds: usize) -> usize {
-        let each = if matches!(self.request, Request::Mcp(_)) { MCP_WORK } else { self.question.points().count() };
+        let each = if matches!(self.request, Request::Mcp(_)) {
+            MCP_WORK
+        } else {
+            self.question.points().count()
+        };
         kinds.saturating_mul(kinds).saturating_mul(each)
     }
 
@@ -296,7 +329,9 @@ impl Asked<'_> {
 
     /// The same as the level of [`Self::answer`], without its explanation.
     fn level(&self, of: &[&Class]) -> AccessLevel {
-        if matches!(self.request, Request::Mcp(_)) || !self.state.is_governed(self.question.domain()) {
+        if matches!(self.request, Request::Mcp(_))
+            || !self.state.is_governed(self.question.domain())
+        {
             return self.answer(of).level();
         }
         let members = Self::members(of);

@@ -7,7 +7,8 @@ use super::atom::Atom;
 use super::path::folder_text;
 use super::universe::{Host, HostClass};
 
-/// A concrete request. Its text is the form for `can`; an address that the host must resolve to follows after `at`.
+/// A concrete request. Its text is the form for `can`; an address that the host must resolve to
+/// follows after `at`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Witness {
     atom: Atom,
@@ -31,7 +32,12 @@ impl Witness {
         &self.object
     }
 
-    pub(super) fn host(atom: Atom, class: &HostClass, path: Option<&str>, address: Option<IpAddr>) -> Self {
+    pub(super) fn host(
+        atom: Atom,
+        class: &HostClass,
+        path: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Self {
         let (host, address) = match &class.host {
             Host::Name { name, .. } => (name.clone(), address),
             Host::Address(own) => (bracketed(*own), None),

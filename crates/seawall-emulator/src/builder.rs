@@ -78,7 +78,8 @@ impl Builder {
         self
     }
 
-    /// Teams that the organization has; existing ones are unchanged. Their ids follow from the names.
+    /// Teams that the organization has; existing ones are unchanged. Their ids follow from the
+    /// names.
     pub fn teams<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.teams.extend(names.into_iter().map(Into::into));
         self
@@ -90,20 +91,29 @@ impl Builder {
         self
     }
 
-    /// An account that owns the organization. [`Running::identifier`] returns the first one; without any, one with a
-    /// generated secret is created.
+    /// An account that owns the organization. [`Running::identifier`] returns the first one;
+    /// without any, one with a generated secret is created.
     pub fn account(self, identifier: impl Into<String>, secret: impl Into<String>) -> Self {
         self.account_as(identifier, secret, Role::Owner)
     }
 
     /// An account with a role.
-    pub fn account_as(mut self, identifier: impl Into<String>, secret: impl Into<String>, role: Role) -> Self {
-        self.settings.accounts.push(Account { identifier: identifier.into(), secret: secret.into(), role });
+    pub fn account_as(
+        mut self,
+        identifier: impl Into<String>,
+        secret: impl Into<String>,
+        role: Role,
+    ) -> Self {
+        self.settings.accounts.push(Account {
+            identifier: identifier.into(),
+            secret: secret.into(),
+            role,
+        });
         self
     }
 
-    /// Audit records of the organization, in the form of local files or of the API. They are ignored if the state file
-    /// has the organization already.
+    /// Audit records of the organization, in the form of local files or of the API. They are
+    /// ignored if the state file has the organization already.
     pub fn records(mut self, records: impl IntoIterator<Item = Value>) -> Self {
         self.records.extend(records);
         self
@@ -121,15 +131,15 @@ impl Builder {
         self
     }
 
-    /// Keeps the state in this file, open for reading and writing; a new one is empty. Errors name it by the path, which
-    /// the emulator does not open itself.
+    /// Keeps the state in this file, open for reading and writing; a new one is empty. Errors name
+    /// it by the path, which the emulator does not open itself.
     pub fn state(mut self, path: impl AsRef<Path>, file: File) -> Self {
         self.state = Some((path.as_ref().to_owned(), file));
         self
     }
 
-    /// Adds the initial state of an organization; repeat for more. It is ignored if the state file has the organization
-    /// already. A seed without a name is for the first organization.
+    /// Adds the initial state of an organization; repeat for more. It is ignored if the state file
+    /// has the organization already. A seed without a name is for the first organization.
     pub fn seed(mut self, seed: Seed) -> Self {
         self.seeds.push(seed);
         self
@@ -147,7 +157,8 @@ impl Builder {
         self
     }
 
-    /// Shows `X-RateLimit-*`, and answers 429 after this many calls in a minute of the emulator's clock.
+    /// Shows `X-RateLimit-*`, and answers 429 after this many calls in a minute of the emulator's
+    /// clock.
     pub fn rate_limit(mut self, calls_a_minute: u32) -> Self {
         self.rate_limit = Some(calls_a_minute);
         self
@@ -165,7 +176,8 @@ impl Builder {
         self
     }
 
-    /// Replaces the machine's clock; a clock that is shared with the client advances when the client waits.
+    /// Replaces the machine's clock; a clock that is shared with the client advances when the
+    /// client waits.
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Source::new(now);
         self
@@ -189,8 +201,8 @@ impl Builder {
         self
     }
 
-    /// Credentials for Vijil. [`Running::vijil_account`] returns the first ones; without any, a pair with a generated
-    /// secret is created.
+    /// Credentials for Vijil. [`Running::vijil_account`] returns the first ones; without any, a
+    /// pair with a generated secret is created.
     pub fn vijil_account(mut self, account: VijilAccount) -> Self {
         self.vijil.accounts.push(account);
         self
@@ -215,12 +227,18 @@ impl Builder {
         if self.settings.accounts.is_empty() {
             self = self.account(org.clone(), identity::unguessable());
         }
-        let audit_token = self.settings.audit_token.get_or_insert_with(identity::unguessable).clone();
+        let audit_token =
+            self.settings.audit_token.get_or_insert_with(identity::unguessable).clone();
         let account = self.settings.accounts.first().expect("an account was just added").clone();
         if self.vijil.accounts.is_empty() {
             let client_secret = identity::unguessable();
             let client_id = "vk_seawall".to_owned();
-            self.vijil.accounts.push(VijilAccount { client_id, client_secret, api_key: None, email: None });
+            self.vijil.accounts.push(VijilAccount {
+                client_id,
+                client_secret,
+                api_key: None,
+                email: None,
+            });
         }
         let vijil_account = self.vijil.accounts.first().expect("an account was just added").clone();
         let bind = |source| EmulatorError::Bind { port: self.port, source };
@@ -245,21 +263,32 @@ impl Builder {
         let (stop, stopped) = oneshot::channel();
         let service = router(Arc::clone(&server)).into_make_service_with_connect_info::<Breaker>();
         let task = tokio::spawn(async move {
-            let serving = axum::serve(Loopback(listener), service).with_graceful_shutdown(async move {
-                // A signal to stop and a dropped emulator both end it.
-                let _ = stopped.await;
-            });
+            let serving =
+                axum::serve(Loopback(listener), service).with_graceful_shutdown(async move {
+                    // A signal to stop and a dropped emulator both end it.
+                    let _ = stopped.await;
+                });
             if let Err(error) = serving.await {
                 tracing::error!("the emulator stopped: {error}");
             }
         });
-        Ok(Running { server, account, vijil_account, audit_token, org, stop: Some(stop), task: Some(task) })
+        Ok(Running {
+            server,
+            account,
+            vijil_account,
+            audit_token,
+            org,
+            stop: Some(stop),
+            task: Some(task),
+        })
     }
 
     /// Opens the state, and applies the setup to it.
     fn inner(&mut self, org: &str, now: Timestamp) -> Result<Inner, StoreError> {
         let (store, state) = match self.state.take() {
-            Some((path, file)) => Store::open(path, file).map(|(store, state)| (Some(store), state))?,
+            Some((path, file)) => {
+                Store::open(path, file).map(|(store, state)| (Some(store), state))?
+            }
             None => (None, State::default()),
         };
         let mut faults = Faults::default();
@@ -285,13 +314,17 @@ impl Builder {
                 if !known.contains(&of) {
                     seed.fill(state, &of, now);
                 } else if seed != Seed::default() {
-                    tracing::warn!(org = of, "the state has the organization already, and the seed is not used");
+                    tracing::warn!(
+                        org = of,
+                        "the state has the organization already, and the seed is not used"
+                    );
                 }
             }
             let is_new = !known.contains(org);
             let named = state.org_mut(org);
             if is_new {
-                let records = self.records.drain(..).map(|record| Arc::new(docker::audit::shown(record)));
+                let records =
+                    self.records.drain(..).map(|record| Arc::new(docker::audit::shown(record)));
                 Arc::make_mut(&mut named.records).extend(records);
             }
             named.ensure_teams(org, &self.teams);

@@ -13,7 +13,10 @@ pub(super) struct Source(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Source {
     /// The machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the emulator reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the emulator reads the machine's clock"
+    )]
     pub(super) fn system() -> Self {
         Self::new(Timestamp::now)
     }

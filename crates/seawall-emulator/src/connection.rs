@@ -46,7 +46,8 @@ impl Breaker {
         if body == WHOLE {
             return None;
         }
-        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |start| start + 4);
+        let head =
+            bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |start| start + 4);
         Some(head.saturating_add(body).min(bytes.len().saturating_sub(1)))
     }
 }
@@ -70,12 +71,14 @@ impl Listener for Loopback {
         loop {
             match self.0.accept().await {
                 Ok((stream, _)) => {
-                    // Without it, a small packet could be delayed by 40 ms a call; after an error the delay remains.
+                    // Without it, a small packet could be delayed by 40 ms a call; after an error
+                    // the delay remains.
                     let _ = stream.set_nodelay(true);
                     let breaker = Breaker { body: Arc::new(WHOLE.into()), silent: Arc::default() };
                     return (Connection { stream, breaker: breaker.clone() }, breaker);
                 }
-                // The process has no file descriptors left, or the caller has gone: both are temporary.
+                // The process has no file descriptors left, or the caller has gone: both are
+                // temporary.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
@@ -93,19 +96,28 @@ impl Connected<IncomingStream<'_, Loopback>> for Breaker {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.breaker.allowed(bytes) {
             None => Pin::new(&mut self.stream).poll_write(context, bytes),
             Some(0) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             Some(allowed) => {
                 let part = bytes.get(..allowed).unwrap_or(bytes);
-                let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(context, part))?;
+                let written =
+                    std::task::ready!(Pin::new(&mut self.stream).poll_write(context, part))?;
                 if written == part.len() {
                     self.breaker.lose();
                 } else {

@@ -45,7 +45,8 @@ impl Request {
     }
 }
 
-/// A whole number from 0 of a query, in digits alone; the largest there is in place of a larger one.
+/// A whole number from 0 of a query, in digits alone; the largest there is in place of a larger
+/// one.
 pub(super) fn whole_number(text: &str) -> Option<usize> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(usize::MAX))

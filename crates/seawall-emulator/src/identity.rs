@@ -1,12 +1,15 @@
-//! Ids in the form of the services', derived only from what they name, so that runs are reproducible.
+//! Ids in the form of the services', derived only from what they name, so that runs are
+//! reproducible.
 
 use sha2::{Digest, Sha256};
 
-/// 28 lower-case letters and digits for a number, different for each salt. The order of the texts differs from that of
-/// the numbers, since nothing may depend on ids being in the order of creation.
+/// 28 lower-case letters and digits for a number, different for each salt. The order of the texts
+/// differs from that of the numbers, since nothing may depend on ids being in the order of
+/// creation.
 pub(super) fn alphanumeric(salt: &str, number: u64) -> String {
     let digest = Sha256::digest(format!("object/{salt}/{number}"));
-    let digit = |byte: &u8| char::from_digit(u32::from(*byte) % 36, 36).expect("less than the radix");
+    let digit =
+        |byte: &u8| char::from_digit(u32::from(*byte) % 36, 36).expect("less than the radix");
     digest.iter().take(28).map(digit).collect()
 }
 
@@ -62,7 +65,11 @@ mod tests {
     #[test]
     fn ids_have_the_shape_of_the_service_and_are_stable() {
         assert_eq!(alphanumeric("", 1).len(), 28);
-        assert!(alphanumeric("", 1).bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()));
+        assert!(
+            alphanumeric("", 1)
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+        );
         assert_ne!(alphanumeric("", 1), alphanumeric("", 2));
         assert_ne!(alphanumeric("", 1), alphanumeric("a", 1));
         assert!(is_uuid(&team_id("my-org", "research")));

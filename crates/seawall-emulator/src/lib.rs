@@ -1,4 +1,5 @@
-//! The services as a state machine behind a socket on the loopback interface: durable, and with injected faults.
+//! The services as a state machine behind a socket on the loopback interface: durable, and with
+//! injected faults.
 //!
 //! ```text
 //!  TCP ── connection ── server ──▶ docker::Service::handle(State, Request) → Response     no I/O, no clock
@@ -7,11 +8,13 @@
 //!                         └ store: what the call changed, in one durable transaction, before the answer
 //! ```
 //!
-//! It shares the model of policies and Cedar with the client, and neither its wire types nor its transport, so that a
-//! mistake in one is not hidden by the same mistake in the other. It opens no path: a state file is handed over open.
+//! It shares the model of policies and Cedar with the client, and neither its wire types nor its
+//! transport, so that a mistake in one is not hidden by the same mistake in the other. It opens no
+//! path: a state file is handed over open.
 //!
-//! Invariant: the emulator refuses what the service is documented to refuse. Where the documentation says nothing, it
-//! takes one choice, listed here, with a switch in [`Behaviour`] if a client must handle several:
+//! Invariant: the emulator refuses what the service is documented to refuse. Where the
+//! documentation says nothing, it takes one choice, listed here, with a switch in [`Behaviour`] if
+//! a client must handle several:
 //!
 //! | question | answer | switch |
 //! |---|---|---|
@@ -64,7 +67,10 @@ mod visitor;
 pub use builder::Builder;
 pub use docker::{Account, Behaviour, DockerOperation, Limits, Role};
 pub use exchange::{Request, Response};
-pub use fault::{Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, FaultSpecError, Form, SYNTAX, Wait, WaitForm};
+pub use fault::{
+    Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, FaultSpecError, Form, SYNTAX, Wait,
+    WaitForm,
+};
 pub use identity::unguessable as random_secret;
 pub use operation::Operation;
 pub use record::Call;

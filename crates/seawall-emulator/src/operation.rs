@@ -45,7 +45,10 @@ impl Operation {
 
     /// All operations.
     pub fn all() -> impl Iterator<Item = Self> {
-        DockerOperation::ALL.map(Self::Docker).into_iter().chain(VijilOperation::ALL.map(Self::Vijil))
+        DockerOperation::ALL
+            .map(Self::Docker)
+            .into_iter()
+            .chain(VijilOperation::ALL.map(Self::Vijil))
     }
 
     /// The name, as faults spell it.

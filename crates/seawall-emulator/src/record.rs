@@ -33,7 +33,11 @@ pub(super) struct Record {
 }
 
 impl Call {
-    pub(super) fn new(request: &Request, operation: Option<Operation>, status: Option<u16>) -> Self {
+    pub(super) fn new(
+        request: &Request,
+        operation: Option<Operation>,
+        status: Option<u16>,
+    ) -> Self {
         let body = match operation {
             Some(operation) if operation.is_login() => Value::Null,
             Some(_) | None => serde_json::from_slice(&request.body).unwrap_or(Value::Null),

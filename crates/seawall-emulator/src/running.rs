@@ -30,7 +30,10 @@ pub struct Running {
 
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("origin", &self.server.origin).field("org", &self.org).finish_non_exhaustive()
+        f.debug_struct("Running")
+            .field("origin", &self.server.origin)
+            .field("org", &self.org)
+            .finish_non_exhaustive()
     }
 }
 
@@ -132,8 +135,11 @@ impl Running {
     pub fn policies(&self) -> Vec<Policy> {
         let state = self.state();
         let org = state.orgs.get(&self.org);
-        let mut policies: Vec<Policy> =
-            org.iter().flat_map(|org| org.policies.values()).map(|policy| Policy::clone(policy)).collect();
+        let mut policies: Vec<Policy> = org
+            .iter()
+            .flat_map(|org| org.policies.values())
+            .map(|policy| Policy::clone(policy))
+            .collect();
         policies.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         policies
     }
@@ -150,7 +156,11 @@ impl Running {
     ///
     /// # Errors
     /// Returns an error if the state file fails; then nothing changed.
-    pub fn serve(&self, org: &str, teams: impl IntoIterator<Item = String>) -> Result<(), EmulatorError> {
+    pub fn serve(
+        &self,
+        org: &str,
+        teams: impl IntoIterator<Item = String>,
+    ) -> Result<(), EmulatorError> {
         let sown = self.edit(|state| {
             let named = state.org_mut(org);
             for team in teams {

@@ -24,8 +24,8 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// The id of the team with this id or name, which is added if it is new: with its id if the text is a UUID,
-    /// otherwise with its name.
+    /// The id of the team with this id or name, which is added if it is new: with its id if the
+    /// text is a UUID, otherwise with its name.
     pub fn ensure_team(&mut self, org: &str, key: &str) -> String {
         if let Some(team) = self.teams.iter().find(|team| team.id == key || team.name == key) {
             return team.id.clone();
@@ -35,11 +35,12 @@ impl Seed {
         id
     }
 
-    /// Adds the seed to an organization without validation: a seed may hold objects that the service would refuse
-    /// today.
+    /// Adds the seed to an organization without validation: a seed may hold objects that the
+    /// service would refuse today.
     pub(super) fn fill(self, state: &mut State, org: &str, now: Timestamp) {
         let Self { vijil, .. } = &self;
-        let vijil_ids = vijil.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
+        let vijil_ids =
+            vijil.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
         let vijil_ids: Vec<String> =
             vijil_ids.filter_map(|object| object.get("id")?.as_str().map(str::to_owned)).collect();
         state.org_mut(org).add_teams(self.teams.clone());
@@ -93,7 +94,10 @@ impl Seed {
                 if let Some(members) = rule.as_object_mut() {
                     members.insert("policy_id".to_owned(), id.clone().into());
                 }
-                state.vijil.rules.insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
+                state
+                    .vijil
+                    .rules
+                    .insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
             }
         }
     }
@@ -104,7 +108,11 @@ fn completed(state: &mut State, object: &Value, defaults: Value) -> (String, Val
     let next = state.next_uuid();
     let mut members = defaults.as_object().cloned().unwrap_or_default();
     members.extend(object.as_object().cloned().unwrap_or_default());
-    let id = object.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).map_or(next, str::to_owned);
+    let id = object
+        .get("id")
+        .and_then(Value::as_str)
+        .filter(|id| !id.is_empty())
+        .map_or(next, str::to_owned);
     members.insert("id".to_owned(), id.clone().into());
     (id, Value::Object(members))
 }

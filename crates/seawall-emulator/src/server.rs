@@ -1,6 +1,7 @@
 //! Connects the socket to the state machine.
 //!
-//! Invariant: a call takes effect as a whole or not at all, even if the caller has left or the state file fails.
+//! Invariant: a call takes effect as a whole or not at all, even if the caller has left or the
+//! state file fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,8 +70,8 @@ enum Outcome {
 
 impl Server {
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic under the lock leaves the old state: the new one is stored as a whole, after the last step that can
-        // fail.
+        // A panic under the lock leaves the old state: the new one is stored as a whole, after the
+        // last step that can fail.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -79,7 +80,9 @@ impl Server {
         self.most_in_flight.fetch_max(now_in_flight, Ordering::SeqCst);
         let operation = Operation::parse(&request.method, &request.path);
         let met = self.lock().faults.meet(operation);
-        let delays = met.iter().filter_map(|kind| if let FaultKind::Delay(delay) = kind { Some(*delay) } else { None });
+        let delays = met.iter().filter_map(|kind| {
+            if let FaultKind::Delay(delay) = kind { Some(*delay) } else { None }
+        });
         let wait = self.latency + delays.sum::<Duration>();
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
@@ -92,7 +95,12 @@ impl Server {
         outcome
     }
 
-    fn carry_out(&self, request: &Request, operation: Option<Operation>, met: &[FaultKind]) -> Outcome {
+    fn carry_out(
+        &self,
+        request: &Request,
+        operation: Option<Operation>,
+        met: &[FaultKind],
+    ) -> Outcome {
         let mut inner = self.lock();
         if inner.closed {
             return Outcome::Lost;
@@ -159,7 +167,9 @@ impl Server {
                 self.effect(inner, request);
                 Outcome::Answer(answer.response())
             }
-            Some(FaultKind::FalseAnswer(FalseAnswer::Stale)) if !operation.is_some_and(Operation::is_write) => {
+            Some(FaultKind::FalseAnswer(FalseAnswer::Stale))
+                if !operation.is_some_and(Operation::is_write) =>
+            {
                 Outcome::Answer(self.handle(&mut inner.previous.clone(), request))
             }
             Some(FaultKind::FalseAnswer(FalseAnswer::Envelope)) => {
@@ -216,7 +226,10 @@ fn exceeded(now: Timestamp) -> Response {
 
 impl Inner {
     /// Changes the state durably, or not at all.
-    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+    pub(super) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, StoreError> {
         let mut after = self.state.clone();
         let value = change(&mut after);
         if let Some(store) = &self.store {
@@ -245,7 +258,12 @@ impl Inner {
         }
         self.minute.1 = self.minute.1.saturating_add(1);
         let used = self.minute.1;
-        Some(Rate { limit, remaining: limit.saturating_sub(used), reset: (minute + 1) * 60, exceeded: used > limit })
+        Some(Rate {
+            limit,
+            remaining: limit.saturating_sub(used),
+            reset: (minute + 1) * 60,
+            exceeded: used > limit,
+        })
     }
 }
 
@@ -261,7 +279,10 @@ async fn serve(
 ) -> http::Response<Body> {
     let (head, body) = request.into_parts();
     if let Some(reason) = visitor::refusal(&head.uri, &head.headers, server.port) {
-        return http_response(Response::json(403, &serde_json::json!({"message": reason, "errinfo": null})));
+        return http_response(Response::json(
+            403,
+            &serde_json::json!({"message": reason, "errinfo": null}),
+        ));
     }
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
         return plain(413);
@@ -271,7 +292,11 @@ async fn serve(
         method: head.method,
         path: head.uri.path().trim_start_matches('/').split('/').map(decode).collect(),
         query: query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect(),
-        authorization: head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned),
+        authorization: head
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
         body: body.to_vec(),
         origin: server.origin.clone(),
         at: server.clock.now(),
@@ -301,7 +326,8 @@ fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        let code = tail.get(..2).filter(|_| first == b'%').and_then(|code| std::str::from_utf8(code).ok());
+        let code =
+            tail.get(..2).filter(|_| first == b'%').and_then(|code| std::str::from_utf8(code).ok());
         match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
             Some(byte) => {
                 bytes.push(byte);
@@ -324,7 +350,9 @@ fn http_response(answer: Response) -> http::Response<Body> {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        if let (Ok(name), Ok(value)) =
+            (http::HeaderName::try_from(name), HeaderValue::try_from(value))
+        {
             response.headers_mut().insert(name, value);
         }
     }
@@ -333,6 +361,7 @@ fn http_response(answer: Response) -> http::Response<Body> {
 
 fn plain(status: u16) -> http::Response<Body> {
     let mut response = http::Response::new(Body::empty());
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     response
 }

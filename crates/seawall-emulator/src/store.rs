@@ -1,7 +1,8 @@
-//! Durable state: one file, one process at a time, one durable transaction for each call that changes something.
+//! Durable state: one file, one process at a time, one durable transaction for each call that
+//! changes something.
 //!
-//! Invariant: once an answer is sent, its effect is on disk; a process that is killed leaves the state after a whole
-//! number of calls.
+//! Invariant: once an answer is sent, its effect is on disk; a process that is killed leaves the
+//! state after a whole number of calls.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -68,7 +71,9 @@ enum Object {
 impl Store {
     /// Reads a state file; an empty file is an empty state.
     pub(super) fn open(path: PathBuf, file: File) -> Result<(Self, State), StoreError> {
-        let database = match FileBackend::new(file).and_then(|file| Builder::new().create_with_backend(file)) {
+        let database = match FileBackend::new(file)
+            .and_then(|file| Builder::new().create_with_backend(file))
+        {
             Ok(database) => database,
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(path)),
             Err(error) => return Err(failed(&path, error)),
@@ -81,12 +86,15 @@ impl Store {
     fn read(&self) -> Result<State, StoreError> {
         let mut state = State::default();
         for (key, json) in self.objects().map_err(|error| failed(&self.path, error))? {
-            let unreadable = |reason: String| StoreError::Unreadable { path: self.path.clone(), reason };
-            let object =
-                serde_json::from_slice(&json).map_err(|error| unreadable(format!("object `{key}`: {error}")))?;
+            let unreadable =
+                |reason: String| StoreError::Unreadable { path: self.path.clone(), reason };
+            let object = serde_json::from_slice(&json)
+                .map_err(|error| unreadable(format!("object `{key}`: {error}")))?;
             match object {
                 Object::Meta { format, .. } if format != FORMAT => {
-                    return Err(unreadable(format!("it has format {format}, this version reads {FORMAT}")));
+                    return Err(unreadable(format!(
+                        "it has format {format}, this version reads {FORMAT}"
+                    )));
                 }
                 Object::Meta { format: _, ids_given, ids_salt } => {
                     (state.ids_given, state.ids_salt) = (ids_given, ids_salt)
@@ -144,7 +152,8 @@ impl Store {
             for (key, object) in changes {
                 match object {
                     Some(object) => {
-                        let json = serde_json::to_vec(object).expect("stored objects have string keys only");
+                        let json = serde_json::to_vec(object)
+                            .expect("stored objects have string keys only");
                         table.insert(key.as_str(), json.as_slice())?;
                     }
                     None => {
@@ -168,7 +177,11 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
     if before != after {
         changes.insert(
             "meta".to_owned(),
-            Some(Object::Meta { format: FORMAT, ids_given: *ids_given, ids_salt: ids_salt.clone() }),
+            Some(Object::Meta {
+                format: FORMAT,
+                ids_given: *ids_given,
+                ids_salt: ids_salt.clone(),
+            }),
         );
     }
     vijil_changes(&before.vijil, vijil, &mut changes);
@@ -186,14 +199,19 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
         for (id, policy) in &org.policies {
             let known = earlier.and_then(|earlier| earlier.policies.get(id));
             if known.is_none_or(|known| !Arc::ptr_eq(known, policy)) {
-                let object = Object::Policy { org: name.clone(), policy: Box::new(Policy::clone(policy)) };
+                let object =
+                    Object::Policy { org: name.clone(), policy: Box::new(Policy::clone(policy)) };
                 changes.insert(format!("policy/{name}/{id}"), Some(object));
             }
         }
     }
     for (name, org) in &before.orgs {
         let later = after.orgs.get(name);
-        for id in org.policies.keys().filter(|id| later.is_none_or(|later| !later.policies.contains_key(*id))) {
+        for id in org
+            .policies
+            .keys()
+            .filter(|id| later.is_none_or(|later| !later.policies.contains_key(*id)))
+        {
             changes.insert(format!("policy/{name}/{id}"), None);
         }
         if later.is_none() {
@@ -203,7 +221,11 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
     changes
 }
 
-fn vijil_changes(before: &VijilState, after: &VijilState, changes: &mut BTreeMap<String, Option<Object>>) {
+fn vijil_changes(
+    before: &VijilState,
+    after: &VijilState,
+    changes: &mut BTreeMap<String, Option<Object>>,
+) {
     type Shared<T> = BTreeMap<String, Arc<T>>;
     fn differing<T: Clone>(
         (kind, before, after): (&str, &Shared<T>, &Shared<T>),
@@ -220,7 +242,11 @@ fn vijil_changes(before: &VijilState, after: &VijilState, changes: &mut BTreeMap
         }
     }
     let VijilState { policies, rules, files } = after;
-    differing(("agent-policy", &before.policies, policies), |_, policy| Object::AgentPolicy { policy }, changes);
+    differing(
+        ("agent-policy", &before.policies, policies),
+        |_, policy| Object::AgentPolicy { policy },
+        changes,
+    );
     differing(("agent-rule", &before.rules, rules), |_, rule| Object::AgentRule { rule }, changes);
     let file = |policy: &str, content| Object::AgentFile { policy: policy.to_owned(), content };
     differing(("agent-file", &before.files, files), file, changes);

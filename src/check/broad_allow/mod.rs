@@ -45,7 +45,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn problem(item: &Item) -> Option<String> {
     match item.kind() {
-        Kind::Block(block) => is_large(&block).then(|| format!("`{}` is a large part of all addresses", item.text())),
+        Kind::Block(block) => {
+            is_large(&block).then(|| format!("`{}` is a large part of all addresses", item.text()))
+        }
         Kind::Folder => {
             let text = item.text();
             is_whole_machine(&text).then(|| format!("`{text}` is every folder of the machine"))
@@ -59,7 +61,8 @@ pub(super) fn is_large(block: &IpNet) -> bool {
     block.prefix_len() < if matches!(block, IpNet::V4(_)) { 8 } else { 16 }
 }
 
-/// Returns `true` if a pattern gives only the format of a path, and wildcards: `**`, `/**`, `/*/**`, `C:\\**`.
+/// Returns `true` if a pattern gives only the format of a path, and wildcards: `**`, `/**`,
+/// `/*/**`, `C:\\**`.
 fn is_whole_machine(text: &str) -> bool {
     let rest = match text.split_once(":\\") {
         Some((drive, rest)) if drive.len() == 1 => rest,
@@ -69,23 +72,30 @@ fn is_whole_machine(text: &str) -> bool {
     rest.ends_with("**") && segments.into_iter().all(|segment| matches!(segment, "*" | "**"))
 }
 
-/// Suffixes below which anybody can register names although their parent domain is not a public suffix: from the public
-/// suffix list, enough of them to find every such domain. `*` is any label.
+/// Suffixes below which anybody can register names although their parent domain is not a public
+/// suffix: from the public suffix list, enough of them to find every such domain. `*` is any label.
 static SUFFIXES: &str = include_str!("suffixes.txt");
 
 /// Suffixes of the same kind that the public suffix list does not have.
-const OTHERS: [&str; 4] =
-    ["bc.googleusercontent.com", "cloudapp.azure.com", "firebaseio.com", "storage.cloud.google.com"];
+const OTHERS: [&str; 4] = [
+    "bc.googleusercontent.com",
+    "cloudapp.azure.com",
+    "firebaseio.com",
+    "storage.cloud.google.com",
+];
 
 /// The parent domains of a suffix.
 static ABOVE: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-    let above = |suffix: &'static str| suffix.match_indices('.').filter_map(move |(dot, _)| suffix.get(dot + 1..));
+    let above = |suffix: &'static str| {
+        suffix.match_indices('.').filter_map(move |(dot, _)| suffix.get(dot + 1..))
+    };
     let domains = SUFFIXES.split_whitespace().chain(OTHERS).flat_map(above);
     domains.filter(|domain| domain.contains('.') && !is_suffix(domain)).collect()
 });
 
 fn is_suffix(domain: &str) -> bool {
-    psl::suffix(domain.as_bytes()).is_some_and(|found| found.is_known() && found.as_bytes() == domain.as_bytes())
+    psl::suffix(domain.as_bytes())
+        .is_some_and(|found| found.is_known() && found.as_bytes() == domain.as_bytes())
 }
 
 fn host_problem(host: &str) -> Option<String> {
@@ -98,7 +108,10 @@ fn host_problem(host: &str) -> Option<String> {
         return None;
     }
     if suffix.is_empty() {
-        return wild.iter().all(|label| matches!(*label, "*" | "**")).then(|| format!("`{host}` is every host"));
+        return wild
+            .iter()
+            .all(|label| matches!(*label, "*" | "**"))
+            .then(|| format!("`{host}` is every host"));
     }
     let found = psl::suffix(suffix.as_bytes()).filter(|found| found.is_known());
     if let Some(found) = found.filter(|found| found.as_bytes() == suffix.as_bytes()) {
@@ -106,15 +119,20 @@ fn host_problem(host: &str) -> Option<String> {
             Some(psl::Type::Private) => {
                 format!("anybody may register names below `{suffix}`, and `{host}` allows them")
             }
-            Some(psl::Type::Icann) | None => format!("`{host}` is every name that ends in `.{suffix}`"),
+            Some(psl::Type::Icann) | None => {
+                format!("`{host}` is every name that ends in `.{suffix}`")
+            }
         });
     }
     if OTHERS.contains(&suffix) {
-        return Some(format!("anybody may register names below `{suffix}`, and `{host}` allows them"));
+        return Some(format!(
+            "anybody may register names below `{suffix}`, and `{host}` allows them"
+        ));
     }
     // A pattern of several labels also covers names below a deeper suffix.
-    ((wild.len() > 1 || wild.contains(&"**")) && ABOVE.contains(suffix))
-        .then(|| format!("anybody may register some of the names below `{suffix}`, and `{host}` allows them"))
+    ((wild.len() > 1 || wild.contains(&"**")) && ABOVE.contains(suffix)).then(|| {
+        format!("anybody may register some of the names below `{suffix}`, and `{host}` allows them")
+    })
 }
 
 #[cfg(test)]

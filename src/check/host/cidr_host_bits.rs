@@ -22,7 +22,11 @@ pub(super) fn judge(text: &str, block: IpNet) -> Option<Verdict> {
         return None;
     }
     let message = format!("`{text}` covers all of `{}`", block.trunc());
-    let help =
-        format!("write `{}`, or `{}/{}` for the one address", block.trunc(), block.addr(), block.max_prefix_len());
+    let help = format!(
+        "write `{}`, or `{}/{}` for the one address",
+        block.trunc(),
+        block.addr(),
+        block.max_prefix_len()
+    );
     Some(Verdict::open(CODE, message, help))
 }

@@ -1,7 +1,8 @@
 //! Hosts, addresses and CIDR blocks: one file for each check.
 //!
-//! An error is what the service's manuals and its own command line refuse, and what can never match: a deny that never
-//! matches silently leaves access open. A form that is only undocumented for the API is a warning.
+//! An error is what the service's manuals and its own command line refuse, and what can never
+//! match: a deny that never matches silently leaves access open. A form that is only undocumented
+//! for the API is a warning.
 //!
 //! Invariant: [`target`] parses a resource once, and each check sees only its part.
 
@@ -22,7 +23,8 @@ use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::Declared;
 use crate::model::{Domain, Resources};
 
-pub(super) const CHECKS: &[Check] = &[invalid::CHECK, undocumented::CHECK, spelling::CHECK, cidr_host_bits::CHECK];
+pub(super) const CHECKS: &[Check] =
+    &[invalid::CHECK, undocumented::CHECK, spelling::CHECK, cidr_host_bits::CHECK];
 
 fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     if policy.desired.domain != Domain::Network {
@@ -33,13 +35,18 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
             Resources::Plain(resources) => {
                 for (resource, at) in resources.iter().zip(0..) {
                     let label = || policy.document.label(&policy.resource(index, at));
-                    findings.extend(judge(resource, false).into_iter().map(|verdict| verdict.at(label())));
+                    findings.extend(
+                        judge(resource, false).into_iter().map(|verdict| verdict.at(label())),
+                    );
                 }
             }
             Resources::Http(resources) => {
                 for (resource, at) in resources.iter().zip(0..) {
-                    let label = || policy.document.label(&format!("{}/host", policy.resource(index, at)));
-                    findings.extend(judge(&resource.host, true).into_iter().map(|verdict| verdict.at(label())));
+                    let label =
+                        || policy.document.label(&format!("{}/host", policy.resource(index, at)));
+                    findings.extend(
+                        judge(&resource.host, true).into_iter().map(|verdict| verdict.at(label())),
+                    );
                 }
             }
         }
@@ -170,30 +177,54 @@ mod tests {
     #[test]
     fn what_is_proposed_can_be_pasted() {
         let cases = [
-            ("https://user@example.com:8443/x?y", false, "write the host alone: `example.com:8443`; for paths"),
+            (
+                "https://user@example.com:8443/x?y",
+                false,
+                "write the host alone: `example.com:8443`; for paths",
+            ),
             ("https://example.com", false, "write the host alone: `example.com`"),
             ("me@example.com", false, "write the host alone: `example.com`"),
             ("example.com:443/x", false, "write the host alone: `example.com:443`; for paths"),
             ("2001:db8::1", false, "write `2001:db8::1/128`"),
             ("Example.com.:443", false, "write `example.com:443`"),
             (".evil.example", false, "write `evil.example` and `**.evil.example`, each as an item"),
-            ("..evil.example", false, "write `evil.example` and `**.evil.example`, each as an item"),
+            (
+                "..evil.example",
+                false,
+                "write `evil.example` and `**.evil.example`, each as an item",
+            ),
             ("*..evil.example", false, "write `**.evil.example`"),
             (".*.evil.example:443", false, "write `**.evil.example:443`"),
             (".10.0.0.1", false, "write `10.0.0.1`"),
             (".", false, "write `**` for every host"),
             ("*.", false, "write `**`"),
-            (".evil.example:443", false, "write `evil.example:443` and `**.evil.example:443`, each as an item"),
+            (
+                ".evil.example:443",
+                false,
+                "write `evil.example:443` and `**.evil.example:443`, each as an item",
+            ),
             (".evil.example", true, "write `evil.example` and `**.evil.example`, each as an item"),
-            ("git@github.com:acme/web.git", false, "write `github.com:22` for SSH, `github.com:443` for HTTPS"),
+            (
+                "git@github.com:acme/web.git",
+                false,
+                "write `github.com:22` for SSH, `github.com:443` for HTTPS",
+            ),
             ("169.254/16", false, "write `169.254.0.0/16`"),
             ("10.0.0.0/255.0.0.0", false, "write `10.0.0.0/8`"),
             ("10.0.0.1-10.0.0.4", false, "write `10.0.0.1/32`, `10.0.0.2/31`, `10.0.0.4/32`"),
-            ("10.0.0.1-10.1.0.9", false, "write `10.0.0.1/32`, `10.0.0.2/31`, `10.0.0.4/30`, `10.0.0.8/29` and so on"),
+            (
+                "10.0.0.1-10.1.0.9",
+                false,
+                "write `10.0.0.1/32`, `10.0.0.2/31`, `10.0.0.4/30`, `10.0.0.8/29` and so on",
+            ),
             ("10/8", false, "write `10.0.0.0/8`"),
             ("2130706433", false, "write `127.0.0.1`"),
             ("0x7f000001", false, "write `127.0.0.1`"),
-            ("{{ .Values.host }}", false, "write the host itself, or let the tool that fills it in"),
+            (
+                "{{ .Values.host }}",
+                false,
+                "write the host itself, or let the tool that fills it in",
+            ),
             ("${HOST}:443", false, "write the host itself, or let the tool that fills it in"),
             ("$HOST", false, "write the host itself, or let the tool that fills it in"),
             ("<your-host>", false, "write the host itself, or let the tool that fills it in"),

@@ -4,16 +4,20 @@
 
 use super::target::check_port;
 
-/// Returns `true` if it consists of labels of plain letters, the last of which is not a number, optionally with a
-/// wildcard in front and a port.
+/// Returns `true` if it consists of labels of plain letters, the last of which is not a number,
+/// optionally with a wildcard in front and a port.
 pub(super) fn is_plain(text: &str, http: bool) -> bool {
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-    let host = host.strip_prefix("**.").or_else(|| host.strip_prefix("*.")).unwrap_or(host).as_bytes();
+    let host =
+        host.strip_prefix("**.").or_else(|| host.strip_prefix("*.")).unwrap_or(host).as_bytes();
     let is_sign = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     let is_label = |label: &[u8]| (1..=63).contains(&label.len()) && label.iter().all(is_sign);
     host.len() <= 250
         && host.split(|byte| *byte == b'.').all(is_label)
-        && host.rsplit(|byte| *byte == b'.').next().is_some_and(|last| matches!(last, [b'a'..=b'z', ..]))
+        && host
+            .rsplit(|byte| *byte == b'.')
+            .next()
+            .is_some_and(|last| matches!(last, [b'a'..=b'z', ..]))
         && port.is_none_or(|port| !http && check_port(text, port).is_ok())
 }
 
@@ -38,12 +42,26 @@ mod tests {
 
     #[test]
     fn nearly_all_hosts_are_plain() {
-        for text in ["example.com", "service-7.team_1.example.com:443", "**.cdn.example.com", "*.x.example:8080"] {
+        for text in [
+            "example.com",
+            "service-7.team_1.example.com:443",
+            "**.cdn.example.com",
+            "*.x.example:8080",
+        ] {
             assert!(is_plain(text, false), "{text}");
         }
         let long = format!("{}.com", "a".repeat(64));
         let longer = format!("{}com", "a.".repeat(130));
-        for text in ["10.0.0.1", "example.com:0", "a..example.com", "Example.com", "example.com.", &long, &longer, ""] {
+        for text in [
+            "10.0.0.1",
+            "example.com:0",
+            "a..example.com",
+            "Example.com",
+            "example.com.",
+            &long,
+            &longer,
+            "",
+        ] {
             assert!(!is_plain(text, false), "{text}");
         }
         assert!(!is_plain("example.com:443", true));

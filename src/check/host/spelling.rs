@@ -24,7 +24,8 @@ pub(super) fn judge(host: &str, port: Option<&str>) -> Option<Verdict> {
     // The documentation does not say what `*` alone matches either.
     let plain = if name == "*" { Some("**".to_owned()) } else { idna::domain_to_ascii(name).ok() };
     let plain = plain.filter(|plain| plain != host);
-    let message = format!("whether the service matches `{host}` spelled like this is not documented");
+    let message =
+        format!("whether the service matches `{host}` spelled like this is not documented");
     let help = match (plain, port) {
         (Some(plain), Some(port)) => format!("write `{plain}:{port}`"),
         (Some(plain), None) => format!("write `{plain}`"),

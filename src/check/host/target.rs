@@ -26,22 +26,35 @@ pub(super) enum Target<'a> {
 pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
     if let Some(placeholder) = placeholder(text) {
         let message = format!("`{text}` holds `{placeholder}`, which nothing fills in");
-        return wrong(message, "write the host itself, or let the tool that fills it in write this file");
+        return wrong(
+            message,
+            "write the host itself, or let the tool that fills it in write this file",
+        );
     }
     if text.contains(['“', '”', '„', '‘', '’']) {
         let message = format!("`{text}` holds typographic quotes");
         return wrong(message, "write straight quotes, `\"`, or none");
     }
     if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
-        return wrong(format!("`{text}` holds spaces or control characters"), "write each host as an item of its own");
+        return wrong(
+            format!("`{text}` holds spaces or control characters"),
+            "write each host as an item of its own",
+        );
     }
     if let Some((scheme, rest)) = text.split_once("://") {
-        return wrong(format!("`{text}` holds a scheme (`{scheme}://`)"), instead_of_url(rest, http));
+        return wrong(
+            format!("`{text}` holds a scheme (`{scheme}://`)"),
+            instead_of_url(rest, http),
+        );
     }
     if let Some(host) = repository(text) {
         let message = format!("`{text}` is the address of a repository");
-        let help = format!("write `{host}:22` for SSH, `{host}:443` for HTTPS; rules name no repository");
-        return wrong(message, if http { format!("write `host: {host}` and `path`") } else { help });
+        let help =
+            format!("write `{host}:22` for SSH, `{host}:443` for HTTPS; rules name no repository");
+        return wrong(
+            message,
+            if http { format!("write `host: {host}` and `path`") } else { help },
+        );
     }
     if text.contains('@') {
         return wrong(format!("`{text}` holds a user name"), instead_of_url(text, http));
@@ -55,18 +68,24 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         if http {
-            return wrong(format!("`{text}` is not a host name"), "name the host; addresses belong into `resources`");
+            return wrong(
+                format!("`{text}` is not a host name"),
+                "name the host; addresses belong into `resources`",
+            );
         }
         return Ok(Target::Ipv6(text));
     }
-    if let Some((address, port)) =
-        text.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')).filter(|(inner, _)| inner.contains(':'))
+    if let Some((address, port)) = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.rsplit_once(']'))
+        .filter(|(inner, _)| inner.contains(':'))
     {
         return bracketed(text, address, port, http);
     }
     let Some((host, port)) = text.rsplit_once(':') else {
         if let Some(address) = as_number(text) {
-            let message = format!("`{text}` is the address `{address}` as a number, which rules do not read");
+            let message =
+                format!("`{text}` is the address `{address}` as a number, which rules do not read");
             return wrong(message, format!("write `{address}`"));
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -78,7 +97,10 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
         return wrong(format!("`{text}` is a port without a host"), every_host(port, http));
     }
     if http {
-        return wrong(format!("`{text}` holds a port"), format!("write `host: {host}` and `port: {port}`"));
+        return wrong(
+            format!("`{text}` holds a port"),
+            format!("write `host: {host}` and `port: {port}`"),
+        );
     }
     check_port(text, port)?;
     Ok(Target::Host { host, port: Some(port) })
@@ -94,7 +116,9 @@ fn placeholder(text: &str) -> Option<&str> {
     let shell = || {
         let start = text.find('$')?;
         let name = text.get(start + 1..)?;
-        let end = name.find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').unwrap_or(name.len());
+        let end = name
+            .find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_')
+            .unwrap_or(name.len());
         (end > 0 && name.starts_with(|sign: char| sign.is_ascii_alphabetic() || sign == '_'))
             .then(|| text.get(start..start + 1 + end))?
     };
@@ -105,7 +129,9 @@ fn placeholder(text: &str) -> Option<&str> {
         .or_else(|| between("{", "}"))
         .or_else(|| {
             let name = between("%", "%")?;
-            name.trim_matches('%').starts_with(|sign: char| sign.is_ascii_alphabetic()).then_some(name)
+            name.trim_matches('%')
+                .starts_with(|sign: char| sign.is_ascii_alphabetic())
+                .then_some(name)
         })
 }
 
@@ -137,7 +163,8 @@ fn range_of_addresses(text: &str) -> Option<String> {
     let (first, last) = text.split_once('-')?;
     let (first, last) = (first.parse::<Ipv4Addr>().ok()?, last.parse::<Ipv4Addr>().ok()?);
     let mut blocks = ipnet::Ipv4Subnets::new(first, last, 0);
-    let listed: Vec<String> = blocks.by_ref().take(MOST).map(|block| format!("`{block}`")).collect();
+    let listed: Vec<String> =
+        blocks.by_ref().take(MOST).map(|block| format!("`{block}`")).collect();
     let more = if blocks.next().is_some() { " and so on" } else { "" };
     (!listed.is_empty()).then(|| format!("{}{more}", listed.join(", ")))
 }
@@ -147,7 +174,8 @@ fn short_block(text: &str) -> Option<IpNet> {
     let (front, prefix) = text.split_once('/')?;
     let numbers: Vec<&str> = front.split('.').collect();
     let zeros = 4_usize.checked_sub(numbers.len()).filter(|zeros| *zeros > 0)?;
-    let all = numbers.into_iter().chain(std::iter::repeat_n("0", zeros)).collect::<Vec<_>>().join(".");
+    let all =
+        numbers.into_iter().chain(std::iter::repeat_n("0", zeros)).collect::<Vec<_>>().join(".");
     format!("{all}/{prefix}").parse::<IpNet>().ok().map(|block| block.trunc())
 }
 
@@ -161,10 +189,12 @@ fn instead_of_url(rest: &str, http: bool) -> String {
         let paths = path.map_or("", |_| "; for paths, use `request:…` with `http_resources`");
         return format!("write the host alone: `{host}`{paths}");
     }
-    let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
+    let (host, port) =
+        host.rsplit_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
     let port = port.map(|port| format!("`port: {port}`"));
     let path = path.map(|path| format!("`path: {path}`"));
-    let parts: Vec<String> = std::iter::once(format!("`host: {host}`")).chain(port).chain(path).collect();
+    let parts: Vec<String> =
+        std::iter::once(format!("`host: {host}`")).chain(port).chain(path).collect();
     format!("write {}", parts.join(", "))
 }
 
@@ -176,29 +206,51 @@ fn every_host(port: &str, http: bool) -> String {
 }
 
 pub(super) fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
-    let number = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse::<u16>().ok()).flatten();
+    let number =
+        port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse::<u16>().ok()).flatten();
     match number {
         Some(1..) if !port.starts_with('0') => Ok(()),
         _ if port.contains('-') || port.contains('*') || port.contains(',') => {
             let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
-            let help = format!("list each port as an item of its own; without a port, `{host}` is every port");
-            wrong(format!("`{text}` holds a range of ports, which the service does not match"), help)
+            let help = format!(
+                "list each port as an item of its own; without a port, `{host}` is every port"
+            );
+            wrong(
+                format!("`{text}` holds a range of ports, which the service does not match"),
+                help,
+            )
         }
         _ => wrong(format!("`{port}` is not a port"), "a port is a number from 1 to 65535"),
     }
 }
 
-fn bracketed<'a>(text: &str, address: &'a str, port: &str, http: bool) -> Result<Target<'a>, Box<Verdict>> {
+fn bracketed<'a>(
+    text: &str,
+    address: &'a str,
+    port: &str,
+    http: bool,
+) -> Result<Target<'a>, Box<Verdict>> {
     if address.parse::<Ipv6Addr>().is_err() {
-        return wrong(format!("`{address}` is not an IPv6 address"), "write `[2001:db8::1]:443` or `2001:db8::1/128`");
+        return wrong(
+            format!("`{address}` is not an IPv6 address"),
+            "write `[2001:db8::1]:443` or `2001:db8::1/128`",
+        );
     }
     if http {
-        return wrong(format!("`{text}` is not a host name"), "name the host; addresses belong into `resources`");
+        return wrong(
+            format!("`{text}` is not a host name"),
+            "name the host; addresses belong into `resources`",
+        );
     }
     match port.strip_prefix(':') {
         Some(port) => check_port(text, port)?,
         None if port.is_empty() => {}
-        None => return wrong(format!("`{text}` is not an address with a port"), "write `[2001:db8::1]:443`"),
+        None => {
+            return wrong(
+                format!("`{text}` is not an address with a port"),
+                "write `[2001:db8::1]:443`",
+            );
+        }
     }
     Ok(Target::Ipv6(address))
 }
@@ -211,7 +263,9 @@ fn block(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
         if address.parse::<IpAddr>().is_ok() || text.starts_with('[') {
             return match back.split_once(':') {
                 Some((prefix, _)) => wrong(
-                    format!("`{text}` is a CIDR block with a port, which the service does not match"),
+                    format!(
+                        "`{text}` is a CIDR block with a port, which the service does not match"
+                    ),
                     format!("write `{address}/{prefix}`, which covers every port"),
                 ),
                 None => wrong(
@@ -232,7 +286,10 @@ fn block(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
         return wrong(format!("`{text}` holds a path"), instead_of_url(text, http));
     };
     if http {
-        return wrong(format!("`{text}` is a CIDR block, which HTTP rules do not match"), "name the host");
+        return wrong(
+            format!("`{text}` is a CIDR block, which HTTP rules do not match"),
+            "name the host",
+        );
     }
     Ok(Target::Block(block))
 }

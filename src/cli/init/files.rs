@@ -1,6 +1,7 @@
 //! The files of a new workspace.
 //!
-//! Invariant: for every organization and folder, the files are valid and formatted as by `seawall fmt`.
+//! Invariant: for every organization and folder, the files are valid and formatted as by
+//! `seawall fmt`.
 
 use crate::cli::Setting;
 use crate::document;
@@ -27,7 +28,8 @@ const WORKFLOWS: [(&str, &str); 5] = [
     ("snapshot.yml", include_str!("../../../examples/workflows/snapshot.yml")),
 ];
 /// The placeholder for the action in the examples.
-const PLACEHOLDER: &str = "my-org/seawall@0000000000000000000000000000000000000000 # the commit of a release";
+const PLACEHOLDER: &str =
+    "my-org/seawall@0000000000000000000000000000000000000000 # the commit of a release";
 /// The access that the first policy denies, and that every organization should review.
 pub(super) const GUARDED: [&str; 4] = [
     "connect:tcp 169.254.169.254:80",
@@ -60,8 +62,8 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// The service from flags and the environment. An address other than `embedded` is not written into `seawall.yaml`,
-    /// which does not decide where credentials go.
+    /// The service from flags and the environment. An address other than `embedded` is not written
+    /// into `seawall.yaml`, which does not decide where credentials go.
     pub(super) fn new(endpoint: Option<&Setting>) -> Self {
         Self { embedded: endpoint.is_some_and(|endpoint| endpoint.value == "embedded") }
     }
@@ -77,24 +79,28 @@ pub(in crate::cli) struct ActionVersion {
 }
 
 impl ActionVersion {
-    /// The release of this program. The release workflow sets the commit; a build of a checkout has none.
+    /// The release of this program. The release workflow sets the commit; a build of a checkout has
+    /// none.
     pub(super) fn of_this_release() -> Option<Self> {
         let address = env!("CARGO_PKG_REPOSITORY");
         let mut segments = address.trim_end_matches('/').rsplit('/');
         let (name, owner) = (segments.next()?, segments.next()?);
-        let action = Self::parse(&format!("{owner}/{name}@{}", option_env!("SEAWALL_RELEASE_COMMIT")?)).ok()?;
+        let action =
+            Self::parse(&format!("{owner}/{name}@{}", option_env!("SEAWALL_RELEASE_COMMIT")?))
+                .ok()?;
         Some(Self { release: format!("v{}", env!("CARGO_PKG_VERSION")), ..action })
     }
 
-    /// Parses `OWNER/REPOSITORY@COMMIT`. Branches and tags are refused: they can be moved, and the action runs with
-    /// credentials.
+    /// Parses `OWNER/REPOSITORY@COMMIT`. Branches and tags are refused: they can be moved, and the
+    /// action runs with credentials.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let plain = |part: &str| {
             part.starts_with(|first: char| first.is_ascii_alphanumeric())
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
         let hash = |commit: &str| {
-            matches!(commit.len(), 40 | 64) && commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            matches!(commit.len(), 40 | 64)
+                && commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
         let parts = text.split_once('@').and_then(|(repository, commit)| {
             let (owner, name) = repository.split_once('/')?;
@@ -102,7 +108,11 @@ impl ActionVersion {
         });
         let (repository, commit) =
             parts.ok_or("give `OWNER/REPOSITORY@COMMIT`, the commit with all of its 40 digits")?;
-        Ok(Self { repository: repository.to_owned(), commit: commit.to_owned(), release: String::new() })
+        Ok(Self {
+            repository: repository.to_owned(),
+            commit: commit.to_owned(),
+            release: String::new(),
+        })
     }
 
     /// A comment that names the release.
@@ -135,7 +145,13 @@ impl NewFile {
 
     /// A file of the repository, by its path there.
     fn of_repository(path: &str, text: String) -> Self {
-        Self { path: path.to_owned(), text, optional: false, elsewhere: &[], replaced_by_import: false }
+        Self {
+            path: path.to_owned(),
+            text,
+            optional: false,
+            elsewhere: &[],
+            replaced_by_import: false,
+        }
     }
 }
 
@@ -160,7 +176,8 @@ pub(super) struct Expectation {
 /// All files of a workspace with the first policy.
 pub(super) fn files(choices: &Choices) -> Vec<NewFile> {
     let guarded = GUARDED.map(|access| Expectation { access, denied: true });
-    let replaced = |path, text| NewFile { replaced_by_import: true, ..NewFile::new(choices, path, text) };
+    let replaced =
+        |path, text| NewFile { replaced_by_import: true, ..NewFile::new(choices, path, text) };
     let mut files = vec![
         replaced(SETTINGS, settings(choices, Content::Guardrails)),
         NewFile::new(choices, SCHEMA, schema()),
@@ -171,7 +188,10 @@ pub(super) fn files(choices: &Choices) -> Vec<NewFile> {
             elsewhere: &["CODEOWNERS", "docs/CODEOWNERS"],
             ..NewFile::of_repository(".github/CODEOWNERS", code_owners(choices))
         },
-        NewFile { optional: true, ..NewFile::of_repository(".pre-commit-config.yaml", hooks(choices)) },
+        NewFile {
+            optional: true,
+            ..NewFile::of_repository(".pre-commit-config.yaml", hooks(choices))
+        },
     ];
     let workflow = |(name, text): (&str, &str)| {
         NewFile::of_repository(&format!(".github/workflows/{name}"), workflow(text, choices))
@@ -185,7 +205,9 @@ pub(super) fn files(choices: &Choices) -> Vec<NewFile> {
 pub(super) fn settings(choices: &Choices, content: Content) -> String {
     let Choices { org, docker, vijil, .. } = choices;
     let include = match content {
-        Content::Guardrails | Content::ImportedWithTest => r#"["policies/**/*.{yaml,yml}", "tests/**/*.{yaml,yml}"]"#,
+        Content::Guardrails | Content::ImportedWithTest => {
+            r#"["policies/**/*.{yaml,yml}", "tests/**/*.{yaml,yml}"]"#
+        }
         Content::Imported => r#"["policies/**/*.{yaml,yml}"]"#,
     };
     let endpoint = |service: &Service, variables: &str| match service.embedded {
@@ -332,7 +354,8 @@ fn workflow(text: &str, choices: &Choices) -> String {
     }
 }
 
-/// The workflow for a workspace below the top of its repository: each use of the action names the folder.
+/// The workflow for a workspace below the top of its repository: each use of the action names the
+/// folder.
 fn in_folder(text: &str, folder: &str) -> String {
     let folder_of = |line: &str| line.len() - line.trim_start().len();
     let mut lines = Vec::new();
@@ -373,11 +396,19 @@ mod tests {
     use crate::format::{self, Layout};
 
     fn choices(org: &str, folder: &str) -> Choices {
-        let action = ActionVersion::parse(&format!("acme-corp/seawall@{}", "1f".repeat(20))).unwrap();
+        let action =
+            ActionVersion::parse(&format!("acme-corp/seawall@{}", "1f".repeat(20))).unwrap();
         let action = ActionVersion { release: "v1.2.3".to_owned(), ..action };
         let (docker, vijil) = (Service { embedded: true }, Some(Service { embedded: false }));
         let branch = "trunk".to_owned();
-        Choices { org: org.to_owned(), docker, vijil, folder: folder.to_owned(), branch, action: Some(action) }
+        Choices {
+            org: org.to_owned(),
+            docker,
+            vijil,
+            folder: folder.to_owned(),
+            branch,
+            action: Some(action),
+        }
     }
 
     /// The `with` of each step that uses the action, with the `uses` of the step.
@@ -402,7 +433,9 @@ mod tests {
                 let text = workflow(text, &choices);
                 assert!(!text.contains("my-org") && !text.contains("0000000"), "{name}");
                 assert!(
-                    text.contains("acme-corp/seawall@1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f # v1.2.3\n"),
+                    text.contains(
+                        "acme-corp/seawall@1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f # v1.2.3\n"
+                    ),
                     "{name}"
                 );
                 let uses = uses(&text);
@@ -413,7 +446,10 @@ mod tests {
                     assert_eq!(path, wanted, "{name}");
                     if let Some(base) = with.get("guards-from").and_then(|base| base.as_str()) {
                         let laid_out = format!("./base/{folder}");
-                        assert!([laid_out.trim_end_matches('/'), "origin/trunk"].contains(&base), "{name}: {base}");
+                        assert!(
+                            [laid_out.trim_end_matches('/'), "origin/trunk"].contains(&base),
+                            "{name}: {base}"
+                        );
                     }
                 }
             }
@@ -424,7 +460,8 @@ mod tests {
     fn workflows_start_on_the_branch_and_log_in_as_the_organization() {
         let mut seen = [0, 0];
         for (_, text) in WORKFLOWS {
-            let workflow: serde_yaml::Value = serde_yaml::from_str(&workflow(text, &choices("007", ""))).unwrap();
+            let workflow: serde_yaml::Value =
+                serde_yaml::from_str(&workflow(text, &choices("007", ""))).unwrap();
             let text = serde_yaml::to_string(&workflow).unwrap();
             assert!(!text.contains("branches:\n    - main"), "{text}");
             seen[0] += text.matches("- trunk").count();
@@ -435,10 +472,15 @@ mod tests {
 
     #[test]
     fn documents_are_laid_out_as_fmt_leaves_them() {
-        let expectations =
-            [Expectation { access: GUARDED[0], denied: true }, Expectation { access: GUARDED[2], denied: false }];
+        let expectations = [
+            Expectation { access: GUARDED[0], denied: true },
+            Expectation { access: GUARDED[2], denied: false },
+        ];
         let contents = [Content::Guardrails, Content::Imported, Content::ImportedWithTest];
-        let services = [(Service { embedded: true }, None), (Service::default(), Some(Service { embedded: true }))];
+        let services = [
+            (Service { embedded: true }, None),
+            (Service::default(), Some(Service { embedded: true })),
+        ];
         let mut texts = vec![guardrails(), test(&expectations)];
         for org in ["acme", "007", "true"] {
             for (docker, vijil) in services {
@@ -447,7 +489,11 @@ mod tests {
             }
         }
         for text in texts {
-            assert_eq!(format::format(FileId::default(), &text, &mut Vec::new()), Layout::Text(text.clone()), "{text}");
+            assert_eq!(
+                format::format(FileId::default(), &text, &mut Vec::new()),
+                Layout::Text(text.clone()),
+                "{text}"
+            );
         }
     }
 

@@ -48,14 +48,19 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if context.config().is_some() {
-        let failure = Failure::new(Exit::Usage, "`--config` names the settings of a workspace that exists");
+        let failure =
+            Failure::new(Exit::Usage, "`--config` names the settings of a workspace that exists");
         return Err(failure.hint("leave it out: `init` writes a new `seawall.yaml`"));
     }
     let place = Destination::find(context, args.dir.as_deref())?;
     let choices = Choices {
         org: organization(context)?,
         docker: Service::new(context.overrides().docker_endpoint.as_ref()),
-        vijil: context.overrides().vijil_endpoint.as_ref().map(|endpoint| Service::new(Some(endpoint))),
+        vijil: context
+            .overrides()
+            .vijil_endpoint
+            .as_ref()
+            .map(|endpoint| Service::new(Some(endpoint))),
         folder: place.folder.clone(),
         branch: place.default_branch(),
         action: args.action.clone().or_else(ActionVersion::of_this_release),
@@ -81,7 +86,8 @@ fn write(
 ) -> Result<Exit, Failure> {
     let (files, import) = match args.import {
         true => {
-            let (files, import) = imported::add(context, place, choices, new, args.live_from.as_deref())?;
+            let (files, import) =
+                imported::add(context, place, choices, new, args.live_from.as_deref())?;
             place.refuse_to_overwrite(&files)?;
             (files, Some(import))
         }
@@ -89,8 +95,10 @@ fn write(
     };
     let (kept, new): (Vec<NewFile>, Vec<NewFile>) =
         files.into_iter().partition(|file| file.optional && place.existing(file).is_some());
-    let written: Vec<Written<'_>> =
-        new.iter().map(|file| Written { path: &file.path, text: Some(&file.text), overwrites: false }).collect();
+    let written: Vec<Written<'_>> = new
+        .iter()
+        .map(|file| Written { path: &file.path, text: Some(&file.text), overwrites: false })
+        .collect();
     write_all(&place.top, &written)?;
     context.print(&next::summary(place, choices, &new, &kept, import.as_ref()))?;
     let is_whole = import.is_none_or(|import| import.refused.is_empty());
@@ -107,7 +115,10 @@ fn organization(context: &Context) -> Result<String, Failure> {
         };
     }
     if !std::io::stdin().is_terminal() {
-        let failure = Failure::new(Exit::Usage, "no organization is given, and standard input is not a terminal");
+        let failure = Failure::new(
+            Exit::Usage,
+            "no organization is given, and standard input is not a terminal",
+        );
         return Err(failure.hint("name the Docker organization with `--org` or `SEAWALL_ORG`"));
     }
     ask(&mut std::io::stdin().lock())
@@ -139,11 +150,13 @@ fn ask(input: &mut impl BufRead) -> Result<String, Failure> {
     }
 }
 
-/// Returns `true` if the text is a valid name of an organization. It becomes part of documents, workflows and
-/// addresses.
+/// Returns `true` if the text is a valid name of an organization. It becomes part of documents,
+/// workflows and addresses.
 fn is_organization(text: &str) -> bool {
     let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    text.len() <= 255 && text.bytes().all(kept) && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+    text.len() <= 255
+        && text.bytes().all(kept)
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -157,7 +170,20 @@ mod tests {
             assert!(is_organization(good), "{good}");
         }
         let long = "a".repeat(256);
-        for bad in ["", ".", "..", "-x", "a/b", "a b", "a\nb", "ämter", "a: b", "a'", "a${{x}}", long.as_str()] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "-x",
+            "a/b",
+            "a b",
+            "a\nb",
+            "ämter",
+            "a: b",
+            "a'",
+            "a${{x}}",
+            long.as_str(),
+        ] {
             assert!(!is_organization(bad), "{bad}");
         }
     }
@@ -166,6 +192,9 @@ mod tests {
     fn the_organization_is_asked_for_until_the_answer_is_one() {
         assert_eq!(ask(&mut "two words\n\nacme\n".as_bytes()).unwrap(), "acme");
         let failure = ask(&mut "two words\n".as_bytes()).unwrap_err();
-        assert_eq!((failure.exit, failure.message.as_str()), (Exit::Usage, "no organization is given"));
+        assert_eq!(
+            (failure.exit, failure.message.as_str()),
+            (Exit::Usage, "no organization is given")
+        );
     }
 }

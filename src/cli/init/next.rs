@@ -27,17 +27,30 @@ pub(super) fn summary(
     for file in written {
         let _ = writeln!(out, "  {}", shown(&file.path));
     }
-    let _ = writeln!(out, "{GOOD}Wrote {}{GOOD:#}: a workspace for `{org}`.", count(written.len(), "file"));
+    let _ = writeln!(
+        out,
+        "{GOOD}Wrote {}{GOOD:#}: a workspace for `{org}`.",
+        count(written.len(), "file")
+    );
     for file in kept {
         let existing = place.existing(file).unwrap_or_else(|| file.path.clone());
-        let _ = writeln!(out, "\n{BOLD}`{}` exists and was not changed.{BOLD:#} Add to it:\n", shown(&existing));
+        let _ = writeln!(
+            out,
+            "\n{BOLD}`{}` exists and was not changed.{BOLD:#} Add to it:\n",
+            shown(&existing)
+        );
         for line in block(&file.text).lines() {
             let _ = writeln!(out, "  {line}");
         }
     }
     for Refused { policy, reasons, .. } in import.iter().flat_map(|import| &import.refused) {
         let reasons: Vec<_> = reasons.iter().map(|reason| line(reason)).collect();
-        let _ = writeln!(out, "\n{BOLD}`{}` was not imported:{BOLD:#} {}", line(policy), reasons.join("; "));
+        let _ = writeln!(
+            out,
+            "\n{BOLD}`{}` was not imported:{BOLD:#} {}",
+            line(policy),
+            reasons.join("; ")
+        );
     }
     let root = place.shown(&place.root());
     let path = if root.is_empty() { String::new() } else { format!(" {}", argument(&root)) };
@@ -54,7 +67,8 @@ pub(super) fn summary(
         );
     }
     next(&format!("Check: `seawall validate{path}` and `seawall test{path}` need no credentials."));
-    let vijil = if vijil.is_some() { ", for Vijil VIJIL_CLIENT_ID and VIJIL_CLIENT_SECRET" } else { "" };
+    let vijil =
+        if vijil.is_some() { ", for Vijil VIJIL_CLIENT_ID and VIJIL_CLIENT_SECRET" } else { "" };
     next(&format!(
         "Credentials: set DOCKER_USERNAME={org} and DOCKER_PASSWORD, an access token of the organization{vijil}. Then\n     \
          `seawall plan{path}` shows what would change, and `seawall apply{path}` asks before it changes anything."
@@ -67,7 +81,9 @@ pub(super) fn summary(
         "Branch protection: `{branch}` takes pull requests only, with the check `check` and a review of code owners. In\n     \
          `CODEOWNERS`, name a team that exists."
     ));
-    next("Commit and push. Then start the workflow `policies: snapshot` once, so that pull requests can be planned.");
+    next(
+        "Commit and push. Then start the workflow `policies: snapshot` once, so that pull requests can be planned.",
+    );
     out
 }
 

@@ -1,6 +1,7 @@
 //! `validate --base REF`: the findings of a commit, to identify new ones.
 //!
-//! Invariant: only a commit is a base, and its documents are read as they were committed, whatever the folder holds.
+//! Invariant: only a commit is a base, and its documents are read as they were committed, whatever
+//! the folder holds.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,11 @@ impl<'a> Base<'a> {
     ///
     /// Returns an error if no commit can have the name.
     pub(crate) fn new(context: &'a Context, name: &'a str) -> Result<Self, Failure> {
-        if may_be_a_commit(name) { Ok(Self { context, name, older: 0 }) } else { Err(unknown(name)) }
+        if may_be_a_commit(name) {
+            Ok(Self { context, name, older: 0 })
+        } else {
+            Err(unknown(name))
+        }
     }
 
     /// The number of findings that were hidden so far, with the name of the base.
@@ -43,7 +48,11 @@ impl<'a> Base<'a> {
     /// # Errors
     ///
     /// Returns an error if there is no such commit, or if it cannot be read.
-    pub(crate) fn retain_new_of_workspace(&mut self, found: &mut Findings, root: &Path) -> Result<(), Failure> {
+    pub(crate) fn retain_new_of_workspace(
+        &mut self,
+        found: &mut Findings,
+        root: &Path,
+    ) -> Result<(), Failure> {
         let root = baseline::plain(&workspace::folder(self.context).join(root));
         let copy = self.copy(&root)?;
         // Settings inside of the workspace are read from the base, others from their own place.
@@ -53,7 +62,12 @@ impl<'a> Base<'a> {
         });
         let mut then = Findings::default();
         watched("checking the documents of the base", || {
-            crate::workspace::load_into(copy.path(), config.as_deref(), EmptyWorkspace::Refused, &mut then)
+            crate::workspace::load_into(
+                copy.path(),
+                config.as_deref(),
+                EmptyWorkspace::Refused,
+                &mut then,
+            )
         });
         self.older += baseline::retain_new(found, &root, &then, copy.path());
         Ok(())
@@ -74,11 +88,16 @@ impl<'a> Base<'a> {
         let copy = self.copy(&root)?;
         let place = |file: &PathBuf| {
             let file = baseline::plain(&workspace::folder(self.context).join(file));
-            file.strip_prefix(&root).map(|inside| copy.path().join(inside)).ok().filter(|file| file.is_file())
+            file.strip_prefix(&root)
+                .map(|inside| copy.path().join(inside))
+                .ok()
+                .filter(|file| file.is_file())
         };
         let files: Vec<PathBuf> = files.iter().filter_map(place).collect();
         let mut then = Findings::default();
-        watched("checking the documents of the base", || crate::workspace::check_files(&files, &mut then));
+        watched("checking the documents of the base", || {
+            crate::workspace::check_files(&files, &mut then)
+        });
         self.older += baseline::retain_new(found, &root, &then, copy.path());
         Ok(())
     }
@@ -86,7 +105,10 @@ impl<'a> Base<'a> {
     /// A folder of the commit; empty if the commit does not have it.
     fn copy(&self, root: &Path) -> Result<Scratch, Failure> {
         let Some((repository, inside)) = Repository::around(root)? else {
-            let failure = Failure::new(Exit::Usage, format!("`--base`: `{}` is in no repository", root.display()));
+            let failure = Failure::new(
+                Exit::Usage,
+                format!("`--base`: `{}` is in no repository", root.display()),
+            );
             return Err(failure.hint("leave `--base` out, or run in a clone"));
         };
         let commit = repository.commit(self.name)?.ok_or_else(|| unknown(self.name))?;

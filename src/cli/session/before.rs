@@ -1,7 +1,7 @@
 //! `--before REF|DIR`: other documents instead of live state, offline.
 //!
-//! Invariant: no service is called and no credentials are read. The documents count as applied, and nothing else;
-//! results say so, and cannot be applied.
+//! Invariant: no service is called and no credentials are read. The documents count as applied, and
+//! nothing else; results say so, and cannot be applied.
 
 use std::path::Path;
 
@@ -25,11 +25,13 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    /// Reads the earlier documents for each of these workspaces: the workspace `root` at a commit, or another folder.
+    /// Reads the earlier documents for each of these workspaces: the workspace `root` at a commit,
+    /// or another folder.
     ///
     /// # Errors
     ///
-    /// Returns an error if the name is neither a commit nor a folder, or if the documents cannot be read.
+    /// Returns an error if the name is neither a commit nor a folder, or if the documents cannot be
+    /// read.
     pub(crate) fn read_each(
         context: &Context,
         now: &[Workspace],
@@ -48,7 +50,12 @@ impl Before {
         let docker = match &now.docker {
             Some(docker) => {
                 let teams = named(now, &desired.policies);
-                Some(applied::docker(&desired.policies, &[], &organization(context, docker)?, &teams))
+                Some(applied::docker(
+                    &desired.policies,
+                    &[],
+                    &organization(context, docker)?,
+                    &teams,
+                ))
             }
             None => None,
         };
@@ -56,7 +63,8 @@ impl Before {
         Ok(Self { from: name.to_owned(), desired, state: State { docker, vijil, members: None } })
     }
 
-    /// The plan from the state that these documents would leave: the effect of a change of documents, whatever is live.
+    /// The plan from the state that these documents would leave: the effect of a change of
+    /// documents, whatever is live.
     ///
     /// # Errors
     ///
@@ -68,8 +76,10 @@ impl Before {
 
 /// The failure for a name that is not a base.
 pub(crate) fn unknown(name: &str) -> Failure {
-    let message = format!("`--before`: `{name}` is neither a commit of this repository nor a folder");
-    Failure::new(Exit::Usage, message).hint("name a commit, as in `--before origin/main`, or a folder with a workspace")
+    let message =
+        format!("`--before`: `{name}` is neither a commit of this repository nor a folder");
+    Failure::new(Exit::Usage, message)
+        .hint("name a commit, as in `--before origin/main`, or a folder with a workspace")
 }
 
 /// The organization's teams are unknown offline: teams of either side are used as they are written.

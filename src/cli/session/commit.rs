@@ -1,7 +1,7 @@
 //! Documents of a commit or of another folder.
 //!
-//! Invariant: documents of a commit are read as they were committed, whatever the folder holds. They are written to a
-//! new folder, and none of them is executed.
+//! Invariant: documents of a commit are read as they were committed, whatever the folder holds.
+//! They are written to a new folder, and none of them is executed.
 
 use std::path::{Component, Path};
 
@@ -20,13 +20,18 @@ const MAX_BYTES: u64 = 1 << 30;
 /// The number of these bytes that are in memory at one time.
 const BATCH: u64 = 4 * MAX_FILE_BYTES;
 
-/// The workspace `root` as a commit or another folder has it; `None` if the name is neither. A folder is the workspace
-/// itself, or a checkout of the repository around it.
+/// The workspace `root` as a commit or another folder has it; `None` if the name is neither. A
+/// folder is the workspace itself, or a checkout of the repository around it.
 ///
 /// # Errors
 ///
-/// Returns an error if the base holds no workspace, its documents are not valid, or `git` cannot be run.
-pub(crate) fn documents_of(context: &Context, root: &Path, name: &str) -> Result<Option<Loaded>, Failure> {
+/// Returns an error if the base holds no workspace, its documents are not valid, or `git` cannot be
+/// run.
+pub(crate) fn documents_of(
+    context: &Context,
+    root: &Path,
+    name: &str,
+) -> Result<Option<Loaded>, Failure> {
     let path = context.path(Path::new(name));
     let root = folder(context).join(root);
     let around = Repository::around(&root)?;
@@ -40,12 +45,20 @@ pub(crate) fn documents_of(context: &Context, root: &Path, name: &str) -> Result
         return Ok(None);
     }
     check_named_folder(&path).map_err(|error| not_read(&path, &error))?;
-    let inside = around.map(|(_, inside)| path.join(inside)).filter(|inside| inside.join(CONFIG_NAME).is_file());
+    let inside = around
+        .map(|(_, inside)| path.join(inside))
+        .filter(|inside| inside.join(CONFIG_NAME).is_file());
     documents(context, &root, &inside.unwrap_or(path), name, &folder(context)).map(Some)
 }
 
 /// The earlier workspace. Findings show paths relative to `shown_from`.
-fn documents(context: &Context, root: &Path, base: &Path, name: &str, shown_from: &Path) -> Result<Loaded, Failure> {
+fn documents(
+    context: &Context,
+    root: &Path,
+    base: &Path,
+    name: &str,
+    shown_from: &Path,
+) -> Result<Loaded, Failure> {
     // Settings inside of the workspace are read from the base, others from their own place.
     let config = context.config().map(|config| {
         let config = folder(context).join(config);
@@ -54,14 +67,18 @@ fn documents(context: &Context, root: &Path, base: &Path, name: &str, shown_from
     let own = config.clone().unwrap_or_else(|| base.join(CONFIG_NAME));
     if !own.is_file() {
         let file = own.strip_prefix(base).unwrap_or(&own).to_string_lossy().into_owned();
-        let failure =
-            Failure::new(Exit::Usage, format!("`{name}` does not hold the workspace: it has no `{file}` there"));
+        let failure = Failure::new(
+            Exit::Usage,
+            format!("`{name}` does not hold the workspace: it has no `{file}` there"),
+        );
         return Err(failure.hint("name a commit, or a folder, that holds the workspace"));
     }
     crate::workspace::load(base, config.as_deref(), EmptyWorkspace::Refused).map_err(|findings| {
         context.note(diagnostic::human(&findings, shown_from, context.detail()).trim_end());
-        let message = format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
-        Failure::new(Exit::Usage, message).hint("name a commit, or a folder, whose documents are valid")
+        let message =
+            format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
+        Failure::new(Exit::Usage, message)
+            .hint("name a commit, or a folder, whose documents are valid")
     })
 }
 
@@ -71,24 +88,35 @@ pub(crate) fn may_be_a_commit(name: &str) -> bool {
     let written_as_path = path.is_absolute()
         || matches!(path.components().next(), Some(Component::CurDir | Component::ParentDir))
         || name.ends_with(['/', '\\']);
-    !(name.is_empty() || name.starts_with('-') || name.contains(char::is_control) || written_as_path)
+    !(name.is_empty()
+        || name.starts_with('-')
+        || name.contains(char::is_control)
+        || written_as_path)
 }
 
 /// The workspace of a commit in a new folder, with files and links as a checkout would write them.
 ///
 /// # Errors
 ///
-/// Returns an error if the commit cannot be read, or has entries that are read differently from a commit than from a
-/// checkout.
-pub(crate) fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<Scratch, Failure> {
+/// Returns an error if the commit cannot be read, or has entries that are read differently from a
+/// commit than from a checkout.
+pub(crate) fn checked_out(
+    repository: &Repository,
+    inside: &Path,
+    commit: &str,
+) -> Result<Scratch, Failure> {
     let failed = |error: FileError| {
-        Failure::new(Exit::Failed, format!("the base cannot be written to a temporary folder: {error}"))
-            .hint("make room there, or set `TMPDIR` to another folder")
+        Failure::new(
+            Exit::Failed,
+            format!("the base cannot be written to a temporary folder: {error}"),
+        )
+        .hint("make room there, or set `TMPDIR` to another folder")
     };
     let scratch = Scratch::new().map_err(failed)?;
     let (mut files, mut links) = (Vec::new(), Vec::new());
     for entry in repository.entries(commit, inside)? {
-        let is_internal = Path::new(&entry.path).components().any(|part| is_internal(part.as_os_str()));
+        let is_internal =
+            Path::new(&entry.path).components().any(|part| is_internal(part.as_os_str()));
         match entry.kind {
             _ if is_internal => {}
             Kind::Submodule => refuse_submodule(&repository.top().join(inside), &entry.path)?,
@@ -127,12 +155,14 @@ fn contents(repository: &Repository, entries: &[Entry]) -> Result<Vec<Vec<u8>>, 
     repository.contents(&entries.iter().map(|entry| entry.hash.as_str()).collect::<Vec<_>>())
 }
 
-/// The files of a submodule are not in a commit of the repository. If the work tree does not have them either, both are
-/// the same.
+/// The files of a submodule are not in a commit of the repository. If the work tree does not have
+/// them either, both are the same.
 fn refuse_submodule(workspace: &Path, path: &str) -> Result<(), Failure> {
     if is_empty_folder(&workspace.join(path)) {
         return Ok(());
     }
-    let message = format!("`{}` is a submodule, whose documents a commit does not hold", line(path));
-    Err(Failure::new(Exit::Usage, message).hint("name a folder with a checkout of the base, or a snapshot"))
+    let message =
+        format!("`{}` is a submodule, whose documents a commit does not hold", line(path));
+    Err(Failure::new(Exit::Usage, message)
+        .hint("name a folder with a checkout of the base, or a snapshot"))
 }

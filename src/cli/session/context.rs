@@ -36,7 +36,9 @@ impl Context {
     pub(crate) fn without_flags(environment: Environment) -> Self {
         let line = clap::Command::new("test");
         let line = <Global as clap::Args>::augment_args(line);
-        let global = <Global as clap::FromArgMatches>::from_arg_matches(&line.get_matches_from(["test"])).unwrap();
+        let global =
+            <Global as clap::FromArgMatches>::from_arg_matches(&line.get_matches_from(["test"]))
+                .unwrap();
         Self::new(global, environment).unwrap()
     }
 
@@ -73,7 +75,8 @@ impl Context {
     /// The layout of results for people: as wide as the terminal, and complete with `-v`.
     #[must_use]
     pub fn view(&self) -> View {
-        let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        let terminal =
+            terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
         View { width: terminal.unwrap_or(WIDTH).max(NARROWEST), all: self.verbose > 0 }
     }
 
@@ -93,7 +96,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// Returns an error if standard output cannot be written; a closed pipe (`| head`) is not an error.
+    /// Returns an error if standard output cannot be written; a closed pipe (`| head`) is not an
+    /// error.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         output::result(text)
     }
@@ -124,11 +128,16 @@ impl Context {
     /// # Errors
     ///
     /// Returns an error if no thread can be started, or if the future fails.
-    pub fn block_on<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub fn block_on<T>(
+        &self,
+        future: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| Failure::new(Exit::Failed, format!("cannot start the runtime: {error}")))?
+            .map_err(|error| {
+                Failure::new(Exit::Failed, format!("cannot start the runtime: {error}"))
+            })?
             .block_on(future)
     }
 }

@@ -14,10 +14,10 @@ const FOLDER: &str = ".seawall";
 /// The state file's name.
 const STATE: &str = "emulator.redb";
 
-/// Starts the emulator for an organization, with its state in the workspace. The folder is created with a `.gitignore`
-/// that excludes it, and the state starts with the seed. Missing teams are created. The credentials are generated in
-/// each run and known to nobody else. State that git tracks is not used: it would be the live state of the author of
-/// the commit.
+/// Starts the emulator for an organization, with its state in the workspace. The folder is created
+/// with a `.gitignore` that excludes it, and the state starts with the seed. Missing teams are
+/// created. The credentials are generated in each run and known to nobody else. State that git
+/// tracks is not used: it would be the live state of the author of the commit.
 pub(crate) async fn start(
     workspace: &Path,
     org: &str,
@@ -25,19 +25,22 @@ pub(crate) async fn start(
     seed: Seed,
 ) -> Result<Running, Failure> {
     refuse_tracked(workspace)?;
-    let folder = Root::new(workspace).and_then(|root| root.state_folder(FOLDER)).map_err(|error| {
-        let hint = if error.is_of_the_system() {
-            "make the folder of the workspace writable"
-        } else {
-            "remove it: state is kept in a folder of that name"
-        };
-        let message = format!("cannot use the folder `{}`: {error}", workspace.join(FOLDER).display());
-        Failure::new(Exit::Failed, message).hint(hint)
-    })?;
+    let folder =
+        Root::new(workspace).and_then(|root| root.state_folder(FOLDER)).map_err(|error| {
+            let hint = if error.is_of_the_system() {
+                "make the folder of the workspace writable"
+            } else {
+                "remove it: state is kept in a folder of that name"
+            };
+            let message =
+                format!("cannot use the folder `{}`: {error}", workspace.join(FOLDER).display());
+            Failure::new(Exit::Failed, message).hint(hint)
+        })?;
     let path = folder.join(STATE);
     let seed = if path.exists() { Seed::default() } else { seed }; // it has started before
     let file = open_state(&path)?;
-    let builder = Emulator::builder().org(org).seed(seed).teams(teams).state(&path, file).record(false);
+    let builder =
+        Emulator::builder().org(org).seed(seed).teams(teams).state(&path, file).record(false);
     Ok(builder.start().await?)
 }
 
@@ -47,7 +50,9 @@ fn refuse_tracked(workspace: &Path) -> Result<(), Failure> {
         && let Some((repository, inside)) = Repository::around(&absolute)?
         && let Some(tracked) = repository.tracked_state(&inside)?
     {
-        let message = format!("`{tracked}` is tracked by git, and state of `embedded` is not taken from a commit");
+        let message = format!(
+            "`{tracked}` is tracked by git, and state of `embedded` is not taken from a commit"
+        );
         return Err(Failure::new(Exit::Invalid, message)
             .hint(format!("remove it from the repository with `git rm -r --cached {FOLDER}`")));
     }
@@ -66,7 +71,9 @@ impl Explain for EmulatorError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Bind { .. } => "choose another port, or leave it out to take a free one",
-            Self::Store(StoreError::InUse(_)) => "wait for the other process, or choose another file",
+            Self::Store(StoreError::InUse(_)) => {
+                "wait for the other process, or choose another file"
+            }
             Self::Store(StoreError::Unreadable { .. } | StoreError::Failed { .. }) => {
                 "choose another state file, or move this one away to start empty"
             }
@@ -95,6 +102,10 @@ mod tests {
 
         let second = start().await.unwrap();
         assert_ne!(second.secret(), secret, "each run has credentials of its own");
-        assert_eq!(second.state().orgs["acme"].teams, teams, "a team is made once, with an id that stays");
+        assert_eq!(
+            second.state().orgs["acme"].teams,
+            teams,
+            "a team is made once, with an id that stays"
+        );
     }
 }

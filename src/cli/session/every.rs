@@ -30,13 +30,15 @@ pub(crate) async fn connect_each<'a>(
     for Loaded { root, settings, desired, .. } in all {
         let services = (settings.docker.as_ref(), settings.vijil.as_ref());
         let observer = observer.clone();
-        connected.push(Services::connect_beside(context, root, services, desired, &mut shared, observer).await);
+        connected.push(
+            Services::connect_beside(context, root, services, desired, &mut shared, observer).await,
+        );
     }
     connected
 }
 
-/// The live state of each organization, read concurrently, or from a snapshot. A failure of one does not affect the
-/// others.
+/// The live state of each organization, read concurrently, or from a snapshot. A failure of one
+/// does not affect the others.
 ///
 /// # Errors
 ///
@@ -47,11 +49,18 @@ pub(crate) fn live_each(
     snapshot: Option<&Path>,
 ) -> Result<Vec<Result<State, Failure>>, Failure> {
     if let Some(file) = snapshot {
-        return Ok(workspaces.iter().map(|workspace| live_from(context, workspace, file)).collect());
+        return Ok(workspaces
+            .iter()
+            .map(|workspace| live_from(context, workspace, file))
+            .collect());
     }
     context.block_on(async {
-        let connected = connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), None).await;
-        let reads = workspaces.iter().zip(connected).map(|(workspace, connected)| read(context, workspace, connected));
+        let connected =
+            connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), None).await;
+        let reads = workspaces
+            .iter()
+            .zip(connected)
+            .map(|(workspace, connected)| read(context, workspace, connected));
         Ok(join_all(reads).await)
     })
 }
@@ -71,15 +80,28 @@ async fn read(
 pub(crate) type Planned = Result<(Plan, Services), Failure>;
 
 /// Plans for all organizations concurrently. A failure of one does not affect the others.
-pub(crate) async fn plan_each(context: &Context, workspaces: &[Workspace], observer: Option<Observer>) -> Vec<Planned> {
-    let connected = connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), observer).await;
-    let plans = workspaces.iter().zip(connected).map(|(workspace, connected)| plan_one(context, workspace, connected));
+pub(crate) async fn plan_each(
+    context: &Context,
+    workspaces: &[Workspace],
+    observer: Option<Observer>,
+) -> Vec<Planned> {
+    let connected =
+        connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), observer).await;
+    let plans = workspaces
+        .iter()
+        .zip(connected)
+        .map(|(workspace, connected)| plan_one(context, workspace, connected));
     join_all(plans).await
 }
 
-async fn plan_one(context: &Context, workspace: &Workspace, connected: Result<Services, Failure>) -> Planned {
+async fn plan_one(
+    context: &Context,
+    workspace: &Workspace,
+    connected: Result<Services, Failure>,
+) -> Planned {
     let connected = connected?;
-    match workspace.live(context, &connected).await.and_then(|live| workspace.plan(context, &live)) {
+    match workspace.live(context, &connected).await.and_then(|live| workspace.plan(context, &live))
+    {
         Ok(plan) => Ok((plan, connected)),
         Err(failure) => {
             connected.close().await;

@@ -38,19 +38,28 @@ impl Evidence {
 
     /// The listed memberships, for the scopes of documents.
     pub(crate) fn listed_teams(&self) -> TeamDirectory {
-        let names: BTreeSet<&String> = self.listed.iter().flatten().flat_map(|(_, teams)| teams).collect();
-        TeamDirectory::new(names.into_iter().map(|name| Team { id: name.clone(), name: name.clone() }))
+        let names: BTreeSet<&String> =
+            self.listed.iter().flatten().flat_map(|(_, teams)| teams).collect();
+        TeamDirectory::new(
+            names.into_iter().map(|name| Team { id: name.clone(), name: name.clone() }),
+        )
     }
 
-    /// Returns `true` if the memberships have to be read from the service, because no file lists them.
+    /// Returns `true` if the memberships have to be read from the service, because no file lists
+    /// them.
     pub(crate) fn asks_for_teams(&self) -> bool {
         self.listed.is_none()
     }
 
-    /// The memberships of the users, for scopes with the ids of an organization's teams: the listed ones, otherwise
-    /// those of the service. If the service lists any, a user without a team is a member of none, unless the name is
-    /// not a Docker ID, as in old records.
-    pub(crate) fn memberships(&self, context: &Context, live: &Live, members: Option<&Members>) -> Memberships {
+    /// The memberships of the users, for scopes with the ids of an organization's teams: the listed
+    /// ones, otherwise those of the service. If the service lists any, a user without a team is a
+    /// member of none, unless the name is not a Docker ID, as in old records.
+    pub(crate) fn memberships(
+        &self,
+        context: &Context,
+        live: &Live,
+        members: Option<&Members>,
+    ) -> Memberships {
         if let Some(listed) = &self.listed {
             return by_id(context, listed, live);
         }
@@ -64,17 +73,27 @@ impl Evidence {
     }
 
     /// The records as the input of a plan.
-    pub(crate) fn for_plan<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
-        plan::recorded::Evidence { requests: &self.reading.requests, memberships, named: self.named }
+    pub(crate) fn for_plan<'a>(
+        &'a self,
+        memberships: &'a Memberships,
+    ) -> plan::recorded::Evidence<'a> {
+        plan::recorded::Evidence {
+            requests: &self.reading.requests,
+            memberships,
+            named: self.named,
+        }
     }
 }
 
-/// Returns `true` if the name may be a Docker ID. Old records hold the UUID of an account, and some an e-mail address.
+/// Returns `true` if the name may be a Docker ID. Old records hold the UUID of an account, and some
+/// an e-mail address.
 fn is_docker_id(user: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
-    let is_part =
-        |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_uuid = user.split('-').count() == lengths.len() && user.split('-').zip(lengths).all(is_part);
+    let is_part = |(part, length): (&str, usize)| {
+        part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let is_uuid =
+        user.split('-').count() == lengths.len() && user.split('-').zip(lengths).all(is_part);
     !(user.is_empty() || is_uuid || user.contains(['@', ' ']))
 }
 
@@ -108,7 +127,8 @@ fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
     }
     if !unknown.is_empty() {
         let names: Vec<String> = unknown.iter().map(|team| format!("`{}`", line(team))).collect();
-        context.note(&format!("note: the organization does not have the teams {}", names.join(", ")));
+        context
+            .note(&format!("note: the organization does not have the teams {}", names.join(", ")));
     }
     memberships
 }

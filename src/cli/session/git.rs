@@ -1,10 +1,11 @@
 //! Files of another commit, read by `git`.
 //!
-//! Invariant: no content of a proposal is executed or obeyed. `git` runs in the folder that holds `.git`, never in a
-//! subfolder, where files of the proposal could look like a repository of their own. No hook, filter or pathspec has an
-//! effect, and a ref is never read as an option. A submodule's history, which a proposal may choose, is not a base. In
-//! nested repositories, the outer one counts if it tracks the files. A name denotes one commit: a branch, a tag or a
-//! remote branch. If these differ, it is ambiguous.
+//! Invariant: no content of a proposal is executed or obeyed. `git` runs in the folder that holds
+//! `.git`, never in a subfolder, where files of the proposal could look like a repository of their
+//! own. No hook, filter or pathspec has an effect, and a ref is never read as an option. A
+//! submodule's history, which a proposal may choose, is not a base. In nested repositories, the
+//! outer one counts if it tracks the files. A name denotes one commit: a branch, a tag or a remote
+//! branch. If these differ, it is ambiguous.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -29,7 +30,8 @@ const POINTERS: [&str; 8] = [
     "GIT_PREFIX",
 ];
 /// Settings that override those of every file.
-const SETTINGS: [&str; 3] = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
+const SETTINGS: [&str; 3] =
+    ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
 
 /// The entry at a path in a commit.
 #[derive(Clone, Debug)]
@@ -55,15 +57,17 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// The repository around a folder, and the folder's path in it. The path is not resolved: a link of the proposal
-    /// must not lead to another place of the base. A repository inside another one that tracks the same files is
-    /// ignored: somebody put it there, and its history is not that of the files.
+    /// The repository around a folder, and the folder's path in it. The path is not resolved: a
+    /// link of the proposal must not lead to another place of the base. A repository inside another
+    /// one that tracks the same files is ignored: somebody put it there, and its history is not
+    /// that of the files.
     ///
     /// # Errors
     ///
     /// Returns an error if `git` cannot be run, or the folder is in a submodule.
     pub(crate) fn around(folder: &Path) -> Result<Option<(Self, PathBuf)>, Failure> {
-        let tops: Vec<&Path> = folder.ancestors().filter(|folder| folder.join(".git").exists()).collect();
+        let tops: Vec<&Path> =
+            folder.ancestors().filter(|folder| folder.join(".git").exists()).collect();
         let Some((inner, outer)) = tops.split_first() else { return Ok(None) };
         let mut chosen = *inner;
         for top in outer.iter().rev() {
@@ -82,7 +86,8 @@ impl Repository {
         let inside = inside.to_string_lossy().replace('\\', "/");
         let tracked = self.ask(&["ls-files", "--stage", "-z", "--", &inside])?;
         let mut entries = tracked.split('\0').filter_map(|entry| entry.split_once('\t'));
-        let submodule = |(about, path): (&str, &str)| about.starts_with("160000 ") && path == inside;
+        let submodule =
+            |(about, path): (&str, &str)| about.starts_with("160000 ") && path == inside;
         if entries.clone().any(submodule) {
             return Err(in_a_submodule());
         }
@@ -94,12 +99,13 @@ impl Repository {
         &self.top
     }
 
-    /// The commit that a name denotes: a branch, a tag, a remote branch, a full ref, a hash, or `HEAD`, each optionally
-    /// followed by `~` and `^`; `None` if there is no such commit.
+    /// The commit that a name denotes: a branch, a tag, a remote branch, a full ref, a hash, or
+    /// `HEAD`, each optionally followed by `~` and `^`; `None` if there is no such commit.
     ///
     /// # Errors
     ///
-    /// Returns an error if `git` cannot be run, the repository is a submodule, or the name is ambiguous.
+    /// Returns an error if `git` cannot be run, the repository is a submodule, or the name is
+    /// ambiguous.
     pub(crate) fn commit(&self, name: &str) -> Result<Option<String>, Failure> {
         let around = self.ask(&["rev-parse", "--show-superproject-working-tree"])?;
         if !around.is_empty() {
@@ -131,26 +137,37 @@ impl Repository {
         }
         let own = |prefix: &str| format!("{prefix}{name}");
         let head = format!("refs/remotes/{name}/HEAD");
-        let wanted = [own("refs/heads/"), own("refs/tags/"), own("refs/remotes/"), head, own("refs/"), name.to_owned()];
+        let wanted = [
+            own("refs/heads/"),
+            own("refs/tags/"),
+            own("refs/remotes/"),
+            head,
+            own("refs/"),
+            name.to_owned(),
+        ];
         let elsewhere = format!("refs/remotes/*/{name}");
         let mut arguments = vec!["for-each-ref", "--format=%(objectname) %(refname)", "--"];
         arguments.extend(wanted.iter().chain([&elsewhere]).map(String::as_str));
         let listed = self.ask(&arguments)?;
-        let listed: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
-        let found = |reference: &str| listed.iter().find(|(_, listed)| *listed == reference).copied();
+        let listed: Vec<(&str, &str)> =
+            listed.lines().filter_map(|line| line.split_once(' ')).collect();
+        let found =
+            |reference: &str| listed.iter().find(|(_, listed)| *listed == reference).copied();
         if name.starts_with("refs/") {
             return Ok(found(name).map(|(object, _)| object.to_owned()));
         }
         let [branch, tag, remote, head, bare, _] = &wanted;
         let spelt_out = ["heads/", "tags/", "remotes/"].iter().any(|kind| name.starts_with(kind));
-        let mut meant: Vec<(&str, &str)> = [branch, remote, head, tag].iter().filter_map(|one| found(one)).collect();
+        let mut meant: Vec<(&str, &str)> =
+            [branch, remote, head, tag].iter().filter_map(|one| found(one)).collect();
         meant.extend(found(bare).filter(|_| spelt_out));
         if let [(_, only)] = meant.as_slice()
             && *only == tag.as_str()
         {
             // A tag stands for the branch of that name if only the branch of a remote exists.
-            let is_remote =
-                |(_, listed): &&(&str, &str)| listed.starts_with("refs/remotes/") && listed.ends_with(&own("/"));
+            let is_remote = |(_, listed): &&(&str, &str)| {
+                listed.starts_with("refs/remotes/") && listed.ends_with(&own("/"))
+            };
             meant.extend(listed.iter().find(is_remote));
         }
         let mut commits = Vec::new();
@@ -161,25 +178,32 @@ impl Repository {
         }
         match (commits.as_slice(), found(bare)) {
             ([], Some((_, odd))) => {
-                let failure =
-                    Failure::new(Exit::Usage, format!("`{name}` is neither a branch nor a tag, but `{odd}` is there"));
+                let failure = Failure::new(
+                    Exit::Usage,
+                    format!("`{name}` is neither a branch nor a tag, but `{odd}` is there"),
+                );
                 Err(failure.hint(format!("write `{odd}` if that is meant")))
             }
             ([], None) if is_hash && name.len() >= 7 => Ok(Some(name.to_owned())),
             ([], None) => Ok(None),
-            ([(first, reference), rest @ ..], _) => match rest.iter().find(|(commit, _)| commit != first) {
-                None => Ok(Some(first.clone())),
-                Some((_, other)) => {
-                    let message = format!("`{name}` is ambiguous: `{reference}` and `{other}` are different commits");
-                    Err(Failure::new(Exit::Usage, message)
-                        .hint(format!("write `{reference}`, or the hash of a commit")))
+            ([(first, reference), rest @ ..], _) => {
+                match rest.iter().find(|(commit, _)| commit != first) {
+                    None => Ok(Some(first.clone())),
+                    Some((_, other)) => {
+                        let message = format!(
+                            "`{name}` is ambiguous: `{reference}` and `{other}` are different commits"
+                        );
+                        Err(Failure::new(Exit::Usage, message)
+                            .hint(format!("write `{reference}`, or the hash of a commit")))
+                    }
                 }
-            },
+            }
         }
     }
 
     fn peeled(&self, object: &str) -> Result<Option<String>, Failure> {
-        let output = self.run(&["rev-parse", "--verify", "--quiet", &format!("{object}^{{commit}}")])?;
+        let output =
+            self.run(&["rev-parse", "--verify", "--quiet", &format!("{object}^{{commit}}")])?;
         match output.status.code() {
             Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())),
             Some(1) => Ok(None),
@@ -193,7 +217,8 @@ impl Repository {
         branch.strip_prefix("origin/").map(str::to_owned)
     }
 
-    /// The text of a file in a commit; `None` if the commit does not have it. `path` is relative to the top.
+    /// The text of a file in a commit; `None` if the commit does not have it. `path` is relative to
+    /// the top.
     ///
     /// # Errors
     ///
@@ -201,17 +226,24 @@ impl Repository {
     pub(crate) fn file(&self, commit: &str, path: &Path) -> Result<Option<String>, Failure> {
         let path = path.to_string_lossy().replace('\\', "/");
         let entry = self.ask(&["ls-tree", "-z", "--full-tree", commit, "--", &path])?;
-        let Some(entry) = entry.split('\0').find(|entry| !entry.is_empty()) else { return Ok(None) };
+        let Some(entry) = entry.split('\0').find(|entry| !entry.is_empty()) else {
+            return Ok(None);
+        };
         let mut words = entry.split(['\t', ' ']);
         match (words.next(), words.next(), words.next()) {
-            (Some("100644" | "100755"), Some("blob"), Some(hash)) => self.ask(&["cat-file", "blob", hash]).map(Some),
-            _ => Err(Failure::new(Exit::Usage, format!("`{path}` is not a regular file in the base"))
-                .hint("name a commit in which it is a regular file")),
+            (Some("100644" | "100755"), Some("blob"), Some(hash)) => {
+                self.ask(&["cat-file", "blob", hash]).map(Some)
+            }
+            _ => Err(Failure::new(
+                Exit::Usage,
+                format!("`{path}` is not a regular file in the base"),
+            )
+            .hint("name a commit in which it is a regular file")),
         }
     }
 
-    /// The entries of a folder in a commit and its subfolders, by paths in that folder. `folder` is relative to the
-    /// top.
+    /// The entries of a folder in a commit and its subfolders, by paths in that folder. `folder` is
+    /// relative to the top.
     ///
     /// # Errors
     ///
@@ -227,14 +259,20 @@ impl Repository {
         let entry = |entry: &str| {
             let (about, path) = entry.split_once('\t')?;
             let mut words = about.split_ascii_whitespace();
-            let (mode, _, hash, bytes) = (words.next()?, words.next()?, words.next()?, words.next()?);
+            let (mode, _, hash, bytes) =
+                (words.next()?, words.next()?, words.next()?, words.next()?);
             let kind = match mode {
                 "120000" => Kind::Link,
                 "160000" => Kind::Submodule,
                 _ => Kind::File,
             };
             let path = path.strip_prefix(&prefix)?.to_owned();
-            Some(Entry { path, kind, hash: hash.to_owned(), bytes: bytes.parse().unwrap_or_default() })
+            Some(Entry {
+                path,
+                kind,
+                hash: hash.to_owned(),
+                bytes: bytes.parse().unwrap_or_default(),
+            })
         };
         Ok(listed.split('\0').filter_map(entry).collect())
     }
@@ -254,7 +292,8 @@ impl Repository {
         for _ in hashes {
             // The output is `HASH blob SIZE`, the content, and a line end.
             let content = rest.iter().position(|byte| *byte == b'\n').and_then(|end| {
-                let size: usize = std::str::from_utf8(rest.get(..end)?).ok()?.rsplit(' ').next()?.parse().ok()?;
+                let size: usize =
+                    std::str::from_utf8(rest.get(..end)?).ok()?.rsplit(' ').next()?.parse().ok()?;
                 let content = rest.get(end + 1..end + 1 + size)?;
                 rest = rest.get(end + 2 + size..)?;
                 Some(content.to_vec())
@@ -280,8 +319,9 @@ impl Repository {
         Ok(!self.ask(&["ls-files", "-z", "--", &inside.to_string_lossy()])?.is_empty())
     }
 
-    /// A file that git tracks in the state folder of the workspace at this path of the repository, in any letter case
-    /// of the folder's name. `None` without `git`, which then did not check out anything.
+    /// A file that git tracks in the state folder of the workspace at this path of the repository,
+    /// in any letter case of the folder's name. `None` without `git`, which then did not check out
+    /// anything.
     ///
     /// # Errors
     ///
@@ -310,7 +350,14 @@ impl Repository {
     /// Returns an error if `git` cannot be run, or fails.
     pub(crate) fn is_changed(&self, inside: &Path) -> Result<bool, Failure> {
         let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
-        let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--", &inside.to_string_lossy()];
+        let status = [
+            "status",
+            "--porcelain",
+            "-z",
+            "--untracked-files=all",
+            "--",
+            &inside.to_string_lossy(),
+        ];
         Ok(!self.ask(&status)?.is_empty())
     }
 
@@ -319,8 +366,9 @@ impl Repository {
         self.ask(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|answer| answer == "false")
     }
 
-    /// The last change of each line of a file in the work tree; `None` for a file that is not tracked. In a shallow
-    /// clone, lines of the oldest commit are [`Blame::Unknown`], since their real commit is missing.
+    /// The last change of each line of a file in the work tree; `None` for a file that is not
+    /// tracked. In a shallow clone, lines of the oldest commit are [`Blame::Unknown`], since their
+    /// real commit is missing.
     ///
     /// # Errors
     ///
@@ -342,9 +390,12 @@ impl Repository {
         if !output.status.success() {
             return Err(failed(&output));
         }
-        String::from_utf8(output.stdout)
-            .map(|text| text.trim_end_matches('\n').to_owned())
-            .map_err(|_| Failure::new(Exit::Usage, "the base's file is not UTF-8").hint("save it as UTF-8 there first"))
+        String::from_utf8(output.stdout).map(|text| text.trim_end_matches('\n').to_owned()).map_err(
+            |_| {
+                Failure::new(Exit::Usage, "the base's file is not UTF-8")
+                    .hint("save it as UTF-8 there first")
+            },
+        )
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output, Failure> {
@@ -353,21 +404,32 @@ impl Repository {
 
     fn run_with(&self, arguments: &[&str], input: Option<String>) -> Result<Output, Failure> {
         let mut command = Command::new("git");
-        command.current_dir(&self.top).stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.current_dir(&self.top).stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
         for name in POINTERS {
             command.env_remove(name);
         }
-        command.env("GIT_LITERAL_PATHSPECS", "1").env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_OPTIONAL_LOCKS", "0");
+        command
+            .env("GIT_LITERAL_PATHSPECS", "1")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_OPTIONAL_LOCKS", "0");
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         let cannot_run = |error| {
             let failure = Failure::new(Exit::Failed, format!("`git` cannot be run: {error}"));
             failure.hint("install git, or name a folder that holds the base")
         };
-        let mut child =
-            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(cannot_run)?;
+        let mut child = command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(cannot_run)?;
         let writing = input.zip(child.stdin.take()).map(|(input, mut stdin)| {
             // Written in a thread of its own, since both sides block once a pipe is full.
             std::thread::spawn(move || stdin.write_all(input.as_bytes()))
@@ -381,8 +443,8 @@ impl Repository {
     }
 }
 
-/// Parses the output of `git blame --porcelain`: for each line a header with the commit's hash, the data of the commit
-/// at its first occurrence, and the line itself after a tab.
+/// Parses the output of `git blame --porcelain`: for each line a header with the commit's hash, the
+/// data of the commit at its first occurrence, and the line itself after a tab.
 fn blamed(text: &str, whole: bool) -> Vec<Blame> {
     let mut commits: BTreeMap<&str, (i64, &str, bool)> = BTreeMap::new();
     let mut hashes: Vec<&str> = Vec::new();
@@ -398,7 +460,9 @@ fn blamed(text: &str, whole: bool) -> Vec<Blame> {
             "author" => known.1 = rest,
             "committer-time" => known.0 = rest.parse().unwrap_or_default(),
             "boundary" => known.2 = true,
-            hash if matches!(hash.len(), 40 | 64) && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            hash if matches!(hash.len(), 40 | 64)
+                && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+            {
                 current = hash
             }
             _ => {}
@@ -410,7 +474,11 @@ fn blamed(text: &str, whole: bool) -> Vec<Blame> {
             let blame = match () {
                 () if hash.bytes().all(|byte| byte == b'0') => Blame::Uncommitted,
                 () if boundary && !whole => Blame::Unknown,
-                () => Blame::Commit(Arc::new(Commit { seconds, hash: hash.to_owned(), author: author.to_owned() })),
+                () => Blame::Commit(Arc::new(Commit {
+                    seconds,
+                    hash: hash.to_owned(),
+                    author: author.to_owned(),
+                })),
             };
             (hash, blame)
         })
@@ -424,7 +492,8 @@ fn is_installed() -> bool {
 }
 
 fn in_a_submodule() -> Failure {
-    let failure = Failure::new(Exit::Usage, "the workspace is in a submodule, whose history is not a base");
+    let failure =
+        Failure::new(Exit::Usage, "the workspace is in a submodule, whose history is not a base");
     failure.hint("name a folder that holds the base")
 }
 

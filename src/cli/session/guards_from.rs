@@ -1,8 +1,8 @@
 //! `--guards-from REF|DIR`: settings from the version that a proposal would be merged into.
 //!
-//! Invariant: no file of the proposal is used as the base. A name that is a ref is a ref, even if the proposal has a
-//! folder of that name; and a folder that is part of the proposal's own commit, or that one of its links leads to, is
-//! refused.
+//! Invariant: no file of the proposal is used as the base. A name that is a ref is a ref, even if
+//! the proposal has a folder of that name; and a folder that is part of the proposal's own commit,
+//! or that one of its links leads to, is refused.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -35,8 +35,8 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    /// Reads the settings of the workspace `root` from a git ref, or from a folder with another checkout of the
-    /// repository or the workspace.
+    /// Reads the settings of the workspace `root` from a git ref, or from a folder with another
+    /// checkout of the repository or the workspace.
     ///
     /// # Errors
     ///
@@ -62,20 +62,34 @@ impl Base {
         let (found, loaded) = match (&around, commit) {
             (Some((repository, inside_root)), Some(commit)) => {
                 let inside = config.strip_prefix(repository.top()).map_err(|_| {
-                    Failure::new(Exit::Usage, format!("`{}` is not in the repository", config.display()))
-                        .hint("name a folder that holds the base")
+                    Failure::new(
+                        Exit::Usage,
+                        format!("`{}` is not in the repository", config.display()),
+                    )
+                    .hint("name a folder that holds the base")
                 })?;
                 let text = repository.file(&commit, inside)?;
                 let loaded = checked_out(repository, inside_root, &commit).ok().and_then(|copy| {
                     let own = config.strip_prefix(&root);
-                    documents(copy.path(), &own.map_or_else(|_| config.clone(), |own| copy.path().join(own)))
+                    documents(
+                        copy.path(),
+                        &own.map_or_else(|_| config.clone(), |own| copy.path().join(own)),
+                    )
                 });
                 (text.map(|text| (format!("{named}:{}", inside.display()), text)), loaded)
             }
             _ => {
-                let file = from_folder(&folder(context).join(path), &root, around.as_ref(), &config, named)?;
+                let file = from_folder(
+                    &folder(context).join(path),
+                    &root,
+                    around.as_ref(),
+                    &config,
+                    named,
+                )?;
                 let loaded = file.as_ref().and_then(|file| documents(file.parent()?, file));
-                let text = file.map(|file| Ok::<_, Failure>((file.to_string_lossy().replace('\\', "/"), read(&file)?)));
+                let text = file.map(|file| {
+                    Ok::<_, Failure>((file.to_string_lossy().replace('\\', "/"), read(&file)?))
+                });
                 (text.transpose()?, loaded)
             }
         };
@@ -92,16 +106,29 @@ impl Base {
     /// # Errors
     ///
     /// Returns an error if the base is for another organization or another service than the plan.
-    pub(crate) fn judge(&self, context: &Context, plan: Plan, live: &State) -> Result<Plan, Failure> {
+    pub(crate) fn judge(
+        &self,
+        context: &Context,
+        plan: Plan,
+        live: &State,
+    ) -> Result<Plan, Failure> {
         let settings = self.settings.as_ref();
-        if let Some((planned, base)) = settings.and_then(|settings| elsewhere(context, settings, &plan)) {
-            let message = format!("the plan is for `{planned}`, and `{}` is for `{base}`", self.from);
-            return Err(Failure::new(Exit::Refused, message).hint("make a new plan, and have it reviewed"));
+        if let Some((planned, base)) =
+            settings.and_then(|settings| elsewhere(context, settings, &plan))
+        {
+            let message =
+                format!("the plan is for `{planned}`, and `{}` is for `{base}`", self.from);
+            return Err(
+                Failure::new(Exit::Refused, message).hint("make a new plan, and have it reviewed")
+            );
         }
         let mut guards = guards_of(settings);
-        guards.protected =
-            protected::followed(&guards.protected, self.desired.as_slice().iter().collect::<Vec<_>>().as_slice());
-        let from = GuardsFrom { from: self.from.clone(), found: settings.is_some(), changed: Vec::new() };
+        guards.protected = protected::followed(
+            &guards.protected,
+            self.desired.as_slice().iter().collect::<Vec<_>>().as_slice(),
+        );
+        let from =
+            GuardsFrom { from: self.from.clone(), found: settings.is_some(), changed: Vec::new() };
         Ok(plan.judged_also(&guards, &from, live.docker.as_ref(), live.vijil.as_ref()))
     }
 }
@@ -110,7 +137,10 @@ impl Base {
 fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(String, String)> {
     if let (Some(docker), Some(target)) = (&settings.docker, &plan.target) {
         let orgs = docker.organizations();
-        if context.overrides().org.is_none() && !orgs.is_empty() && !orgs.contains(&target.org.as_str()) {
+        if context.overrides().org.is_none()
+            && !orgs.is_empty()
+            && !orgs.contains(&target.org.as_str())
+        {
             return Some((target.org.clone(), orgs.join("`, `")));
         }
         let base = named_endpoint(context, docker);
@@ -127,8 +157,8 @@ fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(St
     None
 }
 
-/// The documents of a workspace. The base has to correct a fault in them; it does not stop a proposal, which may be the
-/// correction.
+/// The documents of a workspace. The base has to correct a fault in them; it does not stop a
+/// proposal, which may be the correction.
 fn documents(root: &Path, config: &Path) -> Option<Loaded> {
     crate::workspace::load(root, Some(config), EmptyWorkspace::Refused).ok()
 }
@@ -150,24 +180,38 @@ fn from_folder(
     let proposed = |link: &Path| {
         let folder = link.parent().and_then(|parent| parent.canonicalize().ok());
         [top, root].iter().any(|top| {
-            folder.as_ref().is_some_and(|folder| top.canonicalize().is_ok_and(|top| folder.starts_with(top)))
+            folder
+                .as_ref()
+                .is_some_and(|folder| top.canonicalize().is_ok_and(|top| folder.starts_with(top)))
         })
     };
     if base.ancestors().filter(|part| part.is_symlink()).any(proposed) {
-        let failure = Failure::new(Exit::Usage, format!("`{named}` leads through a link of the proposal"));
-        return Err(failure.hint("name a ref of the base branch, or a folder with a checkout of it"));
+        let failure =
+            Failure::new(Exit::Usage, format!("`{named}` leads through a link of the proposal"));
+        return Err(
+            failure.hint("name a ref of the base branch, or a folder with a checkout of it")
+        );
     }
-    let same = base.canonicalize().is_ok_and(|base| root.canonicalize().is_ok_and(|root| base == root));
+    let same =
+        base.canonicalize().is_ok_and(|base| root.canonicalize().is_ok_and(|root| base == root));
     if same || around.map_or(Ok(false), |(repository, _)| repository.tracks(base))? {
         return Err(own());
     }
     let file = config.file_name().unwrap_or(CONFIG_NAME.as_ref());
     // In a checkout of the repository, the workspace is in the same subfolder as here.
-    let inside = around.map(|(_, inside)| base.join(inside).join(file)).filter(|file| file.is_file());
+    let inside =
+        around.map(|(_, inside)| base.join(inside).join(file)).filter(|file| file.is_file());
     let file = inside.unwrap_or_else(|| base.join(file));
-    if let Some(link) = file.ancestors().take_while(|part| *part != base).find(|part| part.is_symlink()) {
-        let failure = Failure::new(Exit::Usage, format!("`{}` is a link, and no part of the base", link.display()));
-        return Err(failure.hint("name a ref of the base branch, or a folder with a checkout of it"));
+    if let Some(link) =
+        file.ancestors().take_while(|part| *part != base).find(|part| part.is_symlink())
+    {
+        let failure = Failure::new(
+            Exit::Usage,
+            format!("`{}` is a link, and no part of the base", link.display()),
+        );
+        return Err(
+            failure.hint("name a ref of the base branch, or a folder with a checkout of it")
+        );
     }
     Ok(file.is_file().then_some(file))
 }
@@ -175,8 +219,11 @@ fn from_folder(
 fn parse(context: &Context, name: &str, text: &str) -> Result<Workspace, Failure> {
     read_settings(name, text).map_err(|findings| {
         context.note(diagnostic::human(&findings, &folder(context), context.detail()).trim_end());
-        Failure::new(Exit::Invalid, format!("the settings of the base are wrong: {}", diagnostic::summary(&findings)))
-            .hint("mend them on the base branch first")
+        Failure::new(
+            Exit::Invalid,
+            format!("the settings of the base are wrong: {}", diagnostic::summary(&findings)),
+        )
+        .hint("mend them on the base branch first")
     })
 }
 

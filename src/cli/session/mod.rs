@@ -1,5 +1,5 @@
-//! The application layer: code that commands share, from settings to a plan and back to the terminal. It knows no
-//! command.
+//! The application layer: code that commands share, from settings to a plan and back to the
+//! terminal. It knows no command.
 
 pub(crate) mod baseline;
 pub(crate) mod before;

@@ -1,8 +1,8 @@
 //! Divides a workspace of several organizations into one workspace for each.
 //!
-//! Only this module does so. A command for several organizations calls [`Workspace::load_each`], or [`each`] for
-//! documents alone, handles each workspace like a single one, and combines the exits with [`worst`]. [`connect_each`],
-//! [`live_each`] and [`plan_each`] do the common first steps.
+//! Only this module does so. A command for several organizations calls [`Workspace::load_each`], or
+//! [`each`] for documents alone, handles each workspace like a single one, and combines the exits
+//! with [`worst`]. [`connect_each`], [`live_each`] and [`plan_each`] do the common first steps.
 //!
 //! Invariant: each resulting workspace has at most one organization, and only the documents for it.
 
@@ -18,8 +18,9 @@ use crate::workspace::Loaded;
 /// The name of the plan for agents beside those of Docker organizations.
 pub(crate) const OF_NO_ORGANIZATION: &str = "Vijil";
 
-/// The workspace of each organization, in the order of `docker.orgs`, then one for agents, which belong to no
-/// organization. A workspace of one organization is not divided. `--org` selects one of several.
+/// The workspace of each organization, in the order of `docker.orgs`, then one for agents, which
+/// belong to no organization. A workspace of one organization is not divided. `--org` selects one
+/// of several.
 ///
 /// # Errors
 ///
@@ -67,8 +68,8 @@ fn for_organization(loaded: &Loaded, org: &str) -> Loaded {
     }
 }
 
-/// The access tests of a workspace that judge a plan for an organization: none where the workspace does not have it,
-/// unless `--org` gives the workspace that one.
+/// The access tests of a workspace that judge a plan for an organization: none where the workspace
+/// does not have it, unless `--org` gives the workspace that one.
 pub(crate) fn tests_for(context: &Context, loaded: &Loaded, org: &str) -> Vec<Test> {
     let Some(docker) = &loaded.settings.docker else { return Vec::new() };
     let known = docker.organizations();
@@ -79,7 +80,8 @@ pub(crate) fn tests_for(context: &Context, loaded: &Loaded, org: &str) -> Vec<Te
 }
 
 fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {
-    let failure = Failure::new(Exit::Usage, format!("`{from}`: the workspace has no organization `{org}`"));
+    let failure =
+        Failure::new(Exit::Usage, format!("`{from}`: the workspace has no organization `{org}`"));
     failure.hint(one_of(org, orgs.iter().map(String::as_str)))
 }
 
@@ -94,8 +96,8 @@ pub(crate) fn name_of(plan: &Plan) -> String {
     plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned()
 }
 
-/// Separates results of organizations from failures, which are printed at once. If there is only one organization, its
-/// failure is the failure of the run.
+/// Separates results of organizations from failures, which are printed at once. If there is only
+/// one organization, its failure is the failure of the run.
 ///
 /// # Errors
 ///
@@ -133,8 +135,8 @@ pub(crate) fn about(name: &str, failure: Failure) -> Failure {
     Failure { message: format!("`{}`: {}", line(name), failure.message), ..failure }
 }
 
-/// The exit of a run with several organizations: the worst of them, and partial if something was written and something
-/// else was not.
+/// The exit of a run with several organizations: the worst of them, and partial if something was
+/// written and something else was not.
 pub(crate) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
     exits.into_iter().max_by_key(|exit| severity(*exit)).unwrap_or(Exit::Done)
 }

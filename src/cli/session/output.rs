@@ -1,7 +1,7 @@
 //! Standard output and standard error: all output is written here.
 //!
-//! Invariant: no line of either stream is a workflow command for the runner of a pipeline, except in results that
-//! consist of them ([`commands`]); see [`without_commands`].
+//! Invariant: no line of either stream is a workflow command for the runner of a pipeline, except
+//! in results that consist of them ([`commands`]); see [`without_commands`].
 
 use std::borrow::Cow;
 use std::io::{self, StderrLock, StdoutLock, Write};
@@ -53,7 +53,8 @@ pub(crate) fn commands(text: &str) -> Result<(), Failure> {
 pub(crate) fn document(environment: &Environment, text: &str) -> Result<(), Failure> {
     let reads_commands = environment.os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
     if reads_commands && matches!(without_commands(text), Cow::Owned(_)) {
-        let message = "the document holds what GitHub Actions takes for a command, and is not printed";
+        let message =
+            "the document holds what GitHub Actions takes for a command, and is not printed";
         return Err(Failure::new(Exit::Invalid, message)
             .hint("remove it, or lay the file out in its place: `seawall fmt FILE`"));
     }
@@ -113,9 +114,14 @@ impl<W: Write> Drop for Lines<W> {
 
 /// Prints the reason why a run ended, with foreign text sanitized.
 pub(crate) fn report(failure: &Failure) -> std::io::Result<()> {
-    let (red, cyan) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
+    let (red, cyan) =
+        (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
     let mut stderr = stderr();
-    writeln!(stderr, "{red}error{red:#}: {}", crate::diagnostic::sanitize::block(&failure.message))?;
+    writeln!(
+        stderr,
+        "{red}error{red:#}: {}",
+        crate::diagnostic::sanitize::block(&failure.message)
+    )?;
     if let Some(hint) = &failure.hint {
         writeln!(stderr, "  {cyan}help{cyan:#}: {}", crate::diagnostic::sanitize::block(hint))?;
     }

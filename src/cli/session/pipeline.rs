@@ -1,7 +1,9 @@
-//! The environment of a pipeline: its repository, its pull request, the token and the address of the run.
+//! The environment of a pipeline: its repository, its pull request, the token and the address of
+//! the run.
 //!
-//! Invariant: the pull request is the one that GitHub's event or the caller names, never one that a file of the pull
-//! request could choose. The token comes from the environment only, and goes only where the environment says.
+//! Invariant: the pull request is the one that GitHub's event or the caller names, never one that a
+//! file of the pull request could choose. The token comes from the environment only, and goes only
+//! where the environment says.
 
 use std::path::Path;
 
@@ -33,13 +35,17 @@ pub(crate) enum Asked {
 /// # Errors
 ///
 /// Returns an error if no repository is named, or the name is not valid.
-pub(crate) fn repository(environment: &Environment, flag: Option<&str>) -> Result<Repository, Failure> {
+pub(crate) fn repository(
+    environment: &Environment,
+    flag: Option<&str>,
+) -> Result<Repository, Failure> {
     let named = match flag {
         Some(flag) => Some(flag.to_owned()),
         None => environment.text("GITHUB_REPOSITORY")?,
     };
     let named = named.ok_or_else(|| {
-        Failure::new(Exit::Usage, "no repository is named").hint("set `--repository OWNER/NAME` or `GITHUB_REPOSITORY`")
+        Failure::new(Exit::Usage, "no repository is named")
+            .hint("set `--repository OWNER/NAME` or `GITHUB_REPOSITORY`")
     })?;
     Ok(Repository::parse(&named)?)
 }
@@ -49,7 +55,11 @@ pub(crate) fn repository(environment: &Environment, flag: Option<&str>) -> Resul
 /// # Errors
 ///
 /// Returns an error if none of them names a pull request.
-pub(crate) fn pull_request(environment: &Environment, event: &Value, flag: Option<u64>) -> Result<Asked, Failure> {
+pub(crate) fn pull_request(
+    environment: &Environment,
+    event: &Value,
+    flag: Option<u64>,
+) -> Result<Asked, Failure> {
     if let Some(number) = flag.or(environment.text("GITHUB_REF")?.as_deref().and_then(of_ref)) {
         return Ok(Asked::Number(number));
     }
@@ -71,9 +81,12 @@ pub(crate) fn event(environment: &Environment) -> Result<Value, Failure> {
     }
 }
 
-/// The commit at the head of the pull request that started the run, which a plan of this run is for.
+/// The commit at the head of the pull request that started the run, which a plan of this run is
+/// for.
 pub(crate) fn head(event: &Value) -> Option<&str> {
-    let commit = ["/workflow_run/head_sha", "/pull_request/head/sha"].into_iter().find_map(|at| event.pointer(at));
+    let commit = ["/workflow_run/head_sha", "/pull_request/head/sha"]
+        .into_iter()
+        .find_map(|at| event.pointer(at));
     commit.and_then(Value::as_str).filter(|commit| is_commit(commit))
 }
 
@@ -123,11 +136,17 @@ pub(crate) fn token(environment: &Environment) -> Result<SecretString, Failure> 
 ///
 /// Returns an error if a token may not be sent to the address.
 pub(crate) fn api(environment: &Environment) -> Result<BaseUrl, Failure> {
-    let Some(url) = environment.text("GITHUB_API_URL")? else { return Ok(BaseUrl::parse(ENDPOINT)?) };
+    let Some(url) = environment.text("GITHUB_API_URL")? else {
+        return Ok(BaseUrl::parse(ENDPOINT)?);
+    };
     BaseUrl::parse(&url).map_err(|error| {
         let failure = Failure::from(error);
         let hint = format!("write it like `{ENDPOINT}`, or `https://github.corp.example/api/v3`");
-        Failure { message: format!("`GITHUB_API_URL`: {}", failure.message), hint: Some(hint), ..failure }
+        Failure {
+            message: format!("`GITHUB_API_URL`: {}", failure.message),
+            hint: Some(hint),
+            ..failure
+        }
     })
 }
 
@@ -148,16 +167,21 @@ pub(crate) fn run(environment: &Environment) -> Result<Option<String>, Failure> 
     else {
         return Ok(None);
     };
-    Ok(Some(format!("{server}/{repository}/actions/runs/{run}")).filter(|address| address.len() <= LONGEST_ADDRESS))
+    Ok(Some(format!("{server}/{repository}/actions/runs/{run}"))
+        .filter(|address| address.len() <= LONGEST_ADDRESS))
 }
 
-/// Links to the documents in this folder of the repository, at the commit that the run is about; `None` outside of GitHub
-/// Actions.
+/// Links to the documents in this folder of the repository, at the commit that the run is about;
+/// `None` outside of GitHub Actions.
 ///
 /// # Errors
 ///
 /// Returns an error if a variable is not Unicode.
-pub(crate) fn links(environment: &Environment, event: &Value, folder: &str) -> Result<Option<Links>, Failure> {
+pub(crate) fn links(
+    environment: &Environment,
+    event: &Value,
+    folder: &str,
+) -> Result<Option<Links>, Failure> {
     let (Some(server), Some(repository)) =
         (environment.text("GITHUB_SERVER_URL")?, environment.text("GITHUB_REPOSITORY")?)
     else {
@@ -165,7 +189,8 @@ pub(crate) fn links(environment: &Environment, event: &Value, folder: &str) -> R
     };
     let sha = environment.text("GITHUB_SHA")?;
     let commit = head(event).or(sha.as_deref()).filter(|commit| is_commit(commit));
-    let (Ok(server), Ok(repository), Some(commit)) = (BaseUrl::parse(&server), Repository::parse(&repository), commit)
+    let (Ok(server), Ok(repository), Some(commit)) =
+        (BaseUrl::parse(&server), Repository::parse(&repository), commit)
     else {
         return Ok(None);
     };
@@ -188,7 +213,13 @@ mod tests {
     #[test]
     fn a_ref_or_an_event_names_the_pull_request() {
         assert_eq!(of_ref("refs/pull/12/merge"), Some(12));
-        for reference in ["refs/heads/main", "refs/heads/refs/pull/12/merge", "refs/pull/x/merge", "refs/pull/12", ""] {
+        for reference in [
+            "refs/heads/main",
+            "refs/heads/refs/pull/12/merge",
+            "refs/pull/x/merge",
+            "refs/pull/12",
+            "",
+        ] {
             assert_eq!(of_ref(reference), None, "{reference}");
         }
         let head = json!({"head_branch": "a", "head_sha": "b", "head_repository": {"owner": {"login": "c"}}});
@@ -212,7 +243,11 @@ mod tests {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(head(&json!({"pull_request": {"head": {"sha": commit}}})), Some(commit));
         assert_eq!(head(&json!({"workflow_run": {"head_sha": commit}})), Some(commit));
-        for other in [json!({"workflow_run": {"head_sha": "</code>"}}), json!({"after": commit}), json!(null)] {
+        for other in [
+            json!({"workflow_run": {"head_sha": "</code>"}}),
+            json!({"after": commit}),
+            json!(null),
+        ] {
             assert_eq!(head(&other), None);
         }
     }
@@ -220,7 +255,11 @@ mod tests {
     #[test]
     fn the_address_of_a_run_is_built_from_what_can_be_one() {
         let of = |server, repository, id| {
-            let variables = [("GITHUB_SERVER_URL", server), ("GITHUB_REPOSITORY", repository), ("GITHUB_RUN_ID", id)];
+            let variables = [
+                ("GITHUB_SERVER_URL", server),
+                ("GITHUB_REPOSITORY", repository),
+                ("GITHUB_RUN_ID", id),
+            ];
             run(&Environment::from_variables(variables)).unwrap()
         };
         let address = "https://github.com/my-org/policies/actions/runs/7";

@@ -25,7 +25,8 @@ use crate::workspace::{EmptyWorkspace, Loaded};
 /// Flags that can make a plan's guards stricter, never weaker.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Stricter {
-    /// Take guards and settings from this git ref, or from a folder with its checkout, instead of from the proposal
+    /// Take guards and settings from this git ref, or from a folder with its checkout, instead of
+    /// from the proposal
     #[arg(long, value_name = "REF|DIR")]
     pub(crate) guards_from: Option<String>,
     /// Refuse a plan that gives any audience new access, whatever the settings are
@@ -69,19 +70,24 @@ struct RemovedPolicy {
 }
 
 impl Workspace {
-    /// Loads the workspace, as one workspace for each of its organizations. With a base, its settings apply instead of
-    /// the workspace's own.
+    /// Loads the workspace, as one workspace for each of its organizations. With a base, its
+    /// settings apply instead of the workspace's own.
     ///
     /// # Errors
     ///
-    /// Returns an error if its documents are not valid, it names no service, the base cannot be read, or `--org` names
-    /// an organization that it does not have.
-    pub(crate) fn load_each(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Vec<Self>, Failure> {
+    /// Returns an error if its documents are not valid, it names no service, the base cannot be
+    /// read, or `--org` names an organization that it does not have.
+    pub(crate) fn load_each(
+        context: &Context,
+        path: Option<&Path>,
+        stricter: &Stricter,
+    ) -> Result<Vec<Self>, Failure> {
         let mut loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
         let (mut base_declares, mut base_findings) = (None, None);
         let guards_from = match &stricter.guards_from {
             Some(base) => {
-                let Base { from, settings, desired, findings } = Base::read(context, &loaded.root, base)?;
+                let Base { from, settings, desired, findings } =
+                    Base::read(context, &loaded.root, base)?;
                 (base_declares, base_findings) = (desired, findings);
                 let (held, changed) = settings_for(&loaded.settings, settings.as_ref());
                 loaded.settings = held;
@@ -92,9 +98,12 @@ impl Workspace {
         loaded.settings.guards.deny_widening |= stricter.deny_widening;
         has_a_service(&loaded)?;
         let missing = Missing::new(&loaded, base_declares.as_ref(), guards_from.is_some());
-        let declared: Vec<&Desired> = std::iter::once(&loaded.desired).chain(&base_declares).collect();
-        loaded.settings.guards.protected = protected::followed(&loaded.settings.guards.protected, &declared);
-        let warnings = Warnings::new(&loaded.findings, &folder(context).join(&loaded.root), base_findings);
+        let declared: Vec<&Desired> =
+            std::iter::once(&loaded.desired).chain(&base_declares).collect();
+        loaded.settings.guards.protected =
+            protected::followed(&loaded.settings.guards.protected, &declared);
+        let warnings =
+            Warnings::new(&loaded.findings, &folder(context).join(&loaded.root), base_findings);
         let of_one = |loaded: Loaded| Self {
             missing: missing.clone(),
             warnings: warnings.clone(),
@@ -108,7 +117,11 @@ impl Workspace {
     /// # Errors
     ///
     /// Returns an error if a read fails.
-    pub(crate) async fn live(&self, context: &Context, services: &Services) -> Result<State, Failure> {
+    pub(crate) async fn live(
+        &self,
+        context: &Context,
+        services: &Services,
+    ) -> Result<State, Failure> {
         let live = services.live().await?;
         let members = match self.evidence.as_ref().is_some_and(Evidence::asks_for_teams) {
             true => services.members(context, &live).await?,
@@ -126,7 +139,8 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no such workspace, or more than one: records belong to one organization.
+    /// Returns an error if there is no such workspace, or more than one: records belong to one
+    /// organization.
     pub(crate) fn with_records(each: &mut [Self], evidence: Evidence) -> Result<(), Failure> {
         let at = of_records(each)?;
         each.get_mut(at).expect("it was just found").evidence = Some(evidence);
@@ -137,10 +151,14 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// Returns an error if the workspace names no service, or `--org` names an organization that it does not have.
+    /// Returns an error if the workspace names no service, or `--org` names an organization that it
+    /// does not have.
     pub(crate) fn each_of(context: &Context, loaded: Loaded) -> Result<Vec<Self>, Failure> {
         has_a_service(&loaded)?;
-        Ok(organizations::each(context, loaded)?.into_iter().map(|loaded| Self::alone(loaded, None)).collect())
+        Ok(organizations::each(context, loaded)?
+            .into_iter()
+            .map(|loaded| Self::alone(loaded, None))
+            .collect())
     }
 
     fn alone(loaded: Loaded, guards_from: Option<GuardsFrom>) -> Self {
@@ -164,16 +182,20 @@ impl Workspace {
             Some(None) => true,
             None => false,
         };
-        let policies = desired.policies.iter().filter(|policy| is_own(&policy.orgs)).cloned().collect();
+        let policies =
+            desired.policies.iter().filter(|policy| is_own(&policy.orgs)).cloned().collect();
         let vijil = if self.vijil.is_some() { desired.vijil.clone() } else { Vec::new() };
         let Loaded { root, settings, tests, .. } = &self.loaded;
         let (root, settings, tests) = (root.clone(), settings.clone(), tests.clone());
         let desired = Desired { policies, vijil };
-        Self::alone(Loaded { root, settings, desired, tests, findings: Findings::default() }, self.guards_from.clone())
+        Self::alone(
+            Loaded { root, settings, desired, tests, findings: Findings::default() },
+            self.guards_from.clone(),
+        )
     }
 
-    /// Returns `true` if the earlier workspace was for the current organization. If both have only one, it may have
-    /// been renamed.
+    /// Returns `true` if the earlier workspace was for the current organization. If both have only
+    /// one, it may have been renamed.
     pub(super) fn was_in(&self, then: &Settings) -> bool {
         let (Some(then), Some(now)) = (&then.docker, &self.docker) else { return false };
         match (&then.orgs, &now.orgs, &now.org) {
@@ -192,29 +214,39 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// Returns an error if a document names a team that the organization does not have, or declares an impossible
-    /// state.
+    /// Returns an error if a document names a team that the organization does not have, or declares
+    /// an impossible state.
     pub(crate) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         self.missing.refuse_unknown(live)?;
         possible(self.plan_with_errors(context, live)?)
     }
 
-    /// The plan from the state that other documents would leave: the effect of a change of documents, whatever is live.
+    /// The plan from the state that other documents would leave: the effect of a change of
+    /// documents, whatever is live.
     ///
     /// # Errors
     ///
     /// Returns an error if a document declares an impossible state.
-    pub(crate) fn plan_from(&self, context: &Context, live: &State, base: plan::Base<'_>) -> Result<Plan, Failure> {
+    pub(crate) fn plan_from(
+        &self,
+        context: &Context,
+        live: &State,
+        base: plan::Base<'_>,
+    ) -> Result<Plan, Failure> {
         possible(self.planned(context, live, Some(base), &self.memberships(context, live))?)
     }
 
-    /// The plan from this live state, and every part of the documents that is impossible: with any of these, the plan
-    /// can be shown, but not carried out.
+    /// The plan from this live state, and every part of the documents that is impossible: with any
+    /// of these, the plan can be shown, but not carried out.
     ///
     /// # Errors
     ///
     /// Returns an error if a document names a team that the organization does not have.
-    pub(crate) fn plan_with_errors(&self, context: &Context, live: &State) -> Result<(Plan, Vec<VijilError>), Failure> {
+    pub(crate) fn plan_with_errors(
+        &self,
+        context: &Context,
+        live: &State,
+    ) -> Result<(Plan, Vec<VijilError>), Failure> {
         self.planned(context, live, None, &self.memberships(context, live))
     }
 
@@ -235,7 +267,9 @@ impl Workspace {
     /// The memberships of the users of its records.
     pub(crate) fn memberships(&self, context: &Context, live: &State) -> Memberships {
         match (&self.evidence, &live.docker) {
-            (Some(evidence), Some(docker)) => evidence.memberships(context, docker, live.members.as_ref()),
+            (Some(evidence), Some(docker)) => {
+                evidence.memberships(context, docker, live.members.as_ref())
+            }
             (_, _) => Memberships::default(),
         }
     }
@@ -250,16 +284,14 @@ impl Workspace {
         let guards = &self.loaded.settings.guards;
         let docker = self.docker_side(live)?;
         let target = match &self.docker {
-            Some(docker) => {
-                plan::Target { org: organization(context, docker)?, endpoint: named_endpoint(context, docker) }
-            }
+            Some(docker) => plan::Target {
+                org: organization(context, docker)?,
+                endpoint: named_endpoint(context, docker),
+            },
             None => plan::Target::default(),
         };
-        let docker = docker.as_ref().map(|DockerSide { desired, live, ownership }| plan::DockerInput {
-            target: &target,
-            desired,
-            live,
-            ownership,
+        let docker = docker.as_ref().map(|DockerSide { desired, live, ownership }| {
+            plan::DockerInput { target: &target, desired, live, ownership }
         });
         let (vijil_target, notes) = self.vijil_target(context)?;
         let input = plan::Input {
@@ -272,7 +304,8 @@ impl Workspace {
             evidence: self.evidence.as_ref().map(|evidence| evidence.for_plan(memberships)),
             ..plan::Input::new(guards)
         };
-        let made = watched("telling what changes, and what that means for access,", || plan::make(input));
+        let made =
+            watched("telling what changes, and what that means for access,", || plan::make(input));
         let (mut plan, errors) = match made {
             Ok(plan) => (plan, Vec::new()),
             Err(impossible) => (impossible.plan, impossible.errors),
@@ -286,10 +319,16 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Self::plan`].
-    pub(crate) fn differences(&self, context: &Context, live: &State) -> Result<ChangeSet, Failure> {
+    pub(crate) fn differences(
+        &self,
+        context: &Context,
+        live: &State,
+    ) -> Result<ChangeSet, Failure> {
         self.missing.refuse_unknown(live)?;
         let mut changes = match self.docker_side(live)? {
-            Some(DockerSide { desired, live, ownership }) => plan::differences(&desired, live, &ownership, None),
+            Some(DockerSide { desired, live, ownership }) => {
+                plan::differences(&desired, live, &ownership, None)
+            }
             None => ChangeSet::default(),
         };
         let (target, notes) = self.vijil_target(context)?;
@@ -365,18 +404,26 @@ impl Missing {
     fn new(loaded: &Loaded, base: Option<&Desired>, of_base: bool) -> Self {
         let Loaded { desired, settings, .. } = loaded;
         let protected = &settings.guards.protected;
-        let unknown = || protected.iter().map(|one| &one.name).filter(|name| !desired.declares(name));
-        let nearest = unknown().find_map(|name| nearest(name, desired.names().map(|(name, _)| name)));
+        let unknown =
+            || protected.iter().map(|one| &one.name).filter(|name| !desired.declares(name));
+        let nearest =
+            unknown().find_map(|name| nearest(name, desired.names().map(|(name, _)| name)));
         let declared: Vec<&Desired> = std::iter::once(desired).chain(base).collect();
         let followed = protected::followed(protected, &declared);
         let keeps = |one: &Protected| !one.allow.contains(&Weakening::Delete);
-        let gone = |name: &str| followed.iter().any(|one| one.name == name && keeps(one)) && !desired.declares(name);
+        let gone = |name: &str| {
+            followed.iter().any(|one| one.name == name && keeps(one)) && !desired.declares(name)
+        };
         let docker = base.iter().flat_map(|base| &base.policies);
-        let docker = docker.map(|one| RemovedPolicy { name: one.policy.name.clone(), orgs: Some(one.orgs.clone()) });
+        let docker = docker.map(|one| RemovedPolicy {
+            name: one.policy.name.clone(),
+            orgs: Some(one.orgs.clone()),
+        });
         let vijil = base.iter().flat_map(|base| &base.vijil);
         let vijil = vijil.map(|one| RemovedPolicy { name: one.name.clone(), orgs: None });
         Self {
-            // The base has to correct a mistake in its settings; it must not stop the proposal that does so.
+            // The base has to correct a mistake in its settings; it must not stop the proposal that
+            // does so.
             unknown: if of_base { Vec::new() } else { unknown().cloned().collect() },
             nearest: nearest.map(str::to_owned),
             removed: docker.chain(vijil).filter(|one| gone(&one.name)).collect(),
@@ -384,11 +431,17 @@ impl Missing {
     }
 
     fn refuse_unknown(&self, live: &State) -> Result<(), Failure> {
-        let docker = live.docker.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
-        let vijil = live.vijil.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+        let docker =
+            live.docker.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+        let vijil =
+            live.vijil.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
         let live: Vec<&str> = docker.chain(vijil).collect();
-        let Some(name) = self.unknown.iter().find(|name| !live.contains(&name.as_str())) else { return Ok(()) };
-        let message = format!("`guards.protected` names `{name}`, which no document declares and which is not live");
+        let Some(name) = self.unknown.iter().find(|name| !live.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        let message = format!(
+            "`guards.protected` names `{name}`, which no document declares and which is not live"
+        );
         let near = nearest(name, live).or(self.nearest.as_deref());
         Err(Failure::new(Exit::Invalid, message).hint(match near {
             Some(near) => format!("did you mean `{near}`?"),
@@ -414,33 +467,43 @@ fn has_a_service(loaded: &Loaded) -> Result<(), Failure> {
         return Ok(());
     }
     let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
-    Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"))
+    Err(failure
+        .hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"))
 }
 
 /// Reads a snapshot instead of the services.
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be read, is not a snapshot, lacks a service of the workspace, or is for another
-/// organization.
-pub(crate) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
+/// Returns an error if the file cannot be read, is not a snapshot, lacks a service of the
+/// workspace, or is for another organization.
+pub(crate) fn live_from(
+    context: &Context,
+    workspace: &Workspace,
+    file: &Path,
+) -> Result<State, Failure> {
     let text = read(&context.path(file))?;
     let snapshot = snapshot_of(Snapshot::parse_each(&text)?, workspace);
     let lacks = |service: &str| {
-        let failure = Failure::new(Exit::Usage, format!("the snapshot `{}` has no `{service}`", file.display()));
+        let failure = Failure::new(
+            Exit::Usage,
+            format!("the snapshot `{}` has no `{service}`", file.display()),
+        );
         failure.hint("take a snapshot of the workspace itself")
     };
     let docker = match &workspace.docker {
         None => None,
         Some(docker) => {
             let live = snapshot.docker.ok_or_else(|| lacks("docker"))?.live();
-            let live = live.map_err(|error| Failure::new(Exit::Usage, format!("`{}`: {error}", file.display())))?;
+            let live = live.map_err(|error| {
+                Failure::new(Exit::Usage, format!("`{}`: {error}", file.display()))
+            })?;
             let org = organization(context, docker)?;
             if live.org != org {
-                let message = format!("the snapshot is of `{}`, and the workspace is for `{org}`", live.org);
-                return Err(
-                    Failure::new(Exit::Usage, message).hint("take a snapshot of the workspace's own organization")
-                );
+                let message =
+                    format!("the snapshot is of `{}`, and the workspace is for `{org}`", live.org);
+                return Err(Failure::new(Exit::Usage, message)
+                    .hint("take a snapshot of the workspace's own organization"));
             }
             Some(live)
         }
@@ -452,7 +515,8 @@ pub(crate) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -
     Ok(State { docker, vijil, members: None })
 }
 
-/// The snapshot of a workspace's organization, otherwise the first one; the caller checks what it lacks.
+/// The snapshot of a workspace's organization, otherwise the first one; the caller checks what it
+/// lacks.
 fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot {
     let name = workspace.name();
     let fits = |snapshot: &Snapshot| match (&workspace.docker, &snapshot.docker) {

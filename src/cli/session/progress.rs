@@ -34,7 +34,9 @@ pub(crate) struct Notes {
 
 impl Progress {
     pub(crate) fn new(context: &Context) -> Self {
-        let watched = !context.quiet() && std::io::stderr().is_terminal() && context.environment().os("CI").is_none();
+        let watched = !context.quiet()
+            && std::io::stderr().is_terminal()
+            && context.environment().os("CI").is_none();
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         if watched {
             bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -57,7 +59,8 @@ impl Progress {
     }
 
     pub(crate) fn start(&self, plan: &Plan) {
-        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}").expect("the template is ours");
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}")
+            .expect("the template is ours");
         self.bar.set_style(style);
         self.bar.reset();
         self.bar.set_length(plan.all_steps().count() as u64);
@@ -76,7 +79,8 @@ impl Progress {
         }
     }
 
-    /// Shows the period in seconds that was read, the number of records, and the estimated remaining time.
+    /// Shows the period in seconds that was read, the number of records, and the estimated
+    /// remaining time.
     pub(crate) fn show_read(&self, (whole, read): (u64, u64), records: u64) {
         if self.bar.length() != Some(whole) {
             let style = ProgressStyle::with_template("{bar:24} {percent}% {msg}, {eta} left");

@@ -22,11 +22,13 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
 /// Returns an error if the file cannot be read, or is not a plan that `plan --out` saved.
 pub(crate) fn read_plans(file: &Path) -> Result<set::Saved, Failure> {
     set::from_json(&read(file)?).map_err(|error| {
-        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
+        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display()))
+            .hint("make a new plan with `plan --out`")
     })
 }
 
 /// The failure for a file that cannot be read.
 pub(crate) fn not_read(path: &Path, error: &FileError) -> Failure {
-    Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display())).hint(error.hint())
+    Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display()))
+        .hint(error.hint())
 }

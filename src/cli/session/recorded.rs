@@ -1,4 +1,5 @@
-//! The arguments that all commands for recorded requests share: the records, and the teams of users.
+//! The arguments that all commands for recorded requests share: the records, and the teams of
+//! users.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,8 +15,8 @@ use crate::evidence::{self, Broken, Input, Reading};
 /// The sources of recorded requests.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Recorded {
-    /// Recorded requests: a file, a folder or `-` (JSON Lines, pages of the audit API, CSV; also `.gz` and `.zst`); repeat for
-    /// several
+    /// Recorded requests: a file, a folder or `-` (JSON Lines, pages of the audit API, CSV; also
+    /// `.gz` and `.zst`); repeat for several
     #[arg(long, value_name = "PATH")]
     pub(crate) records: Vec<PathBuf>,
     /// The teams of users, as YAML: `user: [team, …]`
@@ -35,19 +36,25 @@ impl Recorded {
         };
         let inputs: Vec<Input> = self.records.iter().map(input).collect();
         if inputs.iter().filter(|input| **input == Input::Standard).count() > 1 {
-            return Err(Failure::new(Exit::Usage, "standard input can be read once").hint("give `--records -` once"));
+            return Err(Failure::new(Exit::Usage, "standard input can be read once")
+                .hint("give `--records -` once"));
         }
         let reading = evidence::read(&inputs)?;
         note(context, &reading);
         Ok(reading)
     }
 
-    /// Reads the records, and the memberships of their users from `--teams`; `None` without `--records`.
+    /// Reads the records, and the memberships of their users from `--teams`; `None` without
+    /// `--records`.
     ///
     /// # Errors
     ///
     /// Returns an error if the records or the file with the teams cannot be read.
-    pub(crate) fn evidence(&self, context: &Context, named: bool) -> Result<Option<Evidence>, Failure> {
+    pub(crate) fn evidence(
+        &self,
+        context: &Context,
+        named: bool,
+    ) -> Result<Option<Evidence>, Failure> {
         if self.records.is_empty() {
             return Ok(None);
         }
@@ -63,16 +70,24 @@ impl Recorded {
     pub(crate) fn required(&self, context: &Context, named: bool) -> Result<Evidence, Failure> {
         self.evidence(context, named)?.ok_or_else(|| {
             let failure = Failure::new(Exit::Usage, "no records are named");
-            failure.hint("name files or folders with `--records`, or `--records -` for standard input")
+            failure
+                .hint("name files or folders with `--records`, or `--records -` for standard input")
         })
     }
 
-    /// Adds the records, if there are any, to the workspace that they belong to. Returns the number of broken ones.
+    /// Adds the records, if there are any, to the workspace that they belong to. Returns the number
+    /// of broken ones.
     ///
     /// # Errors
     ///
-    /// Returns an error if the records cannot be read, or not exactly one workspace has a Docker organization.
-    pub(crate) fn give(&self, context: &Context, each: &mut [Workspace], named: bool) -> Result<u64, Failure> {
+    /// Returns an error if the records cannot be read, or not exactly one workspace has a Docker
+    /// organization.
+    pub(crate) fn give(
+        &self,
+        context: &Context,
+        each: &mut [Workspace],
+        named: bool,
+    ) -> Result<u64, Failure> {
         if !self.records.is_empty() {
             of_records(each)?;
         }
@@ -124,7 +139,8 @@ fn parse(text: &str) -> Result<Listed, String> {
             | serde_yaml::Value::Mapping(_)
             | serde_yaml::Value::Tagged(_) => name(&teams).map(|one| BTreeSet::from([one])),
         };
-        let teams = teams.ok_or_else(|| format!("the teams of `{user}` are not a list of names"))?;
+        let teams =
+            teams.ok_or_else(|| format!("the teams of `{user}` are not a list of names"))?;
         listed.insert(user, teams);
     }
     Ok(listed)
@@ -134,7 +150,10 @@ fn parse(text: &str) -> Result<Listed, String> {
 fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
     if requests.skipped.broken > 0 {
         let count = requests.skipped.broken;
-        context.note(&format!("warning: {count} {} not records", if count == 1 { "line is" } else { "lines are" }));
+        context.note(&format!(
+            "warning: {count} {} not records",
+            if count == 1 { "line is" } else { "lines are" }
+        ));
         for Broken { file, line: number, why } in broken {
             let place = if *number > 0 { format!("{file}:{number}") } else { file.clone() };
             context.note(&format!("  {}: {why}", line(&place)));
@@ -145,7 +164,8 @@ fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
         }
     }
     if *others > 0 {
-        context.note(&format!("note: {others} other files in the folders of records were not read"));
+        context
+            .note(&format!("note: {others} other files in the folders of records were not read"));
     }
     if requests.cells.is_empty() {
         context.note("note: there is no decision in the records");
@@ -179,7 +199,9 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, seconds) in [("7d", 604_800), ("12h", 43_200), ("90m", 5_400), ("0", 0), ("2w", 1_209_600)] {
+        for (text, seconds) in
+            [("7d", 604_800), ("12h", 43_200), ("90m", 5_400), ("0", 0), ("2w", 1_209_600)]
+        {
             assert_eq!(parse_duration(text), Ok(seconds * 1_000_000), "{text}");
         }
         for wrong in ["", "7", "d", "-1d", "7 d", "7y", "99999999999999d"] {
@@ -189,9 +211,12 @@ mod tests {
 
     #[test]
     fn teams_are_listed_by_user() {
-        let listed = parse("ana: [research, platform]\nbob: research\ncy: []\n7: [1]\nd: ~\n").unwrap();
+        let listed =
+            parse("ana: [research, platform]\nbob: research\ncy: []\n7: [1]\nd: ~\n").unwrap();
         assert_eq!(listed["ana"].len(), 2);
-        assert!(listed["bob"].contains("research") && listed["cy"].is_empty() && listed["d"].is_empty());
+        assert!(
+            listed["bob"].contains("research") && listed["cy"].is_empty() && listed["d"].is_empty()
+        );
         assert!(listed["7"].contains("1"));
         for wrong in ["- ana", "ana: {a: b}", "ana: [[x]]", "[", ""] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -28,7 +28,8 @@ pub(crate) struct State {
 }
 
 impl Services {
-    /// Connects to the services that have settings, beside those of other organizations. Sends nothing yet.
+    /// Connects to the services that have settings, beside those of other organizations. Sends
+    /// nothing yet.
     ///
     /// # Errors
     ///
@@ -53,7 +54,9 @@ impl Services {
             None => None,
         };
         let vijil = match vijil {
-            Some(vijil) => Some(vijil::connect(context, root, vijil, shared, seed, observer).await?),
+            Some(vijil) => {
+                Some(vijil::connect(context, root, vijil, shared, seed, observer).await?)
+            }
             None => None,
         };
         Ok(Self { docker, vijil })
@@ -81,18 +84,25 @@ impl Services {
         Ok(State { docker, vijil, members: None })
     }
 
-    /// Reads the teams of the organization's members; `None` if the account may not read them, or if no team has
-    /// members.
+    /// Reads the teams of the organization's members; `None` if the account may not read them, or
+    /// if no team has members.
     ///
     /// # Errors
     ///
     /// Returns an error if the read fails for another reason.
-    pub(super) async fn members(&self, context: &Context, live: &State) -> Result<Option<Members>, Failure> {
+    pub(super) async fn members(
+        &self,
+        context: &Context,
+        live: &State,
+    ) -> Result<Option<Members>, Failure> {
         let (Some(connected), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
         match connected.reader.members(&live.teams).await {
             Ok(members) => Ok(Some(members).filter(|members| !members.is_empty())),
             Err(error @ DockerError::Forbidden { .. }) => {
-                let notes = [format!("note: {error}"), "the teams of users are unknown without `--teams`".to_owned()];
+                let notes = [
+                    format!("note: {error}"),
+                    "the teams of users are unknown without `--teams`".to_owned(),
+                ];
                 context.note(&notes.join(": "));
                 Ok(None)
             }

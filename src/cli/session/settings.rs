@@ -1,7 +1,7 @@
 //! Settings from flags, the environment and `seawall.yaml`, in this order of precedence.
 //!
-//! Invariant: only this module reads the environment. An empty variable counts as not set, as pipelines leave them. No
-//! secret comes from a flag.
+//! Invariant: only this module reads the environment. An empty variable counts as not set, as
+//! pipelines leave them. No secret comes from a flag.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -80,7 +80,9 @@ impl Overrides {
         let Flags { org, docker_endpoint, vijil_endpoint, concurrency } = flags;
         let pick = |flag: Option<String>, from, variable| match flag {
             Some(value) => Ok(Some(Setting { value, from })),
-            None => environment.text(variable).map(|text| text.map(|value| Setting { value, from: variable })),
+            None => environment
+                .text(variable)
+                .map(|text| text.map(|value| Setting { value, from: variable })),
         };
         Ok(Self {
             org: pick(org, "--org", "SEAWALL_ORG")?,
@@ -114,7 +116,9 @@ impl Environment {
 
     /// Only these variables.
     #[must_use]
-    pub fn from_variables(variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
+    pub fn from_variables(
+        variables: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Self {
         let variables: std::collections::BTreeMap<_, _> = variables.into_iter().collect();
         Self(Box::new(move |name| variables.get(name).map(OsString::from)))
     }
@@ -133,8 +137,10 @@ impl Environment {
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
         self.os(name)
             .map(|value| {
-                let wrong =
-                    |_| Failure::new(Exit::Usage, format!("`{name}` is not UTF-8")).hint("set it to plain text");
+                let wrong = |_| {
+                    Failure::new(Exit::Usage, format!("`{name}` is not UTF-8"))
+                        .hint("set it to plain text")
+                };
                 value.into_string().map_err(wrong)
             })
             .transpose()
@@ -157,20 +163,33 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_environment_and_an_empty_variable_is_not_set() {
-        let environment = Environment::from_variables([("SEAWALL_ORG", "from-env"), ("VIJIL_CONSOLE_URL", "")]);
+        let environment =
+            Environment::from_variables([("SEAWALL_ORG", "from-env"), ("VIJIL_CONSOLE_URL", "")]);
         let read = Overrides::new(flags(), &environment).unwrap();
-        assert_eq!(read.org.map(|org| (org.value, org.from)), Some(("from-env".into(), "SEAWALL_ORG")));
+        assert_eq!(
+            read.org.map(|org| (org.value, org.from)),
+            Some(("from-env".into(), "SEAWALL_ORG"))
+        );
         assert_eq!((read.vijil_endpoint, read.concurrency), (None, 8));
-        let read = Overrides::new(Flags { org: Some("from-flag".into()), ..flags() }, &environment).unwrap();
+        let read = Overrides::new(Flags { org: Some("from-flag".into()), ..flags() }, &environment)
+            .unwrap();
         assert_eq!(read.org.map(|org| (org.value, org.from)), Some(("from-flag".into(), "--org")));
     }
 
     #[test]
     fn concurrency_is_a_number_from_1_to_64() {
-        for (text, calls) in [("1", Some(1)), ("64", Some(64)), ("0", None), ("65", None), ("-1", None), ("many", None)]
-        {
-            let read =
-                Overrides::new(Flags { concurrency: Some(text.into()), ..flags() }, &Environment::from_variables([]));
+        for (text, calls) in [
+            ("1", Some(1)),
+            ("64", Some(64)),
+            ("0", None),
+            ("65", None),
+            ("-1", None),
+            ("many", None),
+        ] {
+            let read = Overrides::new(
+                Flags { concurrency: Some(text.into()), ..flags() },
+                &Environment::from_variables([]),
+            );
             assert_eq!(read.map(|overrides| overrides.concurrency).ok(), calls, "{text}");
         }
     }

@@ -14,7 +14,11 @@ impl Signals {
     /// Listens from now on. If the system does not permit it, signals end the process as usual.
     pub(crate) fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        Self { listening: signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()) }
+        Self {
+            listening: signal(SignalKind::interrupt())
+                .ok()
+                .zip(signal(SignalKind::terminate()).ok()),
+        }
     }
 
     /// Waits for the next signal.

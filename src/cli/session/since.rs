@@ -32,8 +32,8 @@ impl Since {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no such base, or if it cannot be read. A fault of one workspace is the failure of
-    /// that workspace only.
+    /// Returns an error if there is no such base, or if it cannot be read. A fault of one workspace
+    /// is the failure of that workspace only.
     pub(crate) fn read_each(
         context: &Context,
         now: &[Workspace],
@@ -49,7 +49,9 @@ impl Since {
             return Ok(now.iter().map(snapshot).collect());
         }
         let Some(base) = documents_of(context, root, name)? else {
-            let message = format!("`--since`: `{name}` is neither a commit of this repository, nor a folder or a file");
+            let message = format!(
+                "`--since`: `{name}` is neither a commit of this repository, nor a folder or a file"
+            );
             return Err(Failure::new(Exit::Usage, message)
                 .hint("name what the last apply left: a commit, a folder with its documents, or a snapshot"));
         };

@@ -1,6 +1,7 @@
 //! Connects to a Vijil service from settings.
 //!
-//! Invariant: as for Docker, a `seawall.yaml` alone can send credentials to Vijil's own hosts and this machine only.
+//! Invariant: as for Docker, a `seawall.yaml` alone can send credentials to Vijil's own hosts and
+//! this machine only.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -51,23 +52,30 @@ pub(crate) async fn connect(
             };
             shared.running = Some(Arc::clone(&running));
             let account = running.vijil_account();
-            let credentials = Credentials::pair(account.client_id.clone(), account.client_secret.clone().into());
+            let credentials =
+                Credentials::pair(account.client_id.clone(), account.client_secret.clone().into());
             (vijil::endpoint(running.origin())?, credentials, Some(running))
         }
     };
     let limits = Limits { concurrency: context.overrides().concurrency, ..Limits::default() };
-    let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
+    let connection =
+        Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
     Ok(VijilConnected { reader: Reader::new(http::Reader::new(connection)), embedded: running })
 }
 
 /// The initial state of the embedded service, from the settings.
-pub(crate) fn seed(context: &Context, root: &Path, settings: Option<&document::Vijil>) -> Result<Seed, Failure> {
+pub(crate) fn seed(
+    context: &Context,
+    root: &Path,
+    settings: Option<&document::Vijil>,
+) -> Result<Seed, Failure> {
     let embedded = |vijil: &&document::Vijil| named_endpoint(context, vijil) == "embedded";
     let Some(file) = settings.filter(embedded).and_then(|vijil| vijil.seed.as_ref()) else {
         return Ok(Seed::default());
     };
     let text = seed_text(root, file).map_err(|error| {
-        let failure = Failure::new(Exit::Invalid, format!("`vijil.seed`: `{file}` cannot be read: {error}"));
+        let failure =
+            Failure::new(Exit::Invalid, format!("`vijil.seed`: `{file}` cannot be read: {error}"));
         failure.hint("put the snapshot beside `seawall.yaml`")
     })?;
     let Snapshot { format_version, docker: _, vijil } = Snapshot::parse(&text)?;
@@ -75,7 +83,9 @@ pub(crate) fn seed(context: &Context, root: &Path, settings: Option<&document::V
 }
 
 fn seed_text(root: &Path, file: &str) -> Result<String, FileError> {
-    let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let is_inside = Path::new(file)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !is_inside {
         return Err(FileError::Outside);
     }
@@ -85,14 +95,17 @@ fn seed_text(root: &Path, file: &str) -> Result<String, FileError> {
 
 /// The endpoint as a plan stores it.
 pub(crate) fn named_endpoint(context: &Context, settings: &document::Vijil) -> String {
-    let overridden = context.overrides().vijil_endpoint.as_ref().map(|setting| setting.value.clone());
+    let overridden =
+        context.overrides().vijil_endpoint.as_ref().map(|setting| setting.value.clone());
     overridden.or_else(|| settings.endpoint.clone()).unwrap_or_else(|| vijil::ENDPOINT.to_owned())
 }
 
 /// The endpoint's address; `None` for `embedded`.
 fn endpoint(context: &Context, settings: &document::Vijil) -> Result<Option<BaseUrl>, Failure> {
-    let written = || settings.endpoint.clone().map(|value| Setting { value, from: "vijil.endpoint" });
-    let Some(Setting { value, from }) = context.overrides().vijil_endpoint.clone().or_else(written) else {
+    let written =
+        || settings.endpoint.clone().map(|value| Setting { value, from: "vijil.endpoint" });
+    let Some(Setting { value, from }) = context.overrides().vijil_endpoint.clone().or_else(written)
+    else {
         return Ok(Some(vijil::endpoint(vijil::ENDPOINT)?));
     };
     if value == "embedded" {
@@ -104,8 +117,9 @@ fn endpoint(context: &Context, settings: &document::Vijil) -> Result<Option<Base
     })?;
     if from == "vijil.endpoint" && !base.is_loopback() && !vijil::is_vijils_own(&base) {
         let message = format!("`vijil.endpoint` would send Vijil credentials to `{}`", base.host());
-        return Err(Failure::new(Exit::Usage, message)
-            .hint(format!("if that is meant, say so outside of the workspace: `VIJIL_CONSOLE_URL={base}`")));
+        return Err(Failure::new(Exit::Usage, message).hint(format!(
+            "if that is meant, say so outside of the workspace: `VIJIL_CONSOLE_URL={base}`"
+        )));
     }
     Ok(Some(base))
 }
@@ -113,7 +127,9 @@ fn endpoint(context: &Context, settings: &document::Vijil) -> Result<Option<Base
 fn outside(environment: &Environment) -> Result<Outside, Failure> {
     // A secret that was read from a file often ends in a line end, which no token has.
     let secret = |name: &str| -> Result<_, Failure> {
-        Ok(environment.text(name)?.map(|text| text.trim_end_matches(['\r', '\n']).to_owned().into()))
+        Ok(environment
+            .text(name)?
+            .map(|text| text.trim_end_matches(['\r', '\n']).to_owned().into()))
     };
     let home = environment.os("HOME").or_else(|| environment.os("USERPROFILE"));
     Ok(Outside {
@@ -124,8 +140,8 @@ fn outside(environment: &Environment) -> Result<Outside, Failure> {
     })
 }
 
-/// Notes for approvals without notes of their own: the commit and the pull request of this run; empty outside of a
-/// pipeline.
+/// Notes for approvals without notes of their own: the commit and the pull request of this run;
+/// empty outside of a pipeline.
 pub(crate) fn pipeline_notes(environment: &Environment) -> Result<String, Failure> {
     let text = |name: &str| environment.text(name);
     let (commit, repository, request) = match (text("GITHUB_SHA")?, text("CI_COMMIT_SHA")?) {
@@ -141,7 +157,8 @@ pub(crate) fn pipeline_notes(environment: &Environment) -> Result<String, Failur
     })
 }
 
-/// The number of the pull request: from the ref of the run, the event that started it, or the message of the merge.
+/// The number of the pull request: from the ref of the run, the event that started it, or the
+/// message of the merge.
 fn github_request(environment: &Environment) -> Result<Option<String>, Failure> {
     let reference = environment.text("GITHUB_REF")?.unwrap_or_default();
     if let Some(rest) = reference.strip_prefix("refs/pull/") {
@@ -157,14 +174,16 @@ fn github_request(environment: &Environment) -> Result<Option<String>, Failure> 
     Ok(merged_request(message))
 }
 
-/// Parses `Merge pull request #7 from …`, or a squash title that ends with `(#7)`; other numbers are issues.
+/// Parses `Merge pull request #7 from …`, or a squash title that ends with `(#7)`; other numbers
+/// are issues.
 fn merged_request(message: &str) -> Option<String> {
     let first = message.lines().next().unwrap_or_default().trim_end();
     let number = match first.strip_prefix("Merge pull request #") {
         Some(rest) => rest.split(' ').next()?,
         None => first.strip_suffix(')')?.rsplit_once("(#")?.1,
     };
-    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then(|| number.to_owned())
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| number.to_owned())
 }
 
 #[cfg(test)]
@@ -177,7 +196,11 @@ mod tests {
         let notes = |variables: &[(&'static str, &'static str)]| {
             pipeline_notes(&Environment::from_variables(variables.iter().copied())).unwrap()
         };
-        let github = [("GITHUB_SHA", "abc"), ("GITHUB_REPOSITORY", "o/r"), ("GITHUB_REF", "refs/pull/7/merge")];
+        let github = [
+            ("GITHUB_SHA", "abc"),
+            ("GITHUB_REPOSITORY", "o/r"),
+            ("GITHUB_REF", "refs/pull/7/merge"),
+        ];
         assert_eq!(notes(&github), "Reviewed in pull request #7, merged as o/r@abc");
         assert_eq!(notes(&github[..2]), "Reviewed in the merge of o/r@abc");
         assert_eq!(

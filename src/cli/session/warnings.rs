@@ -1,7 +1,7 @@
 //! The findings of checks that a change of documents introduces.
 //!
-//! With a base, these are the findings that it does not have. Without one, those in files from which a plan changes
-//! something.
+//! With a base, these are the findings that it does not have. Without one, those in files from
+//! which a plan changes something.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -51,9 +51,11 @@ impl Warnings {
         }
         let docker = plan.steps.iter().map(|step| &step.difference.source);
         let vijil = plan.vijil_differences().map(|step| &step.source);
-        let files: BTreeSet<&str> = docker.chain(vijil).flatten().map(|origin| origin.file.as_str()).collect();
-        let is_changed =
-            |one: &&Finding| one.source.as_ref().is_some_and(|origin| files.contains(origin.file.as_str()));
+        let files: BTreeSet<&str> =
+            docker.chain(vijil).flatten().map(|origin| origin.file.as_str()).collect();
+        let is_changed = |one: &&Finding| {
+            one.source.as_ref().is_some_and(|origin| files.contains(origin.file.as_str()))
+        };
         self.all.iter().filter(|one| self.are_new || is_changed(one)).cloned().collect()
     }
 }

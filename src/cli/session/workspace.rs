@@ -1,6 +1,7 @@
 //! The workspace of a command.
 //!
-//! Invariant: a named folder is the workspace itself; only without a name, parent folders are searched.
+//! Invariant: a named folder is the workspace itself; only without a name, parent folders are
+//! searched.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,17 @@ use crate::source::{CONFIG_NAME, find_root};
 use crate::workspace::{EmptyWorkspace, Loaded};
 
 /// The folder that the run starts in: `-C`, or the current one; absolute.
-#[expect(clippy::disallowed_methods, reason = "the one place where the current folder is asked for")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the current folder is asked for"
+)]
 pub(crate) fn folder(context: &Context) -> PathBuf {
     let current = std::env::current_dir().unwrap_or_default();
     context.directory().map_or_else(|| current.clone(), |directory| current.join(directory))
 }
 
-/// The workspace's folder: `path` if it is given, otherwise the nearest parent with a `seawall.yaml`; with `--config`
-/// and without `path`, the folder of that file.
+/// The workspace's folder: `path` if it is given, otherwise the nearest parent with a
+/// `seawall.yaml`; with `--config` and without `path`, the folder of that file.
 ///
 /// # Errors
 /// Returns an error if there is no workspace.
@@ -31,27 +35,37 @@ pub(crate) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Fa
         let upward = find_root(&start).map(Path::to_owned);
         let beside = || config.and_then(|config| start.join(config).parent().map(Path::to_owned));
         return upward.or_else(beside).ok_or_else(|| {
-            Failure::new(Exit::Invalid, format!("no `{CONFIG_NAME}` in `{}` or any folder above it", start.display()))
-                .hint("run in a workspace, or name its folder; `seawall init` makes a new one")
+            Failure::new(
+                Exit::Invalid,
+                format!("no `{CONFIG_NAME}` in `{}` or any folder above it", start.display()),
+            )
+            .hint("run in a workspace, or name its folder; `seawall init` makes a new one")
         });
     };
     if config.is_none() && !path.join(CONFIG_NAME).is_file() {
-        let failure = Failure::new(Exit::Invalid, format!("`{}` holds no `{CONFIG_NAME}`", path.display()));
+        let failure =
+            Failure::new(Exit::Invalid, format!("`{}` holds no `{CONFIG_NAME}`", path.display()));
         return Err(failure.hint("name the folder of a workspace"));
     }
     Ok(path.to_owned())
 }
 
-/// Loads the workspace of a command. Findings go to standard error: errors end the run, warnings are shown unless `-q`
-/// is set, and notes are left to `validate`.
+/// Loads the workspace of a command. Findings go to standard error: errors end the run, warnings
+/// are shown unless `-q` is set, and notes are left to `validate`.
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
-pub(crate) fn load(context: &Context, path: Option<&Path>, emptiness: EmptyWorkspace) -> Result<Loaded, Failure> {
+pub(crate) fn load(
+    context: &Context,
+    path: Option<&Path>,
+    emptiness: EmptyWorkspace,
+) -> Result<Loaded, Failure> {
     let mut loaded = load_silently(context, path, emptiness)?;
     loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
     if !loaded.findings.diagnostics.is_empty() {
-        context.note(diagnostic::human(&loaded.findings, &folder(context), context.detail()).trim_end());
+        context.note(
+            diagnostic::human(&loaded.findings, &folder(context), context.detail()).trim_end(),
+        );
     }
     Ok(loaded)
 }
@@ -73,14 +87,27 @@ pub(crate) fn load_silently(
 ///
 /// # Errors
 /// Returns the findings if something is wrong with its documents.
-pub(crate) fn checked(context: &Context, root: &Path, emptiness: EmptyWorkspace) -> Result<Loaded, Findings> {
-    watched("checking the documents", || crate::workspace::load(root, context.config().as_deref(), emptiness))
+pub(crate) fn checked(
+    context: &Context,
+    root: &Path,
+    emptiness: EmptyWorkspace,
+) -> Result<Loaded, Findings> {
+    watched("checking the documents", || {
+        crate::workspace::load(root, context.config().as_deref(), emptiness)
+    })
 }
 
 /// Prints findings, and makes them the failure of the run.
 pub(crate) fn wrong(context: &Context, findings: &Findings) -> Failure {
     // Printed even with `-q`, since they are the reason of the failure.
-    let _ = write!(super::output::stderr(), "{}", diagnostic::human(findings, &folder(context), context.detail()));
-    Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(findings)))
-        .hint("correct the errors above; `seawall validate` checks the documents alone")
+    let _ = write!(
+        super::output::stderr(),
+        "{}",
+        diagnostic::human(findings, &folder(context), context.detail())
+    );
+    Failure::new(
+        Exit::Invalid,
+        format!("the documents are wrong: {}", diagnostic::summary(findings)),
+    )
+    .hint("correct the errors above; `seawall validate` checks the documents alone")
 }

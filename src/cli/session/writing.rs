@@ -19,9 +19,12 @@ pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
         let BatchError { path: _, error, stuck } = error;
         let names: Vec<String> = stuck.iter().map(|path| format!("`{}`", path.display())).collect();
         match names.as_slice() {
-            [] => Failure::new(Exit::Failed, message).hint(format!("nothing was written; {}", error.hint())),
-            names => Failure::new(Exit::Partial, message)
-                .hint(format!("the other files were restored, except for {}: check these", names.join(", "))),
+            [] => Failure::new(Exit::Failed, message)
+                .hint(format!("nothing was written; {}", error.hint())),
+            names => Failure::new(Exit::Partial, message).hint(format!(
+                "the other files were restored, except for {}: check these",
+                names.join(", ")
+            )),
         }
     })
 }
@@ -32,7 +35,9 @@ pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
 ///
 /// Returns an error if the file cannot be written; then it is unchanged.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    Root::around(path).and_then(|root| root.replace(path, text)).map_err(|error| not_written(path, &error))
+    Root::around(path)
+        .and_then(|root| root.replace(path, text))
+        .map_err(|error| not_written(path, &error))
 }
 
 /// Writes the file that a flag names, replacing an existing one.
@@ -45,7 +50,8 @@ pub(crate) fn write_named(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 pub(crate) fn not_written(path: &Path, error: &FileError) -> Failure {
-    Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display())).hint(error.hint())
+    Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display()))
+        .hint(error.hint())
 }
 
 /// Writes a new document. An existing file is not replaced.
@@ -75,7 +81,9 @@ mod tests {
 
     fn all_files(root: &std::path::Path) -> Vec<String> {
         let walk = walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name();
-        walk.into_iter().map(|entry| entry.unwrap().path().strip_prefix(root).unwrap().display().to_string()).collect()
+        walk.into_iter()
+            .map(|entry| entry.unwrap().path().strip_prefix(root).unwrap().display().to_string())
+            .collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Edits of one document that make it match the live policy.
 //!
-//! Invariant: only differences in meaning are edited. The order of lists, the spelling of teams, comments, and fields
-//! that the service does not have (`description`) stay.
+//! Invariant: only differences in meaning are edited. The order of lists, the spelling of teams,
+//! comments, and fields that the service does not have (`description`) stay.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,8 @@ use super::text::{Edits, Refusal, content, entry, in_braces};
 use crate::document::spelled_action;
 use crate::import;
 use crate::model::{
-    Body, Cedar, DesiredPolicy, DesiredRule, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
+    Body, Cedar, DesiredPolicy, DesiredRule, LiveBody, LivePolicy, Resources, Rule, Scope,
+    TeamDirectory, TeamLookup,
 };
 use crate::plan::docker::{changed_fields, matching};
 use crate::source::emit;
@@ -26,8 +27,12 @@ pub(super) struct Pair<'a> {
     pub(super) teams: &'a TeamDirectory,
 }
 
-/// Edits the document. Returns the new text of its Cedar file, with the file's name, if it names one.
-pub(super) fn edit(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<Option<(String, String)>, Refusal> {
+/// Edits the document. Returns the new text of its Cedar file, with the file's name, if it names
+/// one.
+pub(super) fn edit(
+    edits: &mut Edits<'_>,
+    pair: &Pair<'_>,
+) -> Result<Option<(String, String)>, Refusal> {
     let Pair { root, declared, live, .. } = pair;
     if declared.policy.name != live.name {
         return Err(format!("it is still called `{}` live: apply the new name first", live.name));
@@ -52,21 +57,33 @@ fn scope(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<(), Refusal> {
         return add_entry(edits, root, "scope", &json!({"teams": names}));
     };
     if live.scope == Scope::Organization {
-        return if flow { edits.set(key, value, &json!({"teams": []}), true) } else { edits.remove_entry(key, value) };
+        return if flow {
+            edits.set(key, value, &json!({"teams": []}), true)
+        } else {
+            edits.remove_entry(key, value)
+        };
     }
     let Some((inner, list)) = entry(value, "teams") else {
         return edits.set(key, value, &json!({"teams": names}), flow);
     };
-    let Shape::Sequence { items, .. } = &list.shape else { return Err("`teams` has an anchor or an alias".to_owned()) };
+    let Shape::Sequence { items, .. } = &list.shape else {
+        return Err("`teams` has an anchor or an alias".to_owned());
+    };
     let id = |text: &str| match teams.resolve(text) {
         TeamLookup::Found(id) => id,
         TeamLookup::Unknown | TeamLookup::Ambiguous(_) => text.to_owned(),
     };
     let wanted = live.scope.teams();
-    let keep: Vec<bool> = items.iter().map(|item| wanted.contains(&id(content(item)).as_str())).collect();
+    let keep: Vec<bool> =
+        items.iter().map(|item| wanted.contains(&id(content(item)).as_str())).collect();
     let there: Vec<String> = items.iter().map(|item| id(content(item))).collect();
-    let added: Vec<Value> = names.into_iter().filter(|name| !there.contains(&id(name))).map(Value::from).collect();
-    let kept = items.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(item, _)| Value::from(content(item)));
+    let added: Vec<Value> =
+        names.into_iter().filter(|name| !there.contains(&id(name))).map(Value::from).collect();
+    let kept = items
+        .iter()
+        .zip(&keep)
+        .filter(|(_, keep)| **keep)
+        .map(|(item, _)| Value::from(content(item)));
     let all: Vec<Value> = kept.chain(added.iter().cloned()).collect();
     edits.set_items(&List { key: inner, value: list, flow: in_braces(value) }, &keep, &added, &all)
 }
@@ -92,7 +109,9 @@ fn cedar(
 ) -> Result<Option<(String, String)>, Refusal> {
     if before.schema_url != after.schema_url {
         match entry(root, "schema_url") {
-            Some((key, value)) => edits.set(key, value, &after.schema_url.as_str().into(), in_braces(root))?,
+            Some((key, value)) => {
+                edits.set(key, value, &after.schema_url.as_str().into(), in_braces(root))?
+            }
             None => add_entry(edits, root, "schema_url", &after.schema_url.as_str().into())?,
         }
     }
@@ -121,7 +140,9 @@ fn rules(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<(), Refusal> {
     let added: Vec<Value> = new.map(|(_, live)| import::rule(&live.rule)).collect();
     let pairs = || declared.policy.rules().iter().zip(&declared.rules).zip(&matched);
     let changes = pairs().any(|((rule, _), found)| {
-        found.and_then(|index| live.rules().get(index)).is_some_and(|live| !changed_fields(rule, &live.rule).is_empty())
+        found
+            .and_then(|index| live.rules().get(index))
+            .is_some_and(|live| !changed_fields(rule, &live.rule).is_empty())
     });
     if !changes && added.is_empty() && keep.iter().all(|keep| *keep) {
         return Ok(());
@@ -130,7 +151,8 @@ fn rules(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<(), Refusal> {
     let moved = !added.is_empty() || keep.contains(&false);
     if *brackets && moved && !has_comments(edits, value) {
         let kept = matched.iter().flatten().filter_map(|index| live.rules().get(*index));
-        let all: Vec<Value> = kept.map(|live| import::rule(&live.rule)).chain(added.iter().cloned()).collect();
+        let all: Vec<Value> =
+            kept.map(|live| import::rule(&live.rule)).chain(added.iter().cloned()).collect();
         return edits.set_items(&list, &keep, &added, &all);
     }
     if items.len() != keep.len() {
@@ -160,7 +182,8 @@ fn rule(
         return Ok(());
     }
     let flow = in_braces(item);
-    let elsewhere = |key: &str| format!("`{key}` of the rule `{}` comes from elsewhere", before.name);
+    let elsewhere =
+        |key: &str| format!("`{key}` of the rule `{}` comes from elsewhere", before.name);
     let find = |key: &str| entry(item, key).ok_or_else(|| elsewhere(key));
     for field in changed {
         match field {
@@ -170,7 +193,10 @@ fn rule(
                 if beside.previously.contains(&after.name) {
                     let (key, value) = find("previously")?;
                     if flow || beside.previously.len() > 1 {
-                        return Err(format!("the rule `{}` is still called `{}` live", before.name, after.name));
+                        return Err(format!(
+                            "the rule `{}` is still called `{}` live",
+                            before.name, after.name
+                        ));
                     }
                     edits.remove_entry(key, value)?;
                 }
@@ -181,7 +207,9 @@ fn rule(
             }
             "actions" => {
                 let (key, value) = find("actions")?;
-                let texts = |rule: &Rule| rule.actions.iter().map(|action| spelled_action(action).into()).collect();
+                let texts = |rule: &Rule| {
+                    rule.actions.iter().map(|action| spelled_action(action).into()).collect()
+                };
                 set(edits, &List { key, value, flow }, texts(before), texts(after))?;
             }
             _ => resources(edits, item, before, after)?,
@@ -190,7 +218,12 @@ fn rule(
     Ok(())
 }
 
-fn resources(edits: &mut Edits<'_>, item: &Node, before: &Rule, after: &Rule) -> Result<(), Refusal> {
+fn resources(
+    edits: &mut Edits<'_>,
+    item: &Node,
+    before: &Rule,
+    after: &Rule,
+) -> Result<(), Refusal> {
     let named = |rule: &Rule| match rule.resources {
         Resources::Plain(_) => "resources",
         Resources::Http(_) => "http_resources",
@@ -201,8 +234,8 @@ fn resources(edits: &mut Edits<'_>, item: &Node, before: &Rule, after: &Rule) ->
     };
     let (old, new) = (named(before), named(after));
     let flow = in_braces(item);
-    let (key, value) =
-        entry(item, old).ok_or_else(|| format!("`{old}` of the rule `{}` comes from elsewhere", before.name))?;
+    let (key, value) = entry(item, old)
+        .ok_or_else(|| format!("`{old}` of the rule `{}` comes from elsewhere", before.name))?;
     if old == new {
         return set(edits, &List { key, value, flow }, list(before), list(after));
     }
@@ -211,7 +244,12 @@ fn resources(edits: &mut Edits<'_>, item: &Node, before: &Rule, after: &Rule) ->
 }
 
 /// Makes a list equal to another one as a set: common items stay where they are.
-fn set(edits: &mut Edits<'_>, list: &List<'_>, before: Vec<Value>, after: Vec<Value>) -> Result<(), Refusal> {
+fn set(
+    edits: &mut Edits<'_>,
+    list: &List<'_>,
+    before: Vec<Value>,
+    after: Vec<Value>,
+) -> Result<(), Refusal> {
     let keep: Vec<bool> = before.iter().map(|item| after.contains(item)).collect();
     let added: Vec<Value> = after.iter().filter(|item| !before.contains(item)).cloned().collect();
     let kept = before.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(item, _)| item.clone());

@@ -14,7 +14,10 @@ use crate::source::outline::{Node, Shape};
 pub(super) fn has_comments(edits: &Edits<'_>, value: &Node) -> bool {
     let Shape::Sequence { flow: true, items } = &value.shape else { return false };
     let mut from = value.span.start;
-    let ends = items.iter().map(|item| item.span.clone()).chain(std::iter::once(value.span.end..value.span.end));
+    let ends = items
+        .iter()
+        .map(|item| item.span.clone())
+        .chain(std::iter::once(value.span.end..value.span.end));
     ends.into_iter().any(|span| {
         let between = edits.text.get(from..span.start).unwrap_or_default();
         from = span.end;
@@ -23,7 +26,12 @@ pub(super) fn has_comments(edits: &Edits<'_>, value: &Node) -> bool {
 }
 
 /// Removes the items that are not kept, and adds others after the last kept one.
-pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[Value]) -> Result<(), Refusal> {
+pub(super) fn edit(
+    edits: &mut Edits<'_>,
+    value: &Node,
+    keep: &[bool],
+    added: &[Value],
+) -> Result<(), Refusal> {
     let Shape::Sequence { items, .. } = &value.shape else { return Ok(()) };
     let text = edits.text;
     let commas: Vec<Option<usize>> = items
@@ -35,11 +43,15 @@ pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[
         })
         .collect();
     let before = |index: usize| {
-        index.checked_sub(1).and_then(|index| items.get(index)).map_or(value.span.start, |one| one.span.end)
+        index
+            .checked_sub(1)
+            .and_then(|index| items.get(index))
+            .map_or(value.span.start, |one| one.span.end)
     };
     for (index, item) in items.iter().enumerate() {
         let between = text.get(before(index)..item.span.start).unwrap_or_default();
-        let bare: String = between.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
+        let bare: String =
+            between.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
         if matches!(item.shape, Shape::Alias) || bare.contains(['&', '!']) {
             return Err("an item has an anchor, an alias or a tag".to_owned());
         }
@@ -51,7 +63,9 @@ pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[
         }
     }
     let trailing = commas.last().copied().flatten().is_some();
-    let Some((kept, comma)) = last_kept.and_then(|kept| Some((items.get(kept)?, *commas.get(kept)?))) else {
+    let Some((kept, comma)) =
+        last_kept.and_then(|kept| Some((items.get(kept)?, *commas.get(kept)?)))
+    else {
         let at = value.span.start + 1;
         let inside: Vec<String> = added.iter().map(emit::flow).collect();
         edits.replace(at..at, inside.join(", "));
@@ -64,7 +78,8 @@ pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[
         }
         return Ok(());
     }
-    let line = text.get(..kept.span.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let line =
+        text.get(..kept.span.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
     let indent = text.get(line..kept.span.start).unwrap_or_default();
     let alone = !indent.is_empty() && indent.trim().is_empty();
     let ends_line = comma.map_or(kept.span.end, |comma| comma + 1);
@@ -74,7 +89,8 @@ pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[
         if comma.is_none() {
             edits.replace(kept.span.end..kept.span.end, ",");
         }
-        let lines: Vec<String> = added.iter().map(|item| format!("{indent}{}", emit::flow(item))).collect();
+        let lines: Vec<String> =
+            added.iter().map(|item| format!("{indent}{}", emit::flow(item))).collect();
         let end = if trailing { "," } else { "" };
         let at = edits.line_end(ends_line);
         edits.replace(at..at, format!("{}{end}\n", lines.join(",\n")));
@@ -101,8 +117,8 @@ fn comma(text: &str, range: Range<usize>) -> Option<usize> {
     })
 }
 
-/// The range to remove with an item: its comma, the blanks after it or else before it, the comment on its line, and the
-/// line if nothing else is on it.
+/// The range to remove with an item: its comma, the blanks after it or else before it, the comment
+/// on its line, and the line if nothing else is on it.
 fn gone(text: &str, item: &Range<usize>, comma: Option<usize>) -> Range<usize> {
     let blanks = |text: &str| text.len() - text.trim_start_matches([' ', '\t']).len();
     let mut end = comma.map_or(item.end, |comma| comma + 1);
@@ -116,7 +132,8 @@ fn gone(text: &str, item: &Range<usize>, comma: Option<usize>) -> Range<usize> {
     }
     let before = text.get(..item.start).unwrap_or_default();
     let start = before.trim_end_matches([' ', '\t']).len();
-    let starts_line = start == 0 || before.get(..start).is_some_and(|before| before.ends_with('\n'));
+    let starts_line =
+        start == 0 || before.get(..start).is_some_and(|before| before.ends_with('\n'));
     let rest = text.get(end..).unwrap_or_default();
     match (starts_line, rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))) {
         (true, Some(next)) => start..text.len() - next.len(),
@@ -154,7 +171,12 @@ mod tests {
             (lines, [true, false, true], none, "a: [\n  x, # one\n  # two\n  z # four\n]\n"),
             (lines, [true, true, false], none, "a: [\n  x, # one\n  # two\n  y # three\n]\n"),
             (lines, [false, true, true], none, "a: [\n  # two\n  y, # three\n  z # four\n]\n"),
-            (lines, [true; 3], more, "a: [\n  x, # one\n  # two\n  y, # three\n  z, # four\n  k,\n  \"m: m\"\n]\n"),
+            (
+                lines,
+                [true; 3],
+                more,
+                "a: [\n  x, # one\n  # two\n  y, # three\n  z, # four\n  k,\n  \"m: m\"\n]\n",
+            ),
             (lines, [true, false, false], more, "a: [\n  x, # one\n  k,\n  \"m: m\"\n  # two\n]\n"),
             (lines, [false; 3], &more[..1], "a: [k\n  # two\n]\n"),
             // A trailing comma stays.
@@ -165,7 +187,11 @@ mod tests {
         for (text, keep, added, expected) in table {
             let found = edited(text, &keep, added);
             assert_eq!(found, expected, "{keep:?} {added:?} of {text}");
-            let kept = ["x", "y", "z"].into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(item, _)| json!(item));
+            let kept = ["x", "y", "z"]
+                .into_iter()
+                .zip(keep)
+                .filter(|(_, keep)| *keep)
+                .map(|(item, _)| json!(item));
             let items: Vec<Value> = kept.chain(added.iter().cloned()).collect();
             let read: Value = serde_yaml::from_str(&found).unwrap();
             assert_eq!(read["a"], Value::from(items), "{found}");

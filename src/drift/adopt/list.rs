@@ -17,7 +17,8 @@ pub(super) struct List<'a> {
 }
 
 impl Edits<'_> {
-    /// Edits a list: removes items that are not kept, and adds others at the end. `all` is the new list.
+    /// Edits a list: removes items that are not kept, and adds others at the end. `all` is the new
+    /// list.
     pub(super) fn set_items(
         &mut self,
         list: &List<'_>,
@@ -56,13 +57,21 @@ impl Edits<'_> {
     }
 
     /// Writes a list anew. The comments between its items stay if it becomes empty.
-    fn set_list(&mut self, list: &List<'_>, items: &[Node], brackets: bool, all: &[Value]) -> Result<(), Refusal> {
+    fn set_list(
+        &mut self,
+        list: &List<'_>,
+        items: &[Node],
+        brackets: bool,
+        all: &[Value],
+    ) -> Result<(), Refusal> {
         let List { key, value, flow } = *list;
         if brackets || flow || !all.is_empty() {
             return self.set(key, value, &all.into(), flow);
         }
         let between = self.text.get(key.span.end..value.span.start).unwrap_or_default();
-        let colon = between.find(':').ok_or_else(|| format!("`{}` is written in an unusual way", content(key)))?;
+        let colon = between
+            .find(':')
+            .ok_or_else(|| format!("`{}` is written in an unusual way", content(key)))?;
         let behind = key.span.end + colon + 1;
         self.replace(behind..behind, " []");
         for item in items {

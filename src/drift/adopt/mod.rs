@@ -1,8 +1,9 @@
 //! Edits the text of documents to match the live state.
 //!
-//! Objects that are no longer live are removed from the documents, changed objects are edited in place, and a policy
-//! that is live as another kind loses its document, so that an import writes a new one. This module writes nothing: it
-//! returns an overlay, which has to be verified by loading and planning it.
+//! Objects that are no longer live are removed from the documents, changed objects are edited in
+//! place, and a policy that is live as another kind loses its document, so that an import writes a
+//! new one. This module writes nothing: it returns an overlay, which has to be verified by loading
+//! and planning it.
 //!
 //! Invariant: bytes of a file that no difference concerns stay unchanged.
 
@@ -21,7 +22,8 @@ use self::text::{Edits, Refusal, content, entry};
 use self::vijil::VijilPair;
 use crate::diagnostic::{Files, Overlay, SourceFile};
 use crate::model::{
-    Desired, DesiredPolicy, DesiredVijilPolicy, Domain, Live, LivePolicy, LiveVijil, LiveVijilPolicy, Origin,
+    Desired, DesiredPolicy, DesiredVijilPolicy, Domain, Live, LivePolicy, LiveVijil,
+    LiveVijilPolicy, Origin,
 };
 use crate::plan::docker::matching;
 use crate::plan::vijil::diff;
@@ -82,14 +84,20 @@ pub fn adopt(files: &Files, sides: Sides<'_>) -> Result<Adoption, Vec<String>> {
         let matched = matching::policies(&desired.policies, &live.policies);
         for (declared, found) in desired.policies.iter().zip(&matched) {
             let found = found.and_then(|index| live.policies.get(index));
-            by_file.entry(&declared.origin.file).or_default().push(Found::Docker(declared, found, live));
+            by_file
+                .entry(&declared.origin.file)
+                .or_default()
+                .push(Found::Docker(declared, found, live));
         }
     }
     if let Some((desired, live, exclusive)) = sides.vijil {
         for declared in &desired.vijil {
             match diff::find(declared, live) {
                 Ok(found) => {
-                    by_file.entry(&declared.origin.file).or_default().push(Found::Vijil(declared, found, exclusive));
+                    by_file
+                        .entry(&declared.origin.file)
+                        .or_default()
+                        .push(Found::Vijil(declared, found, exclusive));
                 }
                 Err(error) => refusals.push(format!("`{}`: {}", declared.name, error.message)),
             }
@@ -146,7 +154,8 @@ impl Found<'_> {
                 Ok(Fate::Replaced(found.id.0.clone()))
             }
             Self::Docker(declared, Some(found), live) => {
-                document::edit(edits, &Pair { root, declared, live: found, teams: &live.teams }).map(Fate::Stays)
+                document::edit(edits, &Pair { root, declared, live: found, teams: &live.teams })
+                    .map(Fate::Stays)
             }
             Self::Vijil(declared, Some(live), exclusive) => {
                 vijil::edit(edits, &VijilPair { root, declared, live, exclusive }).map(Fate::Stays)
@@ -155,7 +164,11 @@ impl Found<'_> {
     }
 }
 
-fn adopt_file(file: &SourceFile, policies: &[Found<'_>], adoption: &mut Adoption) -> Result<(), Vec<String>> {
+fn adopt_file(
+    file: &SourceFile,
+    policies: &[Found<'_>],
+    adoption: &mut Adoption,
+) -> Result<(), Vec<String>> {
     let mark = if file.text.starts_with('\u{feff}') { "\u{feff}" } else { "" };
     let source = file.text.strip_prefix(mark).unwrap_or(&file.text);
     let whole = |reason: &str| vec![format!("`{}`: {reason}", file.name)];
@@ -167,11 +180,13 @@ fn adopt_file(file: &SourceFile, policies: &[Found<'_>], adoption: &mut Adoption
         let name = policy.name();
         let is_it = |(_, outline): &(usize, &Outline)| {
             entry(&outline.root, "name").is_some_and(|(_, value)| content(value) == name)
-                && entry(&outline.root, "kind").is_some_and(|(_, value)| policy.is_kind(content(value)))
+                && entry(&outline.root, "kind")
+                    .is_some_and(|(_, value)| policy.is_kind(content(value)))
         };
         // Policies of several organizations may share a name.
         let stands = |(_, outline): &(usize, &Outline)| {
-            let start = entry(&outline.root, "name").map_or(0, |(_, value)| mark.len() + value.span.start);
+            let start =
+                entry(&outline.root, "name").map_or(0, |(_, value)| mark.len() + value.span.start);
             file.place(&(start..start)).line == policy.origin().line
         };
         let found: Vec<(usize, &Outline)> = outlines.iter().enumerate().filter(is_it).collect();
@@ -179,8 +194,12 @@ fn adopt_file(file: &SourceFile, policies: &[Found<'_>], adoption: &mut Adoption
             [(only, _)] => Some(*only),
             several => several.iter().find(|one| stands(one)).map(|(position, _)| *position),
         };
-        let Some((position, outline)) = position.and_then(|at| Some((at, outlines.get(at)?))) else {
-            refusals.push(format!("`{name}`: its name or kind comes from elsewhere in `{}`", file.name));
+        let Some((position, outline)) = position.and_then(|at| Some((at, outlines.get(at)?)))
+        else {
+            refusals.push(format!(
+                "`{name}`: its name or kind comes from elsewhere in `{}`",
+                file.name
+            ));
             continue;
         };
         let place = (name.to_owned(), file.name.clone());
@@ -228,8 +247,8 @@ fn is_of(kind: &str, domain: Domain) -> bool {
     }
 }
 
-/// Returns `true` if a document of this domain can declare the live policy; an allowlist without rules fits every
-/// domain.
+/// Returns `true` if a document of this domain can declare the live policy; an allowlist without
+/// rules fits every domain.
 fn is_of_domain(live: &LivePolicy, domain: Domain) -> bool {
     match live.policy().domain() {
         Some(own) => own == domain,
@@ -237,7 +256,8 @@ fn is_of_domain(live: &LivePolicy, domain: Domain) -> bool {
     }
 }
 
-/// Removes one of several documents from a file. Comments above the first document concern the file, and stay.
+/// Removes one of several documents from a file. Comments above the first document concern the
+/// file, and stay.
 fn take_out(edits: &mut Edits<'_>, outlines: &[Outline], position: usize) {
     let Some(own) = outlines.get(position) else { return };
     let start = match &own.marker {

@@ -28,8 +28,8 @@ struct Shared<'a> {
     unseen: Vec<&'a str>,
 }
 
-/// The reasons why documents cannot declare the live state of all their organizations, one phrase for each document;
-/// `all` are the organizations of the workspace.
+/// The reasons why documents cannot declare the live state of all their organizations, one phrase
+/// for each document; `all` are the organizations of the workspace.
 #[must_use]
 pub fn conflicts(all: &[String], sides: &[Side<'_>]) -> Vec<String> {
     let seen: BTreeSet<&str> = sides.iter().map(|side| side.live.org.as_str()).collect();
@@ -43,18 +43,23 @@ pub fn conflicts(all: &[String], sides: &[Side<'_>]) -> Vec<String> {
                 continue;
             }
             let entry = shared.entry(&declared.origin).or_insert_with(|| {
-                let unseen = orgs.iter().map(String::as_str).filter(|org| !seen.contains(org)).collect();
+                let unseen =
+                    orgs.iter().map(String::as_str).filter(|org| !seen.contains(org)).collect();
                 Shared { name, orgs: Vec::new(), drifts: false, wanted: Vec::new(), unseen }
             });
             entry.orgs.push(&live.org);
             entry.drifts |= drifts.contains(name);
             let found = found.and_then(|index| live.policies.get(index));
-            entry.wanted.push(found.map(|policy| unordered(&import::document(policy, &live.teams).into())));
+            entry
+                .wanted
+                .push(found.map(|policy| unordered(&import::document(policy, &live.teams).into())));
         }
     }
     let conflict = |one: Shared<'_>| {
         let Shared { name, orgs, drifts, wanted, unseen } = one;
-        let names = |orgs: &[&str]| orgs.iter().map(|org| format!("`{org}`")).collect::<Vec<_>>().join(", ");
+        let names = |orgs: &[&str]| {
+            orgs.iter().map(|org| format!("`{org}`")).collect::<Vec<_>>().join(", ")
+        };
         if !drifts {
             None
         } else if !unseen.is_empty() {
@@ -76,7 +81,9 @@ fn unordered(value: &Value) -> Value {
             items.sort_by_cached_key(ToString::to_string);
             Value::Array(items)
         }
-        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), unordered(value))).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), unordered(value))).collect()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }

@@ -1,6 +1,7 @@
 //! Edits of a text by the bytes of its nodes.
 //!
-//! Invariant: text outside of edits stays unchanged, byte for byte; edits that touch each other are refused.
+//! Invariant: text outside of edits stays unchanged, byte for byte; edits that touch each other are
+//! refused.
 
 use std::ops::Range;
 
@@ -43,10 +44,12 @@ impl<'a> Edits<'a> {
         let mut text = String::new();
         let mut done = 0;
         for (span, with) in &self.edits {
-            let kept = self.text.get(done..span.start).ok_or("a value is used in more than one place")?;
+            let kept =
+                self.text.get(done..span.start).ok_or("a value is used in more than one place")?;
             text.push_str(kept);
             // Lines are added after a text that does not end with a line end.
-            if span.is_empty() && with.ends_with('\n') && !text.is_empty() && !text.ends_with('\n') {
+            if span.is_empty() && with.ends_with('\n') && !text.is_empty() && !text.ends_with('\n')
+            {
                 text.push('\n');
             }
             text.push_str(&if windows { with.replace('\n', "\r\n") } else { with.clone() });
@@ -75,18 +78,32 @@ impl<'a> Edits<'a> {
     /// The end of a value, without the line breaks of a literal text.
     pub(super) fn end(&self, node: &Node) -> usize {
         let end = match &node.shape {
-            Shape::Mapping { flow: false, entries } => entries.last().map_or(node.span.end, |(key, value)| {
-                // A missing value has no place.
-                if value.span.is_empty() { key.span.end + 1 } else { self.end(value) }
-            }),
-            Shape::Sequence { flow: false, items } => items.last().map_or(node.span.end, |item| self.end(item)),
-            Shape::Alias | Shape::Scalar { .. } | Shape::Mapping { .. } | Shape::Sequence { .. } => node.span.end,
+            Shape::Mapping { flow: false, entries } => {
+                entries.last().map_or(node.span.end, |(key, value)| {
+                    // A missing value has no place.
+                    if value.span.is_empty() { key.span.end + 1 } else { self.end(value) }
+                })
+            }
+            Shape::Sequence { flow: false, items } => {
+                items.last().map_or(node.span.end, |item| self.end(item))
+            }
+            Shape::Alias
+            | Shape::Scalar { .. }
+            | Shape::Mapping { .. }
+            | Shape::Sequence { .. } => node.span.end,
         };
-        node.span.start + self.text.get(node.span.start..end).map_or(0, |text| text.trim_end().len())
+        node.span.start
+            + self.text.get(node.span.start..end).map_or(0, |text| text.trim_end().len())
     }
 
     /// Replaces the value of a key. `flow` is true inside of braces.
-    pub(super) fn set(&mut self, key: &Node, value: &Node, new: &Value, flow: bool) -> Result<(), Refusal> {
+    pub(super) fn set(
+        &mut self,
+        key: &Node,
+        value: &Node,
+        new: &Value,
+        flow: bool,
+    ) -> Result<(), Refusal> {
         let between = self.text.get(key.span.end..value.span.start).unwrap_or_default();
         if matches!(value.shape, Shape::Alias) || without_comments(between).contains('&') {
             return Err(format!("`{}` has an anchor or an alias", content(key)));
@@ -95,12 +112,15 @@ impl<'a> Edits<'a> {
             self.replace(value.span.clone(), emit::flow(new));
             return Ok(());
         }
-        let colon = between.find(':').ok_or_else(|| format!("`{}` is written in an unusual way", content(key)))?;
+        let colon = between
+            .find(':')
+            .ok_or_else(|| format!("`{}` is written in an unusual way", content(key)))?;
         let start = key.span.end + colon + 1;
         let written = emit::value(new, self.column(key.span.start));
         if matches!(value.shape, Shape::Scalar { style: Style::Block, .. }) {
             // The blanks before the next key are not part of it.
-            let own = self.text.get(..value.span.end).unwrap_or_default().trim_end_matches([' ', '\t']);
+            let own =
+                self.text.get(..value.span.end).unwrap_or_default().trim_end_matches([' ', '\t']);
             let end = if own.ends_with('\n') { own.len() } else { value.span.end };
             self.replace(start..end.max(start), written + "\n");
         } else {
@@ -133,7 +153,10 @@ impl<'a> Edits<'a> {
         let indent = before.len() - before.trim_start_matches(' ').len();
         match before.trim() {
             "-" if !matches!(item.shape, Shape::Alias) => Ok((start, indent)),
-            _ => Err("an item has an anchor or an alias, or does not start after its dash".to_owned()),
+            _ => {
+                Err("an item has an anchor or an alias, or does not start after its dash"
+                    .to_owned())
+            }
         }
     }
 }

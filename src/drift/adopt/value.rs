@@ -58,16 +58,21 @@ fn members(
     live: &Map<String, Value>,
 ) -> Result<(), Refusal> {
     let node = at.node();
-    let Shape::Mapping { entries, .. } = &node.shape else { return Err(format!("{} comes from elsewhere", at.name())) };
+    let Shape::Mapping { entries, .. } = &node.shape else {
+        return Err(format!("{} comes from elsewhere", at.name()));
+    };
     let gone = |key: &str| live.get(key).is_none_or(Value::is_null);
     let leaves = own.iter().filter(|(key, value)| gone(key) && !value.is_null()).count();
     if leaves > 0 && (in_braces(node) || leaves == entries.len()) {
-        let kept = own.keys().filter(|key| !gone(key)).filter_map(|key| Some((key.clone(), spoken(live.get(key)?))));
+        let kept = own
+            .keys()
+            .filter(|key| !gone(key))
+            .filter_map(|key| Some((key.clone(), spoken(live.get(key)?))));
         return write(edits, at, &Value::Object(kept.collect()));
     }
     for (name, value) in own {
-        let (key, node_value) =
-            entry(node, name).ok_or_else(|| format!("`{name}` of {} comes from elsewhere", at.name()))?;
+        let (key, node_value) = entry(node, name)
+            .ok_or_else(|| format!("`{name}` of {} comes from elsewhere", at.name()))?;
         if gone(name) && !value.is_null() {
             edits.remove_entry(key, node_value)?;
             continue;
@@ -79,9 +84,17 @@ fn members(
     Ok(())
 }
 
-fn list(edits: &mut Edits<'_>, at: At<'_>, name: &str, own: &[Value], live: &[Value]) -> Result<(), Refusal> {
+fn list(
+    edits: &mut Edits<'_>,
+    at: At<'_>,
+    name: &str,
+    own: &[Value],
+    live: &[Value],
+) -> Result<(), Refusal> {
     let node = at.node();
-    let Shape::Sequence { items, .. } = &node.shape else { return Err(format!("{} comes from elsewhere", at.name())) };
+    let Shape::Sequence { items, .. } = &node.shape else {
+        return Err(format!("{} comes from elsewhere", at.name()));
+    };
     let all: Vec<Value> = live.iter().map(spoken).collect();
     let At::Entry { key, value, flow } = at else { return write(edits, at, &all.into()) };
     if items.len() != own.len() {
@@ -91,7 +104,12 @@ fn list(edits: &mut Edits<'_>, at: At<'_>, name: &str, own: &[Value], live: &[Va
     if name == "tags" {
         let keep: Vec<bool> = own.iter().map(|item| live.contains(item)).collect();
         let added: Vec<Value> = all.iter().filter(|item| !own.contains(item)).cloned().collect();
-        let kept = own.iter().filter(|item| live.contains(item)).chain(&added).cloned().collect::<Vec<_>>();
+        let kept = own
+            .iter()
+            .filter(|item| live.contains(item))
+            .chain(&added)
+            .cloned()
+            .collect::<Vec<_>>();
         return edits.set_items(&list, &keep, &added, &kept);
     }
     if own.len() == live.len() {

@@ -1,7 +1,7 @@
 //! Edits of one document of a policy for agents that make it match the live policy.
 //!
-//! Invariant: a field that the document leaves out stays left out, since the service keeps it; and a review is written
-//! only if the service says that people decided.
+//! Invariant: a field that the document leaves out stays left out, since the service keeps it; and
+//! a review is written only if the service says that people decided.
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ use super::text::{Edits, Refusal, content, entry, in_braces};
 use super::value::{At, become_live};
 use crate::import::vijil::{review, rule as written};
 use crate::model::{
-    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS,
-    VIJIL_RULE_FIELDS, VijilStatus, has_value,
+    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijilPolicy, LiveVijilRule,
+    VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, VijilStatus, has_value,
 };
 use crate::source::outline::{Node, Shape};
 
@@ -24,20 +24,29 @@ pub(super) struct VijilPair<'a> {
     pub(super) exclusive: bool,
 }
 
-/// Edits the document. Returns the new text of its source file, with the file's name, if it names one.
-pub(super) fn edit(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<Option<(String, String)>, Refusal> {
+/// Edits the document. Returns the new text of its source file, with the file's name, if it names
+/// one.
+pub(super) fn edit(
+    edits: &mut Edits<'_>,
+    pair: &VijilPair<'_>,
+) -> Result<Option<(String, String)>, Refusal> {
     let VijilPair { root, declared, live, .. } = pair;
     if declared.name != live.name {
         return Err(format!("it is still called `{}` live: apply the new name first", live.name));
     }
     let mut beside = None;
     for name in VIJIL_POLICY_FIELDS {
-        let (Some(own), now) = (declared.fields.get(name), live.fields.get(name).unwrap_or(&Value::Null)) else {
+        let (Some(own), now) =
+            (declared.fields.get(name), live.fields.get(name).unwrap_or(&Value::Null))
+        else {
             continue;
         };
-        match entry(root, "source_file").filter(|_| name == "source_text" && !has_value(name, now, own)) {
+        match entry(root, "source_file")
+            .filter(|_| name == "source_text" && !has_value(name, now, own))
+        {
             Some((_, file)) if now.is_string() => {
-                beside = Some((content(file).to_owned(), now.as_str().unwrap_or_default().to_owned()));
+                beside =
+                    Some((content(file).to_owned(), now.as_str().unwrap_or_default().to_owned()));
             }
             Some((key, value)) => edits.remove_entry(key, value)?,
             None => field(edits, root, name, own, now)?,
@@ -56,7 +65,13 @@ pub(super) fn edit(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<Option
 }
 
 /// Edits a field of the document to match the live value.
-fn field(edits: &mut Edits<'_>, map: &Node, name: &str, own: &Value, now: &Value) -> Result<(), Refusal> {
+fn field(
+    edits: &mut Edits<'_>,
+    map: &Node,
+    name: &str,
+    own: &Value,
+    now: &Value,
+) -> Result<(), Refusal> {
     if has_value(name, now, own) {
         return Ok(());
     }
@@ -83,13 +98,16 @@ fn rules(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<(), Refusal> {
     if items.len() != declared.rules.len() {
         return Err("`rules` is put together from other parts".to_owned());
     }
-    let matched: Vec<Option<&LiveVijilRule>> = declared.rules.iter().map(|rule| live_rule(rule, live)).collect();
+    let matched: Vec<Option<&LiveVijilRule>> =
+        declared.rules.iter().map(|rule| live_rule(rule, live)).collect();
     for ((rule, found), item) in declared.rules.iter().zip(&matched).zip(items) {
         if let Some(found) = found {
-            self::rule(edits, item, rule, found).map_err(|reason| format!("rule `{}`: {reason}", rule.rule_id))?;
+            self::rule(edits, item, rule, found)
+                .map_err(|reason| format!("rule `{}`: {reason}", rule.rule_id))?;
         }
     }
-    let is_declared = |rule: &&LiveVijilRule| matched.iter().flatten().any(|found| found.id == rule.id);
+    let is_declared =
+        |rule: &&LiveVijilRule| matched.iter().flatten().any(|found| found.id == rule.id);
     let is_own = |rule: &&LiveVijilRule| *exclusive || !rule.is_extracted_draft();
     let added = live.rules.iter().filter(|rule| !is_declared(rule) && is_own(rule));
     let added: Vec<Value> = added.map(|rule| Value::Object(written(rule))).collect();
@@ -100,7 +118,9 @@ fn rules(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<(), Refusal> {
     let kept = matched.iter().flatten().map(|rule| Value::Object(written(rule)));
     let all: Vec<Value> = kept.chain(added.iter().cloned()).collect();
     let list = List { key, value, flow: in_braces(root) };
-    if (list.flow || matches!(value.shape, Shape::Sequence { flow: true, .. })) && keep.contains(&true) {
+    if (list.flow || matches!(value.shape, Shape::Sequence { flow: true, .. }))
+        && keep.contains(&true)
+    {
         return Err("`rules` is in brackets: write it with dashes".to_owned());
     }
     edits.set_items(&list, &keep, &added, &all)
@@ -112,9 +132,17 @@ fn live_rule<'a>(rule: &DesiredVijilRule, live: &'a LiveVijilPolicy) -> Option<&
     ids.find_map(|id| live.rules.iter().find(|live| live.rule_id == *id))
 }
 
-fn rule(edits: &mut Edits<'_>, item: &Node, declared: &DesiredVijilRule, live: &LiveVijilRule) -> Result<(), Refusal> {
+fn rule(
+    edits: &mut Edits<'_>,
+    item: &Node,
+    declared: &DesiredVijilRule,
+    live: &LiveVijilRule,
+) -> Result<(), Refusal> {
     if declared.rule_id != live.rule_id {
-        return Err(format!("it is still called `{}` live: apply the new name first", live.rule_id));
+        return Err(format!(
+            "it is still called `{}` live: apply the new name first",
+            live.rule_id
+        ));
     }
     let now = |fields: &Fields, name: &str| fields.get(name).cloned().unwrap_or_default();
     for name in VIJIL_RULE_FIELDS {

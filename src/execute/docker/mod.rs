@@ -19,7 +19,8 @@ use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
 use crate::plan::Plan;
 use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::{
-    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields, json, request,
+    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields,
+    json, request,
 };
 use crate::plan::saved::sides;
 use crate::plan::step::{Object, Op, Reason};
@@ -69,7 +70,8 @@ impl Docker {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call of a step, with the ids that earlier steps created; `None` while one of them is unknown.
+    /// The call of a step, with the ids that earlier steps created; `None` while one of them is
+    /// unknown.
     pub(super) fn call(&self, step: &Step, created: &Created) -> Option<Call> {
         let change = &step.change;
         let policy = change.policy().and_then(|target| match target {
@@ -89,12 +91,19 @@ impl Docker {
         let ids = (policy.as_ref().map(|id| id.0.as_str()), rule.as_ref().map(|id| id.0.as_str()));
         let path = path(request.path, ids.0, ids.1)?;
         let request = Request { method: request.method, path, body: request.body };
-        Some(Call { docker: self.clone(), change: change.clone(), because: step.because, policy, rule, request })
+        Some(Call {
+            docker: self.clone(),
+            change: change.clone(),
+            because: step.because,
+            policy,
+            rule,
+            request,
+        })
     }
 }
 
-/// Returns `true` if a step may close access. If others applied it, the access was closed already or in the meantime,
-/// and steps that assume it to be open belong to the next plan.
+/// Returns `true` if a step may close access. If others applied it, the access was closed already
+/// or in the meantime, and steps that assume it to be open belong to the next plan.
 pub(super) fn closes(change: &Change) -> bool {
     use crate::model::Decision;
     match change {
@@ -108,8 +117,9 @@ pub(super) fn closes(change: &Change) -> bool {
 }
 
 impl Call {
-    /// The objection to the call; `None` if there is none. New policies and their rules are not checked: names of
-    /// policies are unique, so that the service refuses a second one, and a new policy has no rules.
+    /// The objection to the call; `None` if there is none. New policies and their rules are not
+    /// checked: names of policies are unique, so that the service refuses a second one, and a new
+    /// policy has no rules.
     pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         let in_new = !matches!(&self.change, Change::Rule(PolicyTarget::Existing(_), _));
         if self.change.op() == Op::Create && in_new {
@@ -128,16 +138,20 @@ impl Call {
         };
         Ok(match self.seen(policy.as_deref()) {
             Seen { observed: Observed::Before, .. } => {
-                let moved = policy.and_then(|policy| self.docker.known().moved(&self.change, &policy));
+                let moved =
+                    policy.and_then(|policy| self.docker.known().moved(&self.change, &policy));
                 moved.map(failed)
             }
             Seen { observed, created } => Some((self.not_as_planned(observed), created)),
         })
     }
 
-    /// Returns `true` if a policy lacks the rule of the step. A rule that an answer lacks may be there all the same.
+    /// Returns `true` if a policy lacks the rule of the step. A rule that an answer lacks may be
+    /// there all the same.
     fn is_missing_in(&self, policy: Option<&LivePolicy>) -> bool {
-        policy.is_some_and(|policy| observed(&self.change, Some(policy), self.rule.as_ref()) == Observed::Gone)
+        policy.is_some_and(|policy| {
+            observed(&self.change, Some(policy), self.rule.as_ref()) == Observed::Gone
+        })
     }
 
     /// Looks at the object again.
@@ -153,7 +167,9 @@ impl Call {
                 policy
             }
             (Some(id), _) => match reader.policy(id).await.map_err(unread)? {
-                policy if self.is_missing_in(policy.as_ref()) => reader.policy(id).await.map_err(unread)?,
+                policy if self.is_missing_in(policy.as_ref()) => {
+                    reader.policy(id).await.map_err(unread)?
+                }
                 policy => policy,
             },
             (None, _) => None,
@@ -179,7 +195,8 @@ impl Call {
         self.docker.reader.pause(wait).await;
     }
 
-    /// A refusal that may be caused by somebody else's change is verified by a check; others are taken literally.
+    /// A refusal that may be caused by somebody else's change is verified by a check; others are
+    /// taken literally.
     pub(super) async fn refused(&self, refusal: &Refusal) -> (StepOutcome, Created) {
         let explained = || failed(explain(&self.change, refusal));
         if !matches!(refusal.status, 404 | 409) {
@@ -187,19 +204,22 @@ impl Call {
         }
         match self.observe().await {
             Ok(Seen { observed: Observed::Before, .. }) | Err(_) => explained(),
-            Ok(Seen { observed: Observed::After, created }) => (StepOutcome::AlreadyApplied { sent: false }, created),
+            Ok(Seen { observed: Observed::After, created }) => {
+                (StepOutcome::AlreadyApplied { sent: false }, created)
+            }
             Ok(Seen { observed, .. }) => (self.not_as_planned(observed), Created::default()),
         }
     }
 
-    /// A late call could create a second rule, since names of rules are not known to be unique, or undo the second half
-    /// of a change.
+    /// A late call could create a second rule, since names of rules are not known to be unique, or
+    /// undo the second half of a change.
     pub(super) fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
         let busy = matches!(unknown, http::Error::TimeOut { .. })
             || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
         let half = self.because == Some(Reason::SplitNarrows);
         let harms = half || matches!(self.change, Change::Rule(_, RuleChange::Create { .. }));
-        (busy && harms).then(|| Problem::new(format!("it may still be applied: {unknown}")).hint(NEXT_PLAN))
+        (busy && harms)
+            .then(|| Problem::new(format!("it may still be applied: {unknown}")).hint(NEXT_PLAN))
     }
 
     /// The content of an answer about the object before and after.
@@ -207,10 +227,13 @@ impl Call {
         self.done(body).unwrap_or(Answer::Unclear)
     }
 
-    /// `None` if the answer cannot be interpreted, or says that something else was made: then the actual state counts.
+    /// `None` if the answer cannot be interpreted, or says that something else was made: then the
+    /// actual state counts.
     fn done(&self, body: &Value) -> Option<Answer> {
-        let policy = |value: &Value| serde_json::from_value::<wire::Policy>(value.clone()).ok()?.live().ok();
-        let rule = |value: &Value| serde_json::from_value::<wire::Rule>(value.clone()).ok()?.live("").ok();
+        let policy =
+            |value: &Value| serde_json::from_value::<wire::Policy>(value.clone()).ok()?.live().ok();
+        let rule =
+            |value: &Value| serde_json::from_value::<wire::Rule>(value.clone()).ok()?.live("").ok();
         let same_rule = |one: &Rule, other: &Rule| changed_fields(one, other).is_empty();
         let mut created = Created::default();
         let (as_asked, overtaken) = match &self.change {
@@ -225,9 +248,13 @@ impl Call {
                 (same_rule(&made.rule, after), None)
             }
             Change::Policy(PolicyChange::Update { before, after, .. }) => {
-                let (old, new) = (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
+                let (old, new) =
+                    (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
                 let overtaken = PolicyFields::new(&old) != *before;
-                (PolicyFields::new(&new) == *after, overtaken.then(|| json::policy_fields(&PolicyFields::new(&old))))
+                (
+                    PolicyFields::new(&new) == *after,
+                    overtaken.then(|| json::policy_fields(&PolicyFields::new(&old))),
+                )
             }
             Change::Rule(_, RuleChange::Update { before, after, .. }) => {
                 let (old, new) = (rule(body.get("old")?)?.rule, rule(body.get("new")?)?.rule);
@@ -255,7 +282,9 @@ impl Call {
     pub(super) fn not_as_planned(&self, found: Observed) -> StepOutcome {
         match found {
             Observed::After => StepOutcome::AlreadyApplied { sent: false },
-            Observed::Before => StepOutcome::Failed(Problem::new("the service said that it was done, and it was not")),
+            Observed::Before => StepOutcome::Failed(Problem::new(
+                "the service said that it was done, and it was not",
+            )),
             Observed::Gone => StepOutcome::Failed(Problem::moved("it is gone", None)),
             Observed::Other(found) => {
                 let message = match self.change.op() {
@@ -278,7 +307,9 @@ fn unread(error: Error) -> Unread {
 /// The ids of a created object, found in its policy.
 fn found(change: &Change, policy: &LivePolicy) -> Created {
     match change {
-        Change::Policy(PolicyChange::Create { after }) => Created::policy(&after.name, &policy.id.0),
+        Change::Policy(PolicyChange::Create { after }) => {
+            Created::policy(&after.name, &policy.id.0)
+        }
         Change::Rule(_, RuleChange::Create { after }) => named(policy, &after.name)
             .map(|(id, _)| Created::rule(&policy.id.0, &after.name, &id.0))
             .unwrap_or_default(),

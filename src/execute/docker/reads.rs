@@ -1,7 +1,8 @@
 //! The looks at policies before the steps of a phase: steps of one policy share them.
 //!
-//! Invariant: a step is compared with an answer that came at most [`FRESH`] before, and after all earlier phases. What
-//! happens to its object in that time is in the `old` of the answer to the step.
+//! Invariant: a step is compared with an answer that came at most [`FRESH`] before, and after all
+//! earlier phases. What happens to its object in that time is in the `old` of the answer to the
+//! step.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,8 @@ pub(super) struct Read {
     at: Duration,
 }
 
-/// The last read of each policy in this phase. Steps that need one at the same time wait for one call.
+/// The last read of each policy in this phase. Steps that need one at the same time wait for one
+/// call.
 #[derive(Debug, Default)]
 pub(super) struct Reads(Mutex<BTreeMap<PolicyId, Arc<tokio::sync::Mutex<Option<Read>>>>>);
 
@@ -32,11 +34,19 @@ impl Reads {
     }
 
     /// A fresh read of a policy, and another one than a read that is doubted.
-    pub(super) async fn policy(&self, reader: &Reader, id: &PolicyId, doubted: Option<&Read>) -> Result<Read, Error> {
-        let slot = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_default());
+    pub(super) async fn policy(
+        &self,
+        reader: &Reader,
+        id: &PolicyId,
+        doubted: Option<&Read>,
+    ) -> Result<Read, Error> {
+        let slot = Arc::clone(
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_default(),
+        );
         let mut last = slot.lock().await;
         let serves = |read: &Read| {
-            reader.passed().saturating_sub(read.at) <= FRESH && doubted.is_none_or(|doubted| read.at > doubted.at)
+            reader.passed().saturating_sub(read.at) <= FRESH
+                && doubted.is_none_or(|doubted| read.at > doubted.at)
         };
         if let Some(read) = last.as_ref().filter(|read| serves(read)) {
             return Ok(read.clone());

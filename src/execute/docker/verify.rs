@@ -5,7 +5,11 @@ use crate::model::{LivePolicy, Policy, Rule, RuleId};
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields, json};
 
 /// The state of the object of an update or a deletion, in the current version of its policy.
-pub(super) fn observed(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Observed {
+pub(super) fn observed(
+    change: &Change,
+    policy: Option<&LivePolicy>,
+    rule: Option<&RuleId>,
+) -> Observed {
     let Some(policy) = policy else { return Observed::Gone };
     match change {
         Change::Policy(PolicyChange::Update { before, after, .. }) => {
@@ -20,7 +24,11 @@ pub(super) fn observed(change: &Change, policy: Option<&LivePolicy>, rule: Optio
         }
         Change::Policy(PolicyChange::Delete { before, .. }) => {
             let now = policy.policy();
-            if same_policy(&now, before) { Observed::Before } else { Observed::Other(json::policy(&now).to_string()) }
+            if same_policy(&now, before) {
+                Observed::Before
+            } else {
+                Observed::Other(json::policy(&now).to_string())
+            }
         }
         Change::Rule(_, RuleChange::Update { before, after, .. }) => match find(policy, rule) {
             None => Observed::Gone,
@@ -86,7 +94,12 @@ mod tests {
 
     fn rule(name: &str, host: &str) -> Rule {
         let resources = Resources::Plain(vec![host.to_owned()]);
-        Rule { name: name.to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources }
+        Rule {
+            name: name.to_owned(),
+            decision: Decision::Allow,
+            actions: vec![Action::ConnectTcp],
+            resources,
+        }
     }
 
     fn head(name: &str) -> PolicyFields {
@@ -96,7 +109,8 @@ mod tests {
     /// A policy with the rules `rule_0`, `rule_1` and so on.
     fn live(name: &str, rules: &[Rule]) -> LivePolicy {
         let rules = rules.iter().cloned().enumerate();
-        let rules = rules.map(|(number, rule)| LiveRule { id: RuleId(format!("rule_{number}")), rule });
+        let rules =
+            rules.map(|(number, rule)| LiveRule { id: RuleId(format!("rule_{number}")), rule });
         let (id, scope) = (PolicyId("pol_p".to_owned()), Scope::Organization);
         LivePolicy { id, name: name.to_owned(), scope, body: LiveBody::Allowlist(rules.collect()) }
     }
@@ -106,8 +120,15 @@ mod tests {
         let policy = || PolicyTarget::Existing(PolicyId("pol_p".to_owned()));
         let first = || RuleTarget::Existing(RuleId("rule_0".to_owned()));
         let of_rule = |change| Change::Rule(policy(), change);
-        let update = || PolicyChange::Update { policy: policy(), before: head("p"), after: head("q") };
-        let change = || of_rule(RuleChange::Update { rule: first(), before: rule("r", "a"), after: rule("r", "b") });
+        let update =
+            || PolicyChange::Update { policy: policy(), before: head("p"), after: head("q") };
+        let change = || {
+            of_rule(RuleChange::Update {
+                rule: first(),
+                before: rule("r", "a"),
+                after: rule("r", "b"),
+            })
+        };
         let delete = || of_rule(RuleChange::Delete { rule: first(), before: rule("r", "a") });
         let create = || of_rule(RuleChange::Create { after: rule("r", "a") });
         let drop_policy = || {
@@ -136,7 +157,8 @@ mod tests {
             (create(), Some(live("p", &[rule("s", "a")])), "before"),
             (create(), Some(live("p", &[rule("s", "a"), rule("r", "a")])), "after"),
             (create(), Some(live("p", &[rule("r", "b")])), "other"),
-            // A policy is deleted with the rules that the plan saw, in any order, and created without rules.
+            // A policy is deleted with the rules that the plan saw, in any order, and created
+            // without rules.
             (drop_policy(), Some(live("p", &[rule("s", "b"), rule("r", "a")])), "before"),
             (drop_policy(), Some(live("p", &[rule("r", "a")])), "other"),
             (drop_policy(), Some(live("q", &[rule("r", "a"), rule("s", "b")])), "other"),
@@ -145,7 +167,8 @@ mod tests {
             (make_policy(), Some(live("p", &[rule("r", "a")])), "other"),
         ];
         for (change, policy, expected) in table {
-            let found = match observed(&change, policy.as_ref(), Some(&RuleId("rule_0".to_owned()))) {
+            let found = match observed(&change, policy.as_ref(), Some(&RuleId("rule_0".to_owned())))
+            {
                 Observed::Before => "before",
                 Observed::After => "after",
                 Observed::Gone => "gone",

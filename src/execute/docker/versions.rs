@@ -1,18 +1,20 @@
 //! The versions that the policies of a plan may have during an apply.
 //!
-//! A step is checked against its own object and against everything that determines its audience and meaning: a rule
-//! means something else in a policy whose scope has changed, and a policy with a new scope takes along rules that
-//! nobody has reviewed.
+//! A step is checked against its own object and against everything that determines its audience and
+//! meaning: a rule means something else in a policy whose scope has changed, and a policy with a
+//! new scope takes along rules that nobody has reviewed.
 
 use serde_json::Value;
 
 use crate::execute::outcome::{Problem, Versions};
 use crate::model::{LivePolicy, Policy, Rule};
-use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate};
+use crate::plan::docker::{
+    Change, PolicyChange, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate,
+};
 use crate::plan::step::Delta;
 
-/// The policies that a plan touches in their expected current versions: the recorded ones, with the completed steps,
-/// and optionally with those in progress.
+/// The policies that a plan touches in their expected current versions: the recorded ones, with the
+/// completed steps, and optionally with those in progress.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     was: Vec<LivePolicy>,
@@ -36,7 +38,8 @@ impl Known {
         simulate::carry_out(&mut self.now, change);
     }
 
-    /// The difference of the actual policy that makes a step another one than planned; `None` without one.
+    /// The difference of the actual policy that makes a step another one than planned; `None`
+    /// without one.
     pub(super) fn moved(&self, change: &Change, found: &LivePolicy) -> Option<Problem> {
         let target = change.policy()?;
         let id = simulate::policy_id(target);
@@ -45,15 +48,25 @@ impl Known {
         let found = found.policy();
         let moved = |show: fn(&Policy) -> Value| {
             let was = self.was.iter().find(|policy| policy.id == id);
-            let planned = was.map_or_else(|| "an empty policy".to_owned(), |was| show(&was.policy()).to_string());
+            let planned = was.map_or_else(
+                || "an empty policy".to_owned(),
+                |was| show(&was.policy()).to_string(),
+            );
             let versions = Versions { planned, found: show(&found).to_string() };
             Problem::moved("its policy is no longer what the plan saw", Some(versions))
         };
         match change {
-            Change::Policy(PolicyChange::Update { before, after, .. }) if before.scope != after.scope => {
-                let expected = |rule: &Rule| holds(known.rules(), rule) || holds(to_come.rules.iter().copied(), rule);
-                let unseen: Vec<Rule> = found.rules().iter().filter(|rule| !expected(rule)).cloned().collect();
-                let is_there = |rule: &Rule| holds(found.rules(), rule) || holds(to_come.gone.iter().copied(), rule);
+            Change::Policy(PolicyChange::Update { before, after, .. })
+                if before.scope != after.scope =>
+            {
+                let expected = |rule: &Rule| {
+                    holds(known.rules(), rule) || holds(to_come.rules.iter().copied(), rule)
+                };
+                let unseen: Vec<Rule> =
+                    found.rules().iter().filter(|rule| !expected(rule)).cloned().collect();
+                let is_there = |rule: &Rule| {
+                    holds(found.rules(), rule) || holds(to_come.gone.iter().copied(), rule)
+                };
                 let lacks = !known.rules().iter().all(is_there);
                 (!unseen.is_empty() || lacks).then(|| moved(json::policy).with_unseen(unseen))
             }
@@ -100,7 +113,12 @@ mod tests {
 
     fn rule(name: &str) -> Rule {
         let resources = Resources::Plain(vec![format!("{name}.example.com")]);
-        Rule { name: name.to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources }
+        Rule {
+            name: name.to_owned(),
+            decision: Decision::Allow,
+            actions: vec![Action::ConnectTcp],
+            resources,
+        }
     }
 
     fn scope(teams: &[&str]) -> Scope {
@@ -109,7 +127,9 @@ mod tests {
 
     /// The policy `p` with the scope and the rules.
     fn live(teams: &[&str], rules: &[&str]) -> LivePolicy {
-        let rules = rules.iter().map(|name| LiveRule { id: RuleId(format!("rule_{name}")), rule: rule(name) });
+        let rules = rules
+            .iter()
+            .map(|name| LiveRule { id: RuleId(format!("rule_{name}")), rule: rule(name) });
         let (id, name) = (PolicyId("pol_p".to_owned()), "p".to_owned());
         LivePolicy { id, name, scope: scope(teams), body: LiveBody::Allowlist(rules.collect()) }
     }
@@ -138,10 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_another_one_than_planned_if_its_audience_or_the_rules_that_it_takes_along_have_changed() {
+    fn a_step_is_another_one_than_planned_if_its_audience_or_the_rules_that_it_takes_along_have_changed()
+     {
         let (widen, rename) = (|| update("p", &["a", "b"]), || update("q", &["a"]));
-        // The steps that are done and that are under way, the step, and its policy as it is found: whether it has moved,
-        // and the rules that nobody has reviewed. The plan saw the scope `a` and the rules `r` and `s`.
+        // The steps that are done and that are under way, the step, and its policy as it is found:
+        // whether it has moved, and the rules that nobody has reviewed. The plan saw the scope `a`
+        // and the rules `r` and `s`.
         type Row<'a> = (Vec<Change>, Vec<Change>, Change, LivePolicy, Option<&'a [&'a str]>);
         let table: [Row<'_>; 14] = [
             // A rule means something else for another audience, whatever other rules there are.
@@ -168,13 +190,25 @@ mod tests {
             let mut known = Known::new(&[live(&["a"], &["r", "s"])]);
             done.iter().for_each(|change| known.done(change));
             let step = |change: Change| {
-                Step::new(Difference { id: 1, policy: "p".to_owned(), change, source: None, because: None }, 1)
+                Step::new(
+                    Difference {
+                        id: 1,
+                        policy: "p".to_owned(),
+                        change,
+                        source: None,
+                        because: None,
+                    },
+                    1,
+                )
             };
             let steps: Vec<Step> = under_way.iter().cloned().map(step).collect();
             known.begin(steps.iter());
             let moved = known.moved(&change, &found);
-            let unseen = moved.map(|problem| problem.unseen.into_iter().map(|rule| rule.name).collect::<Vec<_>>());
-            let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            let unseen = moved.map(|problem| {
+                problem.unseen.into_iter().map(|rule| rule.name).collect::<Vec<_>>()
+            });
+            let expected =
+                expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
             assert_eq!(unseen, expected, "{done:?} {under_way:?} {change:?} {found:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! Calls to Vijil: checks of objects, and the meaning of answers and refusals.
 //!
-//! Invariant: only the text that the plan showed is reviewed. A creation is never sent twice, and not if its object
-//! exists already, since the service would create a second one of the same name.
+//! Invariant: only the text that the plan showed is reviewed. A creation is never sent twice, and
+//! not if its object exists already, since the service would create a second one of the same name.
 
 mod attempt;
 
@@ -48,7 +48,8 @@ impl Vijil {
         Self { reader, writer, steps: steps.into() }
     }
 
-    /// The call of a step, with the ids that earlier steps created; `None` while one of them is unknown.
+    /// The call of a step, with the ids that earlier steps created; `None` while one of them is
+    /// unknown.
     pub(super) fn call(&self, step: &VijilStep, created: &Created) -> Option<Call> {
         let policy = match &step.policy {
             Subject::Existing(id) => Some(id.clone()),
@@ -65,7 +66,9 @@ impl Vijil {
         let request = Request { method: request.method, path, query, body: request.body };
         let was_found = policy.as_ref().is_some_and(|policy| created.was_found(policy));
         let is_in_new = matches!(step.policy, Subject::Planned(_)) && !was_found;
-        let is_same = |one: &VijilStep| one.id < step.id && one.rule == step.rule && one.policy == step.policy;
+        let is_same = |one: &VijilStep| {
+            one.id < step.id && one.rule == step.rule && one.policy == step.policy
+        };
         let edited = self.steps.iter().any(is_same);
         let ends_edit_in_place = self.is_last_edit_in_place(step);
         let attempt = Attempt { step: step.difference.clone(), edited, policy, rule };
@@ -73,7 +76,8 @@ impl Vijil {
     }
 
     fn is_last_edit_in_place(&self, step: &VijilStep) -> bool {
-        let of_policy = || self.steps.iter().filter(|one| one.policy == step.policy && one.rule.is_some());
+        let of_policy =
+            || self.steps.iter().filter(|one| one.policy == step.policy && one.rule.is_some());
         let edits = of_policy().filter(|one| one.because == Some(Reason::EditedInPlace));
         let Some(edit) = edits.max_by_key(|edit| edit.id) else { return false };
         of_policy().filter(|one| one.rule == edit.rule).map(|one| one.id).max() == Some(step.id)
@@ -85,8 +89,8 @@ impl Call {
         &self.attempt.step
     }
 
-    /// The objection to the call; `None` if there is none. A policy that this run created has no rules yet; everything
-    /// else may exist already, and the service would create a second one.
+    /// The objection to the call; `None` if there is none. A policy that this run created has no
+    /// rules yet; everything else may exist already, and the service would create a second one.
     pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         if self.step().op == Op::Create && self.step().rule.is_some() && self.is_in_new {
             return Ok(None);
@@ -94,7 +98,8 @@ impl Call {
         let Seen { observed, created } = self.observe().await?;
         Ok(match observed {
             Observed::Before => None,
-            // A rule that was edited in this run is reviewed again, whatever its status after the edit.
+            // A rule that was edited in this run is reviewed again, whatever its status after the
+            // edit.
             Observed::After if self.attempt.is_review_of_an_edit() => None,
             Observed::After => Some((StepOutcome::AlreadyApplied { sent: false }, created)),
             observed @ (Observed::Gone | Observed::Other(_)) => {
@@ -103,7 +108,8 @@ impl Call {
         })
     }
 
-    /// The current state of the object; a review counts only if it is this step's own, not one from before the edit.
+    /// The current state of the object; a review counts only if it is this step's own, not one from
+    /// before the edit.
     pub(super) async fn observe(&self) -> Result<Seen, Unread> {
         self.look(true).await.map_err(unread)
     }
@@ -116,22 +122,29 @@ impl Call {
         self.vijil.reader.pause(wait).await;
     }
 
-    /// The result of a step that was carried out: a policy whose rules were edited in place must still be active.
+    /// The result of a step that was carried out: a policy whose rules were edited in place must
+    /// still be active.
     pub(super) async fn confirmed(&self, ended: StepOutcome) -> StepOutcome {
-        let (true, Subject::Existing(id)) = (self.ends_edit_in_place && ended.is_done(), &self.step().policy) else {
+        let (true, Subject::Existing(id)) =
+            (self.ends_edit_in_place && ended.is_done(), &self.step().policy)
+        else {
             return ended;
         };
         let problem = match self.vijil.reader.policy(id).await {
             Ok(Some(policy)) if policy.status == "active" => return ended,
             Ok(policy) => {
-                let status = policy.map_or_else(|| "gone".to_owned(), |policy| format!("`{}`", policy.status));
-                let message = format!("the rules were edited, and the policy is no longer active but {status}");
+                let status = policy
+                    .map_or_else(|| "gone".to_owned(), |policy| format!("`{}`", policy.status));
+                let message = format!(
+                    "the rules were edited, and the policy is no longer active but {status}"
+                );
                 Problem::new(message)
                     .written()
                     .hint("apply again: that activates it; where the console always does this, set `vijil.edit_active: deactivate`")
             }
             Err(error) => {
-                let message = format!("it is not known whether the policy is still active: {error}");
+                let message =
+                    format!("it is not known whether the policy is still active: {error}");
                 Problem::new(message).written().outage().hint("run again")
             }
         };
@@ -143,8 +156,12 @@ impl Call {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
         if step.op != Op::Create {
             let object = match (step.object(), &attempt.policy, &attempt.rule) {
-                (Object::Rule, _, Some(rule)) => reader.rule(rule).await?.map(|rule| rule_fields(&rule)),
-                (Object::Policy, Some(policy), _) => reader.policy(policy).await?.map(|policy| policy_fields(&policy)),
+                (Object::Rule, _, Some(rule)) => {
+                    reader.rule(rule).await?.map(|rule| rule_fields(&rule))
+                }
+                (Object::Policy, Some(policy), _) => {
+                    reader.policy(policy).await?.map(|policy| policy_fields(&policy))
+                }
                 (Object::Rule, _, None) | (Object::Policy, None, _) => None,
             };
             let object = match object {
@@ -177,17 +194,23 @@ impl Call {
         Ok(Seen { observed, created })
     }
 
-    /// An object that was not found by its id, looked up in the list, since a single answer is not trusted that it is
-    /// gone.
+    /// An object that was not found by its id, looked up in the list, since a single answer is not
+    /// trusted that it is gone.
     async fn listed(&self) -> Result<Option<Fields>, Error> {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
         Ok(match (step.object(), &attempt.policy, &attempt.rule) {
-            (Object::Rule, Some(policy), Some(rule)) => {
-                reader.rules(policy).await?.iter().find(|listed| listed.id == *rule).map(rule_fields)
-            }
-            (Object::Policy, Some(policy), _) => {
-                reader.named(&step.policy_name).await?.iter().find(|listed| listed.id == *policy).map(policy_fields)
-            }
+            (Object::Rule, Some(policy), Some(rule)) => reader
+                .rules(policy)
+                .await?
+                .iter()
+                .find(|listed| listed.id == *rule)
+                .map(rule_fields),
+            (Object::Policy, Some(policy), _) => reader
+                .named(&step.policy_name)
+                .await?
+                .iter()
+                .find(|listed| listed.id == *policy)
+                .map(policy_fields),
             (Object::Rule, ..) | (Object::Policy, None, _) => None,
         })
     }
@@ -196,22 +219,31 @@ impl Call {
     pub(super) fn read_answer(&self, body: &Value) -> Answer {
         let step = self.step();
         let (object, created) = match (step.op, step.object()) {
-            (Op::Delete, _) => return Answer::Done { created: Created::default(), overtaken: None },
+            (Op::Delete, _) => {
+                return Answer::Done { created: Created::default(), overtaken: None };
+            }
             (_, Object::Policy) => {
-                let Ok(policy) = serde_json::from_value::<wire::Policy>(body.clone()) else { return Answer::Unclear };
+                let Ok(policy) = serde_json::from_value::<wire::Policy>(body.clone()) else {
+                    return Answer::Unclear;
+                };
                 let created = Created::policy(&step.policy_name, &policy.id);
                 (policy_fields(&policy.live()), created)
             }
             (_, Object::Rule) => {
-                let Ok(rule) = serde_json::from_value::<wire::Rule>(body.clone()) else { return Answer::Unclear };
+                let Ok(rule) = serde_json::from_value::<wire::Rule>(body.clone()) else {
+                    return Answer::Unclear;
+                };
                 let policy = self.attempt.policy.as_deref().unwrap_or_default();
-                let created = Created::rule(policy, step.rule_id.as_deref().unwrap_or_default(), &rule.id);
+                let created =
+                    Created::rule(policy, step.rule_id.as_deref().unwrap_or_default(), &rule.id);
                 (rule_fields(&rule.live()), created)
             }
         };
         match self.attempt.observed(Some(&object)) {
             Observed::After => Answer::Done { created, overtaken: None },
-            observed @ (Observed::Before | Observed::Gone | Observed::Other(_)) => Answer::Otherwise(observed),
+            observed @ (Observed::Before | Observed::Gone | Observed::Other(_)) => {
+                Answer::Otherwise(observed)
+            }
         }
     }
 
@@ -232,7 +264,8 @@ impl Call {
     /// A creation is never sent twice.
     pub(super) fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
         let problem = || Problem::new(format!("no answer, and it is not there: {unknown}"));
-        (self.step().op == Op::Create).then(|| problem().hint("run again: it is made then, or found"))
+        (self.step().op == Op::Create)
+            .then(|| problem().hint("run again: it is made then, or found"))
     }
 
     pub(super) fn not_as_planned(&self, found: Observed) -> StepOutcome {
@@ -241,10 +274,16 @@ impl Call {
             Observed::Gone => Problem::moved("it is gone", None),
             Observed::Other(found) => {
                 let text = |object: &Fields| Value::Object(object.clone()).to_string();
-                let planned = step.before.as_ref().or(step.after.as_ref()).map(text).unwrap_or_default();
-                Problem::moved("it is no longer what the plan saw", Some(Versions { planned, found }))
+                let planned =
+                    step.before.as_ref().or(step.after.as_ref()).map(text).unwrap_or_default();
+                Problem::moved(
+                    "it is no longer what the plan saw",
+                    Some(Versions { planned, found }),
+                )
             }
-            Observed::Before | Observed::After => Problem::new("the service said that it was done, and it was not"),
+            Observed::Before | Observed::After => {
+                Problem::new("the service said that it was done, and it was not")
+            }
         })
     }
 }

@@ -1,11 +1,13 @@
-//! The differences of the Docker side: the object before and after, and the call that turns one into the other.
+//! The differences of the Docker side: the object before and after, and the call that turns one
+//! into the other.
 
 use std::collections::BTreeSet;
 
 use crate::model::{Body, Cedar, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope};
 use crate::plan::step::{Delta, Object, Op, Reason};
 
-/// A difference of one object between two states. Differences have no order: see [`Step`](crate::plan::step::Step).
+/// A difference of one object between two states. Differences have no order: see
+/// [`Step`](crate::plan::step::Step).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Number in the list, from 1.
@@ -116,7 +118,9 @@ impl PolicyChange {
     pub fn naming(&self) -> Delta<(&str, &Scope)> {
         match self {
             Self::Create { after } => Delta::Create { after: after.naming() },
-            Self::Update { before, after, .. } => Delta::Update { before: before.naming(), after: after.naming() },
+            Self::Update { before, after, .. } => {
+                Delta::Update { before: before.naming(), after: after.naming() }
+            }
             Self::Delete { before, .. } => Delta::Delete { before: (&before.name, &before.scope) },
         }
     }
@@ -199,7 +203,9 @@ impl Change {
     pub fn policy(&self) -> Option<&PolicyTarget> {
         match self {
             Self::Policy(PolicyChange::Create { .. }) => None,
-            Self::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+            Self::Policy(
+                PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
+            )
             | Self::Rule(policy, _) => Some(policy),
         }
     }
@@ -211,12 +217,15 @@ impl Change {
         after.or(before).map(|rule| rule.name.as_str())
     }
 
-    /// For an update, the fields that the call sends, in the service's order; empty if nothing changes.
+    /// For an update, the fields that the call sends, in the service's order; empty if nothing
+    /// changes.
     #[must_use]
     pub fn changed(&self) -> Vec<&'static str> {
         match self {
             Self::Policy(PolicyChange::Update { before, after, .. }) => before.changed(after),
-            Self::Rule(_, RuleChange::Update { before, after, .. }) => changed_fields(before, after),
+            Self::Rule(_, RuleChange::Update { before, after, .. }) => {
+                changed_fields(before, after)
+            }
             Self::Policy(_) | Self::Rule(..) => Vec::new(),
         }
     }
@@ -254,7 +263,8 @@ impl PolicyFields {
     }
 }
 
-/// The fields in which two versions of a rule differ, in the service's order; lists are compared as sets.
+/// The fields in which two versions of a rule differ, in the service's order; lists are compared as
+/// sets.
 #[must_use]
 pub fn changed_fields(before: &Rule, after: &Rule) -> Vec<&'static str> {
     let Rule { name, decision, actions, resources } = before;

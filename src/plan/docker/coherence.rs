@@ -1,12 +1,14 @@
 //! Verifies that the steps of a loaded plan follow from the differences that it states.
 //!
-//! A checksum detects accidents; whoever edits a plan on purpose recomputes it. The meaning of a plan is therefore
-//! derived from the plan itself. It records the policies that it touches as they were. Executed from there, each step
-//! must find the object that it claims to find, and the steps of one object together must form one difference: made by
-//! one step, or by the parts into which the planner divides a change.
+//! A checksum detects accidents; whoever edits a plan on purpose recomputes it. The meaning of a
+//! plan is therefore derived from the plan itself. It records the policies that it touches as they
+//! were. Executed from there, each step must find the object that it claims to find, and the steps
+//! of one object together must form one difference: made by one step, or by the parts into which
+//! the planner divides a change.
 //!
-//! Invariant: in a plan that passes, no step can be left out, repeated or added without changing the stated
-//! differences, and a reason that exempts a step from a guard is only given to the steps that it applies to.
+//! Invariant: in a plan that passes, no step can be left out, repeated or added without changing
+//! the stated differences, and a reason that exempts a step from a guard is only given to the steps
+//! that it applies to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,16 +29,17 @@ pub(crate) type Contradiction = (usize, String);
 ///
 /// Returns the first step that nothing explains.
 pub(crate) fn check(steps: &[Step], touched: &[LivePolicy]) -> Result<(), Contradiction> {
-    let mut walk = Walk { policies: touched.to_vec(), made_in: BTreeMap::new(), chains: BTreeMap::new() };
+    let mut walk =
+        Walk { policies: touched.to_vec(), made_in: BTreeMap::new(), chains: BTreeMap::new() };
     for step in steps {
         walk.take(step).map_err(|why| (step.id, why))?;
     }
     let Walk { policies, chains, .. } = walk;
     let history = History { steps, before: touched, after: &policies };
     chains.values().try_for_each(|chain| history.explains(chain))?;
-    steps
-        .iter()
-        .try_for_each(|step| history.names(step).and_then(|()| history.reason(step)).map_err(|why| (step.id, why)))
+    steps.iter().try_for_each(|step| {
+        history.names(step).and_then(|()| history.reason(step)).map_err(|why| (step.id, why))
+    })
 }
 
 /// An object that steps are about.
@@ -63,8 +66,11 @@ impl<'a> Walk<'a> {
         let policy = match &object {
             Object::Policy(id) | Object::Rule(id, _) => Object::Policy(id.clone()),
         };
-        let makes = matches!(step.change.policy(), Some(PolicyTarget::Planned(_))) && object != policy;
-        if self.made_in.get(&object) == Some(&step.phase) || makes && self.made_in.get(&policy) == Some(&step.phase) {
+        let makes =
+            matches!(step.change.policy(), Some(PolicyTarget::Planned(_))) && object != policy;
+        if self.made_in.get(&object) == Some(&step.phase)
+            || makes && self.made_in.get(&policy) == Some(&step.phase)
+        {
             return Err("it does not wait for an earlier step about the same object".to_owned());
         }
         self.made_in.insert(object.clone(), step.phase);
@@ -92,7 +98,11 @@ impl<'a> Walk<'a> {
                 if change.changed().is_empty() || before.cedar.is_some() != after.cedar.is_some() {
                     return unchanged();
                 }
-                if self.policies.iter().any(|other| other.id != found.id && other.name == after.name) {
+                if self
+                    .policies
+                    .iter()
+                    .any(|other| other.id != found.id && other.name == after.name)
+                {
                     return Err(format!("`{}` is the name of another policy", after.name));
                 }
                 Ok(Object::Policy(found.id.clone()))
@@ -100,7 +110,8 @@ impl<'a> Walk<'a> {
             Change::Policy(PolicyChange::Delete { policy, before }) => {
                 let found = self.policy(policy)?;
                 let rules = |rules: Vec<&Rule>| {
-                    let mut rules: Vec<String> = rules.into_iter().map(|rule| format!("{:?}", sorted(rule))).collect();
+                    let mut rules: Vec<String> =
+                        rules.into_iter().map(|rule| format!("{:?}", sorted(rule))).collect();
                     rules.sort();
                     rules
                 };
@@ -148,7 +159,11 @@ impl<'a> Walk<'a> {
         found.ok_or_else(|| "there is no such policy when it runs".to_owned())
     }
 
-    fn rule(&self, policy: &PolicyTarget, rule: &RuleTarget) -> Result<(&LivePolicy, &LiveRule), String> {
+    fn rule(
+        &self,
+        policy: &PolicyTarget,
+        rule: &RuleTarget,
+    ) -> Result<(&LivePolicy, &LiveRule), String> {
         let (policy, id) = (self.policy(policy)?, simulate::rule_id(rule));
         let found = policy.rules().iter().find(|live| live.id == id);
         Ok((policy, found.ok_or_else(|| "its policy has no such rule when it runs".to_owned())?))
@@ -163,8 +178,8 @@ struct History<'a> {
 }
 
 impl History<'_> {
-    /// Checks that the steps of one object form one difference: a single step or its two parts, optionally with a
-    /// temporary name.
+    /// Checks that the steps of one object form one difference: a single step or its two parts,
+    /// optionally with a temporary name.
     fn explains(&self, chain: &[&Step]) -> Result<(), Contradiction> {
         let reason = |step: &&&Step| step.because != Some(Reason::TemporaryName);
         let rest: Vec<&Step> = chain.iter().filter(reason).copied().collect();
@@ -174,17 +189,19 @@ impl History<'_> {
             ([_], _) => Ok(()),
             ([first, last], [Some(Reason::SplitNarrows), Some(Reason::SplitWidens)]) => {
                 match (&first.change, &last.change) {
-                    // A temporary deny is created and deleted again. Any other object must end differently than it
-                    // began.
-                    (Change::Rule(_, RuleChange::Create { after }), Change::Rule(_, RuleChange::Delete { .. }))
-                        if is_stand_in(after) =>
-                    {
-                        Ok(())
+                    // A temporary deny is created and deleted again. Any other object must end
+                    // differently than it began.
+                    (
+                        Change::Rule(_, RuleChange::Create { after }),
+                        Change::Rule(_, RuleChange::Delete { .. }),
+                    ) if is_stand_in(after) => Ok(()),
+                    (one, other) if (one.op(), other.op()) == (Op::Create, Op::Delete) => Err((
+                        last.id,
+                        "nothing explains that it deletes what an earlier step made".to_owned(),
+                    )),
+                    (one, other) if undoes(one, other) => {
+                        Err((last.id, "it takes an earlier step back".to_owned()))
                     }
-                    (one, other) if (one.op(), other.op()) == (Op::Create, Op::Delete) => {
-                        Err((last.id, "nothing explains that it deletes what an earlier step made".to_owned()))
-                    }
-                    (one, other) if undoes(one, other) => Err((last.id, "it takes an earlier step back".to_owned())),
                     (_, _) => Ok(()),
                 }
             }
@@ -213,10 +230,12 @@ impl History<'_> {
         }
     }
 
-    /// Checks that the stated reason of a step is true, and that a step that needs a reason states one.
+    /// Checks that the stated reason of a step is true, and that a step that needs a reason states
+    /// one.
     fn reason(&self, step: &Step) -> Result<(), String> {
         let id = step.change.policy().map(simulate::policy_id);
-        let is_there = |policies: &[LivePolicy]| policies.iter().any(|policy| Some(&policy.id) == id.as_ref());
+        let is_there =
+            |policies: &[LivePolicy]| policies.iter().any(|policy| Some(&policy.id) == id.as_ref());
         let emptied = matches!(step.change, Change::Rule(_, RuleChange::Delete { .. }))
             && step.because == Some(Reason::SplitNarrows);
         let about_rule = step.change.rule_name().is_some();
@@ -225,16 +244,25 @@ impl History<'_> {
         }
         let holds = match (step.because, &step.change) {
             (Some(Reason::TemporaryDeny), change) => self.is_temporary(change),
-            (Some(Reason::TemporaryName), Change::Policy(PolicyChange::Update { policy, before, after })) => {
+            (
+                Some(Reason::TemporaryName),
+                Change::Policy(PolicyChange::Update { policy, before, after }),
+            ) => {
                 let id = simulate::policy_id(policy);
                 let last = self.after.iter().find(|policy| policy.id == id);
                 PolicyFields { name: after.name.clone(), ..before.clone() } == *after
                     && last.is_some_and(|last| temporary_name(&last.name) == after.name)
             }
             (Some(Reason::TemporaryName), _) => false,
-            (Some(Reason::SplitNarrows), Change::Rule(_, RuleChange::Delete { .. })) => self.is_replaced(step),
-            (Some(Reason::SplitNarrows), _) => self.beside(step, Reason::SplitWidens).next().is_some(),
-            (Some(Reason::SplitWidens), _) => self.beside(step, Reason::SplitNarrows).next().is_some(),
+            (Some(Reason::SplitNarrows), Change::Rule(_, RuleChange::Delete { .. })) => {
+                self.is_replaced(step)
+            }
+            (Some(Reason::SplitNarrows), _) => {
+                self.beside(step, Reason::SplitWidens).next().is_some()
+            }
+            (Some(Reason::SplitWidens), _) => {
+                self.beside(step, Reason::SplitNarrows).next().is_some()
+            }
             (
                 Some(
                     Reason::Replace
@@ -255,55 +283,73 @@ impl History<'_> {
     /// Steps about the same policy with a different reason.
     fn beside(&self, step: &Step, reason: Reason) -> impl Iterator<Item = &Step> {
         let own = subject(&step.change);
-        self.steps.iter().filter(move |other| other.because == Some(reason) && subject(&other.change) == own)
+        self.steps
+            .iter()
+            .filter(move |other| other.because == Some(reason) && subject(&other.change) == own)
     }
 
-    /// Returns `true` if a deleted rule is created again, or is deleted just before its policy: only then the guards do
-    /// not count it.
+    /// Returns `true` if a deleted rule is created again, or is deleted just before its policy:
+    /// only then the guards do not count it.
     fn is_replaced(&self, step: &Step) -> bool {
         let narrowing = self.beside(step, Reason::SplitNarrows);
-        let deletions =
-            narrowing.filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Delete { .. }))).count();
+        let deletions = narrowing
+            .filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Delete { .. })))
+            .count();
         let widening: Vec<&Step> = self.beside(step, Reason::SplitWidens).collect();
-        let creations =
-            widening.iter().filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Create { .. }))).count();
+        let creations = widening
+            .iter()
+            .filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Create { .. })))
+            .count();
         creations >= deletions
-            || widening.iter().any(|step| matches!(step.change, Change::Policy(PolicyChange::Delete { .. })))
+            || widening
+                .iter()
+                .any(|step| matches!(step.change, Change::Policy(PolicyChange::Delete { .. })))
     }
 
-    /// Returns `true` if a change creates a deny that does not exist at the end, or deletes one, which its name shows.
+    /// Returns `true` if a change creates a deny that does not exist at the end, or deletes one,
+    /// which its name shows.
     fn is_temporary(&self, change: &Change) -> bool {
         let stays = |id: &PolicyId| self.after.iter().any(|policy| policy.id == *id);
         match change {
-            Change::Policy(PolicyChange::Create { after }) => !stays(&simulate::planned_policy(&after.name)),
+            Change::Policy(PolicyChange::Create { after }) => {
+                !stays(&simulate::planned_policy(&after.name))
+            }
             Change::Policy(PolicyChange::Delete { before, .. }) => is_temporary_deny(&before.name),
             Change::Rule(policy, RuleChange::Create { after }) => {
                 let id = simulate::policy_id(policy);
                 let own = simulate::planned_rule(&after.name);
-                let left = self.after.iter().filter(|policy| policy.id == id).flat_map(LivePolicy::rules);
+                let left =
+                    self.after.iter().filter(|policy| policy.id == id).flat_map(LivePolicy::rules);
                 let gone = !left.into_iter().any(|live| live.id == own);
                 after.decision == Decision::Deny && gone
             }
             Change::Rule(_, RuleChange::Delete { before, .. }) => is_temporary_deny(&before.name),
-            Change::Policy(PolicyChange::Update { .. }) | Change::Rule(_, RuleChange::Update { .. }) => false,
+            Change::Policy(PolicyChange::Update { .. })
+            | Change::Rule(_, RuleChange::Update { .. }) => false,
         }
     }
 }
 
 fn unexplained(chain: &[&Step]) -> Result<(), Contradiction> {
     let last = chain.last().map_or(0, |step| step.id);
-    Err((last, "the differences of the plan do not explain a further step about the same object".to_owned()))
+    Err((
+        last,
+        "the differences of the plan do not explain a further step about the same object"
+            .to_owned(),
+    ))
 }
 
 /// Returns `true` if two changes of an object cancel out.
 fn undoes(first: &Change, last: &Change) -> bool {
     match (first, last) {
-        (Change::Rule(_, RuleChange::Update { before, .. }), Change::Rule(_, RuleChange::Update { after, .. })) => {
-            sorted(before) == sorted(after)
-        }
-        (Change::Policy(PolicyChange::Update { before, .. }), Change::Policy(PolicyChange::Update { after, .. })) => {
-            before == after
-        }
+        (
+            Change::Rule(_, RuleChange::Update { before, .. }),
+            Change::Rule(_, RuleChange::Update { after, .. }),
+        ) => sorted(before) == sorted(after),
+        (
+            Change::Policy(PolicyChange::Update { before, .. }),
+            Change::Policy(PolicyChange::Update { after, .. }),
+        ) => before == after,
         (_, _) => false,
     }
 }
@@ -317,7 +363,9 @@ pub(crate) fn touched(records: &[crate::plan::Touched]) -> Result<Vec<LivePolicy
     let mut ids = BTreeSet::new();
     let read = |record: &crate::plan::Touched| {
         let policy = fingerprint::read(&record.was).filter(|policy| policy.id.0 == record.id);
-        policy.filter(|_| crate::json::hash_json(&record.was) == record.fingerprint).ok_or_else(|| record.id.clone())
+        policy
+            .filter(|_| crate::json::hash_json(&record.was) == record.fingerprint)
+            .ok_or_else(|| record.id.clone())
     };
     let policies = records.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     match policies.iter().find(|policy| !ids.insert(&policy.id)) {

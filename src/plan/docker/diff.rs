@@ -1,10 +1,12 @@
-//! The differences between desired and live, as slots: one for each policy and rule that exists on either side.
+//! The differences between desired and live, as slots: one for each policy and rule that exists on
+//! either side.
 //!
-//! Invariant: the slots hold everything that decides access, changed or not, so that both ends and every intermediate
-//! state can be computed from the slots alone.
+//! Invariant: the slots hold everything that decides access, changed or not, so that both ends and
+//! every intermediate state can be computed from the slots alone.
 
 use crate::model::{
-    Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Ownership, PolicyId, Rule, RuleId,
+    Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Ownership, PolicyId, Rule,
+    RuleId,
 };
 
 use super::{PolicyFields, changed_fields, matching};
@@ -62,7 +64,10 @@ impl PolicySlot {
     /// The name to show for the policy: the declared one, otherwise the live one.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.after.as_ref().or(self.before.as_ref().map(|(_, head)| head)).map_or("", |head| head.name.as_str())
+        self.after
+            .as_ref()
+            .or(self.before.as_ref().map(|(_, head)| head))
+            .map_or("", |head| head.name.as_str())
     }
 }
 
@@ -70,7 +75,8 @@ impl RuleSlot {
     /// Returns `true` if one of its versions is this rule.
     #[must_use]
     pub fn has(&self, rule: &Rule) -> bool {
-        self.before.as_ref().is_some_and(|(_, before)| before == rule) || self.after.as_ref() == Some(rule)
+        self.before.as_ref().is_some_and(|(_, before)| before == rule)
+            || self.after.as_ref() == Some(rule)
     }
 
     /// Returns `true` if a call is needed that does more than rename.
@@ -79,7 +85,9 @@ impl RuleSlot {
         match (&self.before, &self.after) {
             (None, None) => false,
             (Some(_), None) | (None, Some(_)) => true,
-            (Some((_, before)), Some(after)) => changed_fields(before, after).iter().any(|field| *field != "name"),
+            (Some((_, before)), Some(after)) => {
+                changed_fields(before, after).iter().any(|field| *field != "name")
+            }
         }
     }
 }
@@ -92,7 +100,9 @@ pub fn diff(desired: &Desired, live: &Live, ownership: &Ownership) -> Diff {
     for (declared, found) in desired.policies.iter().zip(&matched) {
         match found.and_then(|index| live.policies.get(index)) {
             None => result.policies.push(created(declared, None)),
-            Some(found) if same_kind(declared, found) => result.policies.push(kept(declared, found)),
+            Some(found) if same_kind(declared, found) => {
+                result.policies.push(kept(declared, found))
+            }
             Some(found) => {
                 result.policies.push(deleted(found, Some(Reason::Replace)));
                 result.policies.push(created(declared, Some(Reason::Replace)));
@@ -174,10 +184,18 @@ fn kept(declared: &DesiredPolicy, live: &LivePolicy) -> PolicySlot {
         None
     };
     let mut rules: Vec<RuleSlot> = Vec::new();
-    for ((rule, beside), found) in declared.policy.rules().iter().zip(&declared.rules).zip(&matched) {
-        let before = found.and_then(|index| live.rules().get(index)).map(|live| (live.id.clone(), live.rule.clone()));
+    for ((rule, beside), found) in declared.policy.rules().iter().zip(&declared.rules).zip(&matched)
+    {
+        let before = found
+            .and_then(|index| live.rules().get(index))
+            .map(|live| (live.id.clone(), live.rule.clone()));
         let because = if before.is_none() { because } else { None };
-        rules.push(RuleSlot { before, after: Some(rule.clone()), origin: Some(beside.origin.clone()), because });
+        rules.push(RuleSlot {
+            before,
+            after: Some(rule.clone()),
+            origin: Some(beside.origin.clone()),
+            because,
+        });
     }
     for (index, rule) in live.rules().iter().enumerate() {
         if !matched.contains(&Some(index)) {
@@ -202,8 +220,8 @@ fn changes_domain(declared: &DesiredPolicy, live: &LivePolicy) -> bool {
     before.is_some() && after.is_some() && before != after
 }
 
-/// The service changes the domain of a rule only if the policy has no other rule. One rule is therefore changed in
-/// place, and the others are deleted before and created again after it.
+/// The service changes the domain of a rule only if the policy has no other rule. One rule is
+/// therefore changed in place, and the others are deleted before and created again after it.
 fn keep_one(matched: &mut [Option<usize>]) {
     let mut kept = false;
     for slot in matched.iter_mut().filter(|slot| slot.is_some()) {

@@ -7,7 +7,8 @@ use crate::model::{Body, Origin, Policy, Rule};
 use super::diff::{Diff, PolicySlot, RuleSlot};
 use super::temporary::temporary_name;
 use super::{
-    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields,
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step,
+    changed_fields,
 };
 use crate::plan::step::{Delta, Reason};
 
@@ -57,7 +58,11 @@ pub(crate) fn plain(diff: &Diff) -> Vec<Draft> {
 }
 
 fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
-    let mut push = |rule: Option<usize>, change: Change, source: &Option<Origin>, because, needs| {
+    let mut push = |rule: Option<usize>,
+                    change: Change,
+                    source: &Option<Origin>,
+                    because,
+                    needs| {
         drafts.push(Draft { policy: index, rule, change, source: source.clone(), because, needs });
         drafts.len() - 1
     };
@@ -96,26 +101,42 @@ fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
     let mut of_rules = Vec::new();
     for (rule_index, rule) in slot.rules.iter().enumerate() {
         if let Some(change) = of_rule(&target, rule) {
-            of_rules.push(push(Some(rule_index), change, &rule.origin, rule.because, needs.clone()));
+            of_rules.push(push(
+                Some(rule_index),
+                change,
+                &rule.origin,
+                rule.because,
+                needs.clone(),
+            ));
         }
     }
     chain_domain_change(&of_rules, drafts);
 }
 
-/// The rules of the old domain are deleted first, then one is changed in place, then the new ones are created.
+/// The rules of the old domain are deleted first, then one is changed in place, then the new ones
+/// are created.
 fn chain_domain_change(indexes: &[usize], drafts: &mut [Draft]) {
     let of_kind = |drafts: &[Draft], wanted: fn(&Change) -> bool| -> Vec<usize> {
-        indexes.iter().copied().filter(|index| drafts.get(*index).is_some_and(|draft| wanted(&draft.change))).collect()
+        indexes
+            .iter()
+            .copied()
+            .filter(|index| drafts.get(*index).is_some_and(|draft| wanted(&draft.change)))
+            .collect()
     };
     let changes_domain = indexes.iter().any(|index| {
-        drafts.get(*index).is_some_and(|draft| draft.because == Some(Reason::DomainChange) || crosses(&draft.change))
+        drafts.get(*index).is_some_and(|draft| {
+            draft.because == Some(Reason::DomainChange) || crosses(&draft.change)
+        })
     });
     if !changes_domain {
         return;
     }
-    let gone = of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Delete { .. })));
-    let kept = of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Update { .. })));
-    let new = of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Create { .. })));
+    let gone =
+        of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Delete { .. })));
+    let kept =
+        of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Update { .. })));
+    let new =
+        of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Create { .. })));
     for (later, earlier) in [(&kept, &gone), (&new, &kept), (&new, &gone)] {
         for index in later {
             if let Some(draft) = drafts.get_mut(*index) {
@@ -133,7 +154,9 @@ fn of_rule(policy: &PolicyTarget, slot: &RuleSlot) -> Option<Change> {
     let policy = policy.clone();
     match (&slot.before, &slot.after) {
         (None, None) => None,
-        (None, Some(after)) => Some(Change::Rule(policy, RuleChange::Create { after: after.clone() })),
+        (None, Some(after)) => {
+            Some(Change::Rule(policy, RuleChange::Create { after: after.clone() }))
+        }
         (Some((id, before)), None) => {
             let rule = RuleTarget::Existing(id.clone());
             Some(Change::Rule(policy, RuleChange::Delete { rule, before: before.clone() }))
@@ -141,7 +164,10 @@ fn of_rule(policy: &PolicyTarget, slot: &RuleSlot) -> Option<Change> {
         (Some(_), Some(_)) if !needs_call(slot) => None,
         (Some((id, before)), Some(after)) => {
             let rule = RuleTarget::Existing(id.clone());
-            Some(Change::Rule(policy, RuleChange::Update { rule, before: before.clone(), after: after.clone() }))
+            Some(Change::Rule(
+                policy,
+                RuleChange::Update { rule, before: before.clone(), after: after.clone() },
+            ))
         }
     }
 }
@@ -155,7 +181,8 @@ fn needs_call(slot: &RuleSlot) -> bool {
 }
 
 fn whole(head: &PolicyFields, slot: &PolicySlot) -> Policy {
-    let rules: Vec<Rule> = slot.rules.iter().filter_map(|rule| Some(rule.before.as_ref()?.1.clone())).collect();
+    let rules: Vec<Rule> =
+        slot.rules.iter().filter_map(|rule| Some(rule.before.as_ref()?.1.clone())).collect();
     let body = head.cedar.clone().map_or(Body::Allowlist(rules), Body::Cedar);
     Policy { name: head.name.clone(), scope: head.scope.clone(), body }
 }
@@ -168,7 +195,10 @@ fn wait_for_names(drafts: &mut Vec<Draft>) {
         .filter_map(|(index, draft)| Some((draft.change.freed_name()?.to_owned(), index)))
         .collect();
     for index in 0..drafts.len() {
-        let holder = drafts.get(index).and_then(|draft| draft.change.taken_name()).and_then(|name| freed.get(name));
+        let holder = drafts
+            .get(index)
+            .and_then(|draft| draft.change.taken_name())
+            .and_then(|name| freed.get(name));
         if let (Some(holder), Some(draft)) = (holder, drafts.get_mut(index)) {
             draft.needs.push(*holder);
         }
@@ -181,7 +211,10 @@ fn break_circles(drafts: &mut Vec<Draft>) {
     for start in 0..drafts.len() {
         let Some(last) = closes_circle(start, drafts) else { continue };
         let Some(draft) = drafts.get_mut(start) else { continue };
-        let Change::Policy(PolicyChange::Update { policy, before, after }) = &mut draft.change else { continue };
+        let Change::Policy(PolicyChange::Update { policy, before, after }) = &mut draft.change
+        else {
+            continue;
+        };
         let aside = PolicyFields { name: temporary_name(&after.name), ..before.clone() };
         let step_aside = Change::Policy(PolicyChange::Update {
             policy: policy.clone(),
@@ -189,8 +222,12 @@ fn break_circles(drafts: &mut Vec<Draft>) {
             after: aside.clone(),
         });
         *before = aside;
-        let extra =
-            Draft { change: step_aside, because: Some(Reason::TemporaryName), needs: Vec::new(), ..draft.clone() };
+        let extra = Draft {
+            change: step_aside,
+            because: Some(Reason::TemporaryName),
+            needs: Vec::new(),
+            ..draft.clone()
+        };
         let index = drafts.len();
         if let Some(draft) = drafts.get_mut(start) {
             draft.needs.push(index);
@@ -202,8 +239,8 @@ fn break_circles(drafts: &mut Vec<Draft>) {
     }
 }
 
-/// The policy at the end of a chain of renames that starts with `start`, if that policy waits for the name of `start`
-/// itself.
+/// The policy at the end of a chain of renames that starts with `start`, if that policy waits for
+/// the name of `start` itself.
 fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
     let waits_for = |index: usize| {
         let draft = drafts.get(index)?;
@@ -253,9 +290,13 @@ mod tests {
 
     #[test]
     fn a_name_is_taken_once_it_is_free() {
-        let call = |name: &str, needs: &[usize], aside: bool| (name.to_owned(), needs.to_vec(), aside);
+        let call =
+            |name: &str, needs: &[usize], aside: bool| (name.to_owned(), needs.to_vec(), aside);
         assert_eq!(renames(&[("a", "b")]), [call("b", &[], false)]);
         // `b` is free once its policy is `c`.
-        assert_eq!(renames(&[("a", "b"), ("b", "c")]), [call("b", &[1], false), call("c", &[], false)]);
+        assert_eq!(
+            renames(&[("a", "b"), ("b", "c")]),
+            [call("b", &[1], false), call("c", &[], false)]
+        );
     }
 }

@@ -1,13 +1,16 @@
-//! Live policies in a canonical form, which shows whether they changed between a plan and its apply.
+//! Live policies in a canonical form, which shows whether they changed between a plan and its
+//! apply.
 //!
-//! Invariant: two equivalent answers of the service have the same fingerprint, in whatever order they list rules,
-//! actions, resources and teams. Any other difference, ids included, changes it.
+//! Invariant: two equivalent answers of the service have the same fingerprint, in whatever order
+//! they list rules, actions, resources and teams. Any other difference, ids included, changes it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::json::hash;
-use crate::model::{Cedar, LiveBody, LivePolicy, LiveRule, PolicyId, Resources, Rule, RuleId, Scope};
+use crate::model::{
+    Cedar, LiveBody, LivePolicy, LiveRule, PolicyId, Resources, Rule, RuleId, Scope,
+};
 use crate::source::parallel;
 
 use super::json::RuleJson;
@@ -45,11 +48,15 @@ impl<'a> From<&'a LivePolicy> for Canonical<'a> {
             LiveBody::Allowlist(rules) => {
                 let mut rules: Vec<&LiveRule> = rules.iter().collect();
                 rules.sort_by(|one, other| one.id.cmp(&other.id));
-                let rule =
-                    |LiveRule { id, rule }: &'a LiveRule| CanonicalRule { id: &id.0, rule: (&sorted(rule)).into() };
+                let rule = |LiveRule { id, rule }: &'a LiveRule| CanonicalRule {
+                    id: &id.0,
+                    rule: (&sorted(rule)).into(),
+                };
                 CanonicalBody::Allowlist { rules: rules.into_iter().map(rule).collect() }
             }
-            LiveBody::Cedar(cedar) => CanonicalBody::Cedar { text: &cedar.text, schema_url: &cedar.schema_url },
+            LiveBody::Cedar(cedar) => {
+                CanonicalBody::Cedar { text: &cedar.text, schema_url: &cedar.schema_url }
+            }
         };
         Self { id: &id.0, name, scope: CanonicalScope { teams: scope.teams() }, body }
     }
@@ -98,12 +105,14 @@ pub fn read(value: &Value) -> Option<LivePolicy> {
     (canonical(&policy) == *value).then_some(policy)
 }
 
-/// The policy with its lists in the order of its canonical form: rules by their ids, the lists of each sorted.
+/// The policy with its lists in the order of its canonical form: rules by their ids, the lists of
+/// each sorted.
 #[must_use]
 pub fn ordered(LivePolicy { id, name, scope, body }: &LivePolicy) -> LivePolicy {
     let body = match body {
         LiveBody::Allowlist(rules) => {
-            let rule = |LiveRule { id, rule }: &LiveRule| LiveRule { id: id.clone(), rule: sorted(rule) };
+            let rule =
+                |LiveRule { id, rule }: &LiveRule| LiveRule { id: id.clone(), rule: sorted(rule) };
             let mut rules: Vec<LiveRule> = rules.iter().map(rule).collect();
             rules.sort_by(|one, other| one.id.cmp(&other.id));
             LiveBody::Allowlist(rules)
@@ -180,13 +189,16 @@ mod tests {
                 json!({"id": id, "rule": {"name": "a \"rule\"", "actions": ["connect:tcp", "connect:udp"],
                        "resources": hosts, "decision": "allow"}})
             };
-            let rules = [rule("1", ["a.example", "b.example"]), rule("2", ["a.example", "z.example"])];
+            let rules =
+                [rule("1", ["a.example", "b.example"]), rule("2", ["a.example", "z.example"])];
             json!({"id": id, "name": "ü", "scope": {"teams": ["team"]}, "body": {"rules": rules}})
         };
         assert_eq!(canonical(&policy("p")), shown("p"));
         assert_eq!(read(&shown("p")).map(|read| canonical(&read)), Some(shown("p")));
         assert_eq!(
-            read(&json!({"id": "p", "name": "p", "scope": {"teams": []}, "body": {"rules": [], "more": 1}})),
+            read(
+                &json!({"id": "p", "name": "p", "scope": {"teams": []}, "body": {"rules": [], "more": 1}})
+            ),
             None
         );
         assert_eq!(hash_policy(&policy("p")), hash_json(&shown("p")));

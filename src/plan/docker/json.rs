@@ -1,9 +1,12 @@
-//! Policies and rules as JSON in the form of the service, without ids: for plans, request bodies and fingerprints.
+//! Policies and rules as JSON in the form of the service, without ids: for plans, request bodies
+//! and fingerprints.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::model::{Action, Body, Cedar, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope};
+use crate::model::{
+    Action, Body, Cedar, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope,
+};
 
 use super::PolicyFields;
 
@@ -67,7 +70,12 @@ impl From<RuleJson> for Rule {
             Some(list) => Resources::Http(list),
             None => Resources::Plain(resources.unwrap_or_default()),
         };
-        Self { name, decision, actions: actions.iter().map(|text| Action::parse(text)).collect(), resources }
+        Self {
+            name,
+            decision,
+            actions: actions.iter().map(|text| Action::parse(text)).collect(),
+            resources,
+        }
     }
 }
 
@@ -120,7 +128,12 @@ impl From<PolicyJson> for Policy {
 impl From<&PolicyFields> for PolicyJson {
     fn from(head: &PolicyFields) -> Self {
         let PolicyFields { name, scope, cedar } = head;
-        Self { name: name.clone(), scope: scope.into(), allowlist_v0: None, cedar_v1: cedar.as_ref().map(Into::into) }
+        Self {
+            name: name.clone(),
+            scope: scope.into(),
+            allowlist_v0: None,
+            cedar_v1: cedar.as_ref().map(Into::into),
+        }
     }
 }
 
@@ -152,8 +165,10 @@ pub fn rule(rule: &Rule) -> Value {
 #[must_use]
 pub fn only(object: Value, fields: &[&str]) -> Value {
     let Value::Object(mut object) = object else { return json!({}) };
-    let kept: Map<String, Value> =
-        fields.iter().filter_map(|field| Some(((*field).to_owned(), object.remove(*field)?))).collect();
+    let kept: Map<String, Value> = fields
+        .iter()
+        .filter_map(|field| Some(((*field).to_owned(), object.remove(*field)?)))
+        .collect();
     Value::Object(kept)
 }
 

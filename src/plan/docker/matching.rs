@@ -1,7 +1,7 @@
 //! Matches declared policies and rules with live ones.
 //!
-//! Invariant: each live object is matched at most once, and the result depends on names and contents only, not on the
-//! order of either side.
+//! Invariant: each live object is matched at most once, and the result depends on names and
+//! contents only, not on the order of either side.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +13,22 @@ use super::changed_fields;
 ///
 /// A policy is found by its name, then by its earlier names. Two cases go beyond that:
 ///
-/// * In a *chain* of renames (`a` is now `b`, and the old `b` is now `c`) the live `b` has a declared policy of its
-///   name, yet it is the one that became `c`: nothing else can be `c`, and the live `a` can be the new `b`.
-/// * In a *swap*, both names are live before and after. Matching by name and matching by `previously` are both
-///   possible; the one that takes fewer calls is chosen, so that a swap that has been applied is not undone.
+/// * In a *chain* of renames (`a` is now `b`, and the old `b` is now `c`) the live `b` has a
+///   declared policy of its name, yet it is the one that became `c`: nothing else can be `c`, and
+///   the live `a` can be the new `b`.
+/// * In a *swap*, both names are live before and after. Matching by name and matching by
+///   `previously` are both possible; the one that takes fewer calls is chosen, so that a swap that
+///   has been applied is not undone.
 #[must_use]
 pub fn policies(desired: &[DesiredPolicy], live: &[LivePolicy]) -> Vec<Option<usize>> {
     let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, policy) in live.iter().enumerate() {
         by_name.entry(&policy.name).or_insert(index);
     }
-    let mut matched: Vec<Option<usize>> =
-        desired.iter().map(|declared| by_name.get(declared.policy.name.as_str()).copied()).collect();
+    let mut matched: Vec<Option<usize>> = desired
+        .iter()
+        .map(|declared| by_name.get(declared.policy.name.as_str()).copied())
+        .collect();
     let mut taken: BTreeSet<usize> = matched.iter().flatten().copied().collect();
     claim_free_names(desired, &by_name, &mut matched, &mut taken);
     shift_chains(desired, &by_name, &mut matched, &mut taken);
@@ -32,7 +36,8 @@ pub fn policies(desired: &[DesiredPolicy], live: &[LivePolicy]) -> Vec<Option<us
     matched
 }
 
-/// Gives each declared policy without a live one the first of its earlier names that no other declared policy uses.
+/// Gives each declared policy without a live one the first of its earlier names that no other
+/// declared policy uses.
 fn claim_free_names(
     desired: &[DesiredPolicy],
     by_name: &BTreeMap<&str, usize>,
@@ -46,8 +51,9 @@ fn claim_free_names(
     }
 }
 
-/// Resolves chains of renames: a declared policy without a live one takes the live policy of its earlier name from the
-/// declared policy that has this name now, if that one can take the live policy of *its* earlier name, and so on.
+/// Resolves chains of renames: a declared policy without a live one takes the live policy of its
+/// earlier name from the declared policy that has this name now, if that one can take the live
+/// policy of *its* earlier name, and so on.
 fn shift_chains(
     desired: &[DesiredPolicy],
     by_name: &BTreeMap<&str, usize>,
@@ -71,7 +77,8 @@ fn shift_chains(
                 }
                 break;
             }
-            let visited = |index: usize| index == start || chain.iter().any(|(seen, _)| *seen == index);
+            let visited =
+                |index: usize| index == start || chain.iter().any(|(seen, _)| *seen == index);
             let next = former(declared, by_name).find_map(|wanted| {
                 let holder = matched.iter().position(|slot| *slot == Some(wanted))?;
                 (!visited(holder) && holder != seeker).then_some((holder, wanted))
@@ -97,9 +104,15 @@ fn follow_swaps(
             continue;
         }
         let cost = |pairs: &mut dyn Iterator<Item = (usize, usize)>| -> usize {
-            pairs.filter_map(|(declared, found)| Some(calls(desired.get(declared)?, live.get(found)?))).sum()
+            pairs
+                .filter_map(|(declared, found)| {
+                    Some(calls(desired.get(declared)?, live.get(found)?))
+                })
+                .sum()
         };
-        let stay = cost(&mut circle.iter().filter_map(|(index, _)| Some((*index, (*matched.get(*index)?)?))));
+        let stay = cost(
+            &mut circle.iter().filter_map(|(index, _)| Some((*index, (*matched.get(*index)?)?))),
+        );
         // One more call: a cycle of names needs a temporary name.
         let follow = 1 + cost(&mut circle.iter().copied());
         if follow < stay {
@@ -112,7 +125,8 @@ fn follow_swaps(
     }
 }
 
-/// The cycle of (declared, live policy of its first earlier name) through `start`, if its names form one.
+/// The cycle of (declared, live policy of its first earlier name) through `start`, if its names
+/// form one.
 fn circle_from(
     start: usize,
     desired: &[DesiredPolicy],
@@ -144,12 +158,16 @@ fn former<'a>(
 ) -> impl Iterator<Item = usize> + use<'a> {
     let aside = super::temporary::temporary_name(&declared.policy.name);
     let aside = by_name.get(aside.as_str()).copied();
-    aside.into_iter().chain(declared.previously.iter().filter_map(|name| by_name.get(name.as_str()).copied()))
+    aside
+        .into_iter()
+        .chain(declared.previously.iter().filter_map(|name| by_name.get(name.as_str()).copied()))
 }
 
 /// The number of calls that turn this live policy into the declared one.
 fn calls(declared: &DesiredPolicy, live: &LivePolicy) -> usize {
-    let head = usize::from(super::PolicyFields::new(&declared.policy) != super::PolicyFields::new(&live.policy()));
+    let head = usize::from(
+        super::PolicyFields::new(&declared.policy) != super::PolicyFields::new(&live.policy()),
+    );
     let found = rules(declared, live.rules());
     let kept = found.iter().flatten().count();
     let changed = declared
@@ -165,8 +183,8 @@ fn calls(declared: &DesiredPolicy, live: &LivePolicy) -> usize {
     head + changed + (live.rules().len() - kept)
 }
 
-/// For each rule of a declared policy, the index of the live rule that it matches: by name, then by an earlier name,
-/// then by equal content.
+/// For each rule of a declared policy, the index of the live rule that it matches: by name, then by
+/// an earlier name, then by equal content.
 #[must_use]
 pub fn rules(declared: &DesiredPolicy, live: &[LiveRule]) -> Vec<Option<usize>> {
     let wanted = declared.policy.rules();
@@ -178,7 +196,8 @@ pub fn rules(declared: &DesiredPolicy, live: &[LiveRule]) -> Vec<Option<usize>> 
     }
     let no_names = Vec::new();
     let named = |name: &str| by_name.get(name).unwrap_or(&no_names);
-    // Live rules may share a name: one that needs no change is preferred, otherwise the first is taken.
+    // Live rules may share a name: one that needs no change is preferred, otherwise the first is
+    // taken.
     let pick = |rule: &Rule, name: &str, taken: &BTreeSet<usize>| {
         let free = || named(name).iter().copied().filter(|index| !taken.contains(index));
         free()
@@ -192,9 +211,11 @@ pub fn rules(declared: &DesiredPolicy, live: &[LiveRule]) -> Vec<Option<usize>> 
     }
     for ((rule, beside), slot) in wanted.iter().zip(&declared.rules).zip(&mut matched) {
         if slot.is_none() {
-            *slot = beside.previously.iter().find_map(|name| pick(rule, name, &taken)).inspect(|index| {
-                taken.insert(*index);
-            });
+            *slot = beside.previously.iter().find_map(|name| pick(rule, name, &taken)).inspect(
+                |index| {
+                    taken.insert(*index);
+                },
+            );
         }
     }
     let mut by_content: BTreeMap<_, Vec<usize>> = BTreeMap::new();
@@ -274,8 +295,13 @@ mod tests {
             (&[("c", &["b", "a"], &[])], &[("a", &[]), ("b", &[])], &[Some("b")]),
             // One live policy does not become two.
             (&[("b", &["a"], &[]), ("c", &["a"], &[])], &[("a", &[])], &[Some("a"), None]),
-            // `a` is now `b`, and the old `b` is now `c`; with a third, and from the end of the chain.
-            (&[("b", &["a"], &[]), ("c", &["b"], &[])], &[("a", &[]), ("b", &[])], &[Some("a"), Some("b")]),
+            // `a` is now `b`, and the old `b` is now `c`; with a third, and from the end of the
+            // chain.
+            (
+                &[("b", &["a"], &[]), ("c", &["b"], &[])],
+                &[("a", &[]), ("b", &[])],
+                &[Some("a"), Some("b")],
+            ),
             (
                 &[("d", &["c"], &[]), ("b", &["a"], &[]), ("c", &["b"], &[])],
                 &[("a", &[]), ("b", &[]), ("c", &[])],
@@ -302,13 +328,21 @@ mod tests {
             ),
             // Four calls about rules are no more than four about names, of which one is temporary.
             (
-                &[("a", &["c"], &["v", "w"]), ("b", &["a"], &["v", "x"]), ("c", &["b"], &["y", "x"])],
+                &[
+                    ("a", &["c"], &["v", "w"]),
+                    ("b", &["a"], &["v", "x"]),
+                    ("c", &["b"], &["y", "x"]),
+                ],
                 &[("a", &["v", "x"]), ("b", &["y", "x"]), ("c", &["v", "w"])],
                 &[Some("a"), Some("b"), Some("c")],
             ),
             // A circle of three.
             (
-                &[("a", &["c"], &["u", "v"]), ("b", &["a"], &["w", "x"]), ("c", &["b"], &["y", "z"])],
+                &[
+                    ("a", &["c"], &["u", "v"]),
+                    ("b", &["a"], &["w", "x"]),
+                    ("c", &["b"], &["y", "z"]),
+                ],
                 &[("a", &["w", "x"]), ("b", &["y", "z"]), ("c", &["u", "v"])],
                 &[Some("c"), Some("a"), Some("b")],
             ),
@@ -344,29 +378,60 @@ mod tests {
         let table: [Row<'_>; 12] = [
             (&[("r", &[], Allow, &["x"])], &[("r", Deny, &["y"])], &[Some(0)]),
             (&[("r", &["q"], Allow, &["x"])], &[("q", Deny, &["y"])], &[Some(0)]),
-            (&[("r", &["q"], Allow, &["x"])], &[("q", Allow, &["x"]), ("r", Deny, &["y"])], &[Some(1)]),
-            (&[("r", &["p", "q"], Allow, &["x"])], &[("q", Allow, &["x"]), ("p", Deny, &["y"])], &[Some(1)]),
+            (
+                &[("r", &["q"], Allow, &["x"])],
+                &[("q", Allow, &["x"]), ("r", Deny, &["y"])],
+                &[Some(1)],
+            ),
+            (
+                &[("r", &["p", "q"], Allow, &["x"])],
+                &[("q", Allow, &["x"]), ("p", Deny, &["y"])],
+                &[Some(1)],
+            ),
             // Somebody has renamed it.
-            (&[("r", &[], Allow, &["x"])], &[("s", Allow, &["y"]), ("q", Allow, &["x"])], &[Some(1)]),
+            (
+                &[("r", &[], Allow, &["x"])],
+                &[("s", Allow, &["y"]), ("q", Allow, &["x"])],
+                &[Some(1)],
+            ),
             // The content is the same in another order, and with repetitions.
             (&[("r", &[], Allow, &["x", "y"])], &[("q", Allow, &["y", "x", "y"])], &[Some(0)]),
             (&[("r", &[], Allow, &["x"])], &[("q", Deny, &["x"])], &[None]),
             // Live rules of one name: the one that needs no change, otherwise the first.
-            (&[("r", &[], Allow, &["x"])], &[("r", Allow, &["y"]), ("r", Allow, &["x"])], &[Some(1)]),
-            (&[("r", &[], Allow, &["x"])], &[("r", Allow, &["y"]), ("r", Allow, &["z"])], &[Some(0)]),
-            // Each live rule once, the first of equal ones first; a name counts before another rule's content.
+            (
+                &[("r", &[], Allow, &["x"])],
+                &[("r", Allow, &["y"]), ("r", Allow, &["x"])],
+                &[Some(1)],
+            ),
+            (
+                &[("r", &[], Allow, &["x"])],
+                &[("r", Allow, &["y"]), ("r", Allow, &["z"])],
+                &[Some(0)],
+            ),
+            // Each live rule once, the first of equal ones first; a name counts before another
+            // rule's content.
             (
                 &[("r", &[], Allow, &["x"]), ("s", &[], Allow, &["x"]), ("t", &[], Allow, &["x"])],
                 &[("p", Allow, &["x"]), ("q", Allow, &["x"])],
                 &[Some(0), Some(1), None],
             ),
-            (&[("r", &[], Allow, &["x"]), ("s", &[], Allow, &["y"])], &[("s", Allow, &["x"])], &[None, Some(0)]),
+            (
+                &[("r", &[], Allow, &["x"]), ("s", &[], Allow, &["y"])],
+                &[("s", Allow, &["x"])],
+                &[None, Some(0)],
+            ),
             // An earlier name counts before another rule's content as well.
-            (&[("r", &[], Allow, &["x"]), ("s", &["q"], Allow, &["y"])], &[("q", Allow, &["x"])], &[None, Some(0)]),
+            (
+                &[("r", &[], Allow, &["x"]), ("s", &["q"], Allow, &["y"])],
+                &[("q", Allow, &["x"])],
+                &[None, Some(0)],
+            ),
         ];
         for (declared, found, expected) in table {
-            let plain: Vec<Found<'_>> =
-                declared.iter().map(|(name, _, decision, hosts)| (*name, *decision, *hosts)).collect();
+            let plain: Vec<Found<'_>> = declared
+                .iter()
+                .map(|(name, _, decision, hosts)| (*name, *decision, *hosts))
+                .collect();
             let mut new = desired(&[policy("p", &plain)]).policies.remove(0);
             for (beside, (_, previously, ..)) in new.rules.iter_mut().zip(declared) {
                 beside.previously = previously.iter().map(|name| (*name).to_owned()).collect();

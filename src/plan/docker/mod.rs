@@ -18,7 +18,8 @@ pub mod temporary;
 pub mod weakening;
 
 pub use change::{
-    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, changed_fields,
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget,
+    changed_fields,
 };
 pub use request::request;
 

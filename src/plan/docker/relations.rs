@@ -1,9 +1,10 @@
 //! The earlier steps that each step depends on, and the requests that it touches.
 //!
-//! Invariant: a step that runs although an earlier one was not carried out widens nothing. A step depends on every
-//! earlier step that shares a request with it, that gives up a name which it takes, or that gives an audience another
-//! policy of a domain before this step deletes its last one. The cost is proportional to the plan, not to its square: a
-//! step that shares requests with very many others depends on all steps that touch its domains.
+//! Invariant: a step that runs although an earlier one was not carried out widens nothing. A step
+//! depends on every earlier step that shares a request with it, that gives up a name which it
+//! takes, or that gives an audience another policy of a domain before this step deletes its last
+//! one. The cost is proportional to the plan, not to its square: a step that shares requests with
+//! very many others depends on all steps that touch its domains.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +15,22 @@ use super::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step};
 use crate::plan::dependencies::{Beyond, Dependencies};
 use crate::plan::step::{Delta, Object, Op};
 
-/// The largest number of dependencies by shared requests that a step names. Above it, the step depends on all steps
-/// that touch a domain which it touches.
+/// The largest number of dependencies by shared requests that a step names. Above it, the step
+/// depends on all steps that touch a domain which it touches.
 const MOST: usize = 250;
 
-/// The largest number of pairs of steps that are compared. Afterwards, no step names its dependencies.
+/// The largest number of pairs of steps that are compared. Afterwards, no step names its
+/// dependencies.
 const MOST_PAIRS: usize = 1_000_000;
 
-/// The relations of a step to others: its dependencies, and the domains in which it may change access.
+/// The relations of a step to others: its dependencies, and the domains in which it may change
+/// access.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relations {
     /// The steps that have to come first.
     pub dependencies: Dependencies,
-    /// Domains in which the answer to a request may change, or in which an audience gets its first policy or loses its
-    /// last.
+    /// Domains in which the answer to a request may change, or in which an audience gets its first
+    /// policy or loses its last.
     pub touches: BTreeSet<Domain>,
 }
 
@@ -38,7 +41,8 @@ impl Relations {
     }
 }
 
-/// The relations of steps, in their order. `touched` are the policies that they are about, before the plan.
+/// The relations of steps, in their order. `touched` are the policies that they are about, before
+/// the plan.
 pub(crate) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations> {
     let contents = Contents::new(steps, touched);
     let about = steps.iter().map(|step| About::new(&step.change, &contents));
@@ -68,8 +72,8 @@ pub(crate) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations
     relations
 }
 
-/// The relations of a step of a loaded plan: those that it states, and those that follow from its steps. It may state
-/// fewer, since earlier versions found fewer.
+/// The relations of a step of a loaded plan: those that it states, and those that follow from its
+/// steps. It may state fewer, since earlier versions found fewer.
 ///
 /// # Errors
 ///
@@ -109,7 +113,8 @@ struct Earlier {
 impl Earlier {
     /// The earlier steps that a step depends on; `pairs` counts what was found.
     fn dependencies(&self, step: &Step, about: &About<'_>, pairs: &mut usize) -> Dependencies {
-        let objects: BTreeSet<usize> = self.about_objects(&step.change).flatten().copied().collect();
+        let objects: BTreeSet<usize> =
+            self.about_objects(&step.change).flatten().copied().collect();
         let mut requests = BTreeSet::new();
         for list in self.about_domains(about) {
             // One more than the limit is enough to see that there are too many.
@@ -135,7 +140,8 @@ impl Earlier {
             Object::Rule => self.heads.get(&policy),
         };
         let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
-        let of_rule = [before, after].map(|rule| self.rules.get(&(policy.clone(), rule?.name.clone())));
+        let of_rule =
+            [before, after].map(|rule| self.rules.get(&(policy.clone(), rule?.name.clone())));
         let of_name = change.taken_name().and_then(|name| self.names.get(name));
         of_policy.into_iter().chain(of_rule.into_iter().flatten()).chain(of_name)
     }
@@ -179,7 +185,9 @@ impl Earlier {
 fn own_policy(change: &Change) -> PolicyTarget {
     match change {
         Change::Policy(PolicyChange::Create { after }) => PolicyTarget::Planned(after.name.clone()),
-        Change::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+        Change::Policy(
+            PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
+        )
         | Change::Rule(policy, _) => policy.clone(),
     }
 }
@@ -220,17 +228,22 @@ impl<'a> About<'a> {
             Change::Policy(PolicyChange::Update { before, after, .. }) => {
                 before != after && cedar(after) && !only_renames(change)
             }
-            Change::Policy(PolicyChange::Delete { before, .. }) => matches!(before.body, Body::Cedar(_)),
+            Change::Policy(PolicyChange::Delete { before, .. }) => {
+                matches!(before.body, Body::Cedar(_))
+            }
             Change::Rule(..) => false,
         };
         if is_cedar {
             about.domains.insert(Domain::Mcp);
             about.anything = true;
         }
-        let rescopes = matches!(change, Change::Policy(PolicyChange::Update { .. })) && !only_renames(change);
+        let rescopes =
+            matches!(change, Change::Policy(PolicyChange::Update { .. })) && !only_renames(change);
         let moves = match change {
             Change::Policy(_) => rescopes,
-            Change::Rule(_, RuleChange::Update { before, after, .. }) => before.domain() != after.domain(),
+            Change::Rule(_, RuleChange::Update { before, after, .. }) => {
+                before.domain() != after.domain()
+            }
             Change::Rule(..) => false,
         };
         about.governs_more = moves || change.op() == Op::Create;
@@ -258,7 +271,8 @@ struct Contents<'a> {
 
 impl<'a> Contents<'a> {
     fn new(steps: &'a [Step], touched: &'a [LivePolicy]) -> Self {
-        let mut contents = Self { rules: BTreeMap::new(), live: BTreeMap::new(), left: BTreeMap::new() };
+        let mut contents =
+            Self { rules: BTreeMap::new(), live: BTreeMap::new(), left: BTreeMap::new() };
         for policy in touched {
             let target = PolicyTarget::Existing(policy.id.clone());
             let rules: Vec<&Rule> = policy.rules().iter().map(|live| &live.rule).collect();
@@ -268,14 +282,18 @@ impl<'a> Contents<'a> {
         for step in steps {
             let Some(policy) = step.change.policy() else { continue };
             match &step.change {
-                Change::Rule(_, RuleChange::Create { after } | RuleChange::Update { after, .. }) => {
+                Change::Rule(
+                    _,
+                    RuleChange::Create { after } | RuleChange::Update { after, .. },
+                ) => {
                     contents.rules.entry(policy).or_default().push(after);
                 }
                 Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Existing(_), .. }) => {
                     let left = contents.left.entry(policy.clone()).or_default();
                     *left = left.saturating_sub(1);
                 }
-                Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Planned(_), .. }) | Change::Policy(_) => {}
+                Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Planned(_), .. })
+                | Change::Policy(_) => {}
             }
         }
         contents
@@ -308,7 +326,9 @@ impl<'a> Contents<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Decision, Desired, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Scope};
+    use crate::model::{
+        Action, Decision, Desired, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Scope,
+    };
     use crate::plan::Plan;
     use crate::plan::dependencies::Undone;
     use crate::plan::docker::Difference;
@@ -318,8 +338,12 @@ mod tests {
         let origin = Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 };
         let policy = |(name, host): &(String, String)| {
             let resources = Resources::Plain(vec![host.clone()]);
-            let rule =
-                Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources };
+            let rule = Rule {
+                name: "r".to_owned(),
+                decision: Decision::Allow,
+                actions: vec![Action::ConnectTcp],
+                resources,
+            };
             let body = Body::Allowlist(vec![rule]);
             DesiredPolicy {
                 policy: Policy { name: name.clone(), scope: Scope::Organization, body },
@@ -342,10 +366,14 @@ mod tests {
         let make = |desired: &Desired, live: &crate::model::Live| {
             let (target, ownership) = (&target, &ownership);
             let docker = Some(crate::plan::DockerInput { target, desired, live, ownership });
-            crate::plan::make(crate::plan::Input { docker, ..crate::plan::Input::new(&guards) }).unwrap()
+            crate::plan::make(crate::plan::Input { docker, ..crate::plan::Input::new(&guards) })
+                .unwrap()
         };
         let made = make(&desired(before), &nothing);
-        let live = crate::plan::docker::simulate::simulate(&nothing, made.steps.iter().map(|step| &step.change));
+        let live = crate::plan::docker::simulate::simulate(
+            &nothing,
+            made.steps.iter().map(|step| &step.change),
+        );
         make(&desired(after), &live)
     }
 
@@ -355,7 +383,11 @@ mod tests {
 
     /// The steps that are skipped when the step of this policy and object fails, by policy.
     fn held(plan: &Plan, policy: &str, object: Object) -> Vec<String> {
-        let missing = plan.steps.iter().find(|step| step.policy == policy && step.change.object() == object).unwrap();
+        let missing = plan
+            .steps
+            .iter()
+            .find(|step| step.policy == policy && step.change.object() == object)
+            .unwrap();
         let mut undone = Undone::default();
         undone.add(missing.id, missing.touches.iter().copied());
         let mut held = Vec::new();
@@ -370,7 +402,8 @@ mod tests {
 
     #[test]
     fn a_missing_step_holds_back_what_counts_on_it_and_nothing_else() {
-        let plan_of = |before: &[(&str, &str)], after: &[(&str, &str)]| plan(&named(before), &named(after));
+        let plan_of =
+            |before: &[(&str, &str)], after: &[(&str, &str)]| plan(&named(before), &named(after));
         // The rule of a policy that was not created is skipped; a rule of another policy is not.
         let two = plan_of(&[], &[("a", "a.example.com"), ("b", "b.example.com")]);
         assert_eq!(held(&two, "a", Object::Policy), ["a"]);
@@ -380,7 +413,8 @@ mod tests {
         assert_eq!(held(&replaced, "new", Object::Policy), ["new", "old"]);
         assert_eq!(held(&replaced, "new", Object::Rule), ["old"]);
         let network = BTreeSet::from([Domain::Network]);
-        let touches: Vec<&BTreeSet<Domain>> = replaced.steps.iter().map(|step| &step.touches).collect();
+        let touches: Vec<&BTreeSet<Domain>> =
+            replaced.steps.iter().map(|step| &step.touches).collect();
         assert_eq!(touches, [&BTreeSet::new(), &network, &network]);
     }
 
@@ -422,13 +456,18 @@ mod tests {
             (0..600).map(rule).collect()
         };
         let step = |(id, (phase, after)): (usize, (usize, Rule))| {
-            let change = Change::Rule(PolicyTarget::Planned("p".to_owned()), RuleChange::Create { after });
-            Step::new(Difference { id, policy: "p".to_owned(), change, source: None, because: None }, phase)
+            let change =
+                Change::Rule(PolicyTarget::Planned("p".to_owned()), RuleChange::Create { after });
+            Step::new(
+                Difference { id, policy: "p".to_owned(), change, source: None, because: None },
+                phase,
+            )
         };
         let rules = many(Decision::Deny).into_iter().map(|rule| (1, rule));
         let rules = rules.chain(many(Decision::Allow).into_iter().map(|rule| (2, rule)));
         let steps: Vec<Step> = (1..).zip(rules).map(step).collect();
-        // 600 steps with 300 dependencies or more each, and each of them depends on the rule of its own name.
+        // 600 steps with 300 dependencies or more each, and each of them depends on the rule of its
+        // own name.
         let relations = relations(&steps, &[]);
         assert!(relations[..600].iter().all(|one| one.dependencies == Dependencies::default()));
         for (own, one) in (1..).zip(&relations[600..]) {

@@ -1,6 +1,8 @@
-//! Policies for an organization that are created although an undeclared live policy has the same content.
+//! Policies for an organization that are created although an undeclared live policy has the same
+//! content.
 //!
-//! A rule needs no such warning: a declared rule with the content of a live rule of its policy is matched with it.
+//! A rule needs no such warning: a declared rule with the content of a live rule of its policy is
+//! matched with it.
 
 use super::changed_fields;
 use super::diff::{Diff, PolicySlot};
@@ -11,11 +13,15 @@ use crate::plan::warning::Warning;
 pub(crate) fn find(diff: &Diff, ownership: &Ownership) -> Vec<Warning> {
     let is_gone = |slot: &&PolicySlot| {
         let left_alone = slot.after.is_some();
-        slot.origin.is_none() && slot.because.is_none() && !(left_alone && ownership.leaves(slot.name()))
+        slot.origin.is_none()
+            && slot.because.is_none()
+            && !(left_alone && ownership.leaves(slot.name()))
     };
     let gone: Vec<&PolicySlot> = diff.policies.iter().filter(is_gone).collect();
-    let created =
-        diff.policies.iter().filter(|slot| slot.before.is_none() && slot.after.is_some() && slot.because.is_none());
+    let created = diff
+        .policies
+        .iter()
+        .filter(|slot| slot.before.is_none() && slot.after.is_some() && slot.because.is_none());
     let renamed = created.filter_map(|slot| {
         let equal = gone.iter().find(|gone| is_same_policy(slot, gone))?;
         let name = &equal.before.as_ref()?.1.name;
@@ -26,10 +32,15 @@ pub(crate) fn find(diff: &Diff, ownership: &Ownership) -> Vec<Warning> {
 
 fn is_same_policy(created: &PolicySlot, gone: &PolicySlot) -> bool {
     let (Some(new), Some((_, old))) = (&created.after, &gone.before) else { return false };
-    let new_rules: Vec<&Rule> = created.rules.iter().filter_map(|rule| rule.after.as_ref()).collect();
-    let old_rules: Vec<&Rule> = gone.rules.iter().filter_map(|rule| Some(&rule.before.as_ref()?.1)).collect();
-    let same = |one: &Rule, other: &Rule| changed_fields(one, other).iter().all(|field| *field == "name");
-    let within = |one: &[&Rule], other: &[&Rule]| one.iter().all(|rule| other.iter().any(|other| same(rule, other)));
+    let new_rules: Vec<&Rule> =
+        created.rules.iter().filter_map(|rule| rule.after.as_ref()).collect();
+    let old_rules: Vec<&Rule> =
+        gone.rules.iter().filter_map(|rule| Some(&rule.before.as_ref()?.1)).collect();
+    let same =
+        |one: &Rule, other: &Rule| changed_fields(one, other).iter().all(|field| *field == "name");
+    let within = |one: &[&Rule], other: &[&Rule]| {
+        one.iter().all(|rule| other.iter().any(|other| same(rule, other)))
+    };
     new.cedar == old.cedar
         && (new.cedar.is_some() || !new_rules.is_empty())
         && new_rules.len() == old_rules.len()

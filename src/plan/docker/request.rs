@@ -10,7 +10,9 @@ use crate::plan::request::{Request, Segment};
 #[must_use]
 pub fn request(org: &str, change: &Change) -> Request {
     let (method, body) = match change {
-        Change::Policy(PolicyChange::Create { after }) => (Method::Post, Some(create_policy(after))),
+        Change::Policy(PolicyChange::Create { after }) => {
+            (Method::Post, Some(create_policy(after)))
+        }
         Change::Policy(PolicyChange::Update { after, .. }) => {
             (Method::Patch, Some(json::only(json::policy_fields(after), &change.changed())))
         }
@@ -18,9 +20,8 @@ pub fn request(org: &str, change: &Change) -> Request {
         Change::Rule(_, RuleChange::Update { after, .. }) => {
             (Method::Patch, Some(json::only(json::rule(after), &change.changed())))
         }
-        Change::Policy(PolicyChange::Delete { .. }) | Change::Rule(_, RuleChange::Delete { .. }) => {
-            (Method::Delete, None)
-        }
+        Change::Policy(PolicyChange::Delete { .. })
+        | Change::Rule(_, RuleChange::Delete { .. }) => (Method::Delete, None),
     };
     Request { method, path: path(org, change), body }
 }

@@ -1,11 +1,12 @@
-//! The state of a live organization after some steps: it follows the service's rules for combining them, and knows
-//! nothing of access.
+//! The state of a live organization after some steps: it follows the service's rules for combining
+//! them, and knows nothing of access.
 
 use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId};
 
 use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
 
-/// The organization after these changes, in this order. Objects that they create get the ids `planned:NAME`.
+/// The organization after these changes, in this order. Objects that they create get the ids
+/// `planned:NAME`.
 ///
 /// A change is skipped if its object does not exist; [`super::coherence`] judges whether it fits.
 #[must_use]
@@ -36,18 +37,27 @@ pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
             policies.retain(|found| found.id != id);
         }
         Change::Rule(policy, RuleChange::Create { after }) => {
-            if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
+            if let Some(LiveBody::Allowlist(rules)) =
+                find(policies, policy).map(|found| &mut found.body)
+            {
                 rules.push(LiveRule { id: planned_rule(&after.name), rule: after.clone() });
             }
         }
         Change::Rule(policy, RuleChange::Update { rule, after, .. }) => {
-            if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
+            if let Some(LiveBody::Allowlist(rules)) =
+                find(policies, policy).map(|found| &mut found.body)
+            {
                 let id = rule_id(rule);
-                rules.iter_mut().filter(|found| found.id == id).for_each(|found| found.rule = after.clone());
+                rules
+                    .iter_mut()
+                    .filter(|found| found.id == id)
+                    .for_each(|found| found.rule = after.clone());
             }
         }
         Change::Rule(policy, RuleChange::Delete { rule, .. }) => {
-            if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
+            if let Some(LiveBody::Allowlist(rules)) =
+                find(policies, policy).map(|found| &mut found.body)
+            {
                 let id = rule_id(rule);
                 rules.retain(|found| found.id != id);
             }
@@ -79,7 +89,9 @@ pub fn policy_id(target: &PolicyTarget) -> PolicyId {
 pub(crate) fn subject(change: &Change) -> PolicyId {
     match change {
         Change::Policy(PolicyChange::Create { after }) => planned_policy(&after.name),
-        Change::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+        Change::Policy(
+            PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
+        )
         | Change::Rule(policy, _) => policy_id(policy),
     }
 }
@@ -89,7 +101,9 @@ pub(crate) fn rule_subject(change: &Change) -> Option<RuleId> {
     match change {
         Change::Policy(_) => None,
         Change::Rule(_, RuleChange::Create { after }) => Some(planned_rule(&after.name)),
-        Change::Rule(_, RuleChange::Update { rule, .. } | RuleChange::Delete { rule, .. }) => Some(rule_id(rule)),
+        Change::Rule(_, RuleChange::Update { rule, .. } | RuleChange::Delete { rule, .. }) => {
+            Some(rule_id(rule))
+        }
     }
 }
 
@@ -111,5 +125,9 @@ pub(crate) fn planned_rule(name: &str) -> RuleId {
 /// All policies in the form of the model.
 #[must_use]
 pub fn policies(live: &Live) -> Vec<Policy> {
-    live.policies.iter().map(LivePolicy::policy).filter(|policy| policy.body != Body::Allowlist(Vec::new())).collect()
+    live.policies
+        .iter()
+        .map(LivePolicy::policy)
+        .filter(|policy| policy.body != Body::Allowlist(Vec::new()))
+        .collect()
 }

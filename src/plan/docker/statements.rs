@@ -32,8 +32,8 @@ pub struct Statement {
     pub after: Option<String>,
 }
 
-/// The statements that a change adds, removes or replaces; empty if it keeps their meaning. `None` if the change is not
-/// about Cedar, or about a text that cannot be parsed.
+/// The statements that a change adds, removes or replaces; empty if it keeps their meaning. `None`
+/// if the change is not about Cedar, or about a text that cannot be parsed.
 #[must_use]
 pub fn changes(change: &Change) -> Option<Vec<StatementChange>> {
     let whole = |cedar: &Cedar, turn: fn(String) -> StatementChange| {
@@ -41,7 +41,9 @@ pub fn changes(change: &Change) -> Option<Vec<StatementChange>> {
         Some(found.iter().map(|statement| turn(statement.source.clone())).collect())
     };
     match change {
-        Change::Policy(PolicyChange::Create { after }) => whole(after.cedar.as_ref()?, StatementChange::Added),
+        Change::Policy(PolicyChange::Create { after }) => {
+            whole(after.cedar.as_ref()?, StatementChange::Added)
+        }
         Change::Policy(PolicyChange::Delete { before, .. }) => {
             whole(&PolicyFields::new(before).cedar?, StatementChange::Removed)
         }
@@ -58,7 +60,9 @@ impl From<StatementChange> for Statement {
         let (change, before, after) = match change {
             StatementChange::Added(new) => (StatementChangeKind::Added, None, Some(new)),
             StatementChange::Removed(old) => (StatementChangeKind::Removed, Some(old), None),
-            StatementChange::Changed(old, new) => (StatementChangeKind::Changed, Some(old), Some(new)),
+            StatementChange::Changed(old, new) => {
+                (StatementChangeKind::Changed, Some(old), Some(new))
+            }
         };
         Self { change, before, after }
     }

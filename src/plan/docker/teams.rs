@@ -45,9 +45,14 @@ impl TeamError {
         match self {
             Self::Unknown { teams, .. } if teams.is_empty() => "create the team first".to_owned(),
             Self::Unknown { team, teams, .. } => {
-                format!("{}, or create the team first", one_of(team, teams.iter().map(String::as_str)))
+                format!(
+                    "{}, or create the team first",
+                    one_of(team, teams.iter().map(String::as_str))
+                )
             }
-            Self::Ambiguous { ids, .. } => format!("write the id of the one that is meant: {}", ids.join(", ")),
+            Self::Ambiguous { ids, .. } => {
+                format!("write the id of the one that is meant: {}", ids.join(", "))
+            }
         }
     }
 }
@@ -64,7 +69,8 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
         let Scope::Teams(names) = &declared.policy.scope else { continue };
         let mut ids = BTreeSet::new();
         for team in names {
-            let (policy, team, at) = (declared.policy.name.clone(), team.clone(), declared.origin.clone());
+            let (policy, team, at) =
+                (declared.policy.name.clone(), team.clone(), declared.origin.clone());
             match teams.resolve(&team) {
                 TeamLookup::Found(id) => {
                     ids.insert(id);
@@ -73,7 +79,9 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
                     let teams = teams.iter().map(|team| team.name).collect();
                     errors.push(TeamError::Unknown { policy, team, teams, at });
                 }
-                TeamLookup::Ambiguous(ids) => errors.push(TeamError::Ambiguous { policy, team, ids, at }),
+                TeamLookup::Ambiguous(ids) => {
+                    errors.push(TeamError::Ambiguous { policy, team, ids, at })
+                }
             }
         }
         declared.policy.scope = Scope::from_teams(ids);
@@ -81,25 +89,41 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
     if errors.is_empty() { Ok(resolved) } else { Err(errors) }
 }
 
-/// The teams that a plan depends on: those whose ids are in a scope that it touches, those whose names its access
-/// section shows, and every other team with one of these names. A reviewer reads names while the service takes ids:
-/// only if all of this stays the same, the calls are about the teams that were reviewed.
+/// The teams that a plan depends on: those whose ids are in a scope that it touches, those whose
+/// names its access section shows, and every other team with one of these names. A reviewer reads
+/// names while the service takes ids: only if all of this stays the same, the calls are about the
+/// teams that were reviewed.
 pub(crate) fn named<'a>(
     live: &'a Live,
     differences: impl Iterator<Item = &'a Difference> + Clone,
     access: &Meaning,
 ) -> TeamDirectory {
     let touched = crate::plan::existing_ids(differences.clone());
-    let own = live.policies.iter().filter(|policy| touched.contains(policy.id.0.as_str())).map(|policy| &policy.scope);
-    let ids: BTreeSet<&str> = own.chain(differences.flat_map(scopes)).flat_map(Scope::teams).collect();
-    let mut names: BTreeSet<String> = access.audiences().flat_map(|audience| audience.teams.clone()).collect();
-    names.extend(live.teams.iter().filter(|team| ids.contains(team.id.as_str())).map(|team| team.name));
-    TeamDirectory::new(live.teams.iter().filter(|team| ids.contains(team.id.as_str()) || names.contains(&team.name)))
+    let own = live
+        .policies
+        .iter()
+        .filter(|policy| touched.contains(policy.id.0.as_str()))
+        .map(|policy| &policy.scope);
+    let ids: BTreeSet<&str> =
+        own.chain(differences.flat_map(scopes)).flat_map(Scope::teams).collect();
+    let mut names: BTreeSet<String> =
+        access.audiences().flat_map(|audience| audience.teams.clone()).collect();
+    names.extend(
+        live.teams.iter().filter(|team| ids.contains(team.id.as_str())).map(|team| team.name),
+    );
+    TeamDirectory::new(
+        live.teams
+            .iter()
+            .filter(|team| ids.contains(team.id.as_str()) || names.contains(&team.name)),
+    )
 }
 
 /// The scopes in a difference.
 fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
-    let (before, after) =
-        difference.change.naming().map(|head| head.map(|(_, scope)| scope).sides()).unwrap_or_default();
+    let (before, after) = difference
+        .change
+        .naming()
+        .map(|head| head.map(|(_, scope)| scope).sides())
+        .unwrap_or_default();
     before.into_iter().chain(after)
 }

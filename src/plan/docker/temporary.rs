@@ -2,23 +2,25 @@
 
 use crate::model::{Decision, Rule};
 
-/// The name of a policy while its future name is still taken. The declared policy of that name matches it, so that the
-/// next apply finishes one that stopped in between.
+/// The name of a policy while its future name is still taken. The declared policy of that name
+/// matches it, so that the next apply finishes one that stopped in between.
 pub(crate) fn temporary_name(name: &str) -> String {
     format!("{name} (seawall is renaming this)")
 }
 
-/// The name of a policy that only denies while other calls are carried out, and of a rule if there is no room for a
-/// policy. A plan that finds one live deletes it, since an apply stopped before it did.
+/// The name of a policy that only denies while other calls are carried out, and of a rule if there
+/// is no room for a policy. A plan that finds one live deletes it, since an apply stopped before it
+/// did.
 pub(crate) fn temporary_deny(number: usize) -> String {
     format!("{TEMPORARY_DENY} {number}")
 }
 
-/// Returns `true` if a live policy or rule of this name is a temporary deny that an apply left behind.
+/// Returns `true` if a live policy or rule of this name is a temporary deny that an apply left
+/// behind.
 pub(crate) fn is_temporary_deny(name: &str) -> bool {
-    name.strip_prefix(TEMPORARY_DENY)
-        .and_then(|rest| rest.strip_prefix(' '))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    name.strip_prefix(TEMPORARY_DENY).and_then(|rest| rest.strip_prefix(' ')).is_some_and(
+        |number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()),
+    )
 }
 
 const TEMPORARY_DENY: &str = "seawall: temporary deny";

@@ -1,8 +1,9 @@
 //! Decides if a change weakens a policy, regardless of other policies.
 //!
-//! A policy is weaker if it denies less, to any audience, or allows more. This is judged by effective access. Its
-//! denies are compared beside a policy that allows everything, so that a deny that moves to another rule, or that
-//! another deny subsumes, is no loss. Its allows are compared under its own denies.
+//! A policy is weaker if it denies less, to any audience, or allows more. This is judged by
+//! effective access. Its denies are compared beside a policy that allows everything, so that a deny
+//! that moves to another rule, or that another deny subsumes, is no loss. Its allows are compared
+//! under its own denies.
 //!
 //! Invariant: a change counts as weakening if it is uncertain or cannot be compared.
 
@@ -10,11 +11,17 @@ use std::slice::from_ref;
 
 use crate::access::cedar::SCHEMA_URL;
 use crate::access::{self, Changes, Comparison, Entry};
-use crate::model::{Action, Body, Cedar, Decision, Domain, Policy, Resources, Rule, Scope, TeamDirectory, Weakening};
+use crate::model::{
+    Action, Body, Cedar, Decision, Domain, Policy, Resources, Rule, Scope, TeamDirectory, Weakening,
+};
 
 /// The ways in which a policy becomes weaker: for each kind of change, its effect as a phrase.
 #[must_use]
-pub fn of_policy(before: &Policy, after: &Policy, teams: &TeamDirectory) -> Vec<(Weakening, String)> {
+pub fn of_policy(
+    before: &Policy,
+    after: &Policy,
+    teams: &TeamDirectory,
+) -> Vec<(Weakening, String)> {
     if before.scope == after.scope && before.body == after.body {
         return Vec::new();
     }
@@ -25,19 +32,23 @@ pub fn of_policy(before: &Policy, after: &Policy, teams: &TeamDirectory) -> Vec<
     // First the same rules for another scope, then other rules for that scope.
     let rescoped = Policy { scope: after.scope.clone(), ..before.clone() };
     if before.scope != after.scope {
-        let lost = denies_less(before, &rescoped, teams).or_else(|| allows_more(before, &rescoped, teams));
+        let lost =
+            denies_less(before, &rescoped, teams).or_else(|| allows_more(before, &rescoped, teams));
         found.extend(lost.map(|what| (Weakening::Scope, what)));
     }
     found.extend(denies_less(&rescoped, after, teams).map(|what| (Weakening::NarrowDeny, what)));
     let under_new_denies = with_denies_of(&rescoped, after);
-    found.extend(allows_more(&under_new_denies, after, teams).map(|what| (Weakening::AddAllow, what)));
+    found.extend(
+        allows_more(&under_new_denies, after, teams).map(|what| (Weakening::AddAllow, what)),
+    );
     found
 }
 
 fn denies_less(before: &Policy, after: &Policy, teams: &TeamDirectory) -> Option<String> {
     let open = [before.domain(), after.domain()].into_iter().flatten().map(everything);
     let open: Vec<Policy> = open.collect();
-    let side = |policy: &Policy| -> Vec<Policy> { open.iter().cloned().chain([policy.clone()]).collect() };
+    let side =
+        |policy: &Policy| -> Vec<Policy> { open.iter().cloned().chain([policy.clone()]).collect() };
     let found = access::compare(&side(before), &side(after), teams);
     gained(&found, ["no longer denies", "may no longer deny", "what it denies cannot be compared"])
 }
@@ -82,7 +93,9 @@ fn gained(found: &Comparison, [certain, possible, unknown]: [&str; 3]) -> Option
 
 /// The allows of one policy with the denies of another. Cedar text stays whole.
 fn with_denies_of(policy: &Policy, denies: &Policy) -> Policy {
-    let (Body::Allowlist(own), Body::Allowlist(other)) = (&policy.body, &denies.body) else { return policy.clone() };
+    let (Body::Allowlist(own), Body::Allowlist(other)) = (&policy.body, &denies.body) else {
+        return policy.clone();
+    };
     let is = |decision: Decision| move |rule: &&Rule| rule.decision == decision;
     let allows = own.iter().filter(is(Decision::Allow));
     let rules = allows.chain(other.iter().filter(is(Decision::Deny))).cloned().collect();
@@ -98,14 +111,16 @@ fn everything(domain: Domain) -> Policy {
         resources: Resources::Plain(resources.iter().map(|one| (*one).to_owned()).collect()),
     };
     let body = match domain {
-        // Addresses too, since the documentation does not say whether a host pattern decides a connection straight to
-        // an address.
-        Domain::Network => {
-            Body::Allowlist(vec![rule(&[Action::ConnectTcp, Action::ConnectUdp], &["**", "0.0.0.0/0", "::/0"])])
-        }
-        Domain::Filesystem => {
-            Body::Allowlist(vec![rule(&[Action::Read, Action::Write], &["**", "/", "/**", "~", "~/**"])])
-        }
+        // Addresses too, since the documentation does not say whether a host pattern decides a
+        // connection straight to an address.
+        Domain::Network => Body::Allowlist(vec![rule(
+            &[Action::ConnectTcp, Action::ConnectUdp],
+            &["**", "0.0.0.0/0", "::/0"],
+        )]),
+        Domain::Filesystem => Body::Allowlist(vec![rule(
+            &[Action::Read, Action::Write],
+            &["**", "/", "/**", "~", "~/**"],
+        )]),
         Domain::Mcp => Body::Cedar(Cedar {
             text: "permit (principal, action, resource);".to_owned(),
             schema_url: SCHEMA_URL.to_owned(),
@@ -119,7 +134,8 @@ mod tests {
     use super::of_policy;
     use crate::access::cedar::SCHEMA_URL;
     use crate::model::{
-        Action, Body, Cedar, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory, Weakening,
+        Action, Body, Cedar, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory,
+        Weakening,
     };
     use Decision::{Allow, Deny};
     use Weakening::{AddAllow, Empty, NarrowDeny, Scope as Rescope};
@@ -134,7 +150,8 @@ mod tests {
     }
 
     fn get(decision: Decision, path: &str) -> Rule {
-        let target = HttpResource { host: "a.example".to_owned(), port: None, path: path.to_owned() };
+        let target =
+            HttpResource { host: "a.example".to_owned(), port: None, path: path.to_owned() };
         let (actions, resources) = (vec![Action::Request("get")], Resources::Http(vec![target]));
         Rule { name: "h".to_owned(), decision, actions, resources }
     }
@@ -149,7 +166,10 @@ mod tests {
     }
 
     fn kinds(before: &Policy, after: &Policy) -> Vec<Weakening> {
-        of_policy(before, after, &TeamDirectory::default()).into_iter().map(|(kind, _)| kind).collect()
+        of_policy(before, after, &TeamDirectory::default())
+            .into_iter()
+            .map(|(kind, _)| kind)
+            .collect()
     }
 
     #[test]
@@ -163,30 +183,66 @@ mod tests {
                 (all, vec![tcp(Deny, &["b.example"]), tcp(Deny, &["a.example"])]),
                 &[],
             ),
-            ((all, vec![tcp(Deny, &["**.a.example", "b.a.example"])]), (all, vec![tcp(Deny, &["**.a.example"])]), &[]),
-            ((all, vec![tcp(Deny, &["a.example"])]), (all, vec![tcp(Deny, &["a.example", "b.example"])]), &[]),
-            ((all, vec![tcp(Deny, &["10.0.0.0/8"])]), (all, vec![tcp(Deny, &["10.0.0.0/9", "10.128.0.0/9"])]), &[]),
+            (
+                (all, vec![tcp(Deny, &["**.a.example", "b.a.example"])]),
+                (all, vec![tcp(Deny, &["**.a.example"])]),
+                &[],
+            ),
+            (
+                (all, vec![tcp(Deny, &["a.example"])]),
+                (all, vec![tcp(Deny, &["a.example", "b.example"])]),
+                &[],
+            ),
+            (
+                (all, vec![tcp(Deny, &["10.0.0.0/8"])]),
+                (all, vec![tcp(Deny, &["10.0.0.0/9", "10.128.0.0/9"])]),
+                &[],
+            ),
             // Denies that are removed.
             (
                 (all, vec![tcp(Deny, &["a.example", "b.example"])]),
                 (all, vec![tcp(Deny, &["a.example"])]),
                 &[NarrowDeny],
             ),
-            ((all, vec![tcp(Deny, &["a.example"])]), (all, vec![tcp(Deny, &["a.example:443"])]), &[NarrowDeny]),
-            ((all, vec![tcp(Deny, &["10.0.0.0/8"])]), (all, vec![tcp(Deny, &["10.0.0.0/9"])]), &[NarrowDeny]),
+            (
+                (all, vec![tcp(Deny, &["a.example"])]),
+                (all, vec![tcp(Deny, &["a.example:443"])]),
+                &[NarrowDeny],
+            ),
+            (
+                (all, vec![tcp(Deny, &["10.0.0.0/8"])]),
+                (all, vec![tcp(Deny, &["10.0.0.0/9"])]),
+                &[NarrowDeny],
+            ),
             (
                 (all, vec![tcp(Deny, &["**.a.example", "a.example"])]),
                 (all, vec![tcp(Deny, &["**.a.example"])]),
                 &[NarrowDeny],
             ), // nobody knows
             (
-                (all, vec![rule("r", Deny, &[Action::ConnectTcp, Action::ConnectUdp], &["a.example"])]),
+                (
+                    all,
+                    vec![rule(
+                        "r",
+                        Deny,
+                        &[Action::ConnectTcp, Action::ConnectUdp],
+                        &["a.example"],
+                    )],
+                ),
                 (all, vec![tcp(Deny, &["a.example"])]),
                 &[NarrowDeny],
             ),
             ((all, vec![get(Deny, "/**")]), (all, vec![get(Deny, "/x")]), &[NarrowDeny]),
-            ((all, vec![read(Deny, &["~/.ssh", "~/.ssh/**"])]), (all, vec![read(Deny, &["~/.ssh"])]), &[NarrowDeny]),
-            ((all, vec![tcp(Deny, &["a.example"])]), (all, vec![tcp(Allow, &["a.example"])]), &[NarrowDeny, AddAllow]),
+            (
+                (all, vec![read(Deny, &["~/.ssh", "~/.ssh/**"])]),
+                (all, vec![read(Deny, &["~/.ssh"])]),
+                &[NarrowDeny],
+            ),
+            (
+                (all, vec![tcp(Deny, &["a.example"])]),
+                (all, vec![tcp(Allow, &["a.example"])]),
+                &[NarrowDeny, AddAllow],
+            ),
             ((all, vec![tcp(Deny, &["a.example"])]), (all, vec![]), &[Empty]),
             // Allows.
             (
@@ -194,7 +250,11 @@ mod tests {
                 (all, vec![tcp(Allow, &["a.example", "b.example"])]),
                 &[AddAllow],
             ),
-            ((all, vec![tcp(Allow, &["a.example", "b.example"])]), (all, vec![tcp(Allow, &["a.example"])]), &[]),
+            (
+                (all, vec![tcp(Allow, &["a.example", "b.example"])]),
+                (all, vec![tcp(Allow, &["a.example"])]),
+                &[],
+            ),
             (
                 (all, vec![tcp(Deny, &["a.example"])]),
                 (all, vec![tcp(Deny, &["a.example"]), tcp(Allow, &["a.example"])]),
@@ -206,11 +266,31 @@ mod tests {
                 &[AddAllow],
             ),
             // Teams.
-            ((all, vec![tcp(Deny, &["a.example"])]), (&["x"], vec![tcp(Deny, &["a.example"])]), &[Rescope]),
-            ((&["x", "y"], vec![tcp(Deny, &["a.example"])]), (&["x"], vec![tcp(Deny, &["a.example"])]), &[Rescope]),
-            ((&["x"], vec![tcp(Deny, &["a.example"])]), (all, vec![tcp(Deny, &["a.example"])]), &[]),
-            ((&["x"], vec![tcp(Allow, &["a.example"])]), (all, vec![tcp(Allow, &["a.example"])]), &[Rescope]),
-            ((all, vec![tcp(Allow, &["a.example"])]), (&["x"], vec![tcp(Allow, &["a.example"])]), &[]),
+            (
+                (all, vec![tcp(Deny, &["a.example"])]),
+                (&["x"], vec![tcp(Deny, &["a.example"])]),
+                &[Rescope],
+            ),
+            (
+                (&["x", "y"], vec![tcp(Deny, &["a.example"])]),
+                (&["x"], vec![tcp(Deny, &["a.example"])]),
+                &[Rescope],
+            ),
+            (
+                (&["x"], vec![tcp(Deny, &["a.example"])]),
+                (all, vec![tcp(Deny, &["a.example"])]),
+                &[],
+            ),
+            (
+                (&["x"], vec![tcp(Allow, &["a.example"])]),
+                (all, vec![tcp(Allow, &["a.example"])]),
+                &[Rescope],
+            ),
+            (
+                (all, vec![tcp(Allow, &["a.example"])]),
+                (&["x"], vec![tcp(Allow, &["a.example"])]),
+                &[],
+            ),
             (
                 (&["x", "y"], vec![tcp(Deny, &["a.example", "b.example"])]),
                 (&["x"], vec![tcp(Deny, &["a.example"])]),
@@ -247,11 +327,13 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_weaker() {
         let behind = |n: usize| "/*".repeat(n);
-        let folders: Vec<String> =
-            (0..24).flat_map(|n| [format!("/d/**/a*{}", behind(n)), format!("/d/**/[!a]*{}", behind(n))]).collect();
+        let folders: Vec<String> = (0..24)
+            .flat_map(|n| [format!("/d/**/a*{}", behind(n)), format!("/d/**/[!a]*{}", behind(n))])
+            .collect();
         let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
         let after = policy(&[], vec![read(Deny, folders.get(1..).unwrap())]);
-        let found = of_policy(&policy(&[], vec![read(Deny, &folders)]), &after, &TeamDirectory::default());
+        let found =
+            of_policy(&policy(&[], vec![read(Deny, &folders)]), &after, &TeamDirectory::default());
         let [(NarrowDeny, message)] = found.as_slice() else { panic!("{found:?}") };
         assert!(message.contains("cannot be compared: "), "{message}");
     }

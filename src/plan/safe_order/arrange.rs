@@ -1,4 +1,5 @@
-//! The order of one component of calls that depend on each other: search, splits, and a temporary deny around it.
+//! The order of one component of calls that depend on each other: search, splits, and a temporary
+//! deny around it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,9 @@ use crate::plan::docker::diff::Diff;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::temporary::temporary_deny;
-use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
+use crate::plan::docker::{
+    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget,
+};
 use crate::plan::step::{Delta, Object, Op, Reason};
 
 /// A component for which an order is being found.
@@ -33,17 +36,24 @@ struct Arranged {
     needs: Vec<usize>,
 }
 
-/// Above this number of calls that can be split, splits are tried one by one and all together, not in pairs.
+/// Above this number of calls that can be split, splits are tried one by one and all together, not
+/// in pairs.
 const MANY: usize = 12;
 
 impl<'a> Arrangement<'a> {
-    pub(super) fn new(diff: &'a Diff, drafts: &[Draft], effects: &[Effect], component: &BTreeSet<usize>) -> Self {
+    pub(super) fn new(
+        diff: &'a Diff,
+        drafts: &[Draft],
+        effects: &[Effect],
+        component: &BTreeSet<usize>,
+    ) -> Self {
         let position: BTreeMap<usize, usize> = component.iter().copied().zip(0..).collect();
         let calls = component
             .iter()
             .filter_map(|index| {
                 let (draft, effect) = (drafts.get(*index)?.clone(), effects.get(*index)?);
-                let needs = draft.needs.iter().filter_map(|need| position.get(need)).copied().collect();
+                let needs =
+                    draft.needs.iter().filter_map(|need| position.get(need)).copied().collect();
                 let influence = influence(diff, &draft);
                 let (narrows, widens) = (influence.narrows(), influence.widens());
                 Some(Arranged { draft, place: effect.place, narrows, widens, needs })
@@ -52,7 +62,8 @@ impl<'a> Arrangement<'a> {
         Self { diff, calls }
     }
 
-    /// A safe order as groups of calls that may run at the same time, or the access that opens in the usual order.
+    /// A safe order as groups of calls that may run at the same time, or the access that opens in
+    /// the usual order.
     pub(super) fn solve(&self, layout: &Layout, start: &State) -> Result<Vec<Vec<Draft>>, String> {
         attempt(layout, start, &self.calls)
             .or_else(|| self.with_splits(start))
@@ -69,7 +80,8 @@ impl<'a> Arrangement<'a> {
 
     /// The number of policies that can be added before the service's limit is reached.
     fn room(&self) -> usize {
-        let slots = self.diff.policies.iter().filter(|slot| slot.before.is_some() || slot.after.is_some());
+        let slots =
+            self.diff.policies.iter().filter(|slot| slot.before.is_some() || slot.after.is_some());
         MAX_POLICIES.saturating_sub(slots.count())
     }
 
@@ -84,7 +96,12 @@ impl<'a> Arrangement<'a> {
             let free = |(index, call): &(usize, &Arranged)| {
                 !order.contains(index) && call.needs.iter().all(|need| order.contains(need))
             };
-            let next = self.calls.iter().enumerate().filter(free).min_by_key(|(index, call)| (call.place, *index));
+            let next = self
+                .calls
+                .iter()
+                .enumerate()
+                .filter(free)
+                .min_by_key(|(index, call)| (call.place, *index));
             let Some((index, _)) = next else { break };
             order.push(index);
         }
@@ -96,38 +113,55 @@ impl<'a> Arrangement<'a> {
         for call in self.by_place().into_iter().filter_map(|index| self.calls.get(index)) {
             let change = layout.effect(&call.draft);
             state.make(&change);
-            if let Some(witness) = layout.space.opening(&state, &change, &layout.space.touched(&change)) {
+            if let Some(witness) =
+                layout.space.opening(&state, &change, &layout.space.touched(&change))
+            {
                 return witness;
             }
         }
         "access that neither the old nor the new state gives".to_owned()
     }
 
-    /// Splits one call, then two, then all that can be split, and takes whatever needs the fewest calls.
+    /// Splits one call, then two, then all that can be split, and takes whatever needs the fewest
+    /// calls.
     fn with_splits(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
-        let parts: BTreeMap<usize, Vec<Arranged>> =
-            self.calls.iter().enumerate().filter_map(|(index, call)| Some((index, self.parts(call)?))).collect();
+        let parts: BTreeMap<usize, Vec<Arranged>> = self
+            .calls
+            .iter()
+            .enumerate()
+            .filter_map(|(index, call)| Some((index, self.parts(call)?)))
+            .collect();
         if parts.is_empty() {
             return None;
         }
         // An order for which not all requests are known is not proven safe.
-        let layout =
-            Layout::new(self.diff, &extras(self.diff, parts.values().flatten().map(|call| &call.draft))).ok()?;
+        let layout = Layout::new(
+            self.diff,
+            &extras(self.diff, parts.values().flatten().map(|call| &call.draft)),
+        )
+        .ok()?;
         let single = parts.keys().map(|index| BTreeSet::from([*index]));
-        let pairs = parts
-            .keys()
-            .filter(|_| parts.len() <= MANY)
-            .flat_map(|one| parts.range(one + 1..).map(move |(other, _)| BTreeSet::from([*one, *other])));
+        let pairs = parts.keys().filter(|_| parts.len() <= MANY).flat_map(|one| {
+            parts.range(one + 1..).map(move |(other, _)| BTreeSet::from([*one, *other]))
+        });
         let mut choices: Vec<BTreeSet<usize>> = single.chain(pairs).collect();
         choices.push(parts.keys().copied().collect());
         choices.sort_by_key(|choice| {
-            choice.iter().filter_map(|index| parts.get(index)).map(|parts| parts.len() - 1).sum::<usize>()
+            choice
+                .iter()
+                .filter_map(|index| parts.get(index))
+                .map(|parts| parts.len() - 1)
+                .sum::<usize>()
         });
         choices.iter().find_map(|choice| attempt(&layout, start, &self.replaced(choice, &parts)))
     }
 
     /// The calls with the chosen ones replaced by their parts.
-    fn replaced(&self, choice: &BTreeSet<usize>, parts: &BTreeMap<usize, Vec<Arranged>>) -> Vec<Arranged> {
+    fn replaced(
+        &self,
+        choice: &BTreeSet<usize>,
+        parts: &BTreeMap<usize, Vec<Arranged>>,
+    ) -> Vec<Arranged> {
         let replacements: Vec<&[Arranged]> = self
             .calls
             .iter()
@@ -171,21 +205,24 @@ impl<'a> Arrangement<'a> {
         Some(parts.collect())
     }
 
-    /// All calls, while everything that they are about is denied: by a temporary policy, or if there is no room for
-    /// one, by temporary rules in policies that stay.
+    /// All calls, while everything that they are about is denied: by a temporary policy, or if
+    /// there is no room for one, by temporary rules in policies that stay.
     fn within_a_deny(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
         let (rules, scopes) = self.concerned();
         let mut denies: Vec<Rule> = Vec::new();
         for layer in [Layer::Network, Layer::Http, Layer::Filesystem] {
-            let of_layer: Vec<&Rule> = rules.iter().filter(|rule| rule.layer() == Some(layer)).copied().collect();
+            let of_layer: Vec<&Rule> =
+                rules.iter().filter(|rule| rule.layer() == Some(layer)).copied().collect();
             let Some(first) = of_layer.first() else { continue };
-            let all = of_layer.iter().try_fold((*first).clone(), |all, rule| together(&all, rule))?;
+            let all =
+                of_layer.iter().try_fold((*first).clone(), |all, rule| together(&all, rule))?;
             let name = format!("deny while {} changes", layer_name(layer));
             denies.push(Rule { name, decision: Decision::Deny, ..all });
         }
         // Rules of another policy cannot deny what Cedar text permits.
-        let cedar =
-            self.calls.iter().any(|call| self.diff.policies.get(call.draft.policy).is_some_and(|slot| slot.is_cedar()));
+        let cedar = self.calls.iter().any(|call| {
+            self.diff.policies.get(call.draft.policy).is_some_and(|slot| slot.is_cedar())
+        });
         if cedar || denies.is_empty() {
             return None;
         }
@@ -195,17 +232,29 @@ impl<'a> Arrangement<'a> {
             Scope::from_teams(scopes.iter().flat_map(Scope::teams).map(str::to_owned))
         };
         // A policy has one domain.
-        let domains = [Domain::Network, Domain::Filesystem].map(|domain| (domain, of_domain(&denies, domain)));
-        let domains: Vec<(Domain, Vec<Rule>)> = domains.into_iter().filter(|(_, denies)| !denies.is_empty()).collect();
+        let domains = [Domain::Network, Domain::Filesystem]
+            .map(|domain| (domain, of_domain(&denies, domain)));
+        let domains: Vec<(Domain, Vec<Rule>)> =
+            domains.into_iter().filter(|(_, denies)| !denies.is_empty()).collect();
         let mut deny = Deny::default();
         for ((domain, denies), number) in domains.iter().zip(1..) {
             match self.room() >= domains.len() {
-                true => deny.add(deny_policy(self.diff.policies.len() - 1 + number, number, denies, &scope)),
-                false => deny.add(deny_rules(&policies_with_room(self.diff, *domain, &scope, denies.len())?, denies)),
+                true => deny.add(deny_policy(
+                    self.diff.policies.len() - 1 + number,
+                    number,
+                    denies,
+                    &scope,
+                )),
+                false => deny.add(deny_rules(
+                    &policies_with_room(self.diff, *domain, &scope, denies.len())?,
+                    denies,
+                )),
             }
         }
         let calls = self.calls_between(deny);
-        let layout = Layout::new(self.diff, &extras(self.diff, calls.iter().map(|call| &call.draft))).ok()?;
+        let layout =
+            Layout::new(self.diff, &extras(self.diff, calls.iter().map(|call| &call.draft)))
+                .ok()?;
         attempt(&layout, start, &calls)
     }
 
@@ -218,7 +267,9 @@ impl<'a> Arrangement<'a> {
             scopes.extend(slot.heads().map(|head| head.scope.clone()));
             for (position, rule) in slot.rules.iter().enumerate() {
                 if draft.rule.is_none_or(|own| own == position) {
-                    rules.extend(rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after));
+                    rules.extend(
+                        rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after),
+                    );
                 }
             }
         }
@@ -249,15 +300,18 @@ impl<'a> Arrangement<'a> {
     }
 }
 
-/// The part of a call on which later calls depend: the last part, or the deletion if a rule is created again, since
-/// calls that wait for a rule wait for its deletion.
+/// The part of a call on which later calls depend: the last part, or the deletion if a rule is
+/// created again, since calls that wait for a rule wait for its deletion.
 fn last_awaited(parts: &[Arranged]) -> usize {
-    let calls = parts.iter().map(|Arranged { draft: Draft { change, .. }, .. }| (change.object(), change.op()));
+    let calls = parts
+        .iter()
+        .map(|Arranged { draft: Draft { change, .. }, .. }| (change.object(), change.op()));
     let made_anew = calls.eq([(Object::Rule, Op::Delete), (Object::Rule, Op::Create)]);
     if made_anew { 0 } else { parts.len().saturating_sub(1) }
 }
 
-/// The calls that start a deny, each with the positions that it depends on, and the calls that end it.
+/// The calls that start a deny, each with the positions that it depends on, and the calls that end
+/// it.
 #[derive(Default)]
 struct Deny {
     begin: Vec<Draft>,
@@ -289,12 +343,25 @@ fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> De
     let head = PolicyFields { name: temporary_deny(number), scope: scope.clone(), cedar: None };
     let policy = PolicyTarget::Planned(head.name.clone());
     let rule = |rule: &Rule| {
-        temporary(slot, Change::Rule(policy.clone(), RuleChange::Create { after: rule.clone() }), vec![0])
+        temporary(
+            slot,
+            Change::Rule(policy.clone(), RuleChange::Create { after: rule.clone() }),
+            vec![0],
+        )
     };
-    let create = temporary(slot, Change::Policy(PolicyChange::Create { after: head.clone() }), Vec::new());
+    let create =
+        temporary(slot, Change::Policy(PolicyChange::Create { after: head.clone() }), Vec::new());
     let begin = std::iter::once(create).chain(denies.iter().map(rule)).collect();
-    let before = Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
-    Deny { begin, end: vec![temporary(slot, Change::Policy(PolicyChange::Delete { policy, before }), Vec::new())] }
+    let before =
+        Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
+    Deny {
+        begin,
+        end: vec![temporary(
+            slot,
+            Change::Policy(PolicyChange::Delete { policy, before }),
+            Vec::new(),
+        )],
+    }
 }
 
 /// Temporary rules in policies that stay.
@@ -303,7 +370,8 @@ fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
     for (slot, id) in hosts {
         for (rule, number) in denies.iter().zip(1..) {
             let rule = Rule { name: temporary_deny(number), ..rule.clone() };
-            let (policy, target) = (PolicyTarget::Existing(id.clone()), RuleTarget::Planned(rule.name.clone()));
+            let (policy, target) =
+                (PolicyTarget::Existing(id.clone()), RuleTarget::Planned(rule.name.clone()));
             let create = Change::Rule(policy.clone(), RuleChange::Create { after: rule.clone() });
             begin.push(temporary(*slot, create, Vec::new()));
             let delete = Change::Rule(policy, RuleChange::Delete { rule: target, before: rule });
@@ -313,23 +381,36 @@ fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
     Deny { begin, end }
 }
 
-/// Declared policies of a domain that keep their scope, have room for this number of rules, and together govern
-/// everybody in `scope`. Nobody else if possible, otherwise as few others as possible. Rules that an interrupted apply
-/// leaves in them are not declared, and the next apply deletes them.
-fn policies_with_room(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec<(usize, PolicyId)>> {
+/// Declared policies of a domain that keep their scope, have room for this number of rules, and
+/// together govern everybody in `scope`. Nobody else if possible, otherwise as few others as
+/// possible. Rules that an interrupted apply leaves in them are not declared, and the next apply
+/// deletes them.
+fn policies_with_room(
+    diff: &Diff,
+    domain: Domain,
+    scope: &Scope,
+    rules: usize,
+) -> Option<Vec<(usize, PolicyId)>> {
     let mut candidates: Vec<(usize, PolicyId, &Scope)> = Vec::new();
     for (index, slot) in diff.policies.iter().enumerate() {
-        let (Some((id, before)), Some(after), Some(_)) = (&slot.before, &slot.after, &slot.origin) else { continue };
+        let (Some((id, before)), Some(after), Some(_)) = (&slot.before, &slot.after, &slot.origin)
+        else {
+            continue;
+        };
         let stays = |rule: &crate::plan::docker::diff::RuleSlot| {
             let before = rule.before.as_ref().and_then(|(_, rule)| rule.domain());
             before == Some(domain) && rule.after.as_ref().and_then(Rule::domain) == Some(domain)
         };
-        if before.scope == after.scope && slot.rules.iter().any(stays) && slot.rules.len() + rules <= MAX_RULES {
+        if before.scope == after.scope
+            && slot.rules.iter().any(stays)
+            && slot.rules.len() + rules <= MAX_RULES
+        {
             candidates.push((index, id.clone(), &after.scope));
         }
     }
     let Scope::Teams(wanted) = scope else {
-        let (index, id, _) = candidates.into_iter().find(|(.., scope)| **scope == Scope::Organization)?;
+        let (index, id, _) =
+            candidates.into_iter().find(|(.., scope)| **scope == Scope::Organization)?;
         return Some(vec![(index, id)]);
     };
     let mut missing = wanted.clone();
@@ -355,7 +436,8 @@ fn policies_with_room(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) 
         Scope::Organization => true,
     };
     let wide = candidates.into_iter().filter(|(.., scope)| governs(scope));
-    wide.min_by_key(|(index, _, scope)| (size(scope), *index)).map(|(index, id, _)| vec![(index, id)])
+    wide.min_by_key(|(index, _, scope)| (size(scope), *index))
+        .map(|(index, id, _)| vec![(index, id)])
 }
 
 /// The versions of rules that neither end of the difference has.
@@ -364,7 +446,11 @@ pub(super) fn extras<'b>(diff: &Diff, drafts: impl IntoIterator<Item = &'b Draft
     for draft in drafts {
         let (before, after) = draft.change.rule().map(Delta::sides).unwrap_or_default();
         for rule in before.into_iter().chain(after) {
-            let slot = diff.policies.get(draft.policy).zip(draft.rule).and_then(|(slot, rule)| slot.rules.get(rule));
+            let slot = diff
+                .policies
+                .get(draft.policy)
+                .zip(draft.rule)
+                .and_then(|(slot, rule)| slot.rules.get(rule));
             let known = slot.is_some_and(|slot| slot.has(rule));
             let extra = Extra { policy: draft.policy, rule: rule.clone() };
             if !known && !extras.contains(&extra) {
@@ -385,7 +471,14 @@ fn attempt(layout: &Layout, start: &State, calls: &[Arranged]) -> Option<Vec<Vec
             let effect = layout.effect(&call.draft);
             let requests = layout.space.touched(&effect);
             let Arranged { draft: _, place, narrows, widens, needs } = call;
-            Call { effect, place: *place, narrows: *narrows, widens: *widens, needs: needs.clone(), requests }
+            Call {
+                effect,
+                place: *place,
+                narrows: *narrows,
+                widens: *widens,
+                needs: needs.clone(),
+                requests,
+            }
         })
         .collect();
     Some(links(&search::order(&layout.space, &start, &plain)?, calls))
@@ -399,9 +492,10 @@ fn layer_name(layer: Layer) -> &'static str {
     }
 }
 
-/// The calls in this order, with neighbours grouped if any order of them is equally safe. If all of them only narrow,
-/// every state is below the state before them; if all of them only widen, below the state after them. A group has calls
-/// of one operation, so that none deletes an audience's last policy before another one creates a new one.
+/// The calls in this order, with neighbours grouped if any order of them is equally safe. If all of
+/// them only narrow, every state is below the state before them; if all of them only widen, below
+/// the state after them. A group has calls of one operation, so that none deletes an audience's
+/// last policy before another one creates a new one.
 fn links(order: &[usize], calls: &[Arranged]) -> Vec<Vec<Draft>> {
     let mut links: Vec<Vec<Draft>> = Vec::new();
     let mut members: Vec<usize> = Vec::new();
@@ -445,10 +539,19 @@ mod tests {
         let target = RuleTarget::Planned("r".to_owned());
         let change = match op {
             Op::Delete => RuleChange::Delete { rule: target, before: rule },
-            Op::Create | Op::Update | Op::Approve | Op::Reject | Op::Activate => RuleChange::Create { after: rule },
+            Op::Create | Op::Update | Op::Approve | Op::Reject | Op::Activate => {
+                RuleChange::Create { after: rule }
+            }
         };
         let change = Change::Rule(PolicyTarget::Planned("p".to_owned()), change);
-        let draft = Draft { policy: 0, rule: Some(0), change, source: None, because: None, needs: needs.to_vec() };
+        let draft = Draft {
+            policy: 0,
+            rule: Some(0),
+            change,
+            source: None,
+            because: None,
+            needs: needs.to_vec(),
+        };
         Arranged { draft, place, narrows, widens, needs: needs.to_vec() }
     }
 
@@ -468,7 +571,8 @@ mod tests {
             (call(Op::Create, Stage::AddAllows, (false, false), &[]), &[1, 1]),
         ];
         for (second, expected) in table {
-            let found: Vec<usize> = links(&[0, 1], &[first(), second.clone()]).iter().map(Vec::len).collect();
+            let found: Vec<usize> =
+                links(&[0, 1], &[first(), second.clone()]).iter().map(Vec::len).collect();
             assert_eq!(found, expected, "{second:?}");
         }
         // A call waits for the whole group before it, not for its last member alone.
@@ -487,7 +591,8 @@ mod tests {
         ];
         for (calls, expected) in table {
             let diff = Diff::default();
-            let calls = calls.iter().map(|(place, needs)| call(Op::Create, *place, both, needs)).collect();
+            let calls =
+                calls.iter().map(|(place, needs)| call(Op::Create, *place, both, needs)).collect();
             assert_eq!(Arrangement { diff: &diff, calls }.by_place(), expected);
         }
     }
@@ -507,25 +612,41 @@ mod tests {
         let scope = |teams: &str| Scope::from_teams(teams.split_whitespace().map(str::to_owned));
         let own = |name: &str, teams: &str, rules: usize| {
             let rules = (0..rules).map(|number| rule(&format!("r{number}"), Action::ConnectTcp));
-            Policy { name: name.to_owned(), scope: scope(teams), body: Body::Allowlist(rules.collect()) }
+            Policy {
+                name: name.to_owned(),
+                scope: scope(teams),
+                body: Body::Allowlist(rules.collect()),
+            }
         };
-        // The policies before and after by name, teams and number of rules; who is concerned; and who is found.
+        // The policies before and after by name, teams and number of rules; who is concerned; and
+        // who is found.
         type Side<'a> = (&'a str, &'a str, usize);
         type Row<'a> = (&'a [Side<'a>], &'a [Side<'a>], &'a str, Option<&'a [&'a str]>);
         let table: [Row<'_>; 10] = [
             (&[("org", "", 1)], &[("org", "", 1)], "", Some(&["org"])),
             // Policies of teams do not govern those who are in none.
             (&[("a", "a", 1)], &[("a", "a", 1)], "", None),
-            (&[("a", "a", 1), ("b", "b", 1)], &[("a", "a", 1), ("b", "b", 1)], "a b", Some(&["a", "b"])),
+            (
+                &[("a", "a", 1), ("b", "b", 1)],
+                &[("a", "a", 1), ("b", "b", 1)],
+                "a b",
+                Some(&["a", "b"]),
+            ),
             (&[("a", "a", 1), ("org", "", 1)], &[("a", "a", 1), ("org", "", 1)], "a", Some(&["a"])),
-            // Not all of them have one of their own, so that others are denied too: those of the smaller policy.
+            // Not all of them have one of their own, so that others are denied too: those of the
+            // smaller policy.
             (
                 &[("a", "a", 1), ("org", "", 1), ("abc", "a b c", 1), ("abcd", "a b c d", 1)],
                 &[("a", "a", 1), ("org", "", 1), ("abc", "a b c", 1), ("abcd", "a b c d", 1)],
                 "a b",
                 Some(&["abc"]),
             ),
-            (&[("a", "a", 1), ("org", "", 1)], &[("a", "a", 1), ("org", "", 1)], "a b", Some(&["org"])),
+            (
+                &[("a", "a", 1), ("org", "", 1)],
+                &[("a", "a", 1), ("org", "", 1)],
+                "a b",
+                Some(&["org"]),
+            ),
             // The last room is for two rules, and not for three.
             (&[("a", "a", MAX_RULES - 2)], &[("a", "a", MAX_RULES - 2)], "a", Some(&["a"])),
             (&[("a", "a", MAX_RULES - 1)], &[("a", "a", MAX_RULES - 1)], "a", None),
@@ -543,7 +664,8 @@ mod tests {
                 let name = |(_, id): &(usize, PolicyId)| id.0.trim_start_matches("pol_").to_owned();
                 found.iter().map(name).collect::<Vec<_>>()
             });
-            let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            let expected =
+                expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
             assert_eq!(names, expected, "{concerned:?} {new:?}");
             // A policy has one domain.
             assert_eq!(policies_with_room(&diff, Domain::Filesystem, &scope(concerned), 2), None);
@@ -554,18 +676,23 @@ mod tests {
     fn a_policy_that_no_document_declares_takes_no_temporary_rules() {
         let own = [policy("p", &[("r", Allow, &["x"])])];
         let diff = |new: &[Policy]| diff(&desired(new), &live(&own), &Ownership::default());
-        let found = |new: &[Policy]| policies_with_room(&diff(new), Domain::Network, &Scope::Organization, 1).is_some();
+        let found = |new: &[Policy]| {
+            policies_with_room(&diff(new), Domain::Network, &Scope::Organization, 1).is_some()
+        };
         assert!(found(&own));
         assert!(!found(&[]));
     }
 
     #[test]
     fn versions_that_neither_end_has_are_extras() {
-        let (_, diff, drafts) = ends(&[policy("p", &[("r", Allow, &["a"])])], &[policy("p", &[("r", Allow, &["b"])])]);
+        let (_, diff, drafts) =
+            ends(&[policy("p", &[("r", Allow, &["a"])])], &[policy("p", &[("r", Allow, &["b"])])]);
         assert_eq!(extras(&diff, &drafts), []);
         let between = Rule { decision: Deny, ..rule("r", Action::ConnectTcp) };
         let mut changed = drafts[0].clone();
-        let Change::Rule(_, RuleChange::Update { after, .. }) = &mut changed.change else { panic!("{changed:?}") };
+        let Change::Rule(_, RuleChange::Update { after, .. }) = &mut changed.change else {
+            panic!("{changed:?}")
+        };
         after.clone_from(&between);
         let extra = Extra { policy: drafts[0].policy, rule: between };
         assert_eq!(extras(&diff, [&changed, &changed]), [extra], "each once");

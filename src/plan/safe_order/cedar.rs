@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::cedar::{self, APPROVAL, Effect};
 use crate::model::Cedar;
 
-/// The effect of a statement on the requests that it matches. A forbid outranks approval, and approval outranks a
-/// permit.
+/// The effect of a statement on the requests that it matches. A forbid outranks approval, and
+/// approval outranks a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Permits a request.
@@ -28,9 +28,13 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Kind)> {
-        [(&self.permits, Kind::Permit), (&self.approvals, Kind::Approval), (&self.forbids, Kind::Forbid)]
-            .into_iter()
-            .flat_map(|(texts, kind)| texts.iter().map(move |text| (text.as_str(), kind)))
+        [
+            (&self.permits, Kind::Permit),
+            (&self.approvals, Kind::Approval),
+            (&self.forbids, Kind::Forbid),
+        ]
+        .into_iter()
+        .flat_map(|(texts, kind)| texts.iter().map(move |text| (text.as_str(), kind)))
     }
 
     /// Returns `true` if these may permit a request.
@@ -54,8 +58,8 @@ impl Statements {
     }
 }
 
-/// The statements of a Cedar text. A text that the service accepted and this version cannot parse may permit and forbid
-/// anything: it becomes one statement of each kind.
+/// The statements of a Cedar text. A text that the service accepted and this version cannot parse
+/// may permit and forbid anything: it becomes one statement of each kind.
 pub(super) fn statements(text: &Cedar) -> Statements {
     let mut found = Statements::default();
     match cedar::statements(&text.text) {

@@ -1,5 +1,5 @@
-//! The effect of each call on the sets of allows and denies, and the phase of the order that follows from it. [`super`]
-//! gives the argument.
+//! The effect of each call on the sets of allows and denies, and the phase of the order that
+//! follows from it. [`super`] gives the argument.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,9 @@ pub(super) enum Stage {
     Prepare,
     /// Denies are added.
     AddDenies,
-    /// HTTP allows are added, before network allows: a connection that cannot be inspected is blocked if an HTTP rule
-    /// covers the host, so that a network allow alone is more open than both together.
+    /// HTTP allows are added, before network allows: a connection that cannot be inspected is
+    /// blocked if an HTTP rule covers the host, so that a network allow alone is more open than
+    /// both together.
     AddHttpAllows,
     /// Other allows are added.
     AddAllows,
@@ -69,10 +70,13 @@ impl Influence {
     }
 
     fn effect(self, change: &Change) -> Effect {
-        let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } = self;
+        let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } =
+            self;
         let layered = http && other;
         let (place, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
-            (false, false, false, false) if matches!(change, Change::Policy(PolicyChange::Delete { .. })) => {
+            (false, false, false, false)
+                if matches!(change, Change::Policy(PolicyChange::Delete { .. })) =>
+            {
                 (Stage::CleanUp, false)
             }
             (false, false, false, false) => (Stage::Prepare, false),
@@ -84,7 +88,9 @@ impl Influence {
             (false, true, false, false) => (Stage::DropAllows, false),
             (_, false, false, true) => (Stage::DropDenies, adds_allow && layered),
             (false, true, false, true) => (Stage::DropHttpAllows, true),
-            (true, _, _, true) | (true, _, true, false) | (false, _, true, true) => (Stage::AddDenies, true),
+            (true, _, _, true) | (true, _, true, false) | (false, _, true, true) => {
+                (Stage::AddDenies, true)
+            }
         };
         Effect { place, entangled: entangled || moves_cover }
     }
@@ -173,8 +179,9 @@ fn updated(before: &Rule, after: &Rule) -> Influence {
     }
     let (old, new) = (covered(before), covered(after));
     // A call that covers and uncovers hosts at once cannot wait for both kinds of allows.
-    influence.moves_cover =
-        old != new && (influence.adds_allow || influence.adds_deny) && (influence.drops_allow || influence.drops_deny);
+    influence.moves_cover = old != new
+        && (influence.adds_allow || influence.adds_deny)
+        && (influence.drops_allow || influence.drops_deny);
     // A policy that moves to another domain may leave an audience without a policy of the old one.
     influence.moves_cover |= before.domain() != after.domain();
     influence
@@ -190,7 +197,8 @@ fn is_subsumed(one: &Rule, other: &Rule) -> bool {
         && match (&one.resources, &other.resources) {
             (Resources::Plain(one), Resources::Plain(other)) => subset(one, other),
             (Resources::Http(one), Resources::Http(other)) => subset(one, other),
-            (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => false,
+            (Resources::Plain(_), Resources::Http(_))
+            | (Resources::Http(_), Resources::Plain(_)) => false,
         }
 }
 
@@ -198,17 +206,21 @@ fn is_subsumed(one: &Rule, other: &Rule) -> bool {
 fn covered(rule: &Rule) -> BTreeSet<(&str, Option<u16>)> {
     match &rule.resources {
         Resources::Plain(_) => BTreeSet::new(),
-        Resources::Http(list) => list.iter().map(|target| (target.host.as_str(), target.port)).collect(),
+        Resources::Http(list) => {
+            list.iter().map(|target| (target.host.as_str(), target.port)).collect()
+        }
     }
 }
 
 fn text(before: Option<&PolicyFields>, after: Option<&PolicyFields>) -> Influence {
-    let cedar =
-        |head: Option<&PolicyFields>| head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default();
+    let cedar = |head: Option<&PolicyFields>| {
+        head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default()
+    };
     let (old, new) = (cedar(before), cedar(after));
     let comes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&new).is_subset(of(&old));
     let goes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&old).is_subset(of(&new));
-    let (approval_comes, approval_goes) = (comes(|text| &text.approvals), goes(|text| &text.approvals));
+    let (approval_comes, approval_goes) =
+        (comes(|text| &text.approvals), goes(|text| &text.approvals));
     Influence {
         adds_allow: comes(|text| &text.permits) || approval_comes,
         drops_allow: goes(|text| &text.permits) || approval_goes,
@@ -233,7 +245,9 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
             influence.drops(rule);
         }
     }
-    for head in [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()].into_iter().flatten() {
+    for head in
+        [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()].into_iter().flatten()
+    {
         let Some(cedar) = &head.cedar else { continue };
         let statements = statements(cedar);
         influence.adds_allow |= gains && statements.lets();
@@ -247,11 +261,13 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
 
 /// All versions of a policy's rules.
 fn contents(slot: &PolicySlot) -> impl Iterator<Item = &Rule> {
-    slot.rules.iter().flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
+    slot.rules
+        .iter()
+        .flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
 }
 
-/// A policy whose scope and rules both change: a rule that is added too early reaches the old teams, and a rule that is
-/// removed too late reaches the new ones.
+/// A policy whose scope and rules both change: a rule that is added too early reaches the old
+/// teams, and a rule that is removed too late reaches the new ones.
 fn entangles(diff: &Diff, draft: &Draft) -> bool {
     diff.policies.get(draft.policy).is_some_and(|slot| {
         let rescoped = match (&slot.before, &slot.after) {
@@ -262,8 +278,8 @@ fn entangles(diff: &Diff, draft: &Draft) -> bool {
     })
 }
 
-/// Moves calls out of their phase: if the service requires a call before another one that belongs earlier, the order of
-/// phases proves neither of them safe, nor any call that depends on them.
+/// Moves calls out of their phase: if the service requires a call before another one that belongs
+/// earlier, the order of phases proves neither of them safe, nor any call that depends on them.
 fn displace(drafts: &[Draft], effects: &mut [Effect]) {
     let needs: Vec<(usize, usize)> = drafts
         .iter()
@@ -274,13 +290,17 @@ fn displace(drafts: &[Draft], effects: &mut [Effect]) {
     while moved {
         moved = false;
         for (earlier, later) in &needs {
-            let (Some(first), Some(then)) = (effects.get(*earlier).copied(), effects.get(*later).copied()) else {
+            let (Some(first), Some(then)) =
+                (effects.get(*earlier).copied(), effects.get(*later).copied())
+            else {
                 continue;
             };
             let turned = first.place > then.place;
             let waits = turned || then.entangled && first.place > Stage::AddAllows;
             for (index, entangled) in [(*earlier, waits), (*later, turned || first.entangled)] {
-                if let Some(effect) = effects.get_mut(index).filter(|effect| entangled && !effect.entangled) {
+                if let Some(effect) =
+                    effects.get_mut(index).filter(|effect| entangled && !effect.entangled)
+                {
                     effect.entangled = true;
                     moved = true;
                 }
@@ -311,7 +331,8 @@ mod tests {
 
     #[test]
     fn a_call_stands_where_it_opens_nothing() {
-        let (a, b, ab): (&[&str], &[&str], &[&str]) = (&["a.example"], &["b.example"], &["a.example", "b.example"]);
+        let (a, b, ab): (&[&str], &[&str], &[&str]) =
+            (&["a.example"], &["b.example"], &["a.example", "b.example"]);
         let table = [
             (None, Some((Allow, a)), Stage::AddAllows, false),
             (None, Some((Deny, a)), Stage::AddDenies, false),

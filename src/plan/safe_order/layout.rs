@@ -1,4 +1,5 @@
-//! The slots of a difference as a [`Space`]: groups, both ends, and the effect of each call on a state.
+//! The slots of a difference as a [`Space`]: groups, both ends, and the effect of each call on a
+//! state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +36,8 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// Returns the kind of target if rules distinguish too many targets of it to enumerate all requests.
+    /// Returns the kind of target if rules distinguish too many targets of it to enumerate all
+    /// requests.
     pub(super) fn new(diff: &Diff, extras: &[Extra]) -> Result<Self, SurveyLimit> {
         let mut builder = Builder::default();
         for (index, slot) in diff.policies.iter().enumerate() {
@@ -55,10 +57,17 @@ impl Layout {
         let ends = |group: usize| [at(&builder.old, group), at(&builder.new, group)];
         let universe = Universe::build_about(rules, |group| changing.contains(&group), ends)?;
         let points = universe.points_about(|group| changing.contains(&group));
-        let mut requests: Vec<Request> =
-            points.into_iter().map(|(point, witness)| Request::Access(point, witness.to_string())).collect();
+        let mut requests: Vec<Request> = points
+            .into_iter()
+            .map(|(point, witness)| Request::Access(point, witness.to_string()))
+            .collect();
         requests.extend(builder.calls(&changing));
-        let policies = extras.iter().map(|(extra, _)| extra.policy + 1).max().unwrap_or(0).max(diff.policies.len());
+        let policies = extras
+            .iter()
+            .map(|(extra, _)| extra.policy + 1)
+            .max()
+            .unwrap_or(0)
+            .max(diff.policies.len());
         let end = |there: Vec<bool>, head: fn(&PolicySlot) -> Option<&PolicyFields>| State {
             scopes: (0..policies)
                 .map(|index| diff.policies.get(index).and_then(head).map(|head| head.scope.clone()))
@@ -82,10 +91,13 @@ impl Layout {
             Change::Policy(PolicyChange::Update { before, after, .. }) => {
                 let mut groups = self.texts_of(policy, before.cedar.as_ref(), false);
                 groups.extend(self.texts_of(policy, after.cedar.as_ref(), true));
-                let scope = (before.scope != after.scope).then(|| (policy, Some(after.scope.clone())));
+                let scope =
+                    (before.scope != after.scope).then(|| (policy, Some(after.scope.clone())));
                 Move { groups, scope }
             }
-            Change::Policy(PolicyChange::Delete { .. }) => Move { groups: Vec::new(), scope: Some((policy, None)) },
+            Change::Policy(PolicyChange::Delete { .. }) => {
+                Move { groups: Vec::new(), scope: Some((policy, None)) }
+            }
             Change::Rule(_, change) => {
                 let (before, after) = change.delta().sides();
                 self.swap(draft, before, after)
@@ -99,14 +111,23 @@ impl Layout {
         if goes == comes {
             return Move::default();
         }
-        let groups = goes.map(|group| (group, false)).into_iter().chain(comes.map(|group| (group, true))).collect();
+        let groups = goes
+            .map(|group| (group, false))
+            .into_iter()
+            .chain(comes.map(|group| (group, true)))
+            .collect();
         Move { groups, scope: None }
     }
 
     /// The group of a version: one made for a split, or the side of the rule's slot.
     fn version(&self, draft: &Draft, after: bool, rule: &Rule) -> Option<usize> {
-        let extra = self.extras.iter().find(|(extra, _)| extra.policy == draft.policy && extra.rule == *rule);
-        extra.map(|(_, group)| *group).or_else(|| self.rules.get(&(draft.policy, draft.rule?, after)).copied())
+        let extra = self
+            .extras
+            .iter()
+            .find(|(extra, _)| extra.policy == draft.policy && extra.rule == *rule);
+        extra
+            .map(|(_, group)| *group)
+            .or_else(|| self.rules.get(&(draft.policy, draft.rule?, after)).copied())
     }
 
     fn texts_of(&self, policy: usize, cedar: Option<&Cedar>, there: bool) -> Vec<(usize, bool)> {
@@ -114,7 +135,9 @@ impl Layout {
         let found = statements(cedar);
         found
             .iter()
-            .filter_map(|(text, kind)| Some((*self.texts.get(&(policy, kind, text.to_owned()))?, there)))
+            .filter_map(|(text, kind)| {
+                Some((*self.texts.get(&(policy, kind, text.to_owned()))?, there))
+            })
             .collect()
     }
 }
@@ -187,8 +210,8 @@ impl<'a> Builder<'a> {
         self.groups.len() - 1
     }
 
-    /// The statements of both ends. Those of one kind that are added, removed or kept change together, because every
-    /// text that a call sets holds either all of them or none.
+    /// The statements of both ends. Those of one kind that are added, removed or kept change
+    /// together, because every text that a call sets holds either all of them or none.
     fn cedar(&mut self, policy: usize, ends: [Option<&Cedar>; 2]) {
         let [old, new] = ends.map(|cedar| cedar.map(statements).unwrap_or_default());
         let mut found: BTreeMap<(Kind, String), [bool; 2]> = BTreeMap::new();
@@ -221,21 +244,25 @@ impl<'a> Builder<'a> {
     /// The groups that are added, removed, or get another scope.
     fn changing(&self, diff: &Diff) -> BTreeSet<usize> {
         let rescoped = |slot: &PolicySlot| {
-            slot.before.as_ref().map(|(_, head)| &head.scope) != slot.after.as_ref().map(|head| &head.scope)
+            slot.before.as_ref().map(|(_, head)| &head.scope)
+                != slot.after.as_ref().map(|head| &head.scope)
         };
         let ends = self.old.iter().zip(&self.new);
         let groups = self.groups.iter().zip(ends).enumerate();
         groups
             .filter(|(_, (group, (old, new)))| {
-                old != new || diff.policies.get(group.policy).is_none_or(rescoped) || !(**old || **new)
+                old != new
+                    || diff.policies.get(group.policy).is_none_or(rescoped)
+                    || !(**old || **new)
             })
             .map(|(index, _)| index)
             .collect()
     }
 
-    /// MCP requests as far as statements can be distinguished without interpreting them: each statement that lets a
-    /// request through may overlap each statement that stops it, once at the old end and once at the new. Statements
-    /// that stay and govern the same audience stop the same requests in every state.
+    /// MCP requests as far as statements can be distinguished without interpreting them: each
+    /// statement that lets a request through may overlap each statement that stops it, once at the
+    /// old end and once at the new. Statements that stay and govern the same audience stop the same
+    /// requests in every state.
     fn calls(&self, changing: &BTreeSet<usize>) -> Vec<Request> {
         let of = |wanted: &'static [Kind]| {
             self.statements
@@ -253,7 +280,9 @@ impl<'a> Builder<'a> {
         let mut calls = BTreeSet::new();
         for (permits, mut stops) in levels {
             stops.retain(|group| changing.contains(group));
-            let side = |end: &[bool]| stops.iter().copied().filter(|group| at(end, *group)).collect::<Vec<_>>();
+            let side = |end: &[bool]| {
+                stops.iter().copied().filter(|group| at(end, *group)).collect::<Vec<_>>()
+            };
             let (old, new) = (side(&self.old), side(&self.new));
             for permit in permits {
                 if changing.contains(&permit) {
@@ -262,7 +291,10 @@ impl<'a> Builder<'a> {
                 calls.extend(stops.iter().map(|stop| (permit, [Some(*stop), None])));
                 for one in &old {
                     let others = new.iter().filter(|other| *other != one);
-                    calls.extend(others.map(|other| (permit, [Some(*one.min(other)), Some(*one.max(other))])));
+                    calls.extend(
+                        others
+                            .map(|other| (permit, [Some(*one.min(other)), Some(*one.max(other))])),
+                    );
                 }
             }
         }
@@ -270,8 +302,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The domain of a rule. A rule with only unknown actions has no domain that this version knows. It is counted with the
-/// network, where [`crate::access`] treats it as uncertain.
+/// The domain of a rule. A rule with only unknown actions has no domain that this version knows. It
+/// is counted with the network, where [`crate::access`] treats it as uncertain.
 fn domain(rule: &Rule) -> Domain {
     rule.domain().unwrap_or(Domain::Network)
 }

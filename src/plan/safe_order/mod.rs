@@ -1,20 +1,24 @@
-//! The safe order of calls: no intermediate state allows an audience anything that neither end allows.
+//! The safe order of calls: no intermediate state allows an audience anything that neither end
+//! allows.
 //!
-//! Denies win and allows add up, so access grows with every allow and shrinks with every deny. Adding denies, then
-//! allows, then dropping allows, then denies therefore opens nothing that both ends keep closed:
+//! Denies win and allows add up, so access grows with every allow and shrinks with every deny.
+//! Adding denies, then allows, then dropping allows, then denies therefore opens nothing that both
+//! ends keep closed:
 //!
-//! * until the last allow is in place, every deny of either end is active, so whatever an allow of one end opens, that
-//!   end opens too;
+//! * until the last allow is in place, every deny of either end is active, so whatever an allow of
+//!   one end opens, that end opens too;
 //! * afterwards only allows of the new end are left, and no deny of the new end is missing.
 //!
-//! The argument requires each call to be on one side of it, and [`effect`] places those that are. Calls on both sides
-//! ([`Effect::entangled`]) are ordered by [`search`], together with the calls that they share requests with, between
-//! the calls that open and the calls that close: it computes exactly what is open after each of them ([`space`]). If no
-//! order of single calls is safe, a call is divided ([`split`]). If that does not help, a temporary deny surrounds them
-//! ([`arrange`]). If even that is impossible, the plan is refused, with the access that would open.
+//! The argument requires each call to be on one side of it, and [`effect`] places those that are.
+//! Calls on both sides ([`Effect::entangled`]) are ordered by [`search`], together with the calls
+//! that they share requests with, between the calls that open and the calls that close: it computes
+//! exactly what is open after each of them ([`space`]). If no order of single calls is safe, a call
+//! is divided ([`split`]). If that does not help, a temporary deny surrounds them ([`arrange`]). If
+//! even that is impossible, the plan is refused, with the access that would open.
 //!
-//! A deny that the plan removes may be removed sooner, by hand. The order of phases depends on none of these, and [`search`]
-//! prefers an order that does not either, as long as that takes no more calls.
+//! A deny that the plan removes may be removed sooner, by hand. The order of phases depends on none
+//! of these, and [`search`] prefers an order that does not either, as long as that takes no more
+//! calls.
 //!
 //! The order of a plan from a file is not trusted: [`verify`] checks it by the same argument.
 
@@ -47,7 +51,8 @@ use space::Move;
 pub(crate) struct Ordered {
     /// Each call with its phase, from 1.
     pub(crate) drafts: Vec<(usize, Draft)>,
-    /// The reason why the order is not safe, or not known to be safe; the order is then the usual one.
+    /// The reason why the order is not safe, or not known to be safe; the order is then the usual
+    /// one.
     pub(crate) refusal: Option<Refusal>,
 }
 
@@ -79,8 +84,8 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     };
     let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
     let components = components(&layout, &drafts, &moves, &effects);
-    // Components share no request, but an audience may lose its last policy in one component and get a new one in
-    // another.
+    // Components share no request, but an audience may lose its last policy in one component and
+    // get a new one in another.
     let all: BTreeSet<usize> = components.iter().flatten().copied().collect();
     let (mut early, mut late) = (Vec::new(), Vec::new());
     let mut start = layout.space.old.clone();
@@ -97,7 +102,8 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
             late.push((index, (effect.place, draft.clone())));
         }
     }
-    let arranged = |component: &BTreeSet<usize>| Arrangement::new(diff, &drafts, &effects, component);
+    let arranged =
+        |component: &BTreeSet<usize>| Arrangement::new(diff, &drafts, &effects, component);
     let one_by_one = || {
         let mut state = start.clone();
         let mut chain = Vec::new();
@@ -121,17 +127,19 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     Ordered { drafts: ordered, refusal }
 }
 
-/// The calls with their phases. The calls of one place in the argument form a phase; those that depend on others of the
-/// same place form a further one.
+/// The calls with their phases. The calls of one place in the argument form a phase; those that
+/// depend on others of the same place form a further one.
 fn phases(calls: Vec<(usize, (Stage, Draft))>) -> Vec<(usize, Draft)> {
-    let places: BTreeMap<usize, Stage> = calls.iter().map(|(index, (place, _))| (*index, *place)).collect();
+    let places: BTreeMap<usize, Stage> =
+        calls.iter().map(|(index, (place, _))| (*index, *place)).collect();
     let mut rounds: BTreeMap<usize, usize> = BTreeMap::new();
     let mut settled = false;
     while !settled {
         settled = true;
         for (index, (place, draft)) in &calls {
             let beside = draft.needs.iter().filter(|need| places.get(*need) == Some(place));
-            let round = beside.map(|need| rounds.get(need).map_or(1, |round| round + 1)).max().unwrap_or(0);
+            let round =
+                beside.map(|need| rounds.get(need).map_or(1, |round| round + 1)).max().unwrap_or(0);
             settled &= rounds.insert(*index, round).unwrap_or(0) == round;
         }
     }
@@ -152,9 +160,14 @@ fn append(ordered: &mut Vec<(usize, Draft)>, calls: Vec<Draft>) {
     ordered.extend(calls.into_iter().map(|draft| (phase, draft)));
 }
 
-/// The entangled calls with every call that shares a request with them, directly or through others, or that the service
-/// requires outside of its phase.
-fn components(layout: &Layout, drafts: &[Draft], moves: &[Move], effects: &[Effect]) -> Vec<BTreeSet<usize>> {
+/// The entangled calls with every call that shares a request with them, directly or through others,
+/// or that the service requires outside of its phase.
+fn components(
+    layout: &Layout,
+    drafts: &[Draft],
+    moves: &[Move],
+    effects: &[Effect],
+) -> Vec<BTreeSet<usize>> {
     let mut parent: Vec<usize> = (0..drafts.len()).collect();
     let mut first_at: BTreeMap<usize, usize> = BTreeMap::new();
     for (index, change) in moves.iter().enumerate() {
@@ -220,15 +233,25 @@ mod tests {
             (
                 &[("old allow", Allow, &["a"]), ("old deny", Deny, &["b"])],
                 &[("new allow", Allow, &["c"]), ("new deny", Deny, &["d"])],
-                &["1 create new deny", "2 create new allow", "3 delete old allow", "4 delete old deny"],
+                &[
+                    "1 create new deny",
+                    "2 create new allow",
+                    "3 delete old allow",
+                    "4 delete old deny",
+                ],
             ),
-            // The denied host is only allowed once its deny is there, although the allow is named first.
+            // The denied host is only allowed once its deny is there, although the allow is named
+            // first.
             (&[], &[("a", Allow, &["*.x"]), ("b", Deny, &["y.x"])], &["1 create b", "2 create a"]),
             // An allow goes before the deny over it.
             (&[("a", Allow, &["*.x"]), ("b", Deny, &["y.x"])], &[], &["1 delete a", "2 delete b"]),
         ];
         for (old, new, expected) in table {
-            assert_eq!(ordered(&[policy("p", old)], &[policy("p", new)]), expected, "{old:?} {new:?}");
+            assert_eq!(
+                ordered(&[policy("p", old)], &[policy("p", new)]),
+                expected,
+                "{old:?} {new:?}"
+            );
         }
     }
 

@@ -1,8 +1,10 @@
-//! A proof by brute force: an independent evaluator judges every state that a plan can pass through.
+//! A proof by brute force: an independent evaluator judges every state that a plan can pass
+//! through.
 //!
-//! Random organizations of up to three policies for up to three teams change into others. Each subset of the calls of a
-//! phase, after all calls of the phases before, is a state that an apply can pass through or stop in. For every set of
-//! teams and every kind of request, nothing may be allowed there that neither end allows.
+//! Random organizations of up to three policies for up to three teams change into others. Each
+//! subset of the calls of a phase, after all calls of the phases before, is a state that an apply
+//! can pass through or stop in. For every set of teams and every kind of request, nothing may be
+//! allowed there that neither end allows.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +14,9 @@ use super::capacity::drafts;
 use super::verify::verify;
 use super::{Ordered, order};
 use crate::model::{
-    Action, Body, Decision, Desired, DesiredPolicy, DesiredRule, Domain, HttpResource, Live, LiveBody, LivePolicy,
-    LiveRule, Origin, Ownership, Policy, PolicyId, Resources, Rule, RuleId, Scope,
+    Action, Body, Decision, Desired, DesiredPolicy, DesiredRule, Domain, HttpResource, Live,
+    LiveBody, LivePolicy, LiveRule, Origin, Ownership, Policy, PolicyId, Resources, Rule, RuleId,
+    Scope,
 };
 use crate::plan::docker::coherence::check;
 use crate::plan::docker::diff::{Diff, diff};
@@ -26,12 +29,17 @@ use crate::plan::step::Reason;
 const HOSTS: [&str; 3] = ["one.example.com", "two.example.com", "three.example.com"];
 const TEAMS: [&str; 3] = ["t1", "t2", "t3"];
 
-/// Connections straight to an address of the block. The documentation leaves open if `**` matches them like a name or
-/// like a block, so that both are evaluated.
-const ADDRESSES: [(&str, bool, bool); 4] =
-    [("neither", false, false), ("like a block", false, true), ("like a name", true, false), ("like both", true, true)];
+/// Connections straight to an address of the block. The documentation leaves open if `**` matches
+/// them like a name or like a block, so that both are evaluated.
+const ADDRESSES: [(&str, bool, bool); 4] = [
+    ("neither", false, false),
+    ("like a block", false, true),
+    ("like a name", true, false),
+    ("like both", true, true),
+];
 
-/// A request: a host, whether it resolves into the block, and an HTTP path, an opaque connection or any connection.
+/// A request: a host, whether it resolves into the block, and an HTTP path, an opaque connection or
+/// any connection.
 type Request = (&'static str, bool, Option<&'static str>, bool);
 
 fn requests() -> Vec<Request> {
@@ -47,8 +55,8 @@ fn requests() -> Vec<Request> {
     all
 }
 
-/// Decides as the documentation of the service describes it: denies before allows, names before addresses, then HTTP
-/// rules.
+/// Decides as the documentation of the service describes it: denies before allows, names before
+/// addresses, then HTTP rules.
 fn allowed(policies: &[LivePolicy], teams: &[&str], (host, inside, path, opaque): Request) -> bool {
     let rules: Vec<&Rule> = policies
         .iter()
@@ -62,14 +70,18 @@ fn allowed(policies: &[LivePolicy], teams: &[&str], (host, inside, path, opaque)
     let plain = |rule: &&&Rule, cidr: bool| match &rule.resources {
         Resources::Plain(list) => list.iter().any(|resource| match resource.as_str() {
             "10.0.0.0/8" => cidr && inside,
-            "**" => straight.map_or(!cidr, |(_, as_name, as_block)| if cidr { *as_block } else { *as_name }),
+            "**" => straight
+                .map_or(!cidr, |(_, as_name, as_block)| if cidr { *as_block } else { *as_name }),
             exact => !cidr && exact == host,
         }),
         Resources::Http(_) => false,
     };
-    let decide = |matching: Vec<&&Rule>| -> Option<Decision> { matching.iter().map(|rule| rule.decision).max() };
+    let decide = |matching: Vec<&&Rule>| -> Option<Decision> {
+        matching.iter().map(|rule| rule.decision).max()
+    };
     let by_name = decide(rules.iter().filter(|rule| plain(rule, false)).collect());
-    let connect = by_name.or_else(|| decide(rules.iter().filter(|rule| plain(rule, true)).collect()));
+    let connect =
+        by_name.or_else(|| decide(rules.iter().filter(|rule| plain(rule, true)).collect()));
     let http: Vec<(&HttpResource, Decision)> = rules
         .iter()
         .filter_map(|rule| match &rule.resources {
@@ -108,25 +120,33 @@ fn governed(policies: &[LivePolicy], teams: &[&str]) -> bool {
 
 fn audiences() -> impl Iterator<Item = Vec<&'static str>> {
     (0..1_usize << TEAMS.len()).map(|bits| {
-        TEAMS.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1).map(|(_, team)| *team).collect()
+        TEAMS
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| bits >> index & 1 == 1)
+            .map(|(_, team)| *team)
+            .collect()
     })
 }
 
 /// A request that is allowed in a state and at neither end.
 fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
     audiences().find_map(|teams| {
-        let ends =
-            |holds: &dyn Fn(&[LivePolicy]) -> bool| (holds(&old.policies), holds(&new.policies), holds(&now.policies));
-        let opened = requests()
-            .into_iter()
-            .find(|request| ends(&|policies| allowed(policies, &teams, *request)) == (false, false, true));
+        let ends = |holds: &dyn Fn(&[LivePolicy]) -> bool| {
+            (holds(&old.policies), holds(&new.policies), holds(&now.policies))
+        };
+        let opened = requests().into_iter().find(|request| {
+            ends(&|policies| allowed(policies, &teams, *request)) == (false, false, true)
+        });
         let abandoned = ends(&|policies| governed(policies, &teams)) == (true, true, false);
-        opened.map(|request| format!("{teams:?} {request:?}")).or(abandoned.then(|| format!("{teams:?} ungoverned")))
+        opened
+            .map(|request| format!("{teams:?} {request:?}"))
+            .or(abandoned.then(|| format!("{teams:?} ungoverned")))
     })
 }
 
-/// A request that only denies that the plan takes away keep closed in a state: once they are deleted by hand, it is open
-/// there, and it is open in neither end.
+/// A request that only denies that the plan takes away keep closed in a state: once they are
+/// deleted by hand, it is open there, and it is open in neither end.
 fn leaning(old: &Live, new: &Live, now: &Live) -> Option<String> {
     audiences().find_map(|teams| {
         let governs = |policy: &&LivePolicy| match &policy.scope {
@@ -136,8 +156,14 @@ fn leaning(old: &Live, new: &Live, now: &Live) -> Option<String> {
         // By name: what a call makes has another id than where it was there from the start.
         let in_force = |live: &Live| -> Vec<(String, Rule)> {
             let governing = live.policies.iter().filter(governs);
-            let rules = |policy: &LivePolicy| policy.rules().iter().map(|live| live.rule.clone()).collect::<Vec<_>>();
-            governing.flat_map(|policy| rules(policy).into_iter().map(|rule| (policy.name.clone(), rule))).collect()
+            let rules = |policy: &LivePolicy| {
+                policy.rules().iter().map(|live| live.rule.clone()).collect::<Vec<_>>()
+            };
+            governing
+                .flat_map(|policy| {
+                    rules(policy).into_iter().map(|rule| (policy.name.clone(), rule))
+                })
+                .collect()
         };
         let staying = in_force(new);
         let mut going = in_force(now);
@@ -161,38 +187,58 @@ fn leaning(old: &Live, new: &Live, now: &Live) -> Option<String> {
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    let plain = prop::sample::subsequence(vec!["one.example.com", "two.example.com", "**", "10.0.0.0/8"], 1..=2)
-        .prop_map(|list| {
-            let resources = Resources::Plain(list.into_iter().map(str::to_owned).collect());
-            (vec![Action::ConnectTcp], resources)
-        });
-    let target = |(host, path): (&str, &str)| HttpResource { host: host.to_owned(), port: None, path: path.to_owned() };
+    let plain = prop::sample::subsequence(
+        vec!["one.example.com", "two.example.com", "**", "10.0.0.0/8"],
+        1..=2,
+    )
+    .prop_map(|list| {
+        let resources = Resources::Plain(list.into_iter().map(str::to_owned).collect());
+        (vec![Action::ConnectTcp], resources)
+    });
+    let target = |(host, path): (&str, &str)| HttpResource {
+        host: host.to_owned(),
+        port: None,
+        path: path.to_owned(),
+    };
     let http = prop::sample::subsequence(
         vec![("one.example.com", "/a"), ("one.example.com", "/**"), ("two.example.com", "/b")],
         1..=2,
     )
-    .prop_map(move |list| (vec![Action::Request("get")], Resources::Http(list.into_iter().map(target).collect())));
+    .prop_map(move |list| {
+        (vec![Action::Request("get")], Resources::Http(list.into_iter().map(target).collect()))
+    });
     let decision = prop_oneof![Just(Decision::Allow), Just(Decision::Deny)];
-    (decision, prop_oneof![3 => plain.boxed(), 1 => http.boxed()]).prop_map(|(decision, (actions, resources))| Rule {
-        name: String::new(),
-        decision,
-        actions,
-        resources,
-    })
+    (decision, prop_oneof![3 => plain.boxed(), 1 => http.boxed()]).prop_map(
+        |(decision, (actions, resources))| Rule {
+            name: String::new(),
+            decision,
+            actions,
+            resources,
+        },
+    )
 }
 
 /// Up to three named policies, each with up to `rules` named rules.
 fn organization(rules: usize) -> impl Strategy<Value = Vec<Policy>> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
         .prop_map(|teams| Scope::from_teams(teams.into_iter().map(str::to_owned)));
-    let rules = prop::collection::vec(prop::option::weighted(0.7, rule()), 0..=rules).prop_map(|rules| {
-        let named = rules.into_iter().zip(1..).filter_map(|(rule, number)| Some((rule?, number)));
-        named.map(|(rule, number)| Rule { name: format!("r{number}"), ..rule }).collect::<Vec<_>>()
-    });
+    let rules =
+        prop::collection::vec(prop::option::weighted(0.7, rule()), 0..=rules).prop_map(|rules| {
+            let named =
+                rules.into_iter().zip(1..).filter_map(|(rule, number)| Some((rule?, number)));
+            named
+                .map(|(rule, number)| Rule { name: format!("r{number}"), ..rule })
+                .collect::<Vec<_>>()
+        });
     prop::collection::vec(prop::option::weighted(0.8, (scope, rules)), 3).prop_map(|policies| {
-        let named = policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));
+        let named =
+            policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));
         named
-            .map(|((scope, rules), number)| Policy { name: format!("p{number}"), scope, body: Body::Allowlist(rules) })
+            .map(|((scope, rules), number)| Policy {
+                name: format!("p{number}"),
+                scope,
+                body: Body::Allowlist(rules),
+            })
             .collect()
     })
 }
@@ -208,7 +254,10 @@ pub(in crate::plan) fn live(policies: &[Policy]) -> Live {
                 policy
                     .rules()
                     .iter()
-                    .map(|rule| LiveRule { id: RuleId(format!("rule_{}", rule.name)), rule: rule.clone() })
+                    .map(|rule| LiveRule {
+                        id: RuleId(format!("rule_{}", rule.name)),
+                        rule: rule.clone(),
+                    })
                     .collect(),
             ),
         })
@@ -256,16 +305,22 @@ pub(in crate::plan) fn ends(old: &[Policy], new: &[Policy]) -> (Live, Diff, Vec<
     (live, diff, drafts)
 }
 
-/// Every state that the ordered calls pass through, whatever the interleaving and wherever an apply stops.
+/// Every state that the ordered calls pass through, whatever the interleaving and wherever an apply
+/// stops.
 pub(super) fn states(live: &Live, ordered: &Ordered) -> Vec<Live> {
     let mut states = Vec::new();
     let mut start = live.clone();
     let mut rest = ordered.drafts.as_slice();
     while let Some((phase, _)) = rest.first() {
-        let (now, later) = rest.split_at(rest.iter().take_while(|(other, _)| other == phase).count());
+        let (now, later) =
+            rest.split_at(rest.iter().take_while(|(other, _)| other == phase).count());
         let calls: Vec<_> = now.iter().map(|(_, draft)| &draft.change).collect();
         for bits in 0..1_usize << calls.len() {
-            let chosen = calls.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1).map(|(_, call)| *call);
+            let chosen = calls
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| bits >> index & 1 == 1)
+                .map(|(_, call)| *call);
             states.push(simulate(&start, chosen));
         }
         start = simulate(&start, calls);
@@ -295,7 +350,8 @@ fn some_order_is(good: &dyn Fn(&Live) -> bool, start: &Live, drafts: &[Draft]) -
             return false;
         }
         drafts.iter().enumerate().any(|(index, draft)| {
-            let free = done >> index & 1 == 0 && draft.needs.iter().all(|need| done >> need & 1 == 1);
+            let free =
+                done >> index & 1 == 0 && draft.needs.iter().all(|need| done >> need & 1 == 1);
             free && {
                 let next = simulate(now, [&draft.change]);
                 good(&next) && from(good, &next, drafts, done | 1 << index, dead)
@@ -309,11 +365,24 @@ fn some_order_is(good: &dyn Fn(&Live) -> bool, start: &Live, drafts: &[Draft]) -
 fn who_swaps_domains_is_never_without_a_policy_of_either() {
     let policy = |name: &str, action: Action, resource: &str| {
         let resources = Resources::Plain(vec![resource.to_owned()]);
-        let rule = Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![action], resources };
-        Policy { name: name.to_owned(), scope: Scope::Organization, body: Body::Allowlist(vec![rule]) }
+        let rule = Rule {
+            name: "r".to_owned(),
+            decision: Decision::Allow,
+            actions: vec![action],
+            resources,
+        };
+        Policy {
+            name: name.to_owned(),
+            scope: Scope::Organization,
+            body: Body::Allowlist(vec![rule]),
+        }
     };
-    let old = [policy("p1", Action::ConnectTcp, "one.example.com"), policy("p2", Action::Read, "/data/**")];
-    let new = [policy("p1", Action::Read, "~/src"), policy("p2", Action::ConnectTcp, "two.example.com")];
+    let old = [
+        policy("p1", Action::ConnectTcp, "one.example.com"),
+        policy("p2", Action::Read, "/data/**"),
+    ];
+    let new =
+        [policy("p1", Action::Read, "~/src"), policy("p2", Action::ConnectTcp, "two.example.com")];
     let (live, diff, drafts) = ends(&old, &new);
     let ordered = order(&diff, drafts);
     assert_eq!(ordered.refusal, None);
@@ -328,8 +397,12 @@ fn who_swaps_domains_is_never_without_a_policy_of_either() {
 fn a_phase_that_hands_a_team_from_one_policy_to_another_is_not_safe() {
     let policy = |name: &str, teams: &[&str]| {
         let resources = Resources::Plain(vec!["one.example.com".to_owned()]);
-        let rule =
-            Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources };
+        let rule = Rule {
+            name: "r".to_owned(),
+            decision: Decision::Allow,
+            actions: vec![Action::ConnectTcp],
+            resources,
+        };
         let scope = Scope::from_teams(teams.iter().map(|&team| team.to_owned()));
         Policy { name: name.to_owned(), scope, body: Body::Allowlist(vec![rule]) }
     };
@@ -343,7 +416,10 @@ fn a_phase_that_hands_a_team_from_one_policy_to_another_is_not_safe() {
         *phase = 1;
     }
     let refusal = verify(&live, &steps(&diff, &ordered)).map(|refusal| format!("{refusal:?}"));
-    assert!(refusal.as_deref().is_some_and(|text| text.contains("without any network policy")), "{refusal:?}");
+    assert!(
+        refusal.as_deref().is_some_and(|text| text.contains("without any network policy")),
+        "{refusal:?}"
+    );
 }
 
 proptest! {

@@ -1,5 +1,5 @@
-//! The same proof for MCP policies, with Cedar's own engine as the evaluator: in no intermediate state, a request gets
-//! further (denied, approved, allowed) than at one of the ends.
+//! The same proof for MCP policies, with Cedar's own engine as the evaluator: in no intermediate
+//! state, a request gets further (denied, approved, allowed) than at one of the ends.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use super::order;
 use super::proof::states;
 use crate::access::cedar::{McpPolicies, McpRequest, Outcome, SCHEMA_URL};
 use crate::model::{
-    Body, Cedar, Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Ownership, Policy, PolicyId, Scope,
+    Body, Cedar, Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Ownership,
+    Policy, PolicyId, Scope,
 };
 use crate::plan::docker::diff::diff;
 use crate::plan::docker::simulate::simulate;
@@ -46,14 +47,17 @@ fn reach(policies: &McpPolicies, teams: &BTreeSet<String>, request: &McpRequest)
 
 /// An audience whose request gets further in a state than at both ends.
 fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
-    let ready = |live: &Live| McpPolicies::new(&live.policies.iter().map(LivePolicy::policy).collect::<Vec<_>>());
+    let ready = |live: &Live| {
+        McpPolicies::new(&live.policies.iter().map(LivePolicy::policy).collect::<Vec<_>>())
+    };
     let [old, new, now] = [old, new, now].map(ready);
     let requests = REQUESTS.map(|text| (text, McpRequest::parse(text).expect(text)));
     (0..1_usize << TEAMS.len()).find_map(|bits| {
         let teams = TEAMS.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
         let teams: BTreeSet<String> = teams.map(|(_, team)| (*team).to_owned()).collect();
         let opened = requests.iter().find(|(_, request)| {
-            let [old, new, now] = [&old, &new, &now].map(|policies| reach(policies, &teams, request));
+            let [old, new, now] =
+                [&old, &new, &now].map(|policies| reach(policies, &teams, request));
             now > old.max(new)
         });
         opened.map(|(text, _)| format!("{teams:?} {text}"))
@@ -64,9 +68,11 @@ fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
 fn organization() -> impl Strategy<Value = Vec<Policy>> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
         .prop_map(|teams| Scope::from_teams(teams.into_iter().map(str::to_owned)));
-    let text = prop::sample::subsequence(STATEMENTS.to_vec(), 1..=3).prop_map(|list| list.join("\n"));
+    let text =
+        prop::sample::subsequence(STATEMENTS.to_vec(), 1..=3).prop_map(|list| list.join("\n"));
     prop::collection::vec(prop::option::weighted(0.7, (scope, text)), 3).prop_map(|policies| {
-        let named = policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));
+        let named =
+            policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));
         named
             .map(|((scope, text), number)| {
                 let body = Body::Cedar(Cedar { text, schema_url: SCHEMA_URL.to_owned() });

@@ -1,25 +1,29 @@
 //! The search for an order of calls that their phases do not prove safe.
 //!
-//! Invariant: after each call of an order found here, nothing is open that both ends keep closed, checked for every
-//! request that the call touches; and if any order of these calls is safe, one is found (short of [`BUDGET`]).
+//! Invariant: after each call of an order found here, nothing is open that both ends keep closed,
+//! checked for every request that the call touches; and if any order of these calls is safe, one is
+//! found (short of [`BUDGET`]).
 //!
-//! An order is preferred whose states stay closed without the denies that the calls remove ([`Space::leans`]): somebody
-//! may delete such a deny by hand just before a call, and the call is sent, since it is about something else.
+//! An order is preferred whose states stay closed without the denies that the calls remove
+//! ([`Space::leans`]): somebody may delete such a deny by hand just before a call, and the call is
+//! sent, since it is about something else.
 //!
-//! Only calls that both narrow and widen have to be tried. A call that only narrows can be moved to the front of any
-//! safe order, since every later state only loses access by it, and a call that only widens can be moved to the back. A
-//! narrowing call may still leave an audience without a policy, so that calls that remove rules are tried too.
+//! Only calls that both narrow and widen have to be tried. A call that only narrows can be moved to
+//! the front of any safe order, since every later state only loses access by it, and a call that
+//! only widens can be moved to the back. A narrowing call may still leave an audience without a
+//! policy, so that calls that remove rules are tried too.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::effect::Stage;
 use super::space::{Move, Space, State};
 
-/// The number of attempted calls after which the search gives up and calls are split instead. A limit of states would
-/// not bound the time, since every call is tried from each of them.
+/// The number of attempted calls after which the search gives up and calls are split instead. A
+/// limit of states would not bound the time, since every call is tried from each of them.
 const BUDGET: usize = 10_000;
 
-/// The same for an order that leans on no deny that goes: there may be none, where there is one that does.
+/// The same for an order that leans on no deny that goes: there may be none, where there is one
+/// that does.
 const STRICT_BUDGET: usize = 2_000;
 
 /// The denies that may keep a state closed.
@@ -46,11 +50,13 @@ pub(super) struct Call {
 
 /// A safe order of all these calls, as indexes; `None` if none was found.
 ///
-/// First the order of phases, call by call, always with the next safe call: it keeps access that both ends allow. If
-/// that fails, narrowing calls first: access is interrupted for a moment, but nothing opens.
+/// First the order of phases, call by call, always with the next safe call: it keeps access that
+/// both ends allow. If that fails, narrowing calls first: access is interrupted for a moment, but
+/// nothing opens.
 pub(super) fn order(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
     let under = |closing, budget| {
-        by_place(space, start, calls, closing).or_else(|| narrowing_first(space, start, calls, closing, budget))
+        by_place(space, start, calls, closing)
+            .or_else(|| narrowing_first(space, start, calls, closing, budget))
     };
     under(Closing::Staying, STRICT_BUDGET).or_else(|| under(Closing::Any, BUDGET))
 }
@@ -66,7 +72,10 @@ fn by_place(space: &Space, start: &State, calls: &[Call], closing: Closing) -> O
     while !waiting.is_empty() {
         let position = waiting.iter().position(|index| {
             budget = budget.saturating_sub(1);
-            budget > 0 && calls.get(*index).is_some_and(|call| step(space, &mut state, call, &done, closing).is_some())
+            budget > 0
+                && calls
+                    .get(*index)
+                    .is_some_and(|call| step(space, &mut state, call, &done, closing).is_some())
         })?;
         let index = waiting.remove(position)?;
         if let Some(slot) = done.get_mut(index) {
@@ -77,8 +86,15 @@ fn by_place(space: &Space, start: &State, calls: &[Call], closing: Closing) -> O
     Some(order)
 }
 
-/// Makes a call if its dependencies are done and it opens nothing. Returns the state that undoes it.
-fn step(space: &Space, state: &mut State, call: &Call, done: &[bool], closing: Closing) -> Option<Move> {
+/// Makes a call if its dependencies are done and it opens nothing. Returns the state that undoes
+/// it.
+fn step(
+    space: &Space,
+    state: &mut State,
+    call: &Call,
+    done: &[bool],
+    closing: Closing,
+) -> Option<Move> {
     if call.needs.iter().any(|need| !done.get(*need).copied().unwrap_or(true)) {
         return None;
     }
@@ -117,12 +133,17 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Completes a safe order from here and returns `true`; without one, leaves the order unchanged.
+    /// Completes a safe order from here and returns `true`; without one, leaves the order
+    /// unchanged.
     fn completes(&mut self) -> bool {
         let mut made = Vec::new();
-        while let Some(index) = (0..self.calls.len()).find(|index| self.is_free(*index) && self.make(*index, &mut made))
+        while let Some(index) =
+            (0..self.calls.len()).find(|index| self.is_free(*index) && self.make(*index, &mut made))
         {
-            debug_assert!(self.done.get(index).copied().unwrap_or(false), "a call that was made is done");
+            debug_assert!(
+                self.done.get(index).copied().unwrap_or(false),
+                "a call that was made is done"
+            );
         }
         if self.order.len() == self.calls.len() {
             return true;
@@ -145,8 +166,8 @@ impl Search<'_> {
         false
     }
 
-    /// Returns `true` if making a call at once never excludes a safe order: it narrows, and leaves no audience without
-    /// a policy.
+    /// Returns `true` if making a call at once never excludes a safe order: it narrows, and leaves
+    /// no audience without a policy.
     fn is_free(&self, index: usize) -> bool {
         self.calls.get(index).is_some_and(|call| call.narrows && !call.effect.releases())
     }
@@ -155,15 +176,20 @@ impl Search<'_> {
     fn candidates(&self) -> Vec<usize> {
         let open = self.done.iter().enumerate().filter(|(_, done)| !**done).map(|(index, _)| index);
         let mut candidates: Vec<usize> = open.collect();
-        candidates
-            .sort_by_key(|index| self.calls.get(*index).map(|call| (call.widens, !call.narrows, call.place, *index)));
+        candidates.sort_by_key(|index| {
+            self.calls.get(*index).map(|call| (call.widens, !call.narrows, call.place, *index))
+        });
         candidates
     }
 
     fn make(&mut self, index: usize, made: &mut Vec<Move>) -> bool {
-        let Some((call, false)) = self.calls.get(index).zip(self.done.get(index).copied()) else { return false };
+        let Some((call, false)) = self.calls.get(index).zip(self.done.get(index).copied()) else {
+            return false;
+        };
         self.budget = self.budget.saturating_sub(1);
-        let Some(back) = step(self.space, &mut self.state, call, &self.done, self.closing) else { return false };
+        let Some(back) = step(self.space, &mut self.state, call, &self.done, self.closing) else {
+            return false;
+        };
         self.order.push(index);
         if let Some(slot) = self.done.get_mut(index) {
             *slot = true;
@@ -190,24 +216,35 @@ mod tests {
 
     /// A request: the group that lets it through, and those that stop it.
     type Asked = (usize, [Option<usize>; 2]);
-    /// A call: the groups that it adds and removes, and the calls that it needs. It neither narrows nor widens.
+    /// A call: the groups that it adds and removes, and the calls that it needs. It neither narrows
+    /// nor widens.
     type Sent<'a> = (&'a [(usize, bool)], &'a [usize]);
 
-    /// The order of calls about groups of one policy that governs everybody. A group is there at the old end (`-`), at
-    /// the new one (`+`) or at both (`=`); a request is let through by one group and stopped by up to two.
+    /// The order of calls about groups of one policy that governs everybody. A group is there at
+    /// the old end (`-`), at the new one (`+`) or at both (`=`); a request is let through by one
+    /// group and stopped by up to two.
     fn ordered(groups: &str, requests: &[Asked], calls: &[Sent<'_>]) -> Option<Vec<usize>> {
         let end = |marks: [char; 2]| State {
             scopes: vec![Some(Scope::Organization)],
             there: groups.chars().map(|mark| marks.contains(&mark)).collect(),
         };
         let (old, new) = (end(['-', '=']), end(['+', '=']));
-        let requests = requests.iter().map(|(permit, forbids)| Request::Mcp { permit: *permit, forbids: *forbids });
+        let requests = requests
+            .iter()
+            .map(|(permit, forbids)| Request::Mcp { permit: *permit, forbids: *forbids });
         let groups = groups.chars().map(|_| Group { policy: 0, domain: Domain::Mcp });
         let space = Space::new(groups.collect(), requests.collect(), old, new);
         let call = |(groups, needs): &Sent<'_>| {
             let effect = Move { groups: groups.to_vec(), scope: None };
             let requests = space.touched(&effect);
-            Call { effect, place: Stage::ChangeAllows, narrows: false, widens: false, needs: needs.to_vec(), requests }
+            Call {
+                effect,
+                place: Stage::ChangeAllows,
+                narrows: false,
+                widens: false,
+                needs: needs.to_vec(),
+                requests,
+            }
         };
         order(&space, &space.old, &calls.iter().map(call).collect::<Vec<_>>())
     }
@@ -222,9 +259,20 @@ mod tests {
             ("++", &[], &[(&[(0, ADD)], &[]), (&[(1, ADD)], &[])], Some(&[0, 1])),
             ("++", &[], &[(&[(0, ADD)], &[1]), (&[(1, ADD)], &[])], Some(&[1, 0])),
             // The permit comes after the forbid over it, and goes before it.
-            ("++", &[(0, [Some(1), None])], &[(&[(0, ADD)], &[]), (&[(1, ADD)], &[])], Some(&[1, 0])),
-            ("--", &[(0, [Some(1), None])], &[(&[(1, DROP)], &[]), (&[(0, DROP)], &[])], Some(&[1, 0])),
-            // The old forbid would keep the new permit closed, and could be deleted by hand: the new one is better.
+            (
+                "++",
+                &[(0, [Some(1), None])],
+                &[(&[(0, ADD)], &[]), (&[(1, ADD)], &[])],
+                Some(&[1, 0]),
+            ),
+            (
+                "--",
+                &[(0, [Some(1), None])],
+                &[(&[(1, DROP)], &[]), (&[(0, DROP)], &[])],
+                Some(&[1, 0]),
+            ),
+            // The old forbid would keep the new permit closed, and could be deleted by hand: the
+            // new one is better.
             (
                 "+-+",
                 &[(0, [Some(1), Some(2)])],
@@ -232,12 +280,21 @@ mod tests {
                 Some(&[1, 0, 2]),
             ),
             // Where the permit has to come first, the old one is good enough.
-            ("+-+", &[(0, [Some(1), Some(2)])], &[(&[(0, ADD)], &[]), (&[(1, DROP), (2, ADD)], &[0])], Some(&[0, 1])),
+            (
+                "+-+",
+                &[(0, [Some(1), Some(2)])],
+                &[(&[(0, ADD)], &[]), (&[(1, DROP), (2, ADD)], &[0])],
+                Some(&[0, 1]),
+            ),
             // The first call is safe at once, and no other is safe after it: it is taken back.
             (
                 "--+-+",
                 &[(3, [Some(0), Some(1)]), (4, [Some(0), Some(2)])],
-                &[(&[(0, DROP)], &[]), (&[(1, DROP), (2, ADD)], &[]), (&[(3, DROP), (4, ADD)], &[])],
+                &[
+                    (&[(0, DROP)], &[]),
+                    (&[(1, DROP), (2, ADD)], &[]),
+                    (&[(3, DROP), (4, ADD)], &[]),
+                ],
                 Some(&[1, 2, 0]),
             ),
             // Each of two calls takes away what the other one needs.
@@ -249,7 +306,11 @@ mod tests {
             ),
         ];
         for (groups, requests, calls, expected) in table {
-            assert_eq!(ordered(groups, requests, calls).as_deref(), expected, "{groups} {requests:?} {calls:?}");
+            assert_eq!(
+                ordered(groups, requests, calls).as_deref(),
+                expected,
+                "{groups} {requests:?} {calls:?}"
+            );
         }
     }
 

@@ -1,12 +1,15 @@
-//! Every state between the two ends of a change, and whether it opens anything that both ends keep closed.
+//! Every state between the two ends of a change, and whether it opens anything that both ends keep
+//! closed.
 //!
-//! A *group* is a set of rules or statements that come and go together: a version of a rule that changes, the rules of
-//! a policy that stay, or a statement of a Cedar policy. A [`State`] holds the groups that exist and the scope of each
-//! policy. A *request* stands for all requests that the same groups match, as [`crate::access`] distinguishes them.
+//! A *group* is a set of rules or statements that come and go together: a version of a rule that
+//! changes, the rules of a policy that stay, or a statement of a Cedar policy. A [`State`] holds
+//! the groups that exist and the scope of each policy. A *request* stands for all requests that the
+//! same groups match, as [`crate::access`] distinguishes them.
 //!
-//! Three audiences are enough to see an opening. If a state lets a member of some teams through and both ends do not,
-//! then one team's allow lets them through, at most one other team's deny stops them in the old end, and at most one in
-//! the new: a member of just these three is let through by the state and by neither end.
+//! Three audiences are enough to see an opening. If a state lets a member of some teams through and
+//! both ends do not, then one team's allow lets them through, at most one other team's deny stops
+//! them in the old end, and at most one in the new: a member of just these three is let through by
+//! the state and by neither end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,15 +92,23 @@ impl State {
     }
 }
 
-/// The teams of some scopes, one for all teams that are in the same scopes, since their members have the same access.
+/// The teams of some scopes, one for all teams that are in the same scopes, since their members
+/// have the same access.
 fn distinguishable_teams<'a>(scopes: impl Iterator<Item = &'a Scope>) -> BTreeSet<&'a str> {
     let scopes: BTreeSet<&Scope> = scopes.collect();
     let mut memberships: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (number, scope) in scopes.into_iter().enumerate() {
-        scope.teams().into_iter().for_each(|team| memberships.entry(team).or_default().push(number));
+        scope
+            .teams()
+            .into_iter()
+            .for_each(|team| memberships.entry(team).or_default().push(number));
     }
     let mut known: BTreeSet<Vec<usize>> = BTreeSet::new();
-    memberships.into_iter().filter(|(_, own)| known.insert(own.clone())).map(|(team, _)| team).collect()
+    memberships
+        .into_iter()
+        .filter(|(_, own)| known.insert(own.clone()))
+        .map(|(team, _)| team)
+        .collect()
 }
 
 impl Space {
@@ -121,14 +132,21 @@ impl Space {
 
     /// The requests whose answer a call can change.
     pub(super) fn touched(&self, change: &Move) -> BTreeSet<usize> {
-        let of_policy = change.scope.iter().filter_map(|(policy, _)| self.contents.get(*policy)).flatten();
+        let of_policy =
+            change.scope.iter().filter_map(|(policy, _)| self.contents.get(*policy)).flatten();
         let groups = change.groups.iter().map(|(group, _)| group).chain(of_policy);
         groups.filter_map(|group| self.matched.get(*group)).flatten().copied().collect()
     }
 
-    /// A request among these that is allowed in `state`, which a call led to, for an audience for which neither end
-    /// allows it; or an audience without a policy of a domain that has one at both ends.
-    pub(super) fn opening(&self, state: &State, change: &Move, among: &BTreeSet<usize>) -> Option<String> {
+    /// A request among these that is allowed in `state`, which a call led to, for an audience for
+    /// which neither end allows it; or an audience without a policy of a domain that has one at
+    /// both ends.
+    pub(super) fn opening(
+        &self,
+        state: &State,
+        change: &Move,
+        among: &BTreeSet<usize>,
+    ) -> Option<String> {
         let mut among = among.iter().filter_map(|index| self.requests.get(*index));
         let opened = among.find(|request| self.opens(request, state)).map(Request::describe);
         opened.or_else(|| if change.releases() { self.abandoned(state) } else { None })
@@ -138,34 +156,44 @@ impl Space {
         self.opens_without(request, state, |_, _| false)
     }
 
-    /// Returns `true` if one of these requests is kept closed in `state` only by denies that the plan takes away. The
-    /// state opens it once somebody deletes them by hand, which by itself would have opened it neither before the plan
-    /// nor after it.
+    /// Returns `true` if one of these requests is kept closed in `state` only by denies that the
+    /// plan takes away. The state opens it once somebody deletes them by hand, which by itself
+    /// would have opened it neither before the plan nor after it.
     pub(super) fn leans(&self, state: &State, among: &BTreeSet<usize>) -> bool {
         among.iter().filter_map(|index| self.requests.get(*index)).any(|request| {
-            let going: Vec<usize> = request.denies().filter(|group| self.goes(*group, state)).collect();
+            let going: Vec<usize> =
+                request.denies().filter(|group| self.goes(*group, state)).collect();
             let [now, new] = [state, &self.new].map(|state| View { space: self, state });
-            let without =
-                |group, who: &[&str]| going.contains(&group) && now.in_force(group, who) && !new.in_force(group, who);
+            let without = |group, who: &[&str]| {
+                going.contains(&group) && now.in_force(group, who) && !new.in_force(group, who)
+            };
             !going.is_empty() && self.opens_without(request, state, without)
         })
     }
 
-    /// Returns `true` if a group is in force in `state` for somebody for whom the plan takes it away. One that is at
-    /// neither end was put in by the plan to be there just for now.
+    /// Returns `true` if a group is in force in `state` for somebody for whom the plan takes it
+    /// away. One that is at neither end was put in by the plan to be there just for now.
     fn goes(&self, group: usize, state: &State) -> bool {
         let [now, new] = [state, &self.new].map(|state| View { space: self, state }.scope(group));
         let is_between = !self.old.has(group) && !self.new.has(group);
         !is_between && now.is_some_and(|now| !new.is_some_and(|new| new.governs_all_of(now)))
     }
 
-    /// Returns `true` if a state lets a request through for an audience that neither end lets through, while `missing`
-    /// groups are missing for the audience in the state and in the old end.
-    fn opens_without(&self, request: &Request, state: &State, missing: impl Fn(usize, &[&str]) -> bool) -> bool {
-        let [now, old, new] = [state, &self.old, &self.new].map(|state| View { space: self, state });
+    /// Returns `true` if a state lets a request through for an audience that neither end lets
+    /// through, while `missing` groups are missing for the audience in the state and in the old
+    /// end.
+    fn opens_without(
+        &self,
+        request: &Request,
+        state: &State,
+        missing: impl Fn(usize, &[&str]) -> bool,
+    ) -> bool {
+        let [now, old, new] =
+            [state, &self.old, &self.new].map(|state| View { space: self, state });
         let audiences = audiences(request, &now, &old, &new);
         audiences.iter().any(|who| {
-            let in_force = |view: &View<'_>, group| view.in_force(group, who) && !missing(group, who);
+            let in_force =
+                |view: &View<'_>, group| view.in_force(group, who) && !missing(group, who);
             let [now, old]: [&dyn Fn(usize) -> bool; 2] =
                 [&|group| in_force(&now, group), &|group| in_force(&old, group)];
             let new = |group| new.in_force(group, who);
@@ -173,7 +201,8 @@ impl Space {
                 Request::Access(point, _) => point.may_open(now, &[old, &new]),
                 Request::Mcp { permit, forbids } => {
                     let allowed = |in_force: &dyn Fn(usize) -> bool| {
-                        in_force(*permit) && !forbids.iter().flatten().any(|forbid| in_force(*forbid))
+                        in_force(*permit)
+                            && !forbids.iter().flatten().any(|forbid| in_force(*forbid))
                     };
                     allowed(now) && !allowed(old) && !allowed(&new)
                 }
@@ -181,44 +210,54 @@ impl Space {
         })
     }
 
-    /// An audience without a policy of a domain in `state` that has one before and after the plan: local rules of
-    /// developers could apply to it. As a phrase; `None` if there is none.
+    /// An audience without a policy of a domain in `state` that has one before and after the plan:
+    /// local rules of developers could apply to it. As a phrase; `None` if there is none.
     fn abandoned(&self, state: &State) -> Option<String> {
         Domain::ALL.into_iter().find_map(|domain| {
-            let scopes: Vec<Vec<&Scope>> = self.governing(state, domain).into_iter().map(|scope| vec![scope]).collect();
+            let scopes: Vec<Vec<&Scope>> =
+                self.governing(state, domain).into_iter().map(|scope| vec![scope]).collect();
             let audience = self.ungoverned(&scopes, domain)?;
             Some(format!("{audience} without any {} policy", domain.title()))
         })
     }
 
-    /// The same for every subset of calls made on a state: each call may be made or not, independently of the others.
+    /// The same for every subset of calls made on a state: each call may be made or not,
+    /// independently of the others.
     pub(super) fn abandoned_by_any(&self, state: &State, changes: &[&Move]) -> Option<String> {
         let mut least = state.clone();
         for Move { groups, .. } in changes {
             for (group, _) in groups.iter().filter(|(_, there)| !there) {
                 let own = self.groups.get(*group);
                 // A call that replaces a version by another one leaves the policy with rules.
-                let replaced = groups.iter().any(|(other, there)| *there && self.groups.get(*other) == own);
+                let replaced =
+                    groups.iter().any(|(other, there)| *there && self.groups.get(*other) == own);
                 if let (Some(slot), false) = (least.there.get_mut(*group), replaced) {
                     *slot = false;
                 }
             }
         }
         Domain::ALL.into_iter().find_map(|domain| {
-            let speaking = self.contents.iter().enumerate().filter(|(_, groups)| self.speaks(&least, groups, domain));
+            let speaking = self
+                .contents
+                .iter()
+                .enumerate()
+                .filter(|(_, groups)| self.speaks(&least, groups, domain));
             let choices = speaking.filter_map(|(policy, _)| {
                 let own = changes.iter().filter_map(|change| change.scope.as_ref());
-                let own = own.filter(|(other, _)| *other == policy).map(|(_, scope)| scope.as_ref());
+                let own =
+                    own.filter(|(other, _)| *other == policy).map(|(_, scope)| scope.as_ref());
                 // A policy that is missing in one of the subsets governs nobody there.
-                std::iter::once(state.scopes.get(policy)?.as_ref()).chain(own).collect::<Option<Vec<&Scope>>>()
+                std::iter::once(state.scopes.get(policy)?.as_ref())
+                    .chain(own)
+                    .collect::<Option<Vec<&Scope>>>()
             });
             let audience = self.ungoverned(&choices.collect::<Vec<_>>(), domain)?;
             Some(format!("{audience} without any {} policy", domain.title()))
         })
     }
 
-    /// An audience that both ends govern and that some choice of scopes leaves without a policy. Up to two teams
-    /// suffice to show it: one that is governed at the old end, and one at the new.
+    /// An audience that both ends govern and that some choice of scopes leaves without a policy. Up
+    /// to two teams suffice to show it: one that is governed at the old end, and one at the new.
     fn ungoverned(&self, choices: &[Vec<&Scope>], domain: Domain) -> Option<String> {
         let [old, new] = [&self.old, &self.new].map(|state| self.governing(state, domain));
         let fixed: BTreeSet<&Scope> = choices
@@ -228,14 +267,22 @@ impl Space {
         if old.is_subset(&fixed) || new.is_subset(&fixed) {
             return None;
         }
-        let teams = distinguishable_teams(old.iter().chain(&new).copied().chain(choices.iter().flatten().copied()));
-        let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| scope.governs_any(who));
-        let always = |who: &[&str]| choices.iter().any(|scopes| scopes.iter().all(|scope| scope.governs_any(who)));
+        let teams = distinguishable_teams(
+            old.iter().chain(&new).copied().chain(choices.iter().flatten().copied()),
+        );
+        let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| {
+            scopes.iter().any(|scope| scope.governs_any(who))
+        };
+        let always = |who: &[&str]| {
+            choices.iter().any(|scopes| scopes.iter().all(|scope| scope.governs_any(who)))
+        };
         let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !always(who);
         if lost(&[]) {
             return Some("the organization".to_owned());
         }
-        let mut pairs = teams.iter().flat_map(|one| teams.range::<&str, _>(one..).map(move |other| (*one, *other)));
+        let mut pairs = teams
+            .iter()
+            .flat_map(|one| teams.range::<&str, _>(one..).map(move |other| (*one, *other)));
         let (one, other) = pairs.find(|(one, other)| lost(&[one, other]))?;
         Some(if one == other { one.to_owned() } else { format!("{one} and {other}") })
     }
@@ -251,7 +298,8 @@ impl Space {
 
     /// Returns `true` if one of the groups exists and belongs to the domain.
     fn speaks(&self, state: &State, groups: &[usize], domain: Domain) -> bool {
-        let about = |group: usize| self.groups.get(group).is_some_and(|group| group.domain == domain);
+        let about =
+            |group: usize| self.groups.get(group).is_some_and(|group| group.domain == domain);
         groups.iter().any(|group| state.has(*group) && about(*group))
     }
 }
@@ -260,7 +308,9 @@ impl Request {
     fn groups(&self) -> BTreeSet<usize> {
         match self {
             Self::Access(point, _) => point.matches().iter().map(|one| one.group).collect(),
-            Self::Mcp { permit, forbids } => forbids.iter().flatten().copied().chain([*permit]).collect(),
+            Self::Mcp { permit, forbids } => {
+                forbids.iter().flatten().copied().chain([*permit]).collect()
+            }
         }
     }
 
@@ -270,7 +320,8 @@ impl Request {
             Self::Access(point, _) => (point.matches(), [None; 2]),
             Self::Mcp { forbids, .. } => (&[][..], *forbids),
         };
-        let denies = matches.iter().filter(|one| one.decision == Decision::Deny).map(|one| one.group);
+        let denies =
+            matches.iter().filter(|one| one.decision == Decision::Deny).map(|one| one.group);
         denies.chain(forbids.into_iter().flatten())
     }
 
@@ -285,13 +336,22 @@ impl Request {
     fn sides(&self) -> (BTreeSet<usize>, BTreeSet<usize>) {
         match self {
             Self::Access(point, _) => {
-                let stops = |one: &&crate::access::Match| one.decision == Decision::Deny || one.role == Role::Cover;
+                let stops = |one: &&crate::access::Match| {
+                    one.decision == Decision::Deny || one.role == Role::Cover
+                };
                 let of = |wanted: bool| {
-                    point.matches().iter().filter(|one| stops(one) == wanted).map(|one| one.group).collect()
+                    point
+                        .matches()
+                        .iter()
+                        .filter(|one| stops(one) == wanted)
+                        .map(|one| one.group)
+                        .collect()
                 };
                 (of(false), of(true))
             }
-            Self::Mcp { permit, forbids } => (BTreeSet::from([*permit]), forbids.iter().flatten().copied().collect()),
+            Self::Mcp { permit, forbids } => {
+                (BTreeSet::from([*permit]), forbids.iter().flatten().copied().collect())
+            }
         }
     }
 }
@@ -317,14 +377,22 @@ impl<'a> View<'a> {
     }
 }
 
-/// The audiences that can show an opening: one team that is let through, with up to two teams that are stopped at the
-/// ends.
-fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'a>) -> Vec<Vec<&'a str>> {
+/// The audiences that can show an opening: one team that is let through, with up to two teams that
+/// are stopped at the ends.
+fn audiences<'a>(
+    request: &Request,
+    now: &View<'a>,
+    old: &View<'a>,
+    new: &View<'a>,
+) -> Vec<Vec<&'a str>> {
     let (lets, stops) = request.sides();
-    let sides = [&lets, &stops].into_iter().flat_map(|side| [now, old, new].map(|view| view.scopes(side)));
+    let sides =
+        [&lets, &stops].into_iter().flat_map(|side| [now, old, new].map(|view| view.scopes(side)));
     let distinguishable_teams = distinguishable_teams(sides.flatten());
     let within = |scopes: &BTreeSet<&Scope>| -> BTreeSet<&'a str> {
-        let has = |team: &&str| scopes.iter().any(|scope| matches!(scope, Scope::Teams(own) if own.contains(*team)));
+        let has = |team: &&str| {
+            scopes.iter().any(|scope| matches!(scope, Scope::Teams(own) if own.contains(*team)))
+        };
         distinguishable_teams.iter().copied().filter(has).collect()
     };
     let stopped = within(&old.scopes(&stops).union(&new.scopes(&stops)).copied().collect());
@@ -347,8 +415,9 @@ mod tests {
 
     #[test]
     fn one_team_stands_for_all_in_the_same_scopes() {
-        let scope =
-            |teams: &str| Scope::from_teams(teams.split(' ').filter(|team| !team.is_empty()).map(str::to_owned));
+        let scope = |teams: &str| {
+            Scope::from_teams(teams.split(' ').filter(|team| !team.is_empty()).map(str::to_owned))
+        };
         for (scopes, expected) in [
             (&["a b c"][..], &["a"][..]),
             (&["a b c", "b c d"], &["a", "b", "d"]),
@@ -356,7 +425,11 @@ mod tests {
             (&[], &[]),
         ] {
             let scopes: Vec<Scope> = scopes.iter().map(|teams| scope(teams)).collect();
-            assert_eq!(distinguishable_teams(scopes.iter()).into_iter().collect::<Vec<_>>(), expected, "{scopes:?}");
+            assert_eq!(
+                distinguishable_teams(scopes.iter()).into_iter().collect::<Vec<_>>(),
+                expected,
+                "{scopes:?}"
+            );
         }
     }
 }

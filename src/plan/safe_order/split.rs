@@ -1,8 +1,8 @@
-//! The division of calls into a half that only narrows and a half that only widens, for changes that no order of single
-//! calls makes safe.
+//! The division of calls into a half that only narrows and a half that only widens, for changes
+//! that no order of single calls makes safe.
 //!
-//! Invariant: both halves together end where the whole call ends, and the state between them is not more open than
-//! either side of the call.
+//! Invariant: both halves together end where the whole call ends, and the state between them is not
+//! more open than either side of the call.
 
 use crate::model::{Body, Cedar, Decision, Policy, Resources, Rule, RuleId, Scope};
 
@@ -10,14 +10,17 @@ use super::cedar::statements;
 use crate::plan::docker::diff::PolicySlot;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::temporary::STANDS_IN;
-use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
+use crate::plan::docker::{
+    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget,
+};
 use crate::plan::step::Reason;
 
-/// The largest number of further calls for which a policy's allows are deleted one by one; above it, a temporary deny
-/// needs fewer calls.
+/// The largest number of further calls for which a policy's allows are deleted one by one; above
+/// it, a temporary deny needs fewer calls.
 const FEW: usize = 2;
 
-/// The parts of a call, each of which depends on the one before; `None` for a call that cannot be divided.
+/// The parts of a call, each of which depends on the one before; `None` for a call that cannot be
+/// divided.
 pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
     let mut parts = match &draft.change {
         Change::Rule(policy, RuleChange::Update { rule, before, after }) => {
@@ -26,7 +29,9 @@ pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
         Change::Policy(PolicyChange::Update { policy, before, after }) => {
             parts(draft, split_head(policy, before, after)?)
         }
-        Change::Policy(PolicyChange::Delete { policy, before }) => split_deletion(draft, policy, before, slot)?,
+        Change::Policy(PolicyChange::Delete { policy, before }) => {
+            split_deletion(draft, policy, before, slot)?
+        }
         Change::Policy(PolicyChange::Create { after }) => parts(draft, split_creation(after)?),
         Change::Rule(_, RuleChange::Create { .. } | RuleChange::Delete { .. }) => return None,
     };
@@ -41,10 +46,18 @@ fn parts(draft: &Draft, changes: Vec<Change>) -> Vec<Draft> {
     changes.into_iter().map(|change| Draft { change, ..draft.clone() }).collect()
 }
 
-fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &Rule) -> Option<Vec<Change>> {
+fn split_rule(
+    policy: &PolicyTarget,
+    rule: &RuleTarget,
+    before: &Rule,
+    after: &Rule,
+) -> Option<Vec<Change>> {
     let replace = || {
         vec![
-            Change::Rule(policy.clone(), RuleChange::Delete { rule: rule.clone(), before: before.clone() }),
+            Change::Rule(
+                policy.clone(),
+                RuleChange::Delete { rule: rule.clone(), before: before.clone() },
+            ),
             Change::Rule(policy.clone(), RuleChange::Create { after: after.clone() }),
         ]
     };
@@ -86,7 +99,9 @@ pub(super) fn together(one: &Rule, other: &Rule) -> Option<Rule> {
     let resources = match (&one.resources, &other.resources) {
         (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(union(one, other)),
         (Resources::Http(one), Resources::Http(other)) => Resources::Http(union(one, other)),
-        (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => return None,
+        (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => {
+            return None;
+        }
     };
     (one.domain() == other.domain()).then(|| Rule {
         actions: union(&one.actions, &other.actions),
@@ -100,7 +115,9 @@ fn common(one: &Rule, other: &Rule) -> Option<Rule> {
     let resources = match (&one.resources, &other.resources) {
         (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(shared(one, other)?),
         (Resources::Http(one), Resources::Http(other)) => Resources::Http(shared(one, other)?),
-        (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => return None,
+        (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => {
+            return None;
+        }
     };
     Some(Rule { actions: shared(&one.actions, &other.actions)?, resources, ..other.clone() })
 }
@@ -114,7 +131,11 @@ fn shared<T: Clone + PartialEq>(one: &[T], other: &[T]) -> Option<Vec<T>> {
     (!shared.is_empty()).then_some(shared)
 }
 
-fn split_head(policy: &PolicyTarget, before: &PolicyFields, after: &PolicyFields) -> Option<Vec<Change>> {
+fn split_head(
+    policy: &PolicyTarget,
+    before: &PolicyFields,
+    after: &PolicyFields,
+) -> Option<Vec<Change>> {
     let between = match (&before.cedar, &after.cedar) {
         (Some(old), Some(new)) if before.scope == after.scope => {
             PolicyFields { cedar: Some(meeting_text(old, new)?), ..after.clone() }
@@ -123,18 +144,27 @@ fn split_head(policy: &PolicyTarget, before: &PolicyFields, after: &PolicyFields
         (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => return None,
     };
     let update = |before: &PolicyFields, after: &PolicyFields| {
-        Change::Policy(PolicyChange::Update { policy: policy.clone(), before: before.clone(), after: after.clone() })
+        Change::Policy(PolicyChange::Update {
+            policy: policy.clone(),
+            before: before.clone(),
+            after: after.clone(),
+        })
     };
-    (between != *before && between != *after).then(|| vec![update(before, &between), update(&between, after)])
+    (between != *before && between != *after)
+        .then(|| vec![update(before, &between), update(&between, after)])
 }
 
 /// The teams of both, unless one contains the other.
 fn both(one: &Scope, other: &Scope) -> Option<Scope> {
     match (one, other) {
-        (Scope::Teams(one), Scope::Teams(other)) if !one.is_subset(other) && !other.is_subset(one) => {
+        (Scope::Teams(one), Scope::Teams(other))
+            if !one.is_subset(other) && !other.is_subset(one) =>
+        {
             Some(Scope::Teams(one.union(other).cloned().collect()))
         }
-        (Scope::Teams(_), Scope::Teams(_)) | (Scope::Organization, _) | (_, Scope::Organization) => None,
+        (Scope::Teams(_), Scope::Teams(_))
+        | (Scope::Organization, _)
+        | (_, Scope::Organization) => None,
     }
 }
 
@@ -145,16 +175,20 @@ fn meeting_text(one: &Cedar, other: &Cedar) -> Option<Cedar> {
     }
     let (old, new) = (statements(one), statements(other));
     let permits = old.permits.intersection(&new.permits).map(|permit| new.source(permit));
-    let former = old.forbids.difference(&new.forbids).chain(old.approvals.difference(&new.approvals));
+    let former =
+        old.forbids.difference(&new.forbids).chain(old.approvals.difference(&new.approvals));
     let former = former.map(|statement| old.source(statement));
     let text: Vec<&str> = new.stopping().chain(former).chain(permits).collect();
-    (!text.is_empty()).then(|| Cedar { text: text.join("\n"), schema_url: other.schema_url.clone() })
+    (!text.is_empty())
+        .then(|| Cedar { text: text.join("\n"), schema_url: other.schema_url.clone() })
 }
 
 /// Returns `true` if a call may set this text between the two ends.
 pub(super) fn is_between(cedar: &Cedar, old: Option<&Cedar>, new: Option<&Cedar>) -> bool {
     let met = old.zip(new).and_then(|(old, new)| meeting_text(old, new));
-    met.into_iter().chain([old, new].into_iter().flatten().filter_map(without_permits)).any(|between| between == *cedar)
+    met.into_iter()
+        .chain([old, new].into_iter().flatten().filter_map(without_permits))
+        .any(|between| between == *cedar)
 }
 
 /// The text without its permits, if there is more in it.
@@ -165,34 +199,50 @@ fn without_permits(cedar: &Cedar) -> Option<Cedar> {
         .then(|| Cedar { text: rest.join("\n"), schema_url: cedar.schema_url.clone() })
 }
 
-fn split_deletion(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &PolicySlot) -> Option<Vec<Draft>> {
+fn split_deletion(
+    draft: &Draft,
+    policy: &PolicyTarget,
+    before: &Policy,
+    slot: &PolicySlot,
+) -> Option<Vec<Draft>> {
     let head = PolicyFields::new(before);
     let Some(cedar) = &head.cedar else { return empty_first(draft, policy, before, slot) };
     let cedar = without_permits(cedar)?;
     let between = PolicyFields { cedar: Some(cedar.clone()), ..head.clone() };
     let left = Policy { body: Body::Cedar(cedar), ..before.clone() };
     let changes = vec![
-        Change::Policy(PolicyChange::Update { policy: policy.clone(), before: head, after: between }),
+        Change::Policy(PolicyChange::Update {
+            policy: policy.clone(),
+            before: head,
+            after: between,
+        }),
         Change::Policy(PolicyChange::Delete { policy: policy.clone(), before: left }),
     ];
     Some(parts(draft, changes))
 }
 
 /// Deletes the allows of a policy before the policy itself, if they are few.
-fn empty_first(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &PolicySlot) -> Option<Vec<Draft>> {
+fn empty_first(
+    draft: &Draft,
+    policy: &PolicyTarget,
+    before: &Policy,
+    slot: &PolicySlot,
+) -> Option<Vec<Draft>> {
     let rules: Vec<(usize, &RuleId, &Rule)> = slot
         .rules
         .iter()
         .enumerate()
         .filter_map(|(index, rule)| rule.before.as_ref().map(|(id, rule)| (index, id, rule)))
         .collect();
-    let (allows, denies): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(.., rule)| rule.decision == Decision::Allow);
+    let (allows, denies): (Vec<_>, Vec<_>) =
+        rules.into_iter().partition(|(.., rule)| rule.decision == Decision::Allow);
     if allows.is_empty() || allows.len() > FEW {
         return None;
     }
     let deletion = |(index, id, rule): (usize, &RuleId, &Rule)| {
         let target = RuleTarget::Existing(id.clone());
-        let change = Change::Rule(policy.clone(), RuleChange::Delete { rule: target, before: rule.clone() });
+        let change =
+            Change::Rule(policy.clone(), RuleChange::Delete { rule: target, before: rule.clone() });
         Draft { rule: Some(index), change, ..draft.clone() }
     };
     let left = Body::Allowlist(denies.into_iter().map(|(.., rule)| rule.clone()).collect());
@@ -200,11 +250,14 @@ fn empty_first(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &Pol
         policy: policy.clone(),
         before: Policy { body: left, ..before.clone() },
     });
-    Some(allows.into_iter().map(deletion).chain([Draft { change: rest, ..draft.clone() }]).collect())
+    Some(
+        allows.into_iter().map(deletion).chain([Draft { change: rest, ..draft.clone() }]).collect(),
+    )
 }
 
 fn split_creation(after: &PolicyFields) -> Option<Vec<Change>> {
-    let between = PolicyFields { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
+    let between =
+        PolicyFields { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
     let policy = PolicyTarget::Planned(after.name.clone());
     Some(vec![
         Change::Policy(PolicyChange::Create { after: between.clone() }),
@@ -258,7 +311,8 @@ mod tests {
             ((Allow, &["a"]), (Deny, &["a"]), None),
         ];
         for (before, after, expected) in table {
-            let expected = expected.map(|parts| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+            let expected = expected
+                .map(|parts| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
             assert_eq!(parts(before, after), expected, "{before:?} {after:?}");
         }
     }

@@ -1,8 +1,10 @@
-//! Verifies that the order of a loaded plan is safe: a plan from a file may not have been made by the planner.
+//! Verifies that the order of a loaded plan is safe: a plan from a file may not have been made by
+//! the planner.
 //!
-//! Invariant: in a plan that passes, no intermediate state is more open than both ends, whichever steps of a phase are
-//! carried out. The order of phases is a proof as it is for the planner ([`super::effect`]), as far as steps that share
-//! a request follow it; every other step is checked in the states that it leads to.
+//! Invariant: in a plan that passes, no intermediate state is more open than both ends, whichever
+//! steps of a phase are carried out. The order of phases is a proof as it is for the planner
+//! ([`super::effect`]), as far as steps that share a request follow it; every other step is checked
+//! in the states that it leads to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +21,8 @@ use crate::plan::docker::draft::Draft;
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, Step, simulate};
 use crate::plan::step::Reason;
 
-/// The reason why the steps may not be carried out in this order from this live state; `None` if they may.
+/// The reason why the steps may not be carried out in this order from this live state; `None` if
+/// they may.
 pub(crate) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
     if steps.is_empty() {
         return None;
@@ -45,14 +48,18 @@ pub(crate) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
         Err(cut) => return Some(Refusal::Incomplete(cut)),
     };
     let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
-    let walk =
-        Walk { steps, effects: &effects, influences: drafts.iter().map(|draft| influence(&diff, draft)).collect() };
+    let walk = Walk {
+        steps,
+        effects: &effects,
+        influences: drafts.iter().map(|draft| influence(&diff, draft)).collect(),
+    };
     walk.opening(&layout, &moves).map(Refusal::Opens)
 }
 
 /// Returns `true` if the order of phases proves these steps safe.
 fn is_by_place(chosen: &[usize], steps: &[Step], effects: &[Effect]) -> bool {
-    let placed = || chosen.iter().filter_map(|index| Some((steps.get(*index)?.phase, effects.get(*index)?)));
+    let placed =
+        || chosen.iter().filter_map(|index| Some((steps.get(*index)?.phase, effects.get(*index)?)));
     let mut last = None;
     placed().all(|(phase, effect)| {
         let follows = match last {
@@ -74,14 +81,18 @@ fn parts(drafts: &[Draft]) -> Vec<bool> {
     drafts.iter().map(|draft| numbers.get(&key(draft)).is_some_and(|number| *number > 1)).collect()
 }
 
-/// The policy of a step that sets a Cedar text which neither end has, and which the planner would not set in between.
+/// The policy of a step that sets a Cedar text which neither end has, and which the planner would
+/// not set in between.
 fn foreign_text<'a>(diff: &'a Diff, draft: &'a Draft) -> Option<&'a str> {
     let slot = diff.policies.get(draft.policy)?;
-    let Change::Policy(PolicyChange::Create { after } | PolicyChange::Update { after, .. }) = &draft.change else {
+    let Change::Policy(PolicyChange::Create { after } | PolicyChange::Update { after, .. }) =
+        &draft.change
+    else {
         return None;
     };
     let ends = [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()];
-    let [old, new]: [Option<&Cedar>; 2] = ends.map(|head| head.and_then(|head| head.cedar.as_ref()));
+    let [old, new]: [Option<&Cedar>; 2] =
+        ends.map(|head| head.and_then(|head| head.cedar.as_ref()));
     let cedar = after.cedar.as_ref()?;
     let known = Some(cedar) == old || Some(cedar) == new || is_between(cedar, old, new);
     (!known).then_some(after.name.as_str())
@@ -102,25 +113,33 @@ impl Walk<'_> {
         let numbered: Vec<(usize, &Step)> = self.steps.iter().enumerate().collect();
         for phase in numbered.chunk_by(|(_, one), (_, other)| one.phase == other.phase) {
             let moves = || phase.iter().filter_map(|(index, _)| moves.get(*index));
-            if let Some(witness) = layout.space.abandoned_by_any(&state, &moves().collect::<Vec<_>>()) {
+            if let Some(witness) =
+                layout.space.abandoned_by_any(&state, &moves().collect::<Vec<_>>())
+            {
                 return Some(witness);
             }
             for change in moves() {
                 state.make(change);
-                if let Some(witness) = layout.space.opening(&state, change, &layout.space.touched(change)) {
+                if let Some(witness) =
+                    layout.space.opening(&state, change, &layout.space.touched(change))
+                {
                     return Some(witness);
                 }
             }
             let own: Vec<usize> = phase.iter().map(|(index, _)| *index).collect();
             if own.len() > 1 && !self.are_alike(&own, &unproven) {
                 let (_, first) = phase.first()?;
-                return Some(format!("what steps of phase {} do together with each other", first.phase));
+                return Some(format!(
+                    "what steps of phase {} do together with each other",
+                    first.phase
+                ));
             }
         }
         None
     }
 
-    /// By step: its component of steps that share requests, if the order of phases does not prove it safe.
+    /// By step: its component of steps that share requests, if the order of phases does not prove
+    /// it safe.
     fn unproven(&self, layout: &Layout, moves: &[Move]) -> Vec<Option<usize>> {
         let mut parent: Vec<usize> = (0..moves.len()).collect();
         let mut first_at: BTreeMap<usize, usize> = BTreeMap::new();
@@ -147,17 +166,23 @@ impl Walk<'_> {
         unproven
     }
 
-    /// Returns `true` if the steps of a phase that nothing proves safe only narrow, or only widen, component by
-    /// component. Every subset of them then leads to a state below the one before them, or below the one after them.
+    /// Returns `true` if the steps of a phase that nothing proves safe only narrow, or only widen,
+    /// component by component. Every subset of them then leads to a state below the one before
+    /// them, or below the one after them.
     fn are_alike(&self, phase: &[usize], unproven: &[Option<usize>]) -> bool {
         let mut kinds: BTreeMap<usize, BTreeSet<(bool, bool)>> = BTreeMap::new();
         for index in phase {
             let component = unproven.get(*index).copied().flatten();
             if let (Some(component), Some(influence)) = (component, self.influences.get(*index)) {
-                kinds.entry(component).or_default().insert((influence.narrows(), influence.widens()));
+                kinds
+                    .entry(component)
+                    .or_default()
+                    .insert((influence.narrows(), influence.widens()));
             }
         }
-        kinds.values().all(|kinds| kinds.iter().all(|(narrows, _)| *narrows) || kinds.iter().all(|(_, widens)| *widens))
+        kinds.values().all(|kinds| {
+            kinds.iter().all(|(narrows, _)| *narrows) || kinds.iter().all(|(_, widens)| *widens)
+        })
     }
 }
 
@@ -170,7 +195,8 @@ struct Slots {
 
 impl Slots {
     fn new(live: &Live, after: &Live, steps: &[Step]) -> Self {
-        let mut slots = Self { diff: Diff::default(), policies: BTreeMap::new(), rules: BTreeMap::new() };
+        let mut slots =
+            Self { diff: Diff::default(), policies: BTreeMap::new(), rules: BTreeMap::new() };
         for policy in &live.policies {
             slots.add(policy, true);
         }
@@ -199,7 +225,9 @@ impl Slots {
         }
         for live in policy.rules() {
             let rule = self.rule(at, &policy.id, &live.id);
-            if let Some(slot) = self.diff.policies.get_mut(at).and_then(|slot| slot.rules.get_mut(rule)) {
+            if let Some(slot) =
+                self.diff.policies.get_mut(at).and_then(|slot| slot.rules.get_mut(rule))
+            {
                 match before {
                     true => slot.before = Some((live.id.clone(), live.rule.clone())),
                     false => slot.after = Some(live.rule.clone()),
@@ -211,7 +239,13 @@ impl Slots {
     fn policy(&mut self, id: &PolicyId) -> usize {
         let policies = &mut self.diff.policies;
         *self.policies.entry(id.clone()).or_insert_with(|| {
-            policies.push(PolicySlot { before: None, after: None, rules: Vec::new(), origin: None, because: None });
+            policies.push(PolicySlot {
+                before: None,
+                after: None,
+                rules: Vec::new(),
+                origin: None,
+                because: None,
+            });
             policies.len() - 1
         })
     }
@@ -227,7 +261,8 @@ impl Slots {
 
     fn draft(&self, step: &Step) -> Draft {
         let id = simulate::subject(&step.change);
-        let rule = simulate::rule_subject(&step.change).and_then(|rule| self.rules.get(&(id.clone(), rule)).copied());
+        let rule = simulate::rule_subject(&step.change)
+            .and_then(|rule| self.rules.get(&(id.clone(), rule)).copied());
         Draft {
             policy: self.policies.get(&id).copied().unwrap_or_default(),
             rule,

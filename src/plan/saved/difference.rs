@@ -1,4 +1,5 @@
-//! A difference of one object as JSON: what the steps of a plan and the differences of drift have in common.
+//! A difference of one object as JSON: what the steps of a plan and the differences of drift have
+//! in common.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,9 @@ pub struct DifferenceDocument {
 }
 
 impl From<&docker::Difference> for DifferenceDocument {
-    fn from(docker::Difference { id: _, policy, change, source: _, because: _ }: &docker::Difference) -> Self {
+    fn from(
+        docker::Difference { id: _, policy, change, source: _, because: _ }: &docker::Difference,
+    ) -> Self {
         let (before, after) = sides(change);
         Self {
             service: Service::Docker,

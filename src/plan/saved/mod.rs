@@ -1,7 +1,7 @@
 //! The plan as JSON: what `plan --format json` prints, `plan --out` saves and `apply --plan` reads.
 //!
-//! Invariant: a saved plan is read back equal, and a file that is not exactly one plan is refused: each step's request
-//! must follow from its objects, and `coherence` must explain the steps.
+//! Invariant: a saved plan is read back equal, and a file that is not exactly one plan is refused:
+//! each step's request must follow from its objects, and `coherence` must explain the steps.
 
 mod difference;
 mod read;
@@ -79,8 +79,8 @@ pub struct PlanDocument {
     /// The source of the settings, if it is not the workspace of the documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guards_from: Option<GuardsFrom>,
-    /// The documents that the plan starts from, if it does not start from live state. Such a plan cannot be applied,
-    /// and its `live` is what these documents would leave.
+    /// The documents that the plan starts from, if it does not start from live state. Such a plan
+    /// cannot be applied, and its `live` is what these documents would leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
     /// The names of the teams whose ids the plan holds.
@@ -110,8 +110,8 @@ struct VijilDocument {
     /// Policies and rules in force that become weaker, or may become weaker.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     weakened: Vec<VijilWeakening>,
-    /// The numbers of approved rules of active policies, by consequence, if they change: Vijil makes one control of its
-    /// judge for each consequence.
+    /// The numbers of approved rules of active policies, by consequence, if they change: Vijil
+    /// makes one control of its judge for each consequence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<Bucket>,
     /// The live state that the Vijil side was made from.
@@ -136,7 +136,9 @@ pub struct Summary {
 }
 
 /// The service that a step is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
     /// Docker AI Governance.
@@ -158,13 +160,17 @@ pub enum PlanError {
     #[error("the plan was changed after it was saved")]
     Altered,
     /// The plan starts from other documents, not from live state.
-    #[error("the plan compares documents with those of `{0}`, not with live state: it cannot be applied")]
+    #[error(
+        "the plan compares documents with those of `{0}`, not with live state: it cannot be applied"
+    )]
     OfDocuments(String),
     /// A step contradicts itself.
     #[error("step {0} of the plan does not hold together: it was changed after it was saved")]
     Changed(usize),
     /// The differences of the plan do not explain a step.
-    #[error("step {0} of the plan is not explained by the plan: {1}; it was changed after it was saved")]
+    #[error(
+        "step {0} of the plan is not explained by the plan: {1}; it was changed after it was saved"
+    )]
     Unexplained(usize, String),
     /// A statement of the plan is false.
     #[error("the plan was changed after it was saved: {0}")]
@@ -177,7 +183,10 @@ pub enum PlanError {
 /// The JSON Schema (2020-12) of a plan.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<PlanDocument>().into()
+    schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<PlanDocument>()
+        .into()
 }
 
 impl Plan {
@@ -300,7 +309,10 @@ impl From<&LiveRecord> for LiveDocument {
             fingerprint: fingerprint::hash_policy(policy),
             was: fingerprint::canonical(policy),
         };
-        Self { fingerprint: fingerprint.clone(), touched: parallel::map(touched.iter().collect(), 4, saved) }
+        Self {
+            fingerprint: fingerprint.clone(),
+            touched: parallel::map(touched.iter().collect(), 4, saved),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A saved plan, read back and verified.
 //!
-//! Invariant: what is returned says nothing that its steps and the live objects that they touch do not explain.
+//! Invariant: what is returned says nothing that its steps and the live objects that they touch do
+//! not explain.
 
 use std::collections::BTreeMap;
 
@@ -69,8 +70,14 @@ impl Plan {
             teams: TeamDirectory::new(teams.into_iter().map(|(id, name)| Team { id, name })),
             live: LiveRecord { fingerprint: live.fingerprint, touched },
         };
-        if plan.recorded.as_ref().is_some_and(|recorded| plan.target.is_none() || !recorded.adds_up()) {
-            return Err(PlanError::Wrong("its figures about recorded requests do not add up".to_owned()));
+        if plan
+            .recorded
+            .as_ref()
+            .is_some_and(|recorded| plan.target.is_none() || !recorded.adds_up())
+        {
+            return Err(PlanError::Wrong(
+                "its figures about recorded requests do not add up".to_owned(),
+            ));
         }
         if plan.summary() != summary {
             return Err(PlanError::Wrong("its summary counts other steps".to_owned()));
@@ -88,7 +95,8 @@ fn docker_steps(
 ) -> Result<(Vec<Step>, Vec<LivePolicy>), PlanError> {
     let org = target.map_or("", |target| &target.org);
     let said = documents.iter().map(StepDocument::relations).collect();
-    let mut steps: Vec<Step> = documents.into_iter().map(|step| step.step(org)).collect::<Result<_, _>>()?;
+    let mut steps: Vec<Step> =
+        documents.into_iter().map(|step| step.step(org)).collect::<Result<_, _>>()?;
     if target.is_none() && !(steps.is_empty() && touched.is_empty()) {
         return Err(PlanError::Shape("it has steps for Docker, and no organization"));
     }
@@ -96,11 +104,14 @@ fn docker_steps(
     coherence::check(&steps, &touched).map_err(|(step, why)| PlanError::Unexplained(step, why))?;
     let found = relations::relations(&steps, &touched);
     relate(&mut steps, said, found, |step| step.id)?;
-    let is_left = |name: &str| unmanaged.iter().any(|one| one.service == Service::Docker && one.policy == name);
+    let is_left = |name: &str| {
+        unmanaged.iter().any(|one| one.service == Service::Docker && one.policy == name)
+    };
     match touched.iter().find(|policy| is_left(&policy.name)) {
-        Some(policy) => {
-            Err(PlanError::Wrong(format!("it states that `{}` is left alone, but changes it", policy.name)))
-        }
+        Some(policy) => Err(PlanError::Wrong(format!(
+            "it states that `{}` is left alone, but changes it",
+            policy.name
+        ))),
         None => Ok((steps, touched)),
     }
 }
@@ -111,11 +122,12 @@ fn vijil_plan(
     steps: Vec<StepDocument>,
     unmanaged: &[Unmanaged],
 ) -> Result<Option<VijilPlan>, PlanError> {
-    let (VijilDocument { endpoint, weakened, buckets, live }, steps) = match (document, steps.first()) {
-        (None, Some(step)) => return Err(PlanError::Changed(step.id)),
-        (None, None) => return Ok(None),
-        (Some(document), _) => (document, steps),
-    };
+    let (VijilDocument { endpoint, weakened, buckets, live }, steps) =
+        match (document, steps.first()) {
+            (None, Some(step)) => return Err(PlanError::Changed(step.id)),
+            (None, None) => return Ok(None),
+            (Some(document), _) => (document, steps),
+        };
     let said = steps.iter().map(StepDocument::relations).collect();
     let unmanaged = unmanaged.iter().filter(|one| one.service == Service::Vijil);
     let mut plan = VijilPlan {
@@ -130,13 +142,15 @@ fn vijil_plan(
         step => PlanError::Unexplained(step, why),
     })?;
     let dependencies = vijil::dependencies::dependencies(&plan.steps).into_iter();
-    let found = dependencies.map(|dependencies| Relations { dependencies, ..Relations::default() }).collect();
+    let found = dependencies
+        .map(|dependencies| Relations { dependencies, ..Relations::default() })
+        .collect();
     relate(&mut plan.steps, said, found, |step| step.id)?;
     Ok(Some(plan))
 }
 
-/// Checks that ids count from 1 and phases never go back, since steps are carried out in the order in which they are
-/// read.
+/// Checks that ids count from 1 and phases never go back, since steps are carried out in the order
+/// in which they are read.
 fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), PlanError> {
     let mut last = (0, 0);
     for StepDocument { id, phase, .. } in steps {
@@ -148,7 +162,8 @@ fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), Pla
     Ok(())
 }
 
-/// Gives the steps of a service their relations: the stated ones with those that follow from the steps.
+/// Gives the steps of a service their relations: the stated ones with those that follow from the
+/// steps.
 fn relate<D>(
     steps: &mut [step::Step<D>],
     said: Vec<Relations>,

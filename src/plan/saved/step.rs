@@ -1,7 +1,7 @@
 //! One step of a plan as JSON, and the step that it stands for.
 //!
-//! Invariant: a step is read back only if writing it again gives the same JSON, so that its request follows from its
-//! objects.
+//! Invariant: a step is read back only if writing it again gives the same JSON, so that its request
+//! follows from its objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,8 @@ use crate::plan::docker::json::{PolicyJson, RuleJson};
 use crate::plan::docker::relations::Relations;
 use crate::plan::docker::statements::{self, Statement};
 use crate::plan::docker::{
-    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, request,
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step,
+    request,
 };
 use crate::plan::request::{Request, Segment};
 use crate::plan::step::{Object, Op, Reason};
@@ -33,8 +34,9 @@ pub(super) struct StepDocument {
     #[serde(flatten)]
     pub(super) difference: DifferenceDocument,
     request: RequestDocument,
-    /// The statements of a Cedar text that the step adds, removes or changes; empty if only layout, comments or order
-    /// differ. Left out if the step is not about Cedar text, or about a text that cannot be parsed.
+    /// The statements of a Cedar text that the step adds, removes or changes; empty if only layout,
+    /// comments or order differ. Left out if the step is not about Cedar text, or about a text that
+    /// cannot be parsed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     statements: Option<Vec<Statement>>,
     /// The place of the declaration; null if no document declares the object.
@@ -63,7 +65,8 @@ pub(super) struct StepDocument {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct RequestDocument {
     method: Method,
-    /// Segments of the path below the base URL, not encoded. An object names what an earlier step creates.
+    /// Segments of the path below the base URL, not encoded. An object names what an earlier step
+    /// creates.
     path: Vec<SegmentDocument>,
     /// The query, not encoded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -72,8 +75,8 @@ struct RequestDocument {
     body: Option<Value>,
 }
 
-/// A segment is a text, or an object that names what an earlier step creates. It is untagged because the plan format
-/// prescribes it, and no person writes it.
+/// A segment is a text, or an object that names what an earlier step creates. It is untagged
+/// because the plan format prescribes it, and no person writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum SegmentDocument {
@@ -91,7 +94,8 @@ impl StepDocument {
             phase: *phase,
             difference: difference.into(),
             request: RequestDocument::from_docker(org, change),
-            statements: statements::changes(change).map(|all| all.into_iter().map(Statement::from).collect()),
+            statements: statements::changes(change)
+                .map(|all| all.into_iter().map(Statement::from).collect()),
             source: source.clone(),
             because: *because,
             depends_on: dependencies.steps.clone(),
@@ -104,11 +108,13 @@ impl StepDocument {
 
     /// The stated relations to other steps.
     pub(super) fn relations(&self) -> Relations {
-        let dependencies = Dependencies { steps: self.depends_on.clone(), beyond: self.depends_beyond };
+        let dependencies =
+            Dependencies { steps: self.depends_on.clone(), beyond: self.depends_beyond };
         Relations { dependencies, touches: self.touches.clone() }
     }
 
-    /// Returns `true` if both are equal except for their relations to others, which are found on the whole plan.
+    /// Returns `true` if both are equal except for their relations to others, which are found on
+    /// the whole plan.
     fn is_like(&self, mut other: Self) -> bool {
         other.depends_on.clone_from(&self.depends_on);
         other.touches.clone_from(&self.touches);
@@ -148,10 +154,14 @@ impl StepDocument {
         };
         let rule = match (&self.difference.rule, self.request.path.get(2)) {
             (None, _) => None,
-            (Some(rule), _) if self.difference.op == Op::Create => Some(Subject::Planned(rule.clone())),
+            (Some(rule), _) if self.difference.op == Op::Create => {
+                Some(Subject::Planned(rule.clone()))
+            }
             (Some(_), Some(SegmentDocument::Text(id))) => Some(Subject::Existing(id.clone())),
             (Some(_), Some(SegmentDocument::Rule { rule })) => Some(Subject::Planned(rule.clone())),
-            (Some(_), Some(SegmentDocument::Policy { .. }) | None) => return Err(PlanError::Changed(self.id)),
+            (Some(_), Some(SegmentDocument::Policy { .. }) | None) => {
+                return Err(PlanError::Changed(self.id));
+            }
         };
         let difference = VijilDifference {
             id: self.id,
@@ -180,13 +190,19 @@ impl StepDocument {
             because: self.because,
         };
         let (step, id) = (Step::new(difference, self.phase), self.id);
-        if self.is_like(Self::from_docker(org, &step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
+        if self.is_like(Self::from_docker(org, &step)) {
+            Ok(step)
+        } else {
+            Err(PlanError::Changed(id))
+        }
     }
 
     fn change(&self) -> Option<Change> {
         match (self.difference.service, self.difference.object) {
             (Service::Docker, Object::Policy) => self.policy_change().map(Change::Policy),
-            (Service::Docker, Object::Rule) => Some(Change::Rule(self.policy_target()?, self.rule_change()?)),
+            (Service::Docker, Object::Rule) => {
+                Some(Change::Rule(self.policy_target()?, self.rule_change()?))
+            }
             (Service::Vijil, _) => None,
         }
     }
@@ -199,10 +215,14 @@ impl StepDocument {
         let (before, after) = (&self.difference.before, &self.difference.after);
         Some(match self.difference.op {
             Op::Create => PolicyChange::Create { after: fields(after)? },
-            Op::Update => {
-                PolicyChange::Update { policy: self.policy_target()?, before: fields(before)?, after: fields(after)? }
+            Op::Update => PolicyChange::Update {
+                policy: self.policy_target()?,
+                before: fields(before)?,
+                after: fields(after)?,
+            },
+            Op::Delete => {
+                PolicyChange::Delete { policy: self.policy_target()?, before: policy(before)? }
             }
-            Op::Delete => PolicyChange::Delete { policy: self.policy_target()?, before: policy(before)? },
             Op::Approve | Op::Reject | Op::Activate => return None,
         })
     }
@@ -214,7 +234,11 @@ impl StepDocument {
         let (before, after) = (&self.difference.before, &self.difference.after);
         Some(match self.difference.op {
             Op::Create => RuleChange::Create { after: rule(after)? },
-            Op::Update => RuleChange::Update { rule: self.rule_target()?, before: rule(before)?, after: rule(after)? },
+            Op::Update => RuleChange::Update {
+                rule: self.rule_target()?,
+                before: rule(before)?,
+                after: rule(after)?,
+            },
             Op::Delete => RuleChange::Delete { rule: self.rule_target()?, before: rule(before)? },
             Op::Approve | Op::Reject | Op::Activate => return None,
         })
@@ -242,7 +266,12 @@ impl StepDocument {
 impl RequestDocument {
     fn from_docker(org: &str, change: &Change) -> Self {
         let Request { method, path, body } = request(org, change);
-        Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query: BTreeMap::new(), body }
+        Self {
+            method,
+            path: path.into_iter().map(SegmentDocument::from).collect(),
+            query: BTreeMap::new(),
+            body,
+        }
     }
 
     fn from_vijil(step: &VijilStep) -> Self {

@@ -1,5 +1,5 @@
-//! The rules in force by their consequence when broken: Vijil makes one control of its judge for each consequence, and
-//! distinguishes rules within it.
+//! The rules in force by their consequence when broken: Vijil makes one control of its judge for
+//! each consequence, and distinguishes rules within it.
 //!
 //! Source: the control `policy-rule-judge` of vijil-dome 1.7.5.
 

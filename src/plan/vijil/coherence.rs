@@ -1,8 +1,8 @@
 //! Verifies that the Vijil steps of a loaded plan follow from the differences that it states.
 //!
-//! Invariant: in a plan that passes, each step finds the object that it claims to find, no step is repeated, and an
-//! edited rule of an active policy is approved by the next call about that policy. See
-//! [`crate::plan::docker::coherence`] for the other service.
+//! Invariant: in a plan that passes, each step finds the object that it claims to find, no step is
+//! repeated, and an edited rule of an active policy is approved by the next call about that policy.
+//! See [`crate::plan::docker::coherence`] for the other service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,17 +20,19 @@ use crate::plan::step::Op;
 ///
 /// # Errors
 ///
-/// Returns the first step that nothing explains, with the reason; 0 for a fault that no step causes.
+/// Returns the first step that nothing explains, with the reason; 0 for a fault that no step
+/// causes.
 pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
     let mut before = BTreeMap::new();
     for record in &plan.live.touched {
-        let policy =
-            read(record).ok_or_else(|| (0, format!("its `before` of `{}` is not what was live", record.id)))?;
+        let policy = read(record)
+            .ok_or_else(|| (0, format!("its `before` of `{}` is not what was live", record.id)))?;
         if before.insert(Subject::Existing(policy.id.clone()), policy).is_some() {
             return Err((0, format!("it holds `{}` twice", record.id)));
         }
     }
-    let policies = before.iter().map(|(subject, policy)| (subject.clone(), State::new(policy))).collect();
+    let policies =
+        before.iter().map(|(subject, policy)| (subject.clone(), State::new(policy))).collect();
     let mut walk = Walk { policies, seen: BTreeSet::new(), edited: BTreeMap::new() };
     for step in &plan.steps {
         walk.take(step).map_err(|why| (step.id, why))?;
@@ -45,35 +47,47 @@ pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
     if let Some(step) = too_early(&plan.steps, is_active) {
         return Err((step, "it takes something away while other steps are to come".to_owned()));
     }
-    let name = |step: &VijilStep| match (walk.policies.get(&step.policy), before.get(&step.policy)) {
-        (Some(policy), _) => policy.shown.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+    let name = |step: &VijilStep| match (walk.policies.get(&step.policy), before.get(&step.policy))
+    {
+        (Some(policy), _) => {
+            policy.shown.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+        }
         (None, Some(policy)) => policy.name.clone(),
         (None, None) => String::new(),
     };
     match plan.steps.iter().find(|step| name(step) != step.policy_name) {
-        Some(step) => Err((step.id, format!("it is about `{}`, and is shown as `{}`", name(step), step.policy_name))),
+        Some(step) => Err((
+            step.id,
+            format!("it is about `{}`, and is shown as `{}`", name(step), step.policy_name),
+        )),
         None => Ok(()),
     }
 }
 
-/// A step that removes rules in force before the last stage: their replacement may not exist yet. `stays_active` says
-/// if a policy is active before and after.
+/// A step that removes rules in force before the last stage: their replacement may not exist yet.
+/// `stays_active` says if a policy is active before and after.
 fn too_early(steps: &[VijilStep], stays_active: impl Fn(&Subject) -> bool) -> Option<usize> {
     let last = steps.iter().map(|step| step.phase).max()?;
     let of_policy = |policy: &Subject, ops: &[Op]| {
-        steps.iter().any(|step| step.policy == *policy && step.rule.is_some() && ops.contains(&step.op))
+        steps
+            .iter()
+            .any(|step| step.policy == *policy && step.rule.is_some() && ops.contains(&step.op))
     };
-    let is = |side: &Option<Fields>, status: &str| side.as_ref().is_some_and(|side| text(side, "status") == status);
+    let is = |side: &Option<Fields>, status: &str| {
+        side.as_ref().is_some_and(|side| text(side, "status") == status)
+    };
     let takes = |step: &&VijilStep| match (step.op, &step.rule) {
         (Op::Delete, None) => true,
         // A policy that is activated again is a draft in between.
         (Op::Delete, Some(_)) => {
-            let again = steps.iter().any(|other| other.policy == step.policy && other.op == Op::Activate);
+            let again =
+                steps.iter().any(|other| other.policy == step.policy && other.op == Op::Activate);
             is(&step.before, "approved") && stays_active(&step.policy) && !again
         }
         // Rules that are edited or rejected should not be in force in between.
         (Op::Update, None) => {
-            let leaves = is(&step.before, "active") && !is(&step.after, "active") && step.because.is_none();
+            let leaves =
+                is(&step.before, "active") && !is(&step.after, "active") && step.because.is_none();
             leaves && !of_policy(&step.policy, &[Op::Create, Op::Update, Op::Reject])
         }
         (Op::Create | Op::Update | Op::Approve | Op::Reject | Op::Activate, _) => false,
@@ -81,7 +95,8 @@ fn too_early(steps: &[VijilStep], stays_active: impl Fn(&Subject) -> bool) -> Op
     steps.iter().filter(|step| step.phase < last).find(takes).map(|step| step.id)
 }
 
-const NOT_APPROVED: &str = "a rule of an active policy is edited, and not approved by the next call about that policy";
+const NOT_APPROVED: &str =
+    "a rule of an active policy is edited, and not approved by the next call about that policy";
 
 /// A policy while the steps are carried out.
 struct State {
@@ -91,7 +106,8 @@ struct State {
 
 impl State {
     fn new(policy: &LiveVijilPolicy) -> Self {
-        let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), rule_fields(rule)));
+        let rules =
+            policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), rule_fields(rule)));
         Self { shown: policy_fields(policy), rules: rules.collect() }
     }
 
@@ -117,7 +133,9 @@ impl Walk {
             return Err("it changes nothing".to_owned());
         }
         let edited = self.edited.remove(&step.policy);
-        if edited.is_some_and(|(rule, _)| step.op != Op::Approve || step.rule.as_ref() != Some(&rule)) {
+        if edited
+            .is_some_and(|(rule, _)| step.op != Op::Approve || step.rule.as_ref() != Some(&rule))
+        {
             return Err(NOT_APPROVED.to_owned());
         }
         match &step.rule {
@@ -129,7 +147,9 @@ impl Walk {
     fn policy(&mut self, step: &VijilStep) -> Result<(), String> {
         let (before, after) = (step.before.as_ref(), step.after.as_ref());
         if step.op == Op::Create {
-            let Some(after) = after.filter(|_| step.policy == Subject::Planned(step.policy_name.clone())) else {
+            let Some(after) =
+                after.filter(|_| step.policy == Subject::Planned(step.policy_name.clone()))
+            else {
                 return Err("it does not say what it makes".to_owned());
             };
             if text(after, "status") != "draft" || text(after, "name") != step.policy_name {
@@ -139,7 +159,8 @@ impl Walk {
             self.policies.insert(step.policy.clone(), state);
             return Ok(());
         }
-        let state = self.policies.get_mut(&step.policy).ok_or("there is no such policy when it runs")?;
+        let state =
+            self.policies.get_mut(&step.policy).ok_or("there is no such policy when it runs")?;
         if before.is_none_or(|before| !is_same(before, &state.shown)) {
             return Err("it does not find the object that it states".to_owned());
         }
@@ -170,7 +191,8 @@ impl Walk {
     }
 
     fn rule(&mut self, step: &VijilStep, rule: &Subject) -> Result<(), String> {
-        let state = self.policies.get_mut(&step.policy).ok_or("there is no such policy when it runs")?;
+        let state =
+            self.policies.get_mut(&step.policy).ok_or("there is no such policy when it runs")?;
         let (before, after) = (step.before.as_ref(), step.after.as_ref());
         let named = after.or(before).map(|object| text(object, "rule_id"));
         if named != step.rule_id.as_deref() {
@@ -206,7 +228,8 @@ impl Walk {
         }
         let reviews = matches!(step.op, Op::Approve | Op::Reject);
         if reviews
-            && (found.is_none_or(|found| !is_same(&content(after), &content(found))) || text(after, "status") != status)
+            && (found.is_none_or(|found| !is_same(&content(after), &content(found)))
+                || text(after, "status") != status)
         {
             return Err("it does more than to review".to_owned());
         }
@@ -224,7 +247,11 @@ fn text<'a>(object: &'a Fields, key: &str) -> &'a str {
 /// A rule without its review.
 fn content(object: &Fields) -> Fields {
     let own = |key: &str| key != "status" && key != "review_notes";
-    object.iter().filter(|(key, _)| own(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    object
+        .iter()
+        .filter(|(key, _)| own(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn is_same(one: &Fields, other: &Fields) -> bool {
@@ -260,9 +287,11 @@ fn read(record: &Touched) -> Option<LiveVijilPolicy> {
         fields,
         provenance: None,
     };
-    let policy = LiveVijilPolicy { id, name, status, fields, rules: rules.into_iter().map(rule).collect() };
-    let holds =
-        policy.id == record.id && canonical(&policy) == record.was && fingerprint(&record.was) == record.fingerprint;
+    let policy =
+        LiveVijilPolicy { id, name, status, fields, rules: rules.into_iter().map(rule).collect() };
+    let holds = policy.id == record.id
+        && canonical(&policy) == record.was
+        && fingerprint(&record.was) == record.fingerprint;
     holds.then_some(policy)
 }
 
@@ -272,8 +301,8 @@ mod tests {
     use crate::plan::vijil::VijilDifference;
     use crate::plan::vijil::diff::blank;
 
-    /// A step in short form: phase, operation, policy, rule (empty if it is about the policy), and the status before
-    /// and after.
+    /// A step in short form: phase, operation, policy, rule (empty if it is about the policy), and
+    /// the status before and after.
     type Row = (usize, Op, &'static str, &'static str, &'static str, &'static str);
 
     fn step((id, (phase, op, policy, rule, before, after)): (usize, Row)) -> VijilStep {
@@ -301,14 +330,24 @@ mod tests {
             (&[(1, Op::Delete, "p", "", "active", ""), other(2)], Some(1)),
             (&[other(1), (1, Op::Delete, "p", "s", "approved", ""), other(2)], Some(2)),
             (&[(1, Op::Delete, "p", "s", "draft", ""), other(2)], None),
-            (&[(1, Op::Delete, "p", "s", "approved", ""), (2, Op::Activate, "p", "", "draft", "active")], None),
+            (
+                &[
+                    (1, Op::Delete, "p", "s", "approved", ""),
+                    (2, Op::Activate, "p", "", "draft", "active"),
+                ],
+                None,
+            ),
             (&[(1, Op::Delete, "left", "s", "approved", ""), other(2)], None), // not active before and after
             (&[(1, Op::Update, "p", "", "active", "archived"), other(2)], Some(1)),
             (&[(1, Op::Update, "p", "", "active", "draft"), edit], None),
         ];
         for (rows, expected) in table {
             let steps: Vec<VijilStep> = (1..).zip(rows.iter().copied()).map(step).collect();
-            assert_eq!(too_early(&steps, |policy| *policy == Subject::Existing("p".to_owned())), expected, "{rows:?}");
+            assert_eq!(
+                too_early(&steps, |policy| *policy == Subject::Existing("p".to_owned())),
+                expected,
+                "{rows:?}"
+            );
         }
     }
 }

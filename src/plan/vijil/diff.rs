@@ -3,26 +3,31 @@
 //! Every stage is over before the next one begins:
 //!
 //! 0. policies are created
-//! 1. policies are renamed and edited; those that cannot stay active while their rules change become drafts
-//! 2. rules are deleted, edited and created; in a policy that stays active, one rule at a time, each approved at once
+//! 1. policies are renamed and edited; those that cannot stay active while their rules change
+//!    become drafts
+//! 2. rules are deleted, edited and created; in a policy that stays active, one rule at a time,
+//!    each approved at once
 //! 3. other rules are approved and rejected
 //! 4. policies are activated
-//! 5. policies that could stay active until then are deactivated; rules and policies without a replacement are deleted
+//! 5. policies that could stay active until then are deactivated; rules and policies without a
+//!    replacement are deleted
 //!
-//! A policy that is active before and after a change stays active while its rules are edited. Otherwise its
-//! prohibitions would be off for that time, and stay off if the run failed in between. The merge approves the edited
-//! text, so that each edit of a rule is followed by its approval, with no other call about the same policy in between.
+//! A policy that is active before and after a change stays active while its rules are edited.
+//! Otherwise its prohibitions would be off for that time, and stay off if the run failed in
+//! between. The merge approves the edited text, so that each edit of a rule is followed by its
+//! approval, with no other call about the same policy in between.
 
 use serde_json::Value;
 use thiserror::Error;
 
 use super::step::changed;
 use super::{
-    Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, dependencies, renames,
+    Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget,
+    dependencies, renames,
 };
 use crate::model::{
-    DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Origin,
-    Review, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, merged,
+    DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy,
+    LiveVijilRule, Origin, Review, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, merged,
 };
 use crate::plan::step::{Op, Reason};
 use crate::plan::warning::{Code, Warning};
@@ -44,7 +49,8 @@ pub struct Input<'a> {
     pub notes: &'a str,
 }
 
-/// The position of a step: a stage, and an index in it. Steps of one position may run at the same time.
+/// The position of a step: a stage, and an index in it. Steps of one position may run at the same
+/// time.
 type Stage = (usize, usize);
 
 /// Live rules and policies without a replacement are deleted.
@@ -62,8 +68,8 @@ pub struct VijilError {
     pub hint: String,
 }
 
-/// The differences by object, with the decisions about rules, and the parts of the documents that cannot be carried
-/// out, which are among the differences too.
+/// The differences by object, with the decisions about rules, and the parts of the documents that
+/// cannot be carried out, which are among the differences too.
 #[must_use]
 pub fn differences(input: Input<'_>) -> (Vec<VijilDifference>, Vec<VijilError>) {
     let Staged { staged, unmanaged: _, errors, warnings: _ } = Staged::new(input);
@@ -91,14 +97,28 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made 
         })
         .collect();
     let dependencies = dependencies::dependencies(&steps);
-    steps.iter_mut().zip(dependencies).for_each(|(step, dependencies)| step.dependencies = dependencies);
-    let (meaning, live) = (VijilMeaning::new(input.live, &steps), VijilRecord::new(input.live, &steps));
-    Made { plan: VijilPlan { target: input.target.clone(), steps, unmanaged, meaning, live }, errors, warnings }
+    steps
+        .iter_mut()
+        .zip(dependencies)
+        .for_each(|(step, dependencies)| step.dependencies = dependencies);
+    let (meaning, live) =
+        (VijilMeaning::new(input.live, &steps), VijilRecord::new(input.live, &steps));
+    Made {
+        plan: VijilPlan { target: input.target.clone(), steps, unmanaged, meaning, live },
+        errors,
+        warnings,
+    }
 }
 
 /// Differences in the order of their stages, with ids from this one on.
-fn numbered(staged: Vec<(Stage, VijilDifference)>, first: usize) -> impl Iterator<Item = (Stage, VijilDifference)> {
-    staged.into_iter().zip(first..).map(|((stage, difference), id)| (stage, VijilDifference { id, ..difference }))
+fn numbered(
+    staged: Vec<(Stage, VijilDifference)>,
+    first: usize,
+) -> impl Iterator<Item = (Stage, VijilDifference)> {
+    staged
+        .into_iter()
+        .zip(first..)
+        .map(|((stage, difference), id)| (stage, VijilDifference { id, ..difference }))
 }
 
 /// All differences, with the other findings.
@@ -125,7 +145,17 @@ impl Staged {
                     kept.extend(found.map(|policy| policy.id.as_str()));
                     created.extend(found.is_none().then_some(declared));
                     let (errors, warnings, staged) = (&mut errors, &mut warnings, &mut staged);
-                    Diff { declared, live: found, exclusive, edit_active, notes, errors, warnings, staged }.run();
+                    Diff {
+                        declared,
+                        live: found,
+                        exclusive,
+                        edit_active,
+                        notes,
+                        errors,
+                        warnings,
+                        staged,
+                    }
+                    .run();
                 }
                 Err(error) => errors.push(error),
             }
@@ -136,7 +166,10 @@ impl Staged {
         for policy in undeclared {
             if exclusive {
                 let subject = Subject::Existing(policy.id.clone());
-                staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(policy_fields(policy)), None)));
+                staged.push((
+                    LAST,
+                    blank(Op::Delete, subject, &policy.name, Some(policy_fields(policy)), None),
+                ));
             } else {
                 unmanaged.push(policy.name.clone());
             }
@@ -146,16 +179,21 @@ impl Staged {
     }
 }
 
-/// The live policy that a document declares: the one with its name, or with an earlier name; an archived one only if
-/// there is no other.
+/// The live policy that a document declares: the one with its name, or with an earlier name; an
+/// archived one only if there is no other.
 ///
 /// # Errors
 ///
 /// Returns an error if several policies have the name.
-pub fn find<'a>(declared: &DesiredVijilPolicy, live: &'a LiveVijil) -> Result<Option<&'a LiveVijilPolicy>, VijilError> {
+pub fn find<'a>(
+    declared: &DesiredVijilPolicy,
+    live: &'a LiveVijil,
+) -> Result<Option<&'a LiveVijilPolicy>, VijilError> {
     for name in std::iter::once(&declared.name).chain(&declared.previously) {
-        let all: Vec<&LiveVijilPolicy> = live.policies.iter().filter(|policy| policy.name == *name).collect();
-        let current: Vec<&LiveVijilPolicy> = all.iter().filter(|policy| policy.status != "archived").copied().collect();
+        let all: Vec<&LiveVijilPolicy> =
+            live.policies.iter().filter(|policy| policy.name == *name).collect();
+        let current: Vec<&LiveVijilPolicy> =
+            all.iter().filter(|policy| policy.status != "archived").copied().collect();
         match (all.as_slice(), current.as_slice()) {
             ([], _) => {}
             ([one], _) | (_, [one]) => return Ok(Some(one)),
@@ -209,7 +247,8 @@ impl<'a> Diff<'a, '_> {
             }
         }
         let (mut gone, left) = self.undeclared();
-        let created = self.declared.rules.iter().filter(|rule| matches!(self.live_rule(rule), Ok(None)));
+        let created =
+            self.declared.rules.iter().filter(|rule| matches!(self.live_rule(rule), Ok(None)));
         let is_gone = |rule: &&LiveVijilRule| {
             gone.iter().any(|((_, step), _)| step.rule == Some(Subject::Existing(rule.id.clone())))
         };
@@ -217,15 +256,17 @@ impl<'a> Diff<'a, '_> {
         let renamed = renames::rules(&created.collect::<Vec<_>>(), &deleted.collect::<Vec<_>>());
         self.warnings.extend(renamed);
         let edited = rules.iter().any(|(_, diff)| diff.edited);
-        let rejects = rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
-        let stays = was == "active" && wanted == "active" && self.edit_active == EditActive::InPlace;
+        let rejects =
+            rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
+        let stays =
+            was == "active" && wanted == "active" && self.edit_active == EditActive::InPlace;
         let activates = wanted == "active" && (was != "active" || edited && !stays);
         let changes = !gone.is_empty() || rules.iter().any(|(_, diff)| !diff.stages.is_empty());
         if wanted == "active" && (activates || changes || self.declared.status.is_some()) {
             self.must_be_approved(&rules, &left, activates);
         }
-        // The policy becomes a draft first if a rule would otherwise be active without approval, and as late as
-        // possible if not.
+        // The policy becomes a draft first if a rule would otherwise be active without approval,
+        // and as late as possible if not.
         let leaves_first = was == "active" && !stays && (edited || (rejects && wanted != "active"));
         let interim = if wanted == "active" && (was == "archived" || leaves_first) {
             "draft"
@@ -248,25 +289,37 @@ impl<'a> Diff<'a, '_> {
         let mut edits = 0;
         for (_, RuleDiff { stages, edited, .. }) in rules {
             // The edit, then its approval, then the next rule.
-            let at = |position: usize, stage| if stays && edited { (2, 2 * edits + position + 1) } else { stage };
-            self.staged.extend(stages.into_iter().enumerate().map(|(position, (stage, mut step))| {
-                if stays && matches!(step.op, Op::Create | Op::Update) {
-                    step.because = Some(Reason::EditedInPlace);
-                }
-                (at(position, stage), step)
-            }));
+            let at = |position: usize, stage| {
+                if stays && edited { (2, 2 * edits + position + 1) } else { stage }
+            };
+            self.staged.extend(stages.into_iter().enumerate().map(
+                |(position, (stage, mut step))| {
+                    if stays && matches!(step.op, Op::Create | Op::Update) {
+                        step.because = Some(Reason::EditedInPlace);
+                    }
+                    (at(position, stage), step)
+                },
+            ));
             edits += usize::from(edited);
         }
         if activates {
-            let mut step =
-                self.policy_step(Op::Activate, self.object("status", interim), self.object("status", "active"));
+            let mut step = self.policy_step(
+                Op::Activate,
+                self.object("status", interim),
+                self.object("status", "active"),
+            );
             step.because = (was == "active").then_some(Reason::Reactivated);
             self.staged.push(((4, 0), step));
         }
     }
 
     /// Reports the reasons why the policy cannot be `active`.
-    fn must_be_approved(&mut self, rules: &[(&DesiredVijilRule, RuleDiff)], left: &[&LiveVijilRule], activates: bool) {
+    fn must_be_approved(
+        &mut self,
+        rules: &[(&DesiredVijilRule, RuleDiff)],
+        left: &[&LiveVijilRule],
+        activates: bool,
+    ) {
         for (rule, diff) in rules {
             if diff.status == Some("approved") {
                 continue;
@@ -280,17 +333,21 @@ impl<'a> Diff<'a, '_> {
                 "`{}` {why}, and the active policy `{}` needs every rule approved",
                 rule.rule_id, self.declared.name
             );
-            let hint = "approve the rule with `review: {approved: …}`, or write `status: draft`".to_owned();
+            let hint = "approve the rule with `review: {approved: …}`, or write `status: draft`"
+                .to_owned();
             self.errors.push(VijilError { at: rule.origin.clone(), message, hint });
         }
         if activates && !left.is_empty() {
-            let names: Vec<String> = left.iter().map(|rule| format!("`{}`", rule.rule_id)).collect();
+            let names: Vec<String> =
+                left.iter().map(|rule| format!("`{}`", rule.rule_id)).collect();
             let message = format!(
                 "`{}` cannot be activated: the service holds drafts that no document mentions: {}",
                 self.declared.name,
                 names.join(", ")
             );
-            let hint = "declare them with a review, or reject them in Vijil's console and plan again".to_owned();
+            let hint =
+                "declare them with a review, or reject them in Vijil's console and plan again"
+                    .to_owned();
             self.errors.push(VijilError { at: self.declared.origin.clone(), message, hint });
         }
     }
@@ -304,7 +361,8 @@ impl<'a> Diff<'a, '_> {
             let step = self.policy_step(Op::Create, None, Some(after));
             self.staged.push(((0, 0), step));
             if status != "draft" {
-                let (before, after) = (self.object("status", "draft"), self.object("status", status));
+                let (before, after) =
+                    (self.object("status", "draft"), self.object("status", status));
                 let step = self.policy_step(Op::Update, before, after);
                 self.staged.push((LAST, step));
             }
@@ -323,7 +381,10 @@ impl<'a> Diff<'a, '_> {
     }
 
     /// The declared policy with this status.
-    #[expect(clippy::unnecessary_wraps, reason = "a side of a step, which creations and deletions do not have")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "a side of a step, which creations and deletions do not have"
+    )]
     fn object(&self, key: &str, value: &str) -> Option<Fields> {
         let mut object = self.live.map(policy_fields).unwrap_or_default();
         object.insert("name".to_owned(), self.declared.name.clone().into());
@@ -346,7 +407,10 @@ impl<'a> Diff<'a, '_> {
                 object.shift_remove("review_notes");
                 object
             };
-            stages.push(((2, 0), self.rule_step(op, rule, live, before.map(content), Some(content(after.clone())))));
+            stages.push((
+                (2, 0),
+                self.rule_step(op, rule, live, before.map(content), Some(content(after.clone()))),
+            ));
         }
         let status = match (&rule.review, live) {
             (Some(review), _) => Some(review.status()),
@@ -357,7 +421,9 @@ impl<'a> Diff<'a, '_> {
             && (edited || live.is_none_or(|live| live.status != review.status()))
         {
             let (op, notes) = match review {
-                Review::Approved(notes) if notes.trim().is_empty() => (Op::Approve, self.notes.to_owned()),
+                Review::Approved(notes) if notes.trim().is_empty() => {
+                    (Op::Approve, self.notes.to_owned())
+                }
                 Review::Approved(notes) => (Op::Approve, notes.clone()),
                 Review::Rejected(reason) => (Op::Reject, reason.clone()),
             };
@@ -365,9 +431,13 @@ impl<'a> Diff<'a, '_> {
             object.entry("status").or_insert_with(|| "draft".into());
             let before = object.clone();
             object.insert("status".to_owned(), review.status().into());
-            object.insert("review_notes".to_owned(), if notes.is_empty() { Value::Null } else { notes.into() });
+            object.insert(
+                "review_notes".to_owned(),
+                if notes.is_empty() { Value::Null } else { notes.into() },
+            );
             let mut step = self.rule_step(op, rule, live, Some(before), Some(object));
-            let anew = edited && live.is_some_and(|live| live.status == "approved") && op == Op::Approve;
+            let anew =
+                edited && live.is_some_and(|live| live.status == "approved") && op == Op::Approve;
             step.because = anew.then_some(Reason::ApprovedAnew);
             stages.push(((3, 0), step));
         }
@@ -379,8 +449,9 @@ impl<'a> Diff<'a, '_> {
         let live = self.live_rule(rule).ok().flatten()?;
         let Some(Review::Approved(note)) = &rule.review else { return None };
         // A rule that only changes its identity is still the approved rule.
-        let changes =
-            |step: &VijilDifference| step.op == Op::Update && step.changed().iter().any(|field| field != "rule_id");
+        let changes = |step: &VijilDifference| {
+            step.op == Op::Update && step.changed().iter().any(|field| field != "rule_id")
+        };
         let edited = diff.stages.iter().any(|(_, step)| changes(step));
         let stays = edited && !note.trim().is_empty() && live.notes.as_ref() == Some(note);
         let (id, policy) = (&rule.rule_id, &self.declared.name);
@@ -402,7 +473,8 @@ impl<'a> Diff<'a, '_> {
                 if found.next().is_none() {
                     return Ok(Some(one));
                 }
-                let message = format!("several live rules of `{}` have the `rule_id` `{id}`", live.name);
+                let message =
+                    format!("several live rules of `{}` have the `rule_id` `{id}`", live.name);
                 let hint = "delete or rename all but one of them in Vijil's console".to_owned();
                 return Err(VijilError { at: rule.origin.clone(), message, hint });
             }
@@ -410,15 +482,21 @@ impl<'a> Diff<'a, '_> {
         Ok(None)
     }
 
-    /// Deletions of undeclared live rules, and whether each rule is approved; and the drafts of an extraction, which
-    /// nobody has reviewed, and which are left alone unless the ownership is exclusive.
+    /// Deletions of undeclared live rules, and whether each rule is approved; and the drafts of an
+    /// extraction, which nobody has reviewed, and which are left alone unless the ownership is
+    /// exclusive.
     fn undeclared(&self) -> (Vec<Deletion>, Vec<&'a LiveVijilRule>) {
         let declared = |rule: &LiveVijilRule| {
-            self.declared.rules.iter().any(|one| matches!(self.live_rule(one), Ok(Some(found)) if found.id == rule.id))
+            self.declared
+                .rules
+                .iter()
+                .any(|one| matches!(self.live_rule(one), Ok(Some(found)) if found.id == rule.id))
         };
         let live: Option<&'a LiveVijilPolicy> = self.live;
-        let undeclared = live.into_iter().flat_map(|live| &live.rules).filter(|rule| !declared(rule));
-        let (left, gone): (Vec<_>, Vec<_>) = undeclared.partition(|rule| rule.is_extracted_draft() && !self.exclusive);
+        let undeclared =
+            live.into_iter().flat_map(|live| &live.rules).filter(|rule| !declared(rule));
+        let (left, gone): (Vec<_>, Vec<_>) =
+            undeclared.partition(|rule| rule.is_extracted_draft() && !self.exclusive);
         let gone = gone.into_iter().map(|live| {
             let mut step = self.policy_step(Op::Delete, Some(rule_fields(live)), None);
             step.rule = Some(Subject::Existing(live.id.clone()));
@@ -430,7 +508,12 @@ impl<'a> Diff<'a, '_> {
         (gone.collect(), left)
     }
 
-    fn policy_step(&self, op: Op, before: Option<Fields>, after: Option<Fields>) -> VijilDifference {
+    fn policy_step(
+        &self,
+        op: Op,
+        before: Option<Fields>,
+        after: Option<Fields>,
+    ) -> VijilDifference {
         let subject = match self.live {
             Some(live) => Subject::Existing(live.id.clone()),
             None => Subject::Planned(self.declared.name.clone()),
@@ -455,7 +538,9 @@ impl<'a> Diff<'a, '_> {
                 None => Subject::Planned(rule.rule_id.clone()),
             }),
             rule_id: Some(rule.rule_id.clone()),
-            provenance: live.and_then(|live| live.provenance.clone()).or_else(|| rule.provenance.clone()),
+            provenance: live
+                .and_then(|live| live.provenance.clone())
+                .or_else(|| rule.provenance.clone()),
             source: Some(rule.origin.clone()),
             ..self.policy_step(op, before, after)
         }
@@ -501,8 +586,9 @@ fn overlay(object: &mut Fields, fields: &Fields) {
 #[must_use]
 pub fn policy_fields(policy: &LiveVijilPolicy) -> Fields {
     let mut object = named("name", &policy.name);
-    let known =
-        VIJIL_POLICY_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), policy.fields.get(*key)?.clone())));
+    let known = VIJIL_POLICY_FIELDS
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), policy.fields.get(*key)?.clone())));
     object.extend(known);
     object.insert("status".to_owned(), policy.status.clone().into());
     object
@@ -512,7 +598,9 @@ pub fn policy_fields(policy: &LiveVijilPolicy) -> Fields {
 #[must_use]
 pub fn rule_fields(rule: &LiveVijilRule) -> Fields {
     let mut object = named("rule_id", &rule.rule_id);
-    let known = VIJIL_RULE_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), rule.fields.get(*key)?.clone())));
+    let known = VIJIL_RULE_FIELDS
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), rule.fields.get(*key)?.clone())));
     object.extend(known);
     object.insert("status".to_owned(), rule.status.clone().into());
     object.insert("review_notes".to_owned(), rule.notes.clone().map_or(Value::Null, Value::from));

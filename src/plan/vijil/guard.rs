@@ -8,8 +8,8 @@ use super::{Subject, VijilStep, VijilWeakening, Weaker};
 use crate::model::{Guards, Limit, LiveVijil, Weakening, refused_if};
 use crate::plan::step::{Object, Op};
 
-/// The verdict of `max_deletes` on the steps. A deactivated policy and a rejected rule that was approved count as
-/// deleted, since they are no longer in force.
+/// The verdict of `max_deletes` on the steps. A deactivated policy and a rejected rule that was
+/// approved count as deleted, since they are no longer in force.
 ///
 /// # Errors
 ///
@@ -27,7 +27,9 @@ pub fn max_deletes(
     let all = live.policies.len();
     if exceeds(limit, policies, all) {
         let verb = if deactivated > 0 { "deletes or deactivates" } else { "deletes" };
-        return Err(format!("{verb} {policies} of {all} live policies for agents; at most {limit} may go"));
+        return Err(format!(
+            "{verb} {policies} of {all} live policies for agents; at most {limit} may go"
+        ));
     }
     let mut rules: BTreeMap<&Subject, usize> = BTreeMap::new();
     for step in deletes().filter(|step| step.object() == Object::Rule) {
@@ -44,7 +46,9 @@ pub fn max_deletes(
         if exceeds(limit, deleted + rejected, all) {
             let verb = if rejected > 0 { "deletes or rejects" } else { "deletes" };
             let count = deleted + rejected;
-            return Err(format!("{verb} {count} of {all} live rules of `{name}`; at most {limit} may go"));
+            return Err(format!(
+                "{verb} {count} of {all} live rules of `{name}`; at most {limit} may go"
+            ));
         }
     }
     Ok(None)
@@ -58,7 +62,8 @@ fn exceeds(limit: Limit, deleted: usize, all: usize) -> bool {
 ///
 /// # Errors
 ///
-/// Returns an error if a protected policy would be deleted, emptied or weakened, or is live and no longer declared.
+/// Returns an error if a protected policy would be deleted, emptied or weakened, or is live and no
+/// longer declared.
 pub fn protected(
     guards: &Guards,
     live: &LiveVijil,
@@ -68,30 +73,44 @@ pub fn protected(
 ) -> Result<Option<String>, String> {
     let mut refusals = Vec::new();
     for policy in &live.policies {
-        let Some(protected) = guards.protected.iter().find(|one| one.name == policy.name) else { continue };
+        let Some(protected) = guards.protected.iter().find(|one| one.name == policy.name) else {
+            continue;
+        };
         let (name, allows) = (&policy.name, |kind: Weakening| protected.allow.contains(&kind));
         let of = |step: &&VijilStep| step.policy == Subject::Existing(policy.id.clone());
         let count = |op: Op, object: Object| {
             steps.iter().filter(of).filter(|step| step.op == op && step.object() == object).count()
         };
         if count(Op::Delete, Object::Policy) > 0 {
-            refusals.extend((!allows(Weakening::Delete)).then(|| format!("deletes the protected policy `{name}`")));
+            refusals.extend(
+                (!allows(Weakening::Delete))
+                    .then(|| format!("deletes the protected policy `{name}`")),
+            );
             continue;
         }
         if undeclared.contains(name) && !allows(Weakening::Delete) {
             refusals.push(format!("no document declares the protected policy `{name}`"));
         }
-        let left = policy.rules.len() + count(Op::Create, Object::Rule) - count(Op::Delete, Object::Rule);
+        let left =
+            policy.rules.len() + count(Op::Create, Object::Rule) - count(Op::Delete, Object::Rule);
         if left == 0 && !policy.rules.is_empty() {
-            refusals.extend((!allows(Weakening::Empty)).then(|| format!("empties the protected policy `{name}`")));
+            refusals.extend(
+                (!allows(Weakening::Empty))
+                    .then(|| format!("empties the protected policy `{name}`")),
+            );
             continue;
         }
         // The policy is protected under its new name too.
         let renamed = steps.iter().filter(of).map(|step| &step.policy_name);
         let names: BTreeSet<&String> = [name].into_iter().chain(renamed).collect();
-        let own = weakened.iter().filter(|one| names.contains(&one.policy) && !allows(one.what.kind()));
+        let own =
+            weakened.iter().filter(|one| names.contains(&one.policy) && !allows(one.what.kind()));
         refusals.extend(own.map(|one| {
-            format!("weakens the protected policy `{name}` ({}): {}", one.what.kind().name(), one.in_short())
+            format!(
+                "weakens the protected policy `{name}` ({}): {}",
+                one.what.kind().name(),
+                one.in_short()
+            )
         }));
     }
     if refusals.is_empty() { Ok(None) } else { Err(refusals.join("; ")) }
@@ -102,7 +121,10 @@ pub fn protected(
 /// # Errors
 ///
 /// Returns an error if some rules become weaker and the settings refuse that.
-pub fn deny_widening(guards: &Guards, weakened: &[VijilWeakening]) -> Result<Option<String>, String> {
+pub fn deny_widening(
+    guards: &Guards,
+    weakened: &[VijilWeakening],
+) -> Result<Option<String>, String> {
     let all: Vec<&VijilWeakening> = weakened.iter().filter(|one| one.may_open()).collect();
     let Some((first, rest)) = all.split_first() else { return Ok(None) };
     let verb = if first.certain { "weakens" } else { "may weaken" };

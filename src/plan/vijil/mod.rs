@@ -1,12 +1,14 @@
-//! The Vijil side of a plan: the calls that bring policies for agents from live to desired, and their order.
+//! The Vijil side of a plan: the calls that bring policies for agents from live to desired, and
+//! their order.
 //!
 //! ```text
 //! Desired.vijil, LiveVijil ──diff──▶ calls with their stage ──▶ VijilPlan {steps}
 //! ```
 //!
-//! Invariants: pure and deterministic. No policy is active with a rule whose text nobody reviewed. An approved rule is
-//! the one that was reviewed, even if the service keeps `approved` after an edit. A policy that is active before and
-//! after stays active, unless the settings say otherwise. Deactivations and deletions come last.
+//! Invariants: pure and deterministic. No policy is active with a rule whose text nobody reviewed.
+//! An approved rule is the one that was reviewed, even if the service keeps `approved` after an
+//! edit. A policy that is active before and after stays active, unless the settings say otherwise.
+//! Deactivations and deletions come last.
 
 mod buckets;
 pub(super) mod coherence;
@@ -83,8 +85,9 @@ pub struct VijilRecord {
 impl VijilRecord {
     pub(super) fn new(live: &LiveVijil, steps: &[VijilStep]) -> Self {
         let all: Vec<Value> = live.policies.iter().map(canonical).collect();
-        let touches =
-            |policy: &&LiveVijilPolicy| steps.iter().any(|step| step.policy == Subject::Existing(policy.id.clone()));
+        let touches = |policy: &&LiveVijilPolicy| {
+            steps.iter().any(|step| step.policy == Subject::Existing(policy.id.clone()))
+        };
         let touched = live.policies.iter().filter(touches).map(|policy| Touched {
             id: policy.id.clone(),
             fingerprint: fingerprint(&canonical(policy)),
@@ -101,7 +104,8 @@ pub fn canonical(policy: &LiveVijilPolicy) -> Value {
     let rules: Vec<Value> = rules
         .iter()
         .map(|rule| {
-            // A plan depends on the decision of a review, not on who made it when; the report shows these.
+            // A plan depends on the decision of a review, not on who made it when; the report shows
+            // these.
             let LiveVijilRule { id, rule_id, status, notes, reviewed_by: _, reviewed_at: _, fields, provenance: _ } =
                 rule;
             json!({"id": id, "rule_id": rule_id, "status": status, "review_notes": notes, "fields": fields})
@@ -113,23 +117,30 @@ pub fn canonical(policy: &LiveVijilPolicy) -> Value {
 /// `sha256:` and the hash of a canonical form.
 #[must_use]
 pub fn fingerprint(value: &Value) -> String {
-    let hex: String = Sha256::digest(value.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String =
+        Sha256::digest(value.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }
 
-/// The changes since the plan was made, by policy with a unified diff; empty for a plan that may be applied.
+/// The changes since the plan was made, by policy with a unified diff; empty for a plan that may be
+/// applied.
 #[must_use]
 pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
     use super::stale::Stale;
     let mut stale = Vec::new();
     for was in &plan.live.touched {
         let about = |step: &&VijilStep| step.policy == Subject::Existing(was.id.clone());
-        let policy = plan.steps.iter().find(about).map_or_else(|| was.id.clone(), |step| step.policy_name.clone());
+        let policy = plan
+            .steps
+            .iter()
+            .find(about)
+            .map_or_else(|| was.id.clone(), |step| step.policy_name.clone());
         match live.policies.iter().find(|policy| policy.id == was.id) {
             None => stale.push(Stale::Gone { policy }),
             Some(found) if fingerprint(&canonical(found)) == was.fingerprint => {}
             Some(found) => {
-                let pretty = |value: &Value| serde_json::to_string_pretty(value).expect("a policy is JSON");
+                let pretty =
+                    |value: &Value| serde_json::to_string_pretty(value).expect("a policy is JSON");
                 let (old, new) = (pretty(&was.was), pretty(&canonical(found)));
                 stale.push(Stale::Moved { policy, difference: difference(&old, &new) });
             }
@@ -139,13 +150,20 @@ pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
     for step in &plan.steps {
         let rules = live.policies.iter().flat_map(|policy| &policy.rules);
         let mut own = rules.filter(|rule| step.rule == Some(Subject::Existing(rule.id.clone())));
-        if let Some(rule) = own.find(|rule| rule.provenance.is_some() && rule.provenance != step.provenance) {
-            let origin = |value: &Option<Value>| format!("{:#}\n", value.clone().unwrap_or_default());
+        if let Some(rule) =
+            own.find(|rule| rule.provenance.is_some() && rule.provenance != step.provenance)
+        {
+            let origin =
+                |value: &Option<Value>| format!("{:#}\n", value.clone().unwrap_or_default());
             let difference = difference(&origin(&step.provenance), &origin(&rule.provenance));
             stale.push(Stale::Moved { policy: step.policy_name.clone(), difference });
         }
     }
-    for step in plan.steps.iter().filter(|step| matches!(step.policy, Subject::Planned(_)) && step.rule.is_none()) {
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.policy, Subject::Planned(_)) && step.rule.is_none())
+    {
         if live.policies.iter().any(|policy| policy.name == step.policy_name)
             && !stale.contains(&Stale::Appeared { policy: step.policy_name.clone() })
         {

@@ -23,8 +23,13 @@ pub(super) struct Outcome {
 /// The policies before the steps.
 pub(super) fn before(live: &LiveVijil) -> BTreeMap<Subject, Outcome> {
     let policies = live.policies.iter().map(|policy| {
-        let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), rule_fields(rule))).collect();
-        let (name, status) = (policy.name.clone(), text(&policy_fields(policy), "status").to_owned());
+        let rules = policy
+            .rules
+            .iter()
+            .map(|rule| (Subject::Existing(rule.id.clone()), rule_fields(rule)))
+            .collect();
+        let (name, status) =
+            (policy.name.clone(), text(&policy_fields(policy), "status").to_owned());
         (Subject::Existing(policy.id.clone()), Outcome { name, status, rules })
     });
     policies.collect()

@@ -2,11 +2,16 @@
 
 use serde_json::Value;
 
-use crate::model::{DesiredVijilPolicy, DesiredVijilRule, LiveVijilPolicy, LiveVijilRule, has_value};
+use crate::model::{
+    DesiredVijilPolicy, DesiredVijilRule, LiveVijilPolicy, LiveVijilRule, has_value,
+};
 use crate::plan::warning::Warning;
 
 /// Finds created policies with the content of an undeclared live policy of another name.
-pub(super) fn policies(created: &[&DesiredVijilPolicy], undeclared: &[&LiveVijilPolicy]) -> Vec<Warning> {
+pub(super) fn policies(
+    created: &[&DesiredVijilPolicy],
+    undeclared: &[&LiveVijilPolicy],
+) -> Vec<Warning> {
     let renamed = created.iter().filter_map(|one| {
         let equal = undeclared.iter().find(|policy| is_same_policy(one, policy))?;
         Some(Warning::possible_rename("policy", &one.name, &equal.name, &one.origin))
@@ -26,17 +31,18 @@ pub(super) fn rules(created: &[&DesiredVijilRule], deleted: &[&LiveVijilRule]) -
 fn is_same_policy(declared: &DesiredVijilPolicy, live: &LiveVijilPolicy) -> bool {
     let has_text = declared.fields.get("source_text").is_some_and(|text| !text.is_null());
     (has_text || !declared.rules.is_empty())
-        && declared
-            .fields
-            .iter()
-            .all(|(key, wanted)| has_value(key, live.fields.get(key).unwrap_or(&Value::Null), wanted))
+        && declared.fields.iter().all(|(key, wanted)| {
+            has_value(key, live.fields.get(key).unwrap_or(&Value::Null), wanted)
+        })
         && declared.rules.len() == live.rules.len()
-        && declared
-            .rules
-            .iter()
-            .all(|rule| live.rules.iter().any(|live| live.rule_id == rule.rule_id && is_same_rule(rule, live)))
+        && declared.rules.iter().all(|rule| {
+            live.rules.iter().any(|live| live.rule_id == rule.rule_id && is_same_rule(rule, live))
+        })
 }
 
 fn is_same_rule(declared: &DesiredVijilRule, live: &LiveVijilRule) -> bool {
-    declared.fields.iter().all(|(key, wanted)| has_value(key, live.fields.get(key).unwrap_or(&Value::Null), wanted))
+    declared
+        .fields
+        .iter()
+        .all(|(key, wanted)| has_value(key, live.fields.get(key).unwrap_or(&Value::Null), wanted))
 }

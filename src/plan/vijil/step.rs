@@ -50,7 +50,8 @@ pub enum Subject {
 pub struct VijilRequest {
     /// The HTTP method.
     pub method: Method,
-    /// Segments of the path below the base URL, not encoded; an empty last one ends the path with a slash.
+    /// Segments of the path below the base URL, not encoded; an empty last one ends the path with a
+    /// slash.
     pub path: Vec<Segment>,
     /// The query, not encoded.
     pub query: Vec<(&'static str, String)>,
@@ -68,7 +69,9 @@ impl VijilDifference {
     /// For an update, the fields that the call sends, in the service's order.
     #[must_use]
     pub fn changed(&self) -> Vec<String> {
-        let (Op::Update, Some(before), Some(after)) = (self.op, &self.before, &self.after) else { return Vec::new() };
+        let (Op::Update, Some(before), Some(after)) = (self.op, &self.before, &self.after) else {
+            return Vec::new();
+        };
         changed(before, after)
     }
 
@@ -94,19 +97,31 @@ impl VijilDifference {
         };
         let base = match (self.object(), self.op) {
             (Object::Policy, Op::Create) => vec![text("v1"), text("policies"), text("")],
-            (Object::Policy, Op::Activate) => vec![text("v1"), text("policies"), policy(), text("activate")],
+            (Object::Policy, Op::Activate) => {
+                vec![text("v1"), text("policies"), policy(), text("activate")]
+            }
             (Object::Policy, _) => vec![text("v1"), text("policies"), policy()],
-            (Object::Rule, Op::Create) => vec![text("v1"), text("policies"), policy(), text("rules")],
+            (Object::Rule, Op::Create) => {
+                vec![text("v1"), text("policies"), policy(), text("rules")]
+            }
             (Object::Rule, Op::Approve) => vec![text("v1"), text("rules"), rule(), text("approve")],
             (Object::Rule, Op::Reject) => vec![text("v1"), text("rules"), rule(), text("reject")],
             (Object::Rule, _) => vec![text("v1"), text("rules"), rule()],
         };
         let notes = self.text("review_notes").to_owned();
         let (method, query, body) = match self.op {
-            Op::Create => (Method::Post, Vec::new(), Some(self.sent(|key, value| key != "status" && !value.is_null()))),
+            Op::Create => (
+                Method::Post,
+                Vec::new(),
+                Some(self.sent(|key, value| key != "status" && !value.is_null())),
+            ),
             Op::Update => {
                 let changed = self.changed();
-                (Method::Patch, Vec::new(), Some(self.sent(|key, _| changed.iter().any(|changed| changed == key))))
+                (
+                    Method::Patch,
+                    Vec::new(),
+                    Some(self.sent(|key, _| changed.iter().any(|changed| changed == key))),
+                )
             }
             Op::Delete => (Method::Delete, Vec::new(), None),
             Op::Approve if notes.is_empty() => (Method::Post, Vec::new(), None),
@@ -118,13 +133,19 @@ impl VijilDifference {
     }
 
     fn sent(&self, keep: impl Fn(&str, &Value) -> bool) -> Value {
-        let members =
-            self.after.iter().flatten().filter(|(key, value)| key.as_str() != "review_notes" && keep(key, value));
-        Value::Object(members.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>())
+        let members = self
+            .after
+            .iter()
+            .flatten()
+            .filter(|(key, value)| key.as_str() != "review_notes" && keep(key, value));
+        Value::Object(
+            members.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>(),
+        )
     }
 }
 
-/// The fields in which two versions of an object differ, in the order of the later one, without the notes of a review.
+/// The fields in which two versions of an object differ, in the order of the later one, without the
+/// notes of a review.
 #[must_use]
 pub fn changed(before: &Fields, after: &Fields) -> Vec<String> {
     let differs = |(key, value): &(&String, &Value)| {

@@ -1,10 +1,10 @@
 //! The rules for agents in force that a plan weakens: in active policies, approved rules.
 //!
-//! People have to judge if a sentence says less than another one; fields are compared. A field whose versions cannot be
-//! compared may be weaker.
+//! People have to judge if a sentence says less than another one; fields are compared. A field
+//! whose versions cannot be compared may be weaker.
 //!
-//! Invariant: a rule counts as weaker, or possibly weaker, whenever one of its fields changes in a direction that is
-//! not known to be stricter.
+//! Invariant: a rule counts as weaker, or possibly weaker, whenever one of its fields changes in a
+//! direction that is not known to be stricter.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,9 @@ pub struct VijilWeakening {
 }
 
 /// The part of a rule or policy that becomes weaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Weaker {
     /// An active policy is deleted.
@@ -78,8 +80,8 @@ impl Weaker {
 }
 
 impl VijilWeakening {
-    /// Returns `true` if it counts as access that somebody may gain. A changed sentence does not: it may be stricter,
-    /// and people read it.
+    /// Returns `true` if it counts as access that somebody may gain. A changed sentence does not:
+    /// it may be stricter, and people read it.
     #[must_use]
     pub fn may_open(&self) -> bool {
         self.what != Weaker::Sentence
@@ -106,11 +108,15 @@ pub fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<VijilWeakening> {
         };
         match new {
             None => add(Weaker::Deleted, "deleted".to_owned()),
-            Some(new) if !new.is_in_force() => add(Weaker::Deactivated, format!("{} → {}", old.status, new.status)),
+            Some(new) if !new.is_in_force() => {
+                add(Weaker::Deactivated, format!("{} → {}", old.status, new.status))
+            }
             Some(_) => {}
         }
         if let Some(new) = new {
-            old.approved().for_each(|(subject, rule)| weakened(&old.name, rule, new.rules.get(subject), &mut found));
+            old.approved().for_each(|(subject, rule)| {
+                weakened(&old.name, rule, new.rules.get(subject), &mut found)
+            });
         }
     }
     for (subject, new) in after.iter().filter(|(_, policy)| policy.is_in_force()) {
@@ -122,7 +128,13 @@ pub fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<VijilWeakening> {
         for (_, rule) in new.approved().filter(|(rule, fields)| permits(fields) && !held(rule)) {
             let (policy, rule) = (new.name.clone(), Some(text(rule, "rule_id").to_owned()));
             let change = "a new permission".to_owned();
-            found.push(VijilWeakening { policy, rule, what: Weaker::Permission, change, certain: true });
+            found.push(VijilWeakening {
+                policy,
+                rule,
+                what: Weaker::Permission,
+                change,
+                certain: true,
+            });
         }
     }
     found
@@ -140,8 +152,12 @@ fn weakened(policy: &str, old: &Fields, new: Option<&Fields>, found: &mut Vec<Vi
         None if permits => {}
         None => add(Weaker::RuleDeleted, "deleted".to_owned(), true),
         Some(new) if !is_approved(new) && permits => {}
-        Some(new) if text(new, "status") == "rejected" => add(Weaker::RuleRejected, "rejected".to_owned(), true),
-        Some(new) if !is_approved(new) => add(Weaker::RuleRejected, "no longer approved".to_owned(), true),
+        Some(new) if text(new, "status") == "rejected" => {
+            add(Weaker::RuleRejected, "rejected".to_owned(), true)
+        }
+        Some(new) if !is_approved(new) => {
+            add(Weaker::RuleRejected, "no longer approved".to_owned(), true)
+        }
         Some(new) => changes(old, new, add),
     }
 }
@@ -153,15 +169,23 @@ fn changes(old: &Fields, new: &Fields, mut add: impl FnMut(Weaker, String, bool)
         // A prohibition and an obligation cannot be compared.
         Step::Same if was != is => add(Weaker::RuleType, arrow(was, is), false),
         Step::Same | Step::Stricter => {}
-        step @ (Step::Weaker | Step::Unknown) => add(Weaker::RuleType, arrow(was, is), step == Step::Weaker),
+        step @ (Step::Weaker | Step::Unknown) => {
+            add(Weaker::RuleType, arrow(was, is), step == Step::Weaker)
+        }
     }
     let part = |rule: &Fields, key: &str| {
-        rule.get("consequence").and_then(|all| all.get(key)).and_then(Value::as_str).unwrap_or_default().to_owned()
+        rule.get("consequence")
+            .and_then(|all| all.get(key))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     };
     let (was, is) = (part(old, "action"), part(new, "action"));
     match step(&was, &is, action_rank) {
         Step::Same | Step::Stricter => {}
-        step @ (Step::Weaker | Step::Unknown) => add(Weaker::Consequence, arrow(&was, &is), step == Step::Weaker),
+        step @ (Step::Weaker | Step::Unknown) => {
+            add(Weaker::Consequence, arrow(&was, &is), step == Step::Weaker)
+        }
     }
     let (was, is) = (part(old, "severity"), part(new, "severity"));
     match step(&was, &is, severity_rank) {
@@ -178,7 +202,10 @@ fn changes(old: &Fields, new: &Fields, mut add: impl FnMut(Weaker, String, bool)
         (Reach::Other, _) => add(Weaker::Reach, change, false),
     };
     let (was, is) = (text(old, "action"), text(new, "action"));
-    reach(if same_words(was, is) { Reach::Same } else { Reach::Other }, format!("action {}", arrow(was, is)));
+    reach(
+        if same_words(was, is) { Reach::Same } else { Reach::Other },
+        format!("action {}", arrow(was, is)),
+    );
     for key in ["target", "assignee"] {
         let (was, is) = (text(old, key), text(new, key));
         reach(listed(was, is), format!("{key} {}", arrow(was, is)));
@@ -220,8 +247,9 @@ fn step(old: &str, new: &str, rank: fn(&str) -> Option<usize>) -> Step {
     }
 }
 
-/// The rank of a consequence by what it prevents. The service publishes no list: `block` and `warn` occur in its tests,
-/// and the others are common names elsewhere. Without a consequence, the service warns.
+/// The rank of a consequence by what it prevents. The service publishes no list: `block` and `warn`
+/// occur in its tests, and the others are common names elsewhere. Without a consequence, the
+/// service warns.
 fn action_rank(action: &str) -> Option<usize> {
     Some(match action.to_ascii_lowercase().as_str() {
         "allow" | "ignore" | "none" | "pass" => 0,
@@ -267,7 +295,8 @@ impl Reach {
     }
 }
 
-/// Compares sets of which a larger one is broader, by whether the old one is a subset of the new one and vice versa.
+/// Compares sets of which a larger one is broader, by whether the old one is a subset of the new
+/// one and vice versa.
 fn subsets(old_in_new: bool, new_in_old: bool) -> Reach {
     match (old_in_new, new_in_old) {
         (true, true) => Reach::Same,
@@ -277,11 +306,15 @@ fn subsets(old_in_new: bool, new_in_old: bool) -> Reach {
     }
 }
 
-/// Compares the subjects of a rule, or the agents that it is for: a word, or several separated by commas; empty means
-/// everything.
+/// Compares the subjects of a rule, or the agents that it is for: a word, or several separated by
+/// commas; empty means everything.
 fn listed(old: &str, new: &str) -> Reach {
-    let all =
-        |text: &str| matches!(text.trim().to_ascii_lowercase().as_str(), "" | "*" | "all" | "any" | "agent" | "agents");
+    let all = |text: &str| {
+        matches!(
+            text.trim().to_ascii_lowercase().as_str(),
+            "" | "*" | "all" | "any" | "agent" | "agents"
+        )
+    };
     match (all(old), all(new)) {
         (true, true) => Reach::Same,
         (true, false) => Reach::Narrower,
@@ -296,10 +329,12 @@ fn listed(old: &str, new: &str) -> Reach {
     }
 }
 
-/// Compares the conditions under which a rule applies. With `all`, each further condition makes the rule narrower; with
-/// `any`, broader.
+/// Compares the conditions under which a rule applies. With `all`, each further condition makes the
+/// rule narrower; with `any`, broader.
 fn conditions(old: &Fields, new: &Fields) -> Reach {
-    let list = |rule: &Fields| rule.get("constraints").and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |rule: &Fields| {
+        rule.get("constraints").and_then(Value::as_array).cloned().unwrap_or_default()
+    };
     let (was, is) = (list(old), list(new));
     let any = |rule: &Fields| text(rule, "constraint_logic").eq_ignore_ascii_case("any");
     let known = |rule: &Fields| matches!(text(rule, "constraint_logic"), "" | "all" | "any");
@@ -354,8 +389,7 @@ mod tests {
     #[test]
     fn rules_are_weaker_where_they_stop_less_reach_less_or_cannot_be_compared() {
         use Weaker::{Consequence, Reach, RuleType, Sentence, Severity};
-        let consequence =
-            |action: &str, severity: &str| json!({"consequence": {"action": action, "severity": severity}});
+        let consequence = |action: &str, severity: &str| json!({"consequence": {"action": action, "severity": severity}});
         let condition = |field: &str| json!({"condition_type": "context", "field": field, "operator": "=", "value": 1});
         let when = |logic: &str, fields: &[&str]| json!({"constraint_logic": logic, "constraints": fields.iter().map(|field| condition(field)).collect::<Vec<_>>()});
         let target = |target: Value| json!({"target": target});
@@ -363,7 +397,11 @@ mod tests {
         type Row = (Value, Value, &'static [(Weaker, &'static str, bool)]);
         let table: Vec<Row> = vec![
             (json!({}), json!({}), &[]),
-            (consequence("block", "high"), consequence("log", "high"), &[(Consequence, "block → log", true)]),
+            (
+                consequence("block", "high"),
+                consequence("log", "high"),
+                &[(Consequence, "block → log", true)],
+            ),
             (consequence("log", "high"), consequence("block", "high"), &[]),
             (consequence("block", "high"), consequence("stop", "high"), &[]), // as strict, in another word
             (
@@ -372,7 +410,11 @@ mod tests {
                 &[(Consequence, "block → quarantine", false)],
             ),
             (consequence("quarantine", "high"), consequence("block", "high"), &[]),
-            (consequence("block", "high"), consequence("block", "low"), &[(Severity, "severity high → low", true)]),
+            (
+                consequence("block", "high"),
+                consequence("block", "low"),
+                &[(Severity, "severity high → low", true)],
+            ),
             (consequence("block", "low"), consequence("block", "critical"), &[]),
             (
                 consequence("block", "high"),
@@ -381,9 +423,17 @@ mod tests {
             ),
             (target(json!(null)), target(json!("pii")), &[(Reach, "target none → pii", true)]),
             (target(json!("pii")), target(json!(null)), &[]),
-            (target(json!("pii, keys")), target(json!("pii")), &[(Reach, "target pii, keys → pii", true)]),
+            (
+                target(json!("pii, keys")),
+                target(json!("pii")),
+                &[(Reach, "target pii, keys → pii", true)],
+            ),
             (target(json!("pii")), target(json!("keys,pii")), &[]),
-            (target(json!("pii")), target(json!("emails")), &[(Reach, "target pii → emails", false)]),
+            (
+                target(json!("pii")),
+                target(json!("emails")),
+                &[(Reach, "target pii → emails", false)],
+            ),
             (json!({"assignee": null}), json!({"assignee": "agent"}), &[]), // the service's own default
             (json!({}), json!({"assignee": "bot-7"}), &[(Reach, "assignee agent → bot-7", true)]),
             (json!({}), json!({"action": "share"}), &[(Reach, "action disclose → share", false)]),
@@ -393,25 +443,53 @@ mod tests {
             (when("all", &["a", "b"]), when("all", &["b"]), &[]),
             (when("any", &["a", "b"]), when("any", &["b"]), &[(Reach, "other conditions", true)]),
             (when("any", &["a"]), when("any", &["a", "b"]), &[]),
-            (when("any", &["a", "b"]), when("all", &["b", "a"]), &[(Reach, "other conditions", true)]),
+            (
+                when("any", &["a", "b"]),
+                when("all", &["b", "a"]),
+                &[(Reach, "other conditions", true)],
+            ),
             (when("all", &["a", "b"]), when("any", &["a", "b"]), &[]),
             (when("all", &["a"]), when("any", &["a"]), &[]), // of one, both are the same
             (when("all", &["a"]), when("all", &["b"]), &[(Reach, "other conditions", false)]),
-            (when("most", &["a", "b"]), when("most", &["a"]), &[(Reach, "other conditions", false)]),
-            (json!({}), json!({"rule_type": "recommendation"}), &[(RuleType, "prohibition → recommendation", true)]),
-            (json!({}), json!({"rule_type": "obligation"}), &[(RuleType, "prohibition → obligation", false)]),
+            (
+                when("most", &["a", "b"]),
+                when("most", &["a"]),
+                &[(Reach, "other conditions", false)],
+            ),
+            (
+                json!({}),
+                json!({"rule_type": "recommendation"}),
+                &[(RuleType, "prohibition → recommendation", true)],
+            ),
+            (
+                json!({}),
+                json!({"rule_type": "obligation"}),
+                &[(RuleType, "prohibition → obligation", false)],
+            ),
             (json!({"rule_type": "permission"}), json!({}), &[]),
-            (permission("pii"), permission("pii, keys"), &[(Reach, "target pii → pii, keys", true)]),
+            (
+                permission("pii"),
+                permission("pii, keys"),
+                &[(Reach, "target pii → pii, keys", true)],
+            ),
             (permission("pii, keys"), permission("pii"), &[]),
-            (json!({}), json!({"natural_language": "Agents may disclose PII."}), &[(Sentence, "reworded", false)]),
+            (
+                json!({}),
+                json!({"natural_language": "Agents may disclose PII."}),
+                &[(Sentence, "reworded", false)],
+            ),
             (json!({}), json!({"natural_language": "Agents must not\n disclose PII."}), &[]),
             (json!({}), json!({"tags": ["x"], "category": "brand"}), &[]),
         ];
         for (old, new, expected) in table {
             let mut found = Vec::new();
-            changes(&rule(&old), &rule(&new), |what, change, certain| found.push((what, change, certain)));
-            let found: Vec<_> =
-                found.iter().map(|(what, change, certain)| (*what, change.as_str(), *certain)).collect();
+            changes(&rule(&old), &rule(&new), |what, change, certain| {
+                found.push((what, change, certain))
+            });
+            let found: Vec<_> = found
+                .iter()
+                .map(|(what, change, certain)| (*what, change.as_str(), *certain))
+                .collect();
             assert_eq!(found, expected, "{old} {new}");
         }
     }

@@ -1,8 +1,10 @@
 //! The report as one file of HTML that opens nothing.
 //!
-//! Invariant: every text passes one formatter, which shows control and bidirectional characters as escapes and then escapes
-//! markup, so that no text of others is markup, script or style. The Content-Security-Policy allows the page's own style and
-//! script by their hashes and nothing else. No value stands in the page unescaped but these two, which are files of this folder, and that policy.
+//! Invariant: every text passes one formatter, which shows control and bidirectional characters as
+//! escapes and then escapes markup, so that no text of others is markup, script or style. The
+//! Content-Security-Policy allows the page's own style and script by their hashes and nothing else.
+//! No value stands in the page unescaped but these two, which are files of this folder, and that
+//! policy.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -49,15 +51,21 @@ fn hash(text: &str) -> String {
 }
 
 /// Makes every text safe, wherever in the page it stands. What macros return is markup already.
-fn format(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+fn format(
+    output: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
     match value.as_str() {
-        Some(text) if !value.is_safe() => output.write_str(&escaped(&block(text))).map_err(minijinja::Error::from),
+        Some(text) if !value.is_safe() => {
+            output.write_str(&escaped(&block(text))).map_err(minijinja::Error::from)
+        }
         Some(_) | None => escape_formatter(output, state, value),
     }
 }
 
-/// Text in which nothing is markup, in the content of an element and in a quoted attribute. A slash stays, so that people who
-/// read the source find paths as they are.
+/// Text in which nothing is markup, in the content of an element and in a quoted attribute. A slash
+/// stays, so that people who read the source find paths as they are.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

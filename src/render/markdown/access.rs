@@ -1,6 +1,7 @@
 //! The effect of a plan on access: one table for each audience.
 //!
-//! Invariant: without room for all rows, those that widen access are shown first, and audiences share the room.
+//! Invariant: without room for all rows, those that widen access are shown first, and audiences
+//! share the room.
 
 use std::borrow::Cow;
 
@@ -22,8 +23,16 @@ pub(super) fn write(page: &mut Page<'_>, access: &Meaning) {
     page.add("#### Access\n\n");
     if let Some(Incomplete { why, rules, audiences: _ }) = access.incomplete() {
         let means = words::INCOMPLETE_MEANS;
-        let rules = if rules.is_empty() { String::new() } else { format!(" Not compared: {}.", list(rules)) };
-        page.add(&format!("> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n", words::INCOMPLETE, code(why)));
+        let rules = if rules.is_empty() {
+            String::new()
+        } else {
+            format!(" Not compared: {}.", list(rules))
+        };
+        page.add(&format!(
+            "> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n",
+            words::INCOMPLETE,
+            code(why)
+        ));
     }
     page.limit = ACCESS;
     for sentence in words::governed(&access.governed, people) {
@@ -51,7 +60,12 @@ fn write_tables(page: &mut Page<'_>, rows: Vec<Row<'_>>) {
     let mut room = page.limit.saturating_sub(page.text.len());
     for Row { audience, text } in rows {
         let known = tables.iter().position(|(own, _)| *own == audience);
-        let heading = || format!("**{}**\n\n| change | what | why |\n|---|---|---|\n", capital(&people(audience)));
+        let heading = || {
+            format!(
+                "**{}**\n\n| change | what | why |\n|---|---|---|\n",
+                capital(&people(audience))
+            )
+        };
         let text = if known.is_some() { text } else { heading() + &text };
         // An empty line ends each table.
         let Some(left) = room.checked_sub(text.len() + 1) else {
@@ -86,17 +100,26 @@ fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
         }
         let mut lines = entries.into_iter().map(|entry| {
             let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
-            let such = entry.witness.map(|witness| format!("<br>&emsp;such as {}", code(witness))).unwrap_or_default();
+            let such = entry
+                .witness
+                .map(|witness| format!("<br>&emsp;such as {}", code(witness)))
+                .unwrap_or_default();
             let ports = if entry.every_port { words::EVERY_PORT } else { "" };
             format!("{} {}{ports}{such}", code(entry.action), list(&objects))
         });
-        // A row that is too long for the page is left out as a whole, so that long ones are divided.
+        // A row that is too long for the page is left out as a whole, so that long ones are
+        // divided.
         loop {
             let part: Vec<String> = lines.by_ref().take(ITEMS).collect();
             if part.is_empty() {
                 break;
             }
-            let text = format!("| {mark}&nbsp;{} | {} | {} |\n", group.does, part.join("<br>"), why.join("<br>"));
+            let text = format!(
+                "| {mark}&nbsp;{} | {} | {} |\n",
+                group.does,
+                part.join("<br>"),
+                why.join("<br>")
+            );
             rows.push(Row { audience: group.audience, text });
         }
     }

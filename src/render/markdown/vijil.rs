@@ -13,7 +13,11 @@ const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
 /// One call: the rule as a sentence, the consequence when it is broken, and its source.
-pub(super) fn step(page: &super::Page<'_>, step: &VijilDifference, reviewed: &RuleNames<'_>) -> String {
+pub(super) fn step(
+    page: &super::Page<'_>,
+    step: &VijilDifference,
+    reviewed: &RuleNames<'_>,
+) -> String {
     let mark = match step.op {
         Op::Approve => "✅ ",
         Op::Reject => "⛔ ",
@@ -24,8 +28,10 @@ pub(super) fn step(page: &super::Page<'_>, step: &VijilDifference, reviewed: &Ru
         Op::Create | Op::Update | Op::Delete => words::verb(step.op).to_owned(),
     };
     let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", code(rule))).unwrap_or_default();
-    let place = step.source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
-    let mut item = format!("- {} {mark}**{verb}** {}{rule}{place}\n", step.id, code(&step.policy_name));
+    let place =
+        step.source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
+    let mut item =
+        format!("- {} {mark}**{verb}** {}{rule}{place}\n", step.id, code(&step.policy_name));
     for detail in describe(step, reviewed) {
         item.push_str(&format!("  - {}\n", self::detail(&detail)));
     }
@@ -33,12 +39,16 @@ pub(super) fn step(page: &super::Page<'_>, step: &VijilDifference, reviewed: &Ru
 }
 
 fn detail(detail: &Detail) -> String {
-    let short = |text: &str| code(&shortened(&text.split_whitespace().collect::<Vec<_>>().join(" "), TEXT_WORDS));
+    let short = |text: &str| {
+        code(&shortened(&text.split_whitespace().collect::<Vec<_>>().join(" "), TEXT_WORDS))
+    };
     match detail {
         Detail::Because(because) => format!("_{because}_"),
         Detail::Sentence(kind, sentence) => format!("{}: {}", code(kind), whole(sentence)),
         Detail::Fields(fields) => {
-            let field = |(name, value): &(&str, String)| format!("{} {}", name.replace('_', " "), short(value));
+            let field = |(name, value): &(&str, String)| {
+                format!("{} {}", name.replace('_', " "), short(value))
+            };
             fields.iter().map(field).collect::<Vec<_>>().join(", ")
         }
         Detail::Broken(action, severity, rest) => {
@@ -47,7 +57,8 @@ fn detail(detail: &Detail) -> String {
             format!("when broken: {}, severity **{severity}**{rest}", code(action))
         }
         Detail::Quotation(quotation, place) => {
-            let place = place.as_ref().map(|place| format!(", {}", code(place))).unwrap_or_default();
+            let place =
+                place.as_ref().map(|place| format!(", {}", code(place))).unwrap_or_default();
             format!("from the source{place}: {}", whole(quotation))
         }
         Detail::Drawn(by, score, low) => {
@@ -56,7 +67,9 @@ fn detail(detail: &Detail) -> String {
         }
         Detail::Review(label, notes) => format!("{label}: {}", code(notes)),
         Detail::Words(field, runs) => format!("{}: {}", code(field), self::runs(runs)),
-        Detail::Becomes(field, old, new) => format!("{}: {} → {}", code(field), code(old), code(new)),
+        Detail::Becomes(field, old, new) => {
+            format!("{}: {} → {}", code(field), code(old), code(new))
+        }
     }
 }
 

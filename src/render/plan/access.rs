@@ -8,7 +8,8 @@ use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
-/// The number of audiences that are listed, causes of an audience, entries of a cause, and rules of a cause.
+/// The number of audiences that are listed, causes of an audience, entries of a cause, and rules of
+/// a cause.
 const AUDIENCES: usize = 16;
 const REASONS: usize = 12;
 const ENTRIES: usize = 8;
@@ -26,7 +27,8 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View, brief: bool
     if let Some(incomplete) = meaning.incomplete() {
         write_incomplete(out, incomplete, view)?;
     }
-    let governed = words::governed(&meaning.governed, |audience| line(&people(audience)).into_owned());
+    let governed =
+        words::governed(&meaning.governed, |audience| line(&people(audience)).into_owned());
     for sentence in governed.iter().take(view.shown(governed.len(), AUDIENCES)) {
         writeln!(out, "  {CAREFUL}{sentence}{CAREFUL:#}")?;
     }
@@ -63,7 +65,8 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> 
             (true, Tone::Danger | Tone::Careful) => POLICY_ENTRIES,
             (true, Tone::Calm) => LOST_ENTRIES,
         };
-        let entries = if brief { join_actions(entries) } else { entries.iter().map(Line::from).collect() };
+        let entries =
+            if brief { join_actions(entries) } else { entries.iter().map(Line::from).collect() };
         let shown = view.shown(entries.len(), most);
         for entry in entries.iter().take(shown) {
             write_entry(out, entry, (*sign, style), view)?;
@@ -113,15 +116,25 @@ impl<'a> From<&'a Entry<'a>> for Line<'a> {
 fn join_actions<'a>(entries: &'a [Entry<'a>]) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'a>> = Vec::new();
     for entry in entries.iter().map(Line::from) {
-        match lines.iter_mut().find(|own| own.objects == entry.objects && own.every_port == entry.every_port) {
-            Some(own) if !entry.objects.is_empty() => own.action = format!("{},{}", own.action, entry.action).into(),
+        match lines
+            .iter_mut()
+            .find(|own| own.objects == entry.objects && own.every_port == entry.every_port)
+        {
+            Some(own) if !entry.objects.is_empty() => {
+                own.action = format!("{},{}", own.action, entry.action).into()
+            }
             Some(_) | None => lines.push(entry),
         }
     }
     lines
 }
 
-fn write_entry(out: &mut String, entry: &Line<'_>, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
+fn write_entry(
+    out: &mut String,
+    entry: &Line<'_>,
+    (sign, style): (char, anstyle::Style),
+    view: View,
+) -> fmt::Result {
     let Line { action, objects, every_port, witness: _ } = entry;
     let action = line(action);
     let objects = view.list(objects, "    + ".len() + action.chars().count() + 1);
@@ -142,6 +155,8 @@ fn people(audience: &Audience) -> String {
     match audience.teams.as_slice() {
         [] => "the whole organization".to_owned(),
         teams @ [_] => format!("members of {}", audience.names(teams, str::to_owned).concat()),
-        teams => format!("members of {} together", audience.names(teams, str::to_owned).join(" and ")),
+        teams => {
+            format!("members of {} together", audience.names(teams, str::to_owned).join(" and "))
+        }
     }
 }

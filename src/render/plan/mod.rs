@@ -1,7 +1,8 @@
 //! A plan for people, on a terminal.
 //!
-//! Invariant: the effect comes before the calls, and widened access before narrowed access. Foreign text passes
-//! [`crate::diagnostic::sanitize`]. Everything that is folded away is counted, and shown by [`View::all`].
+//! Invariant: the effect comes before the calls, and widened access before narrowed access. Foreign
+//! text passes [`crate::diagnostic::sanitize`]. Everything that is folded away is counted, and
+//! shown by [`View::all`].
 
 mod access;
 mod steps;
@@ -37,7 +38,12 @@ pub fn human(plan: &Plan, view: View) -> String {
 }
 
 /// Writes the differences, below a title: their effect on access, then the objects.
-pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, view: View) -> fmt::Result {
+pub(super) fn write_changes(
+    out: &mut String,
+    title: &str,
+    changes: &ChangeSet,
+    view: View,
+) -> fmt::Result {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
     match org {
         Some(_) => writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(access))?,
@@ -49,7 +55,12 @@ pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, 
 }
 
 /// Writes the changes of access, below a title, without objects.
-pub(super) fn write_access(out: &mut String, title: &str, meaning: &Meaning, view: View) -> fmt::Result {
+pub(super) fn write_access(
+    out: &mut String,
+    title: &str,
+    meaning: &Meaning,
+    view: View,
+) -> fmt::Result {
     writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(meaning))?;
     access::write(out, meaning, view, false)
 }
@@ -62,19 +73,27 @@ pub fn several(plans: &[(String, Plan)], failed: &[Unplanned], view: View) -> St
     out
 }
 
-fn write_several(out: &mut String, plans: &[(String, Plan)], failed: &[Unplanned], view: View) -> fmt::Result {
+fn write_several(
+    out: &mut String,
+    plans: &[(String, Plan)],
+    failed: &[Unplanned],
+    view: View,
+) -> fmt::Result {
     for (_, plan) in plans {
         write_plan(out, plan, view)?;
         out.push('\n');
     }
     writeln!(out, "{BOLD}Summary{BOLD:#}")?;
     for (name, plan) in plans {
-        let refused = plan.guards.iter().filter(|verdict| !verdict.ok).map(|verdict| verdict.guard.name());
+        let refused =
+            plan.guards.iter().filter(|verdict| !verdict.ok).map(|verdict| verdict.guard.name());
         let refused: Vec<&str> = refused.collect();
         let name = line(name);
         match (plan.is_empty(), refused.is_empty()) {
             (true, true) => writeln!(out, "  {name}: nothing to change")?,
-            (true, false) => writeln!(out, "  {name}: {BAD}refused by {}{BAD:#}", refused.join(", "))?,
+            (true, false) => {
+                writeln!(out, "  {name}: {BAD}refused by {}{BAD:#}", refused.join(", "))?
+            }
             (false, true) => {
                 writeln!(out, "  {name}: {}; {}", words::summary(plan.summary()), headline(plan))?;
             }
@@ -108,19 +127,24 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         write_unmanaged(out, plan, view)?;
         return write_not_live(out, plan);
     }
-    let from = from.map(|from| format!(", compared with the documents of `{from}`")).unwrap_or_default();
+    let from =
+        from.map(|from| format!(", compared with the documents of `{from}`")).unwrap_or_default();
     let style = match (&plan.access.found, plan.access.gains().next(), plan.access.is_nothing()) {
         (Found::Incomplete(..), _, _) | (Found::Complete(_), Some(_), _) => BAD,
         (Found::Complete(_), None, false) => CAREFUL,
         (Found::Complete(_), None, true) => GOOD,
     };
-    let decides =
-        plan.vijil.as_ref().and_then(|vijil| super::vijil::plan_headline(vijil, |text| line(text).into_owned()));
+    let decides = plan
+        .vijil
+        .as_ref()
+        .and_then(|vijil| super::vijil::plan_headline(vijil, |text| line(text).into_owned()));
     let brief = steps::only_new(&plan.steps, view) && vijil::only_new(plan.vijil_differences());
     if plan.target.is_some() {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let headline = headline(plan);
-        let tests = words::tests_headline(plan).map(|tests| format!(", {BAD}{tests}{BAD:#}")).unwrap_or_default();
+        let tests = words::tests_headline(plan)
+            .map(|tests| format!(", {BAD}{tests}{BAD:#}"))
+            .unwrap_or_default();
         let blocks = super::replay::plan_headline(plan);
         let blocks = blocks.map(|blocks| format!(", {BAD}{blocks}{BAD:#}")).unwrap_or_default();
         write!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}")?;
@@ -137,7 +161,9 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         write_settings(out, plan)?;
     }
     vijil::write(out, plan.vijil_differences(), view, brief)?;
-    plan.vijil.iter().try_for_each(|side| vijil::write_buckets(out, &side.meaning.buckets, brief))?;
+    plan.vijil
+        .iter()
+        .try_for_each(|side| vijil::write_buckets(out, &side.meaning.buckets, brief))?;
     write_unmanaged(out, plan, view)?;
     write_warnings(out, plan, view)?;
     write_refusals(out, plan)?;
@@ -183,19 +209,32 @@ fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(out, "\n{CAREFUL}Not judged by `{guard}`{CAREFUL:#}: {message}")?;
     }
     plan.guards.iter().filter(|verdict| !verdict.ok).try_for_each(|verdict| {
-        writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))
+        writeln!(
+            out,
+            "\n{BAD}Refused by `{}`{BAD:#}: {}",
+            verdict.guard.name(),
+            line(&verdict.message)
+        )
     })
 }
 
 /// Writes the proposed settings that do not apply to the plan.
 fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
-    let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) else {
+    let Some(guards) =
+        plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty())
+    else {
         return Ok(());
     };
     writeln!(out, "\n{BOLD}Settings{BOLD:#} (base: `{}`)", line(&guards.from))?;
     for change in &guards.changed {
         let (base, proposed) = (words::setting(&change.base), words::setting(&change.proposed));
-        writeln!(out, "  {CAREFUL}~{CAREFUL:#} {}: {} → {}", line(&change.setting), line(&base), line(&proposed))?;
+        writeln!(
+            out,
+            "  {CAREFUL}~{CAREFUL:#} {}: {} → {}",
+            line(&change.setting),
+            line(&base),
+            line(&proposed)
+        )?;
     }
     writeln!(out, "  {DIM}{}{DIM:#}", words::settings_rule(guards))
 }
@@ -211,7 +250,12 @@ fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Resul
     for one in plan.without_effect.iter().take(listed) {
         let why = words::why_without_effect(one, quoted);
         let (sign, access) = (if one.widens { '+' } else { '-' }, one.access.to_string());
-        writeln!(out, "  {CAREFUL}{sign} {}{CAREFUL:#} for {}", line(&access), line(&one.audience.to_string()))?;
+        writeln!(
+            out,
+            "  {CAREFUL}{sign} {}{CAREFUL:#} for {}",
+            line(&access),
+            line(&one.audience.to_string())
+        )?;
         writeln!(out, "        {why}")?;
     }
     match plan.without_effect.len().saturating_sub(listed) {
@@ -229,10 +273,20 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     }
     for flip in flips.iter().take(view.shown(flips.len(), LISTED)) {
         let style = if flip.after == flip.expected { GOOD } else { BAD };
-        let (access, place) = (line(&flip.access), format!("{}:{}", flip.source.file, flip.source.line));
+        let (access, place) =
+            (line(&flip.access), format!("{}:{}", flip.source.file, flip.source.line));
         let (before, after) = (line(&flip.before), line(&flip.after));
-        writeln!(out, "  {access}: {before} → {style}{after}{style:#}  {DIM}{}{DIM:#}", line(&place))?;
-        writeln!(out, "        {DIM}expected {} by{DIM:#} {}", line(&flip.expected), line(&flip.test))?;
+        writeln!(
+            out,
+            "  {access}: {before} → {style}{after}{style:#}  {DIM}{}{DIM:#}",
+            line(&place)
+        )?;
+        writeln!(
+            out,
+            "        {DIM}expected {} by{DIM:#} {}",
+            line(&flip.expected),
+            line(&flip.test)
+        )?;
     }
     let hidden = flips.len().saturating_sub(view.shown(flips.len(), LISTED));
     if hidden > 0 {
@@ -245,8 +299,16 @@ fn write_warnings(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     const LISTED: usize = 16;
     let listed = view.shown(plan.warnings.len(), LISTED);
     for Warning { code: _, message, help, source } in plan.warnings.iter().take(listed) {
-        let place = source.as_ref().map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
-        writeln!(out, "\n{CAREFUL}Warning{CAREFUL:#}: {}{DIM}{}{DIM:#}", line(message), line(&place))?;
+        let place = source
+            .as_ref()
+            .map(|origin| format!("  {}:{}", origin.file, origin.line))
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "\n{CAREFUL}Warning{CAREFUL:#}: {}{DIM}{}{DIM:#}",
+            line(message),
+            line(&place)
+        )?;
         writeln!(out, "  {}", line(help))?;
     }
     match plan.warnings.len().saturating_sub(listed) {

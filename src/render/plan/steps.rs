@@ -17,11 +17,12 @@ use crate::plan::step::Op;
 /// The number of steps of one policy that are listed, and of entries of a list that changes.
 const LISTED: usize = 24;
 const ENTRIES: usize = 10;
-/// The number of steps above which new policies take one line each, since their effect on access is listed above.
+/// The number of steps above which new policies take one line each, since their effect on access is
+/// listed above.
 const MANY: usize = 12;
 
-/// Returns `true` if a plan only creates objects and has many steps, as a first apply does: its output is shortened, since
-/// all policies are new to the reader.
+/// Returns `true` if a plan only creates objects and has many steps, as a first apply does: its
+/// output is shortened, since all policies are new to the reader.
 pub(super) fn only_new(steps: &[Step], view: View) -> bool {
     !view.all && steps.len() > MANY && steps.iter().all(|step| step.change.op() == Op::Create)
 }
@@ -38,15 +39,19 @@ pub(super) fn write<'a>(
     let brief = !view.all && differences.len() > MANY;
     let policies = words::by_policy(differences);
     let made = |steps: &[&'a Difference]| {
-        let made = steps.iter().find(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })));
+        let made = steps
+            .iter()
+            .find(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })));
         made.copied().filter(|_| brief && steps.iter().all(|step| step.change.op() == Op::Create))
     };
     let short = policies.iter().any(|(_, steps)| made(steps).is_some());
-    let short = if short { format!(" {DIM}(new policies in short, {MORE}){DIM:#}") } else { String::new() };
+    let short =
+        if short { format!(" {DIM}(new policies in short, {MORE}){DIM:#}") } else { String::new() };
     writeln!(out, "\n{BOLD}Changes{BOLD:#}{short}")?;
     for (policy, steps) in policies {
         let place = steps.iter().find_map(|step| step.source.as_ref());
-        let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
+        let place =
+            place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
         if let Some(made) = made(&steps) {
             writer.created(out, made, steps.len() - 1, &place)?;
             continue;
@@ -78,13 +83,25 @@ impl Writer<'_> {
         self.digits + 7
     }
 
-    /// Writes the steps that create a policy in one line: the first of them, and the number of rules.
-    fn created(&self, out: &mut String, made: &Difference, rules: usize, place: &str) -> fmt::Result {
+    /// Writes the steps that create a policy in one line: the first of them, and the number of
+    /// rules.
+    fn created(
+        &self,
+        out: &mut String,
+        made: &Difference,
+        rules: usize,
+        place: &str,
+    ) -> fmt::Result {
         let Description { title, .. } = describe(made, self.teams);
         let Title::Policy(teams, _) = title else { return Ok(()) };
-        let rules = if rules > 0 { format!(", {}", words::count(rules, "rule")) } else { String::new() };
+        let rules =
+            if rules > 0 { format!(", {}", words::count(rules, "rule")) } else { String::new() };
         let (policy, place) = (line(&made.policy), line(place));
-        write!(out, "  {DIM}{:>1$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}", made.id, self.digits)?;
+        write!(
+            out,
+            "  {DIM}{:>1$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}",
+            made.id, self.digits
+        )?;
         writeln!(out, " for {}{rules}{DIM}{place}{DIM:#}", scope(&teams))
     }
 
@@ -104,7 +121,12 @@ impl Writer<'_> {
         match title {
             Title::Policy(teams, None) => writeln!(out, "the policy, for {}", scope(teams)),
             Title::Policy(teams, Some(rules)) => {
-                writeln!(out, "the policy, for {}, with {}", scope(teams), words::count(*rules, "rule"))
+                writeln!(
+                    out,
+                    "the policy, for {}, with {}",
+                    scope(teams),
+                    words::count(*rules, "rule")
+                )
             }
             Title::PolicyItself => writeln!(out, "the policy itself"),
             Title::Rule(name) => writeln!(out, "{}", line(name)),
@@ -114,8 +136,12 @@ impl Writer<'_> {
 
     fn write(&self, out: &mut String, detail: &Detail) -> fmt::Result {
         match detail {
-            Detail::Because(because) => self.detail(out, format_args!("{CAREFUL}{because}{CAREFUL:#}")),
-            Detail::Says(decision, actions, resources) => self.says(out, *decision, actions, resources),
+            Detail::Because(because) => {
+                self.detail(out, format_args!("{CAREFUL}{because}{CAREFUL:#}"))
+            }
+            Detail::Says(decision, actions, resources) => {
+                self.says(out, *decision, actions, resources)
+            }
             Detail::Flips(old, new) => {
                 let style = decision_style(*new);
                 let (old, new) = (words::decision(*old), words::decision(*new));
@@ -124,7 +150,9 @@ impl Writer<'_> {
             Detail::Becomes(label, old, new) => {
                 self.detail(out, format_args!("{label}: {} → {}", line(old), line(new)))
             }
-            Detail::Scope(old, new) => self.detail(out, format_args!("for: {} → {}", scope(old), scope(new))),
+            Detail::Scope(old, new) => {
+                self.detail(out, format_args!("for: {} → {}", scope(old), scope(new)))
+            }
             Detail::Items(label, gone, come) => self.items(out, label, gone, come),
             Detail::Text(old, new) => self.text(out, old, new),
             Detail::Statements(changes) => self.statements(out, changes),
@@ -136,7 +164,13 @@ impl Writer<'_> {
     }
 
     /// Writes the content of a rule: `allow connect:tcp  example.com`.
-    fn says(&self, out: &mut String, decision: Decision, actions: &[String], resources: &[String]) -> fmt::Result {
+    fn says(
+        &self,
+        out: &mut String,
+        decision: Decision,
+        actions: &[String],
+        resources: &[String],
+    ) -> fmt::Result {
         let style = decision_style(decision);
         let decision = words::decision(decision);
         let actions = actions.join(", ");
@@ -146,9 +180,16 @@ impl Writer<'_> {
         self.detail(out, format_args!("{style}{decision}{style:#} {actions}  {resources}"))
     }
 
-    fn items(&self, out: &mut String, label: &str, gone: &[String], come: &[String]) -> fmt::Result {
+    fn items(
+        &self,
+        out: &mut String,
+        label: &str,
+        gone: &[String],
+        come: &[String],
+    ) -> fmt::Result {
         let gone = gone.iter().map(|item| ('-', BAD, item));
-        let all: Vec<(char, Style, &String)> = gone.chain(come.iter().map(|item| ('+', GOOD, item))).collect();
+        let all: Vec<(char, Style, &String)> =
+            gone.chain(come.iter().map(|item| ('+', GOOD, item))).collect();
         let (first, hidden, last) = words::folded(&all, self.view.most(ENTRIES));
         for (sign, style, item) in first {
             self.detail(out, format_args!("{label}: {style}{sign} {}{style:#}", line(item)))?;
@@ -188,7 +229,8 @@ impl Writer<'_> {
     fn text(&self, out: &mut String, old: &str, new: &str) -> fmt::Result {
         const AROUND: usize = 2;
         let diff = TextDiff::from_lines(old, new);
-        let around = if self.view.all { old.lines().count().max(new.lines().count()) } else { AROUND };
+        let around =
+            if self.view.all { old.lines().count().max(new.lines().count()) } else { AROUND };
         for (at, hunk) in diff.grouped_ops(around).iter().enumerate() {
             if at > 0 {
                 self.detail(out, format_args!("{DIM}⋮{DIM:#}"))?;

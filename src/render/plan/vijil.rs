@@ -16,7 +16,8 @@ use crate::render::words;
 const APPROVED: Style = AnsiColor::Green.on_default().bold().invert();
 const REJECTED: Style = AnsiColor::Red.on_default().bold().invert();
 
-/// The number of steps of a policy that are listed, words of an unchanged run, and words of other texts.
+/// The number of steps of a policy that are listed, words of an unchanged run, and words of other
+/// texts.
 const LISTED: usize = 24;
 const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
@@ -42,9 +43,13 @@ pub(super) fn write<'a>(
     let reviewed = reviewed(policies.values().flatten().copied());
     let writer = Writer { view, reviewed, digits: last.to_string().len().max(2) };
     for (policy, steps) in policies {
+        let place = steps
+            .iter()
+            .find(|step| step.rule.is_none())
+            .or(steps.first())
+            .and_then(|step| step.source.as_ref());
         let place =
-            steps.iter().find(|step| step.rule.is_none()).or(steps.first()).and_then(|step| step.source.as_ref());
-        let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
+            place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
         if brief {
             writer.created(out, policy, &steps, &place)?;
             continue;
@@ -78,7 +83,8 @@ pub(super) fn only_new<'a>(differences: impl IntoIterator<Item = &'a VijilDiffer
     new == all
 }
 
-/// Writes the number of rules in force of each consequence, if that changes. If `brief`, below the changes.
+/// Writes the number of rules in force of each consequence, if that changes. If `brief`, below the
+/// changes.
 pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket], brief: bool) -> fmt::Result {
     if buckets.is_empty() {
         return Ok(());
@@ -94,8 +100,10 @@ pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket], brief: bool) -
 /// The id of a new rule, its consequence, and its sentence.
 fn brief_rule(step: &VijilDifference) -> Option<(&str, &str, &str)> {
     let after = step.after.as_ref()?;
-    let action = after.get("consequence").and_then(|consequence| consequence.get("action")?.as_str());
-    let sentence = after.get("natural_language").and_then(|sentence| sentence.as_str()).unwrap_or_default();
+    let action =
+        after.get("consequence").and_then(|consequence| consequence.get("action")?.as_str());
+    let sentence =
+        after.get("natural_language").and_then(|sentence| sentence.as_str()).unwrap_or_default();
     Some((step.rule_id.as_deref()?, action.unwrap_or(words::NO_ACTION), sentence))
 }
 
@@ -106,27 +114,46 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The steps of a policy. The rules of a new policy are left out if their reviews follow, which show all of them.
+    /// The steps of a policy. The rules of a new policy are left out if their reviews follow, which
+    /// show all of them.
     fn without_new_rules<'s>(&self, steps: Vec<&'s VijilDifference>) -> Vec<&'s VijilDifference> {
         let is_new = steps.iter().any(|step| step.op == Op::Create && step.rule_id.is_none());
         let is_shown = |step: &&VijilDifference| {
-            let rule = step.rule_id.as_deref().filter(|_| step.op == Op::Create && is_new && !self.view.all);
+            let rule = step
+                .rule_id
+                .as_deref()
+                .filter(|_| step.op == Op::Create && is_new && !self.view.all);
             !rule.is_some_and(|rule| self.reviewed.contains(&(step.policy_name.as_str(), rule)))
         };
         steps.into_iter().filter(is_shown).collect()
     }
 
     /// Writes a new policy: a line for itself, and one for each rule.
-    fn created(&self, out: &mut String, policy: &str, steps: &[&VijilDifference], place: &str) -> fmt::Result {
-        let count = |op: Op| steps.iter().filter(|step| step.op == op && step.rule_id.is_some()).count();
+    fn created(
+        &self,
+        out: &mut String,
+        policy: &str,
+        steps: &[&VijilDifference],
+        place: &str,
+    ) -> fmt::Result {
+        let count =
+            |op: Op| steps.iter().filter(|step| step.op == op && step.rule_id.is_some()).count();
         let (rules, approved) = (words::count(count(Op::Create), "rule"), count(Op::Approve));
         let approved = if approved > 0 { format!(", {approved} approved") } else { String::new() };
         let active = if steps.iter().any(|step| step.op == Op::Activate) { ", active" } else { "" };
         let first = steps.first().map_or(0, |step| step.id);
-        write!(out, "  {DIM}{first:>0$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{1}{BOLD:#}", self.digits, line(policy))?;
+        write!(
+            out,
+            "  {DIM}{first:>0$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{1}{BOLD:#}",
+            self.digits,
+            line(policy)
+        )?;
         writeln!(out, " for agents, {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
-        let rules: Vec<_> =
-            steps.iter().filter(|step| step.op == Op::Create).filter_map(|step| brief_rule(step)).collect();
+        let rules: Vec<_> = steps
+            .iter()
+            .filter(|step| step.op == Op::Create)
+            .filter_map(|step| brief_rule(step))
+            .collect();
         let listed = self.view.shown(rules.len(), LISTED);
         for (rule, action, sentence) in rules.iter().take(listed) {
             let indent = self.digits + 5;
@@ -163,12 +190,18 @@ impl Writer<'_> {
         write!(out, "{:1$}", "", self.digits + 7)?;
         match detail {
             Detail::Because(because) => writeln!(out, "{CAREFUL}{because}{CAREFUL:#}"),
-            Detail::Sentence(kind, sentence) => writeln!(out, "{}: “{}”", line(kind), line(sentence)),
+            Detail::Sentence(kind, sentence) => {
+                writeln!(out, "{}: “{}”", line(kind), line(sentence))
+            }
             Detail::Fields(fields) => {
                 let field = |(name, value): &(&str, String)| {
                     format!("{DIM}{name}{DIM:#} {}", line(&self.short(value, TEXT_WORDS)))
                 };
-                writeln!(out, "{}", fields.iter().map(field).collect::<Vec<_>>().join(&format!("{DIM}, {DIM:#}")))
+                writeln!(
+                    out,
+                    "{}",
+                    fields.iter().map(field).collect::<Vec<_>>().join(&format!("{DIM}, {DIM:#}"))
+                )
             }
             Detail::Broken(action, severity, rest) => {
                 let style = match severity.as_deref() {
@@ -177,20 +210,34 @@ impl Writer<'_> {
                     Some(_) | None => Style::new(),
                 };
                 let severity = severity.as_deref().unwrap_or("none given");
-                let rest = rest.as_ref().map(|rest| format!(", {}", line(rest))).unwrap_or_default();
-                writeln!(out, "when broken: {}, severity {style}{}{style:#}{rest}", line(action), line(severity))
+                let rest =
+                    rest.as_ref().map(|rest| format!(", {}", line(rest))).unwrap_or_default();
+                writeln!(
+                    out,
+                    "when broken: {}, severity {style}{}{style:#}{rest}",
+                    line(action),
+                    line(severity)
+                )
             }
             Detail::Quotation(quotation, place) => {
-                let place = place.as_ref().map(|place| format!(", {}", line(place))).unwrap_or_default();
+                let place =
+                    place.as_ref().map(|place| format!(", {}", line(place))).unwrap_or_default();
                 writeln!(out, "{DIM}from the source{place}:{DIM:#} “{}”", line(quotation))
             }
             Detail::Drawn(by, score, low) => {
                 let style = if *low { CAREFUL } else { DIM };
-                writeln!(out, "{style}extracted by {} with a confidence of {:.0} %{style:#}", line(by), score * 100.0)
+                writeln!(
+                    out,
+                    "{style}extracted by {} with a confidence of {:.0} %{style:#}",
+                    line(by),
+                    score * 100.0
+                )
             }
             Detail::Review(label, notes) => writeln!(out, "{label}: {}", line(notes)),
             Detail::Words(field, runs) => writeln!(out, "{}: {}", line(field), self.runs(runs)),
-            Detail::Becomes(field, old, new) => writeln!(out, "{}: {} → {}", line(field), line(old), line(new)),
+            Detail::Becomes(field, old, new) => {
+                writeln!(out, "{}: {} → {}", line(field), line(old), line(new))
+            }
         }
     }
 
@@ -200,8 +247,12 @@ impl Writer<'_> {
             .iter()
             .map(|(tag, run)| match tag {
                 ChangeTag::Equal => line(&self.short(run, WORDS)).into_owned(),
-                ChangeTag::Delete => format!("{BAD}[-{}-]{BAD:#}", line(&self.short(run, TEXT_WORDS))),
-                ChangeTag::Insert => format!("{GOOD}{{+{}+}}{GOOD:#}", line(&self.short(run, TEXT_WORDS))),
+                ChangeTag::Delete => {
+                    format!("{BAD}[-{}-]{BAD:#}", line(&self.short(run, TEXT_WORDS)))
+                }
+                ChangeTag::Insert => {
+                    format!("{GOOD}{{+{}+}}{GOOD:#}", line(&self.short(run, TEXT_WORDS)))
+                }
             })
             .collect();
         marked.join(" ")

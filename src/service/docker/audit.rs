@@ -1,10 +1,10 @@
 //! Reads the audit log of one organization, page by page.
 //!
-//! Invariants: it sends at most five requests a second, which is the service's limit for an organization; and a range
-//! ends only once the service has said so twice.
+//! Invariants: it sends at most five requests a second, which is the service's limit for an
+//! organization; and a range ends only once the service has said so twice.
 //!
-//! Source: the AI Governance audit log API. Its errors are `{"error": "…"}`, a search that takes too long answers 503
-//! or 408, and the last page has an empty text in place of a token.
+//! Source: the AI Governance audit log API. Its errors are `{"error": "…"}`, a search that takes
+//! too long answers 503 or 408, and the last page has an empty text in place of a token.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +27,8 @@ const ROUNDS: u32 = 5;
 /// The answers for a search that took too long: a shorter range helps, a retry does not.
 const TOO_LONG: [u16; 2] = [503, 408];
 
-/// Address of the audit log that belongs to a service for policies: Docker serves the two from different hosts.
+/// Address of the audit log that belongs to a service for policies: Docker serves the two from
+/// different hosts.
 ///
 /// # Panics
 ///
@@ -38,7 +39,10 @@ pub fn endpoint_beside(base: &BaseUrl) -> BaseUrl {
         return base.clone();
     }
     let host = base.host();
-    let staged = host.strip_prefix("hub").and_then(|rest| rest.strip_suffix(".docker.com")).unwrap_or_default();
+    let staged = host
+        .strip_prefix("hub")
+        .and_then(|rest| rest.strip_suffix(".docker.com"))
+        .unwrap_or_default();
     let address = ENDPOINT.replacen("api.", &format!("api{staged}."), 1);
     BaseUrl::parse(&address).expect("the address is ours")
 }
@@ -101,12 +105,13 @@ impl AuditReader {
         self.http.now()
     }
 
-    /// Reads the page of a range at this token. Both ends of the range (RFC 3339) are inclusive. If the search takes
-    /// too long, a range that cannot be shortened is asked for again.
+    /// Reads the page of a range at this token. Both ends of the range (RFC 3339) are inclusive. If
+    /// the search takes too long, a range that cannot be shortened is asked for again.
     ///
     /// # Errors
     ///
-    /// Returns an error if the service refuses, cannot be reached, repeats a token, or changes the last page each time.
+    /// Returns an error if the service refuses, cannot be reached, repeats a token, or changes the
+    /// last page each time.
     pub(super) async fn page(
         &self,
         from: &str,
@@ -118,17 +123,25 @@ impl AuditReader {
         for _ in 0..ROUNDS {
             let Page { events, next_page_token } = match self.ask(from, to, token, shortest).await {
                 Ok(page) => page,
-                Err(error) if token.is_some() && error.refusal().is_some_and(|refusal| refusal.status == 400) => {
+                Err(error)
+                    if token.is_some()
+                        && error.refusal().is_some_and(|refusal| refusal.status == 400) =>
+                {
                     return Ok(Answer::TokenRefused(self.about(error)));
                 }
                 Err(error) => {
-                    let is_too_long = error.refusal().is_some_and(|refusal| TOO_LONG.contains(&refusal.status));
+                    let is_too_long =
+                        error.refusal().is_some_and(|refusal| TOO_LONG.contains(&refusal.status));
                     let error = self.about(error);
-                    return if is_too_long && !shortest { Ok(Answer::TooLong(error)) } else { Err(error) };
+                    return if is_too_long && !shortest {
+                        Ok(Answer::TooLong(error))
+                    } else {
+                        Err(error)
+                    };
                 }
             };
-            // An empty text or a missing token marks the end. A service that left the token out by mistake does not do
-            // so twice.
+            // An empty text or a missing token marks the end. A service that left the token out by
+            // mistake does not do so twice.
             if let Some(next) = next_page_token.filter(|next| !next.is_empty()) {
                 return if token == Some(next.as_str()) {
                     Err(self.endless())
@@ -148,12 +161,22 @@ impl AuditReader {
     fn about(&self, error: http::Error) -> Error {
         match error.refusal().filter(|refusal| refusal.status == 401) {
             // A raw token is never renewed.
-            Some(refusal) => Error::Forbidden { org: self.org.clone(), what: "audit log", refusal: refusal.clone() },
+            Some(refusal) => Error::Forbidden {
+                org: self.org.clone(),
+                what: "audit log",
+                refusal: refusal.clone(),
+            },
             None => Error::about(error, self.http.host(), &self.org, "audit log"),
         }
     }
 
-    async fn ask(&self, from: &str, to: &str, token: Option<&str>, shortest: bool) -> Result<Page, http::Error> {
+    async fn ask(
+        &self,
+        from: &str,
+        to: &str,
+        token: Option<&str>,
+        shortest: bool,
+    ) -> Result<Page, http::Error> {
         {
             let mut last = self.last.lock().await;
             if let Some(last) = *last {

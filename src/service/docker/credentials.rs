@@ -1,7 +1,8 @@
-//! The caller's credentials: `DOCKER_USERNAME` and `DOCKER_PASSWORD`, or else a token that `docker login` stored.
+//! The caller's credentials: `DOCKER_USERNAME` and `DOCKER_PASSWORD`, or else a token that
+//! `docker login` stored.
 //!
-//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats the content of a
-//! file, a variable or a helper's output except plain names.
+//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats
+//! the content of a file, a variable or a helper's output except plain names.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -20,7 +21,8 @@ use crate::service::http::{Authorization, Login};
 use crate::source::disk;
 
 /// The names of the Hub in Docker's configuration; the first is the one that Docker writes.
-const HUB: [&str; 4] = ["https://index.docker.io/v1/", "https://index.docker.io/v1", "index.docker.io", "docker.io"];
+const HUB: [&str; 4] =
+    ["https://index.docker.io/v1/", "https://index.docker.io/v1", "index.docker.io", "docker.io"];
 /// The prefixes of personal and organization access tokens.
 const TOKENS: [&str; 2] = ["dckr_pat_", "dckr_oat_"];
 /// The time limit of a credential helper, which may ask its user.
@@ -107,8 +109,8 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// Returns an error if only one variable is set, or if neither is set and there is no stored personal or
-    /// organization access token.
+    /// Returns an error if only one variable is set, or if neither is set and there is no stored
+    /// personal or organization access token.
     pub fn find(outside: Outside) -> Result<Self, CredentialsError> {
         let Outside { username, password, suffix, docker_config } = outside;
         let half = |set, missing| CredentialsError::Half {
@@ -119,7 +121,9 @@ impl Credentials {
             (Some(identifier), Some(secret)) => Ok(Self { identifier, secret }),
             (Some(_), None) => Err(half("DOCKER_USERNAME", "DOCKER_PASSWORD")),
             (None, Some(_)) => Err(half("DOCKER_PASSWORD", "DOCKER_USERNAME")),
-            (None, None) => stored(&docker_config.ok_or(CredentialsError::None)?.join("config.json")),
+            (None, None) => {
+                stored(&docker_config.ok_or(CredentialsError::None)?.join("config.json"))
+            }
         }
     }
 
@@ -178,18 +182,25 @@ fn stored(file: &Path) -> Result<Credentials, CredentialsError> {
             Err(CredentialsError::NoToken { what: "an identity token" })
         }
         Stored { auth: Some(auth), .. } if !auth.expose_secret().is_empty() => {
-            let pair = STANDARD.decode(auth.expose_secret()).ok().and_then(|pair| String::from_utf8(pair).ok());
-            let pair = SecretString::from(pair.ok_or_else(|| wrong("`auth` is not base64 of text".to_owned()))?);
-            let (identifier, secret) =
-                pair.expose_secret().split_once(':').ok_or_else(|| wrong("`auth` holds no user".to_owned()))?;
+            let pair = STANDARD
+                .decode(auth.expose_secret())
+                .ok()
+                .and_then(|pair| String::from_utf8(pair).ok());
+            let pair = SecretString::from(
+                pair.ok_or_else(|| wrong("`auth` is not base64 of text".to_owned()))?,
+            );
+            let (identifier, secret) = pair
+                .expose_secret()
+                .split_once(':')
+                .ok_or_else(|| wrong("`auth` holds no user".to_owned()))?;
             access_token(identifier.to_owned(), SecretString::from(secret.trim_end_matches('\0')))
         }
         Stored { .. } => Err(CredentialsError::None),
     }
 }
 
-/// A personal or organization access token. The service would refuse a session, and a password should not be stored
-/// this way.
+/// A personal or organization access token. The service would refuse a session, and a password
+/// should not be stored this way.
 fn access_token(identifier: String, secret: SecretString) -> Result<Credentials, CredentialsError> {
     if identifier == "<token>" {
         return Err(CredentialsError::NoToken { what: "an identity token" });
@@ -203,7 +214,8 @@ fn access_token(identifier: String, secret: SecretString) -> Result<Credentials,
 /// Asks a credential helper for the Hub, under each name that Docker stores it by.
 fn ask(suffix: &str) -> Result<Credentials, CredentialsError> {
     let helper = format!("docker-credential-{suffix}");
-    let wrong = |cause: &str| CredentialsError::Helper { helper: helper.clone(), cause: cause.to_owned() };
+    let wrong =
+        |cause: &str| CredentialsError::Helper { helper: helper.clone(), cause: cause.to_owned() };
     if !suffix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
         return Err(wrong("is not the name of a program"));
     }
@@ -211,8 +223,12 @@ fn ask(suffix: &str) -> Result<Credentials, CredentialsError> {
         let said = match run(&helper, hub) {
             Ok(Some(said)) => said,
             Ok(None) => continue, // it has nothing under this name
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(wrong("is not installed")),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(wrong("does not answer")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(wrong("is not installed"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(wrong("does not answer"));
+            }
             Err(error) => return Err(wrong(&format!("cannot be run: {error}"))),
         };
         let Ok(Got { username, secret }) = serde_json::from_str(said.expose_secret()) else {
@@ -225,8 +241,12 @@ fn ask(suffix: &str) -> Result<Credentials, CredentialsError> {
 
 /// The helper's answer for a server; `None` if the helper fails, as it does for an unknown server.
 fn run(helper: &str, server: &str) -> io::Result<Option<SecretString>> {
-    let mut child =
-        Command::new(helper).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child = Command::new(helper)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that does not read its input has answered already.
         let _ = stdin.write_all(server.as_bytes());

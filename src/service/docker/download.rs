@@ -1,7 +1,8 @@
 //! Downloads the audit log of an organization into a file.
 //!
-//! Invariants: at any interruption, `FILE.tmp` holds each record read so far once, up to the length in
-//! `FILE.state.tmp`, and the next run resumes from there. The file itself exists only once it is complete.
+//! Invariants: at any interruption, `FILE.tmp` holds each record read so far once, up to the length
+//! in `FILE.state.tmp`, and the next run resumes from there. The file itself exists only once it is
+//! complete.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -72,12 +73,20 @@ impl Explain for DownloadError {
     fn hint(&self) -> Option<String> {
         const ON: &str = "run the same command again to go on from here";
         match self {
-            Self::Service(error) => Some(error.hint().map_or_else(|| ON.to_owned(), |hint| format!("{hint}; {ON}"))),
-            Self::Name(_) => Some("name it like `records.jsonl`, and compress it afterwards".to_owned()),
+            Self::Service(error) => {
+                Some(error.hint().map_or_else(|| ON.to_owned(), |hint| format!("{hint}; {ON}")))
+            }
+            Self::Name(_) => {
+                Some("name it like `records.jsonl`, and compress it afterwards".to_owned())
+            }
             Self::There(_) => Some("name a new file, or delete that one first".to_owned()),
             Self::Unknown(part) => Some(format!("delete `{}` to start again", part.display())),
-            Self::State { .. } => Some("delete it with the records beside it to start again".to_owned()),
-            Self::Elsewhere(_) => Some("use the settings that it was begun with, or name another file".to_owned()),
+            Self::State { .. } => {
+                Some("delete it with the records beside it to start again".to_owned())
+            }
+            Self::Elsewhere(_) => {
+                Some("use the settings that it was begun with, or name another file".to_owned())
+            }
             Self::Busy(_) => Some("wait for it, or name another file".to_owned()),
             Self::File { source, .. } => Some(format!("{}; {ON}", source.hint())),
         }
@@ -104,7 +113,8 @@ impl Files {
     ///
     /// Returns an error if `out` exists, or has the extension of another format.
     pub fn new(out: PathBuf) -> Result<Self, DownloadError> {
-        let name = out.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let name =
+            out.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         if OTHERS.iter().any(|ending| name.ends_with(ending)) {
             return Err(DownloadError::Name(out));
         }
@@ -128,8 +138,8 @@ impl Files {
         }
         let download = if is_begun {
             let wrong = |why: String| DownloadError::State { state: self.state.clone(), why };
-            let text =
-                disk::read_named(&self.state, disk::MAX_STATE_BYTES).map_err(|error| wrong(error.to_string()))?;
+            let text = disk::read_named(&self.state, disk::MAX_STATE_BYTES)
+                .map_err(|error| wrong(error.to_string()))?;
             Download::parse(&text).map_err(wrong)?
         } else {
             // Whole seconds; records of the current second belong to the next download.
@@ -158,8 +168,8 @@ impl Files {
             .map_err(|source| DownloadError::File { path: self.state.clone(), source })
     }
 
-    /// Removes the part that is not complete. The complete part was synchronized before; a file that is longer than its
-    /// state says is cut when the next run starts.
+    /// Removes the part that is not complete. The complete part was synchronized before; a file
+    /// that is longer than its state says is cut when the next run starts.
     fn cut(&self, file: &mut File, download: &Download) -> Result<(), DownloadError> {
         let cut = file.set_len(download.whole().bytes).and_then(|()| file.seek(SeekFrom::End(0)));
         cut.map(drop).map_err(|error| self.failed(error.into()))
@@ -177,12 +187,15 @@ impl Files {
     /// Renames the records to their final name.
     fn finish(&self) -> Result<(), DownloadError> {
         let failed = |source| DownloadError::File { path: self.out.clone(), source };
-        disk::rename_named(&self.part, &self.out).and_then(|()| disk::remove_named(&self.state)).map_err(failed)
+        disk::rename_named(&self.part, &self.out)
+            .and_then(|()| disk::remove_named(&self.state))
+            .map_err(failed)
     }
 }
 
-/// Downloads the remaining records of a new or resumed download, which covers the last `since` microseconds before its
-/// start. Calls `told` with the remaining work before each page. Returns the number of records in the file.
+/// Downloads the remaining records of a new or resumed download, which covers the last `since`
+/// microseconds before its start. Calls `told` with the remaining work before each page. Returns
+/// the number of records in the file.
 ///
 /// # Errors
 ///
@@ -196,7 +209,8 @@ pub async fn download(
     let (mut file, mut left) = files.begin(audit, since)?;
     // The tokens of the current range: a repeated one would lead into a loop.
     let mut seen: BTreeSet<String> = BTreeSet::new();
-    // True if the range was started again because its tokens were refused, which happens at most once.
+    // True if the range was started again because its tokens were refused, which happens at most
+    // once.
     let mut is_again = false;
     while let Some(Next { from, to, token, shortest }) = left.next() {
         told(&left);
@@ -232,7 +246,11 @@ pub async fn download(
         let taken: Vec<_> = events.iter().filter(|event| left.takes(event)).collect();
         let text: String = taken.iter().map(|event| format!("{event}\n")).collect();
         files.append(&mut file, &text)?;
-        left.advance(Mark { bytes: text.len() as u64, records: taken.len() as u64 }, events.last(), token);
+        left.advance(
+            Mark { bytes: text.len() as u64, records: taken.len() as u64 },
+            events.last(),
+            token,
+        );
         files.keep(&left)?;
     }
     drop(file);

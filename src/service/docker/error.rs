@@ -10,8 +10,8 @@ pub enum Error {
     /// The transport failed, or the service refused for another reason.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// 404 for the organization: it does not exist, or the caller is not a member. The service does not distinguish the
-    /// two.
+    /// 404 for the organization: it does not exist, or the caller is not a member. The service does
+    /// not distinguish the two.
     #[error("{host} shows no organization `{org}` to this account")]
     NoOrganization {
         /// The service's host.
@@ -87,7 +87,9 @@ impl Error {
     /// Separates the answers about a whole organization from those of the transport.
     pub(super) fn about(error: http::Error, host: String, org: &str, what: &'static str) -> Self {
         match error.refusal().filter(|_| matches!(error, http::Error::Refused { .. })) {
-            Some(refusal) if refusal.status == 404 => Self::NoOrganization { host, org: org.to_owned() },
+            Some(refusal) if refusal.status == 404 => {
+                Self::NoOrganization { host, org: org.to_owned() }
+            }
             Some(refusal) if refusal.status == 403 => {
                 Self::Forbidden { org: org.to_owned(), what, refusal: refusal.clone() }
             }
@@ -119,7 +121,9 @@ impl Explain for Error {
             | Self::Meaningless { .. } => {
                 "check that the endpoint is Docker's own API, and for a newer version of seawall"
             }
-            Self::Vanished { .. } | Self::Unstable { .. } => "somebody may be changing policies: run again",
+            Self::Vanished { .. } | Self::Unstable { .. } => {
+                "somebody may be changing policies: run again"
+            }
         };
         Some(hint.to_owned())
     }

@@ -1,8 +1,8 @@
 //! The client of Docker's AI Governance API and of the teams of Docker Hub.
 //!
-//! Invariants: a [`Reader`] cannot write. A [`Snapshot`] is complete or an error: no page, policy or team is lost
-//! silently, and an organization that cannot be read never looks like one without policies. Fields that the service
-//! adds to its answers change nothing.
+//! Invariants: a [`Reader`] cannot write. A [`Snapshot`] is complete or an error: no page, policy
+//! or team is lost silently, and an organization that cannot be read never looks like one without
+//! policies. Fields that the service adds to its answers change nothing.
 
 mod audit;
 mod credentials;
@@ -28,7 +28,8 @@ pub const ENDPOINT: &str = "https://hub.docker.com/v2";
 ///
 /// # Errors
 ///
-/// Returns an error if the text is not an address that credentials may be sent to, or does not end in `/v2`.
+/// Returns an error if the text is not an address that credentials may be sent to, or does not end
+/// in `/v2`.
 pub fn endpoint(text: &str) -> Result<BaseUrl, BaseUrlError> {
     BaseUrl::parse(text)?.ending_in("v2")
 }

@@ -1,7 +1,8 @@
 //! Reads the state of one organization.
 //!
-//! Invariant: results are sorted, so that the order of answers and of concurrent calls does not matter. A single answer
-//! is not trusted that a policy is missing, since a page that lost one looks like any other.
+//! Invariant: results are sorted, so that the order of answers and of concurrent calls does not
+//! matter. A single answer is not trusted that a policy is missing, since a page that lost one
+//! looks like any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,8 +18,8 @@ use crate::service::http::{self, Bounds};
 const PAGE_SIZE: &str = "100";
 /// The number of times that the policies are listed again if they changed in between.
 const ROUNDS: u32 = 5;
-/// The limits of one read. The service documents 100 policies of 400 KB for an organization; teams have no documented
-/// limit.
+/// The limits of one read. The service documents 100 policies of 400 KB for an organization; teams
+/// have no documented limit.
 const LIST: Bounds = Bounds {
     what: "policies",
     pages: 100,
@@ -36,7 +37,8 @@ const MEMBERS: Bounds = Bounds {
     time: Duration::from_secs(480),
     ..LIST
 };
-const TEAMS: Bounds = Bounds { what: "teams", pages: 1_000, objects: 50_000, bytes: 32 << 20, ..LIST };
+const TEAMS: Bounds =
+    Bounds { what: "teams", pages: 1_000, objects: 50_000, bytes: 32 << 20, ..LIST };
 
 /// Reads one organization; it cannot write.
 #[derive(Clone, Debug)]
@@ -84,8 +86,9 @@ impl Reader {
         &self.http
     }
 
-    /// Teams and complete policies, read concurrently. The list is read before and after the policies until both reads
-    /// agree: a policy that disappears in between is left out once the list no longer shows it.
+    /// Teams and complete policies, read concurrently. The list is read before and after the
+    /// policies until both reads agree: a policy that disappears in between is left out once the
+    /// list no longer shows it.
     ///
     /// # Errors
     ///
@@ -108,12 +111,14 @@ impl Reader {
         self.docker_snapshot().await?.live().map_err(|cause| self.meaningless(cause))
     }
 
-    /// One policy as it is now; `None` if no policy has this id. It must be missing both by itself and in the list,
-    /// since a policy that is hidden from the account, or lost in transit, is not found either.
+    /// One policy as it is now; `None` if no policy has this id. It must be missing both by itself
+    /// and in the list, since a policy that is hidden from the account, or lost in transit, is not
+    /// found either.
     ///
     /// # Errors
     ///
-    /// Returns an error if the policy cannot be read or interpreted, or if the list shows it although it is not found.
+    /// Returns an error if the policy cannot be read or interpreted, or if the list shows it
+    /// although it is not found.
     pub async fn policy(&self, id: &PolicyId) -> Result<Option<LivePolicy>, Error> {
         let mut policy = self.wire_policy(id).await?;
         if policy.is_none() && self.list().await?.contains(id) {
@@ -134,7 +139,8 @@ impl Reader {
         let about = |error| Error::about(error, self.http.host(), &self.org, "teams");
         let query = [("page", "1"), ("page_size", PAGE_SIZE)];
         let http = self.http.bounded(TEAMS);
-        let mut page: wire::GroupPage = http.get(&["orgs", &self.org, "groups"], &query).await.map_err(about)?;
+        let mut page: wire::GroupPage =
+            http.get(&["orgs", &self.org, "groups"], &query).await.map_err(about)?;
         let (mut teams, mut seen) = (BTreeSet::new(), BTreeSet::new());
         loop {
             http.count(page.results.len())?;
@@ -151,8 +157,12 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Returns an error if the members of any team cannot be read: a missing membership would look like no membership.
-    pub async fn members(&self, teams: &TeamDirectory) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+    /// Returns an error if the members of any team cannot be read: a missing membership would look
+    /// like no membership.
+    pub async fn members(
+        &self,
+        teams: &TeamDirectory,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
         let mut reads = JoinSet::new();
         let within = Self { http: self.http.bounded(MEMBERS), org: self.org.clone() };
         for team in teams.iter() {
@@ -161,7 +171,8 @@ impl Reader {
         }
         let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         while let Some(read) = reads.join_next().await {
-            let (id, own) = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+            let (id, own) =
+                read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
             for member in own {
                 members.entry(member.to_lowercase()).or_default().insert(id.clone());
             }
@@ -171,10 +182,15 @@ impl Reader {
 
     async fn members_of(&self, team: &str) -> Result<Vec<String>, Error> {
         // A hidden team does exist: the list has just shown it.
-        let about = |error: http::Error| match error.refusal().filter(|refusal| matches!(refusal.status, 403 | 404)) {
-            Some(refusal) => {
-                Error::Forbidden { org: self.org.clone(), what: "members of teams", refusal: refusal.clone() }
-            }
+        let about = |error: http::Error| match error
+            .refusal()
+            .filter(|refusal| matches!(refusal.status, 403 | 404))
+        {
+            Some(refusal) => Error::Forbidden {
+                org: self.org.clone(),
+                what: "members of teams",
+                refusal: refusal.clone(),
+            },
             None => Error::Http(error),
         };
         let query = [("page", "1"), ("page_size", PAGE_SIZE)];
@@ -186,7 +202,9 @@ impl Reader {
             members.extend(page.results.into_iter().map(|member| member.username));
             match page.next.filter(|next| !next.is_empty()) {
                 None => return Ok(members),
-                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("members of teams")),
+                Some(next) if !seen.insert(next.clone()) => {
+                    return Err(self.endless("members of teams"));
+                }
                 Some(next) => page = self.http.follow(&next).await.map_err(about)?,
             }
         }
@@ -208,8 +226,9 @@ impl Reader {
             }
         }
         let host = self.http.host();
-        Err(vanished
-            .map_or(Error::Unstable { host: host.clone(), what: "policies" }, |id| Error::Vanished { host, id: id.0 }))
+        Err(vanished.map_or(Error::Unstable { host: host.clone(), what: "policies" }, |id| {
+            Error::Vanished { host, id: id.0 }
+        }))
     }
 
     /// The ids of all policies: reads pages until one has no token.
@@ -230,7 +249,8 @@ impl Reader {
                 self.check_organization(summary.org)?;
                 ids.insert(summary.id);
             }
-            // The audit log's pages end with an empty token, so that one counts as the end here too.
+            // The audit log's pages end with an empty token, so that one counts as the end here
+            // too.
             match page.next_page_token.filter(|token| !token.is_empty()) {
                 None => return Ok(ids),
                 Some(next) if !seen.insert(next.clone()) => return Err(self.endless("policies")),
@@ -240,12 +260,16 @@ impl Reader {
     }
 
     /// All of these policies, or the id of one that is missing.
-    async fn read_all(&self, ids: &BTreeSet<PolicyId>) -> Result<Result<Vec<wire::Policy>, PolicyId>, Error> {
+    async fn read_all(
+        &self,
+        ids: &BTreeSet<PolicyId>,
+    ) -> Result<Result<Vec<wire::Policy>, PolicyId>, Error> {
         let mut reads = JoinSet::new();
         let within = Self { http: self.http.bounded(POLICIES), org: self.org.clone() };
         for id in ids.iter().cloned() {
             let reader = within.clone();
-            reads.spawn(async move { reader.wire_policy(&id).await.map(|policy| policy.ok_or(id)) });
+            reads
+                .spawn(async move { reader.wire_policy(&id).await.map(|policy| policy.ok_or(id)) });
         }
         let mut policies = BTreeMap::new();
         while let Some(read) = reads.join_next().await {
@@ -279,9 +303,11 @@ impl Reader {
     fn check_organization(&self, answered: Option<String>) -> Result<(), Error> {
         match answered.filter(|answered| !answered.eq_ignore_ascii_case(&self.org)) {
             None => Ok(()),
-            Some(answered) => {
-                Err(Error::OtherOrganization { host: self.http.host(), asked: self.org.clone(), answered })
-            }
+            Some(answered) => Err(Error::OtherOrganization {
+                host: self.http.host(),
+                asked: self.org.clone(),
+                answered,
+            }),
         }
     }
 

@@ -1,7 +1,9 @@
-//! The live state as one JSON file, which `snapshot` writes and `--live-from` and `emulator --seed` read.
+//! The live state as one JSON file, which `snapshot` writes and `--live-from` and `emulator --seed`
+//! read.
 //!
-//! Invariant: the policies are complete objects of the service, sorted by name and id, so that the same state gives the
-//! same bytes. A file of another version, or with two objects of the same id, is refused.
+//! Invariant: the policies are complete objects of the service, sorted by name and id, so that the
+//! same state gives the same bytes. A file of another version, or with two objects of the same id,
+//! is refused.
 
 use std::collections::BTreeSet;
 
@@ -83,7 +85,8 @@ impl Snapshot {
     ///
     /// Returns an error with line and column if the JSON or the type of a field is wrong.
     pub fn parse(text: &str) -> Result<Self, SnapshotError> {
-        /// The version is read first, so that the error for a later version names it rather than its fields.
+        /// The version is read first, so that the error for a later version names it rather than
+        /// its fields.
         #[derive(Deserialize)]
         struct Version {
             format_version: u64,
@@ -100,12 +103,18 @@ impl Snapshot {
         }
         if let Some(vijil) = &snapshot.vijil {
             once("policies for agents", vijil.policies.iter().map(|whole| &whole.policy.id))?;
-            once("rules for agents", vijil.policies.iter().flat_map(|whole| &whole.rules).map(|rule| &rule.id))?;
+            once(
+                "rules for agents",
+                vijil.policies.iter().flat_map(|whole| &whole.rules).map(|rule| &rule.id),
+            )?;
         }
-        let Some(DockerSnapshot { org: _, teams, policies }) = &mut snapshot.docker else { return Ok(snapshot) };
+        let Some(DockerSnapshot { org: _, teams, policies }) = &mut snapshot.docker else {
+            return Ok(snapshot);
+        };
         once("teams", teams.iter().map(|team| &team.id))?;
         once("policies", policies.iter().map(|policy| &policy.id.0))?;
-        let rules = policies.iter().filter_map(|policy| policy.allowlist_v0.as_ref()?.rules.as_ref());
+        let rules =
+            policies.iter().filter_map(|policy| policy.allowlist_v0.as_ref()?.rules.as_ref());
         once("rules", rules.flatten().map(|rule| &rule.id.0))?;
         teams.sort();
         policies.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
@@ -122,7 +131,9 @@ impl Snapshot {
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| SnapshotError::Shape(error.to_string()))?;
         match value.get("snapshots").and_then(serde_json::Value::as_array) {
-            Some(each) if !each.is_empty() => each.iter().map(|one| Self::parse(&one.to_string())).collect(),
+            Some(each) if !each.is_empty() => {
+                each.iter().map(|one| Self::parse(&one.to_string())).collect()
+            }
             Some(_) | None => Ok(vec![Self::parse(text)?]),
         }
     }
@@ -171,17 +182,30 @@ impl From<&Live> for Snapshot {
     }
 }
 
-/// A plan from deeply nested JSON could be saved but not be read back; and values take more memory than their text.
+/// A plan from deeply nested JSON could be saved but not be read back; and values take more memory
+/// than their text.
 fn refuse_excess(text: &str) -> Result<(), SnapshotError> {
     let (depth, values) = json::measure(text.as_bytes());
     let faults = [
-        (depth > json::MAX_FILE_DEPTH, format!("it nests deeper than {} levels", json::MAX_FILE_DEPTH)),
-        (values > json::MAX_FILE_VALUES, format!("it holds more than {} values", json::MAX_FILE_VALUES)),
+        (
+            depth > json::MAX_FILE_DEPTH,
+            format!("it nests deeper than {} levels", json::MAX_FILE_DEPTH),
+        ),
+        (
+            values > json::MAX_FILE_VALUES,
+            format!("it holds more than {} values", json::MAX_FILE_VALUES),
+        ),
     ];
-    faults.into_iter().find(|(is_fault, _)| *is_fault).map_or(Ok(()), |(_, fault)| Err(SnapshotError::Shape(fault)))
+    faults
+        .into_iter()
+        .find(|(is_fault, _)| *is_fault)
+        .map_or(Ok(()), |(_, fault)| Err(SnapshotError::Shape(fault)))
 }
 
-fn once<'a>(what: &'static str, ids: impl Iterator<Item = &'a String>) -> Result<(), SnapshotError> {
+fn once<'a>(
+    what: &'static str,
+    ids: impl Iterator<Item = &'a String>,
+) -> Result<(), SnapshotError> {
     let mut seen = BTreeSet::new();
     for id in ids {
         if !seen.insert(id) {

@@ -1,15 +1,16 @@
 //! The format that the service sends and accepts, and its conversion to the model.
 //!
-//! Invariant: unknown fields, absent and null optional fields change nothing; an object whose meaning cannot be read
-//! is an error and never an object that says less.
+//! Invariant: unknown fields, absent and null optional fields change nothing; an object whose
+//! meaning cannot be read is an error and never an object that says less.
 //!
-//! Source: the Docker AI Governance API (`PolicySummary`, `Policy`, `Rule`) and Docker Hub's `org_group`.
+//! Source: the Docker AI Governance API (`PolicySummary`, `Policy`, `Rule`) and Docker Hub's
+//! `org_group`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Action, Cedar, Decision, HttpResource, LiveBody, LivePolicy, LiveRule, PolicyId, Resources, Rule as ModelRule,
-    RuleId, Scope as ModelScope, Team,
+    Action, Cedar, Decision, HttpResource, LiveBody, LivePolicy, LiveRule, PolicyId, Resources,
+    Rule as ModelRule, RuleId, Scope as ModelScope, Team,
 };
 
 /// A page of the list of policies.
@@ -163,14 +164,18 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// Returns an error if the policy has two contradictory meanings, or a rule has none that this version knows.
+    /// Returns an error if the policy has two contradictory meanings, or a rule has none that this
+    /// version knows.
     pub fn live(self) -> Result<LivePolicy, Meaningless> {
-        let Self { id, name, org: _, scope, created_at: _, updated_at: _, allowlist_v0, cedar_v1 } = self;
+        let Self { id, name, org: _, scope, created_at: _, updated_at: _, allowlist_v0, cedar_v1 } =
+            self;
         let rules = allowlist_v0.and_then(|allowlist| allowlist.rules).unwrap_or_default();
         let body = match cedar_v1 {
             Some(_) if !rules.is_empty() => return Err(Meaningless::TwoBodies { policy: name }),
             Some(CedarBody { text, schema_url }) => LiveBody::Cedar(Cedar { text, schema_url }),
-            None => LiveBody::Allowlist(rules.into_iter().map(|rule| rule.live(&name)).collect::<Result<_, _>>()?),
+            None => LiveBody::Allowlist(
+                rules.into_iter().map(|rule| rule.live(&name)).collect::<Result<_, _>>()?,
+            ),
         };
         let scope = ModelScope::from_teams(scope.and_then(|scope| scope.teams).unwrap_or_default());
         Ok(LivePolicy { id, name, scope, body })
@@ -182,18 +187,28 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// Returns an error if the rule has two contradictory meanings, or none that this version knows.
+    /// Returns an error if the rule has two contradictory meanings, or none that this version
+    /// knows.
     pub fn live(self, policy: &str) -> Result<LiveRule, Meaningless> {
         let Self { id, name, actions, decision, resources, http_resources } = self;
         let actions: Vec<Action> = actions.iter().map(|action| Action::parse(action)).collect();
-        let wrong = |fields| Meaningless::Resources { policy: policy.to_owned(), rule: name.clone(), fields };
+        let wrong = |fields| Meaningless::Resources {
+            policy: policy.to_owned(),
+            rule: name.clone(),
+            fields,
+        };
         // An empty list beside a full one says nothing.
-        let resources = match (resources.filter(|all| !all.is_empty()), http_resources.filter(|all| !all.is_empty())) {
+        let resources = match (
+            resources.filter(|all| !all.is_empty()),
+            http_resources.filter(|all| !all.is_empty()),
+        ) {
             (Some(plain), None) => Resources::Plain(plain),
             (None, Some(http)) => Resources::Http(http),
             (Some(_), Some(_)) => return Err(wrong("both `resources` and `http_resources`")),
             // A later version's action may speak about something that this one does not see.
-            (None, None) if actions.iter().any(|action| action.layer().is_none()) => Resources::Plain(Vec::new()),
+            (None, None) if actions.iter().any(|action| action.layer().is_none()) => {
+                Resources::Plain(Vec::new())
+            }
             (None, None) => return Err(wrong("neither `resources` nor `http_resources`")),
         };
         Ok(LiveRule { id, rule: ModelRule { name, decision, actions, resources } })
@@ -209,11 +224,13 @@ impl From<&LivePolicy> for Policy {
             }
             LiveBody::Allowlist(rules) if rules.is_empty() => (None, None),
             LiveBody::Allowlist(rules) => {
-                let domain = rules
-                    .iter()
-                    .find_map(|live| live.rule.domain())
-                    .and_then(|domain| serde_json::to_value(domain).ok()?.as_str().map(str::to_owned));
-                (Some(Allowlist { domain, rules: Some(rules.iter().map(Rule::from).collect()) }), None)
+                let domain = rules.iter().find_map(|live| live.rule.domain()).and_then(|domain| {
+                    serde_json::to_value(domain).ok()?.as_str().map(str::to_owned)
+                });
+                (
+                    Some(Allowlist { domain, rules: Some(rules.iter().map(Rule::from).collect()) }),
+                    None,
+                )
             }
         };
         Self {
@@ -230,12 +247,21 @@ impl From<&LivePolicy> for Policy {
 }
 
 impl From<&LiveRule> for Rule {
-    fn from(LiveRule { id, rule: ModelRule { name, decision, actions, resources } }: &LiveRule) -> Self {
+    fn from(
+        LiveRule { id, rule: ModelRule { name, decision, actions, resources } }: &LiveRule,
+    ) -> Self {
         let (resources, http_resources) = match resources {
             Resources::Plain(plain) => (Some(plain.clone()), None),
             Resources::Http(http) => (None, Some(http.clone())),
         };
         let actions = actions.iter().map(ToString::to_string).collect();
-        Self { id: id.clone(), name: name.clone(), actions, decision: *decision, resources, http_resources }
+        Self {
+            id: id.clone(),
+            name: name.clone(),
+            actions,
+            decision: *decision,
+            resources,
+            http_resources,
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! One comment in a conversation, recognized by a hidden marker.
 //!
-//! Invariants: a comment is ours if its first line is the marker and the token's owner wrote it. A comment that is up
-//! to date is not edited. If the answer to posting one is lost, it is looked up, not posted again.
+//! Invariants: a comment is ours if its first line is the marker and the token's owner wrote it. A
+//! comment that is up to date is not edited. If the answer to posting one is lost, it is looked up,
+//! not posted again.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use super::{Error, GitHub, PAGE_SIZE};
 use crate::service::http::{self, Bounds, WriteOutcome};
 
-/// The limits of reading a conversation: GitHub closes one at 2,500 comments, each of at most 65,536 characters.
+/// The limits of reading a conversation: GitHub closes one at 2,500 comments, each of at most
+/// 65,536 characters.
 const COMMENTS: Bounds = Bounds {
     what: "comments",
     pages: 100,
@@ -62,8 +64,8 @@ pub enum Placed {
 enum Viewer {
     /// An account.
     Account(Author),
-    /// An app, such as the one behind the token of a job. The service does not tell an app its name, but only names of
-    /// bots end in `[bot]`: names of people cannot contain a bracket.
+    /// An app, such as the one behind the token of a job. The service does not tell an app its
+    /// name, but only names of bots end in `[bot]`: names of people cannot contain a bracket.
     App,
 }
 
@@ -86,7 +88,8 @@ struct Posted {
 }
 
 impl Marker {
-    /// The marker for a key. Different keys have different markers, and none can end the HTML comment.
+    /// The marker for a key. Different keys have different markers, and none can end the HTML
+    /// comment.
     #[must_use]
     pub fn new(key: &str) -> Self {
         let mut safe = String::new();
@@ -129,13 +132,16 @@ impl GitHub {
     ///
     /// # Errors
     ///
-    /// Returns an error if the service refuses, or cannot be reached within the connection's limits.
+    /// Returns an error if the service refuses, or cannot be reached within the connection's
+    /// limits.
     pub async fn place(&self, number: u64, comment: Comment<'_>) -> Result<Placed, Error> {
         let Comment { marker, text, worth_posting } = comment;
         let body = format!("{}\n{text}", marker.line());
         let viewer = self.viewer().await?;
         match self.own(number, marker, &viewer).await? {
-            Some(found) if same(&found, &body) => Ok(Placed::Unchanged(self.address(&found, number))),
+            Some(found) if same(&found, &body) => {
+                Ok(Placed::Unchanged(self.address(&found, number)))
+            }
             Some(found) => self.edit(&found, number, &body).await,
             None if worth_posting => self.publish(number, marker, &viewer, &body).await,
             None => Ok(Placed::Nothing),
@@ -146,30 +152,47 @@ impl GitHub {
         match self.reader.get(&["user"], &[]).await {
             Ok(author) => Ok(Viewer::Account(author)),
             // The message is "Resource not accessible by integration".
-            Err(http::Error::Refused { refusal, .. }) if matches!(refusal.status, 403 | 404) => Ok(Viewer::App),
+            Err(http::Error::Refused { refusal, .. }) if matches!(refusal.status, 403 | 404) => {
+                Ok(Viewer::App)
+            }
             Err(error) => Err(error.into()),
         }
     }
 
     /// The first comment with the marker by the token's owner, in all pages.
-    async fn own(&self, number: u64, marker: &Marker, viewer: &Viewer) -> Result<Option<Posted>, Error> {
+    async fn own(
+        &self,
+        number: u64,
+        marker: &Marker,
+        viewer: &Viewer,
+    ) -> Result<Option<Posted>, Error> {
         let number = number.to_string();
         let path = self.path(&["issues", &number, "comments"]);
         let mut seen = std::collections::BTreeSet::new();
         let reader = self.reader.bounded(COMMENTS);
-        let (mut page, mut next): (Vec<Posted>, _) = reader.page(&path, &[("per_page", PAGE_SIZE)]).await?;
+        let (mut page, mut next): (Vec<Posted>, _) =
+            reader.page(&path, &[("per_page", PAGE_SIZE)]).await?;
         loop {
             reader.count(page.len())?;
             let marked = |comment: &Posted| {
-                comment.body.as_deref().and_then(|body| body.lines().next()).is_some_and(|line| line == marker.line())
+                comment
+                    .body
+                    .as_deref()
+                    .and_then(|body| body.lines().next())
+                    .is_some_and(|line| line == marker.line())
             };
-            if let Some(found) = page.into_iter().find(|comment| marked(comment) && viewer.wrote(comment)) {
+            if let Some(found) =
+                page.into_iter().find(|comment| marked(comment) && viewer.wrote(comment))
+            {
                 return Ok(Some(found));
             }
             match next {
                 None => return Ok(None),
                 Some(link) if !seen.insert(link.clone()) => {
-                    return Err(Error::EndlessPages { host: self.reader.host(), what: "the comments" });
+                    return Err(Error::EndlessPages {
+                        host: self.reader.host(),
+                        what: "the comments",
+                    });
                 }
                 Some(link) => (page, next) = reader.follow_page(&link).await?,
             }
@@ -183,24 +206,41 @@ impl GitHub {
         loop {
             tries += 1;
             match self.writer.edit(&path, &json!({"body": body})).await {
-                WriteOutcome::Done { .. } => return Ok(Placed::Edited(self.address(found, number))),
-                WriteOutcome::Refused(refusal) => return Err(Error::Refused { host: self.reader.host(), refusal }),
+                WriteOutcome::Done { .. } => {
+                    return Ok(Placed::Edited(self.address(found, number)));
+                }
+                WriteOutcome::Refused(refusal) => {
+                    return Err(Error::Refused { host: self.reader.host(), refusal });
+                }
                 WriteOutcome::Unknown(_) if tries < EDITS => self.reader.pause(PAUSE).await,
-                WriteOutcome::NotSent(error) | WriteOutcome::Unknown(error) => return Err(error.into()),
+                WriteOutcome::NotSent(error) | WriteOutcome::Unknown(error) => {
+                    return Err(error.into());
+                }
             }
         }
     }
 
-    async fn publish(&self, number: u64, marker: &Marker, viewer: &Viewer, body: &str) -> Result<Placed, Error> {
+    async fn publish(
+        &self,
+        number: u64,
+        marker: &Marker,
+        viewer: &Viewer,
+        body: &str,
+    ) -> Result<Placed, Error> {
         let text = number.to_string();
         let path = self.path(&["issues", &text, "comments"]);
         match self.writer.create(&path, &json!({"body": body})).await {
             WriteOutcome::Done { body, .. } => {
                 let posted = serde_json::from_value::<Posted>(body).ok();
-                let address = posted.map_or_else(|| self.conversation(number), |posted| self.address(&posted, number));
+                let address = posted.map_or_else(
+                    || self.conversation(number),
+                    |posted| self.address(&posted, number),
+                );
                 Ok(Placed::Posted(address))
             }
-            WriteOutcome::Refused(refusal) => Err(Error::Refused { host: self.reader.host(), refusal }),
+            WriteOutcome::Refused(refusal) => {
+                Err(Error::Refused { host: self.reader.host(), refusal })
+            }
             WriteOutcome::NotSent(error) => Err(error.into()),
             WriteOutcome::Unknown(cause) => {
                 self.reader.pause(PAUSE).await;

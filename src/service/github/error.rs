@@ -38,25 +38,38 @@ impl Explain for Error {
         let refusal = match self {
             Self::Http(error) => error.refusal(),
             Self::Refused { refusal, .. } => Some(refusal),
-            Self::Unknown { .. } => return Some("run again: a comment that is there is edited".to_owned()),
-            Self::EndlessPages { .. } => return Some("check that `GITHUB_API_URL` is GitHub's own API".to_owned()),
+            Self::Unknown { .. } => {
+                return Some("run again: a comment that is there is edited".to_owned());
+            }
+            Self::EndlessPages { .. } => {
+                return Some("check that `GITHUB_API_URL` is GitHub's own API".to_owned());
+            }
         };
-        let says = |word: &str| refusal.is_some_and(|refusal| refusal.message.to_ascii_lowercase().contains(word));
+        let says = |word: &str| {
+            refusal.is_some_and(|refusal| refusal.message.to_ascii_lowercase().contains(word))
+        };
         let hint = match (refusal.map(|refusal| refusal.status), self) {
             (Some(401), _) => "the token is not valid, or has expired",
             (Some(403), _) if says("locked") => {
                 "unlock the conversation of the pull request, or show the plan in the job's summary with `--print`"
             }
-            (Some(403), _) if says("saml") => "authorize the token for the organization's single sign-on",
-            (Some(403), _) => "the token may not do this: a job needs `permissions: pull-requests: write`",
-            (Some(404), _) => "check the repository and the pull request, and that the token may see them",
+            (Some(403), _) if says("saml") => {
+                "authorize the token for the organization's single sign-on"
+            }
+            (Some(403), _) => {
+                "the token may not do this: a job needs `permissions: pull-requests: write`"
+            }
+            (Some(404), _) => {
+                "check the repository and the pull request, and that the token may see them"
+            }
             (Some(422), _) => {
                 "show the plan in the job's summary instead: `seawall comment --print` writes the comment"
             }
             (_, Self::Http(error)) => return error.hint(),
-            (Some(_) | None, Self::Refused { .. } | Self::Unknown { .. } | Self::EndlessPages { .. }) => {
-                "correct what GitHub names, or write the comment with `seawall comment --print`"
-            }
+            (
+                Some(_) | None,
+                Self::Refused { .. } | Self::Unknown { .. } | Self::EndlessPages { .. },
+            ) => "correct what GitHub names, or write the comment with `seawall comment --print`",
         };
         Some(hint.to_owned())
     }

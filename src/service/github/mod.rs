@@ -1,8 +1,9 @@
 //! The client of GitHub's REST API: the part for a plan in a pull request.
 //!
-//! Invariants: it can write only comments in conversations of one repository, on its own connection, so that it cannot
-//! reach a service whose policies a plan changes. A comment is edited only if the token's owner wrote it, whatever
-//! markers others copy into theirs. No link of an answer leads to another host.
+//! Invariants: it can write only comments in conversations of one repository, on its own
+//! connection, so that it cannot reach a service whose policies a plan changes. A comment is edited
+//! only if the token's owner wrote it, whatever markers others copy into theirs. No link of an
+//! answer leads to another host.
 
 mod comment;
 mod error;
@@ -16,7 +17,9 @@ pub use repository::Repository;
 
 use secrecy::SecretString;
 
-use super::http::{Authorization, BaseUrl, Clock, CommentWriter, Connection, Limits, Observer, Reader};
+use super::http::{
+    Authorization, BaseUrl, Clock, CommentWriter, Connection, Limits, Observer, Reader,
+};
 
 /// The default address of the service.
 pub const ENDPOINT: &str = "https://api.github.com";
@@ -44,7 +47,13 @@ impl GitHub {
         clock: Clock,
         observer: Option<Observer>,
     ) -> Result<Self, Error> {
-        let connection = Connection::with(base, Authorization::Bearer(token), Limits::default(), clock, observer)?;
+        let connection = Connection::with(
+            base,
+            Authorization::Bearer(token),
+            Limits::default(),
+            clock,
+            observer,
+        )?;
         let (reader, writer) = (Reader::new(connection.clone()), CommentWriter::new(connection));
         Ok(Self { reader, writer, repository })
     }

@@ -27,8 +27,9 @@ struct PullHead {
 }
 
 impl GitHub {
-    /// The open pull request whose head is exactly this commit; the first one if there are several (to several bases).
-    /// `None` once the branch has moved on or the pull request is closed: results about the commit are then outdated.
+    /// The open pull request whose head is exactly this commit; the first one if there are several
+    /// (to several bases). `None` once the branch has moved on or the pull request is closed:
+    /// results about the commit are then outdated.
     ///
     /// # Errors
     ///

@@ -34,8 +34,12 @@ impl Repository {
     /// Returns an error for any other text.
     pub fn parse(text: &str) -> Result<Self, NoRepository> {
         let is_name = |part: &str| {
-            let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            !part.is_empty() && part.len() <= 100 && !matches!(part, "." | "..") && part.bytes().all(usual)
+            let usual =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            !part.is_empty()
+                && part.len() <= 100
+                && !matches!(part, "." | "..")
+                && part.bytes().all(usual)
         };
         match text.split_once('/') {
             Some((owner, name)) if is_name(owner) && is_name(name) => {
@@ -74,7 +78,11 @@ mod tests {
         ];
         for (text, good) in table {
             let parsed = Repository::parse(text);
-            assert_eq!(parsed.as_ref().is_ok_and(|parsed| parsed.to_string() == text), good, "{text}: {parsed:?}");
+            assert_eq!(
+                parsed.as_ref().is_ok_and(|parsed| parsed.to_string() == text),
+                good,
+                "{text}: {parsed:?}"
+            );
         }
     }
 }

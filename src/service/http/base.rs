@@ -1,7 +1,7 @@
 //! Base addresses of services, and the one place where paths are encoded into URLs.
 //!
-//! Invariant: a URL of [`BaseUrl::join`] is below the base, whatever the segments are. A base is `https`, or `http` to
-//! this machine. No message repeats a part of a URL that may be a password.
+//! Invariant: a URL of [`BaseUrl::join`] is below the base, whatever the segments are. A base is
+//! `https`, or `http` to this machine. No message repeats a part of a URL that may be a password.
 
 use std::net::IpAddr;
 
@@ -42,9 +42,13 @@ pub enum BaseUrlError {
 impl Explain for BaseUrlError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotUrl(_) | Self::Scheme(_) | Self::Host(_) => "write it like `https://hub.docker.com/v2`",
+            Self::NotUrl(_) | Self::Scheme(_) | Self::Host(_) => {
+                "write it like `https://hub.docker.com/v2`"
+            }
             Self::PlainHttp(_) => "use https; plain http is only for 127.0.0.1, ::1 and localhost",
-            Self::Extra(_) => "write scheme, host, port and path only; credentials come from the environment",
+            Self::Extra(_) => {
+                "write scheme, host, port and path only; credentials come from the environment"
+            }
             Self::Path(_) => "write the whole base URL, as in `https://hub.docker.com/v2`",
             Self::Segment(_) => "this is a fault of seawall: report it",
         };
@@ -54,9 +58,12 @@ impl Explain for BaseUrlError {
     fn exit(&self) -> Exit {
         match self {
             Self::Segment(_) => Exit::Failed,
-            Self::NotUrl(_) | Self::Scheme(_) | Self::PlainHttp(_) | Self::Extra(_) | Self::Host(_) | Self::Path(_) => {
-                Exit::Usage
-            }
+            Self::NotUrl(_)
+            | Self::Scheme(_)
+            | Self::PlainHttp(_)
+            | Self::Extra(_)
+            | Self::Host(_)
+            | Self::Path(_) => Exit::Usage,
         }
     }
 }
@@ -107,9 +114,13 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// Returns an error if a segment is empty, `.` or `..`: clients and servers interpret these as steps along the
-    /// path, however they are encoded.
-    pub fn join<S: AsRef<str>>(&self, path: &[S], query: &[(&str, &str)]) -> Result<Url, BaseUrlError> {
+    /// Returns an error if a segment is empty, `.` or `..`: clients and servers interpret these as
+    /// steps along the path, however they are encoded.
+    pub fn join<S: AsRef<str>>(
+        &self,
+        path: &[S],
+        query: &[(&str, &str)],
+    ) -> Result<Url, BaseUrlError> {
         let mut whole = self.0.path().trim_end_matches('/').to_owned();
         for segment in path {
             let segment = segment.as_ref();
@@ -139,7 +150,11 @@ impl BaseUrl {
     /// # Errors
     ///
     /// As [`Self::join`].
-    pub fn join_collection<S: AsRef<str>>(&self, path: &[S], query: &[(&str, &str)]) -> Result<Url, BaseUrlError> {
+    pub fn join_collection<S: AsRef<str>>(
+        &self,
+        path: &[S],
+        query: &[(&str, &str)],
+    ) -> Result<Url, BaseUrlError> {
         let mut url = self.join(path, query)?;
         url.set_path(&format!("{}/", url.path()));
         Ok(url)
@@ -154,15 +169,17 @@ impl BaseUrl {
         (url.origin() == self.0.origin() && below && plain).then_some(url)
     }
 
-    /// The address with a slash added to or removed from its path, if the service redirects to exactly that. Only host
-    /// and path of the link are compared, because services behind a gateway often do not know their own scheme.
+    /// The address with a slash added to or removed from its path, if the service redirects to
+    /// exactly that. Only host and path of the link are compared, because services behind a gateway
+    /// often do not know their own scheme.
     pub(super) fn with_other_slash(url: &Url, link: &str) -> Option<Url> {
         let to = url.join(link).ok()?;
         let other = match url.path().strip_suffix('/') {
             Some(without) => without.to_owned(),
             None => format!("{}/", url.path()),
         };
-        let here = (to.host_str(), to.port(), to.path()) == (url.host_str(), url.port(), other.as_str());
+        let here =
+            (to.host_str(), to.port(), to.path()) == (url.host_str(), url.port(), other.as_str());
         here.then(|| {
             let mut url = url.clone();
             url.set_path(&other);
@@ -197,13 +214,18 @@ impl std::fmt::Display for BaseUrl {
     }
 }
 
-/// Refuses everything that the URL library corrects silently, since browsers then read it differently than people.
+/// Refuses everything that the URL library corrects silently, since browsers then read it
+/// differently than people.
 fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlError> {
     let not_url = |reason: &str| Err(BaseUrlError::NotUrl(reason.to_owned()));
-    if text.chars().any(|character| character == '\\' || character.is_whitespace() || character.is_control()) {
+    if text
+        .chars()
+        .any(|character| character == '\\' || character.is_whitespace() || character.is_control())
+    {
         return not_url("a blank, a backslash or a control character");
     }
-    let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':'])) else {
+    let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':']))
+    else {
         return not_url("no `://` after the scheme");
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -218,7 +240,9 @@ fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlEr
     if port == Some(0) || authority.ends_with(':') {
         return not_url("an empty port");
     }
-    let is_step = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "" | "." | "..");
+    let is_step = |segment: &str| {
+        matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "" | "." | "..")
+    };
     if path.split('/').skip(1).any(is_step) {
         return not_url("an empty segment, `.` or `..` in the path");
     }
@@ -238,13 +262,17 @@ fn named(written: &str, host: &str) -> Option<&'static str> {
         return (written != host).then_some("an address is written as four decimal numbers");
     }
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let is_wrong = |label: &str| label.starts_with('-') || label.ends_with('-') || !label.bytes().all(usual);
+    let is_wrong =
+        |label: &str| label.starts_with('-') || label.ends_with('-') || !label.bytes().all(usual);
     let faults = [
         (written.contains('%'), "it holds an escape"),
         (host.ends_with('.'), "it ends in a dot"),
         (host.split('.').any(str::is_empty), "it has an empty label"),
         (host.len() > 253 || host.split('.').any(|label| label.len() > 63), "it is too long"),
-        (host.split('.').any(is_wrong), "it has a label with other characters than letters, digits and inner hyphens"),
+        (
+            host.split('.').any(is_wrong),
+            "it has a label with other characters than letters, digits and inner hyphens",
+        ),
     ];
     faults.into_iter().find_map(|(is_fault, words)| is_fault.then_some(words))
 }
@@ -254,16 +282,19 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3; a space too, since every server
-/// decodes it.
+/// Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3; a space too,
+/// since every server decodes it.
 fn encode(segment: &str, path: &mut String) {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    const HEX: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     for byte in segment.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             path.push(char::from(byte));
         } else {
             path.push('%');
-            path.extend([byte >> 4, byte & 15].iter().filter_map(|half| HEX.get(usize::from(*half))));
+            path.extend(
+                [byte >> 4, byte & 15].iter().filter_map(|half| HEX.get(usize::from(*half))),
+            );
         }
     }
 }
@@ -351,7 +382,10 @@ mod tests {
     fn a_base_must_end_in_the_services_path() {
         assert!(BaseUrl::parse("https://example.com/hub/v2/").unwrap().ending_in("v2").is_ok());
         for text in ["https://example.com", "https://example.com/v1", "https://example.com/xv2"] {
-            assert_eq!(BaseUrl::parse(text).unwrap().ending_in("v2"), Err(BaseUrlError::Path("v2")));
+            assert_eq!(
+                BaseUrl::parse(text).unwrap().ending_in("v2"),
+                Err(BaseUrlError::Path("v2"))
+            );
         }
     }
 
@@ -362,13 +396,13 @@ mod tests {
             ("https://example.com/hub/v2/orgs/a/groups?page=2", true),
             ("https://example.com:443/hub/v2/x", true), // the same port
             ("/hub/v2/x?page=2", true),
-            ("http://example.com/hub/v2/x", false),            // without TLS
-            ("https://example.com:8443/hub/v2/x", false),      // another port
-            ("https://evil.example/hub/v2/x", false),          // another host
-            ("//evil.example/hub/v2/x", false),                // the same, without a scheme
-            ("https://example.com/hub/v2evil", false),         // another path
+            ("http://example.com/hub/v2/x", false), // without TLS
+            ("https://example.com:8443/hub/v2/x", false), // another port
+            ("https://evil.example/hub/v2/x", false), // another host
+            ("//evil.example/hub/v2/x", false),     // the same, without a scheme
+            ("https://example.com/hub/v2evil", false), // another path
             ("https://example.com/hub/v2/../../admin", false), // a path that climbs out
-            ("https://u@example.com/hub/v2/x", false),         // with a user
+            ("https://u@example.com/hub/v2/x", false), // with a user
         ];
         for (link, own) in table {
             assert_eq!(base.own(link).is_some(), own, "{link}");

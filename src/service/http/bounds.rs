@@ -1,7 +1,7 @@
 //! The limits of one complete read of a service.
 //!
-//! Invariant: a service that never stops answering, or that returns more than it can hold, costs a bounded amount of
-//! memory and time, and the error names the limit that was exceeded.
+//! Invariant: a service that never stops answering, or that returns more than it can hold, costs a
+//! bounded amount of memory and time, and the error names the limit that was exceeded.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -66,11 +66,18 @@ impl Budget {
         } = self.bounds;
         let over = |bound: String| Error::Unbounded { host: host.to_owned(), what, bound };
         let less = |left: usize, spent: usize| left.checked_sub(spent);
-        left.pages = less(left.pages, pages).ok_or_else(|| over(format!("{most_pages} answers")))?;
-        left.objects = less(left.objects, objects).ok_or_else(|| over(format!("{most_objects} objects")))?;
-        left.bytes = less(left.bytes, bytes).ok_or_else(|| over(format!("{} MiB", most_bytes >> 20)))?;
-        left.values = less(left.values, values).ok_or_else(|| over(format!("{most_values} values")))?;
-        left.time = left.time.checked_sub(time).ok_or_else(|| over(format!("{} s of answers", most.as_secs())))?;
+        left.pages =
+            less(left.pages, pages).ok_or_else(|| over(format!("{most_pages} answers")))?;
+        left.objects =
+            less(left.objects, objects).ok_or_else(|| over(format!("{most_objects} objects")))?;
+        left.bytes =
+            less(left.bytes, bytes).ok_or_else(|| over(format!("{} MiB", most_bytes >> 20)))?;
+        left.values =
+            less(left.values, values).ok_or_else(|| over(format!("{most_values} values")))?;
+        left.time = left
+            .time
+            .checked_sub(time)
+            .ok_or_else(|| over(format!("{} s of answers", most.as_secs())))?;
         Ok(())
     }
 
@@ -90,7 +97,14 @@ mod tests {
     #[test]
     fn each_bound_ends_a_read_and_is_named() {
         let seconds = Duration::from_secs;
-        let bounds = Bounds { what: "teams", pages: 3, objects: 10, bytes: 2 << 20, values: 50, time: seconds(6) };
+        let bounds = Bounds {
+            what: "teams",
+            pages: 3,
+            objects: 10,
+            bytes: 2 << 20,
+            values: 50,
+            time: seconds(6),
+        };
         let table = [
             (Spent { pages: 1, ..Spent::default() }, 3, "3 answers"),
             (Spent { objects: 5, ..Spent::default() }, 2, "10 objects"),
@@ -105,7 +119,10 @@ mod tests {
                 assert_eq!(budget.take("h", spent), Ok(()), "{spent:?}");
             }
             let error = budget.take("h", spent).unwrap_err().to_string();
-            assert_eq!(error, format!("h gives more teams than the service can hold: over {bound}"));
+            assert_eq!(
+                error,
+                format!("h gives more teams than the service can hold: over {bound}")
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP client of a service, and its errors.
 //!
-//! Invariant: it follows no redirect, uses no proxy for this machine, and its errors contain no URLs or secrets.
+//! Invariant: it follows no redirect, uses no proxy for this machine, and its errors contain no
+//! URLs or secrets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -49,8 +50,9 @@ pub(super) fn client(base: &BaseUrl, limits: &Limits) -> Result<reqwest::Client,
     if base.is_loopback() {
         // A proxy is another machine, and a name server may resolve `localhost` to one.
         let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        builder =
-            builder.no_proxy().resolve_to_addrs("localhost", &loopback.map(|address| SocketAddr::new(address, 0)));
+        builder = builder
+            .no_proxy()
+            .resolve_to_addrs("localhost", &loopback.map(|address| SocketAddr::new(address, 0)));
     }
     if base.is_plain() {
         builder = builder.tls_certs_only([]); // the system's certificates take time to read
@@ -66,7 +68,8 @@ pub(super) fn causes(error: reqwest::Error, secrets: &Secrets) -> String {
     while let Some(error) = cause {
         let text = error.to_string();
         // The library's description of the position adds nothing to the message.
-        if !text.starts_with("client error (") && !causes.iter().any(|known| known.contains(&text)) {
+        if !text.starts_with("client error (") && !causes.iter().any(|known| known.contains(&text))
+        {
             causes.push(text);
         }
         cause = error.source();

@@ -22,7 +22,8 @@ impl Clock {
         Self(Source::System { started: Instant::now() })
     }
 
-    /// A clock for tests: it starts at this moment and advances only by waits, which return at once.
+    /// A clock for tests: it starts at this moment and advances only by waits, which return at
+    /// once.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual { start, passed: Arc::default() })
@@ -34,7 +35,9 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System { .. } => Timestamp::now(),
-            Source::Manual { start, .. } => start.saturating_add(self.passed()).unwrap_or(Timestamp::MAX),
+            Source::Manual { start, .. } => {
+                start.saturating_add(self.passed()).unwrap_or(Timestamp::MAX)
+            }
         }
     }
 

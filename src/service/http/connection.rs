@@ -1,7 +1,8 @@
 //! The connection to one service: its pool, and the loop that sends, waits and retries.
 //!
-//! Invariant: [`Connection::call`] repeats only calls that are safe to repeat, and distinguishes three outcomes:
-//! answered, certainly not sent, and unknown. After a signal to stop, it does not wait any more.
+//! Invariant: [`Connection::call`] repeats only calls that are safe to repeat, and distinguishes
+//! three outcomes: answered, certainly not sent, and unknown. After a signal to stop, it does not
+//! wait any more.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +22,8 @@ use super::secret::Secrets;
 use super::token::{self, Authorization, Current, Exchange, Token, Tokens};
 use super::{BaseUrl, Clock, Error, Limits};
 
-/// The longest wait that is finished after the run was told to stop: a shorter wait is not worth an abandoned call.
+/// The longest wait that is finished after the run was told to stop: a shorter wait is not worth an
+/// abandoned call.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A function that is called before every wait.
@@ -60,8 +62,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Returns `true` if the request was rejected by a rate limit, without an effect: 429, or a 403 that says when to
-    /// retry, as GitHub sends it. Source: "Rate limits for the REST API" of its documentation.
+    /// Returns `true` if the request was rejected by a rate limit, without an effect: 429, or a 403
+    /// that says when to retry, as GitHub sends it. Source: "Rate limits for the REST API" of its
+    /// documentation.
     pub(super) fn limits(&self) -> bool {
         self.status == 429 || (self.status == 403 && self.headers.contains_key(RETRY_AFTER))
     }
@@ -116,14 +119,27 @@ impl Connection {
         clock: Clock,
         observer: Option<Observer>,
     ) -> Result<Self, Error> {
-        let client = client(&base, &limits)
-            .map_err(|error| Error::SetUp { host: base.host(), cause: causes(error, &Secrets::default()) })?;
+        let client = client(&base, &limits).map_err(|error| Error::SetUp {
+            host: base.host(),
+            cause: causes(error, &Secrets::default()),
+        })?;
         let secrets = Secrets::default();
         authorization.secrets().for_each(|secret| secrets.add(secret));
         let permits = Semaphore::new(limits.concurrency.max(1));
         let tokens = Tokens::new(authorization);
         let (not_before, stop) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { client, base, clock, limits, observer, permits, secrets, tokens, not_before, stop })))
+        Ok(Self(Arc::new(Inner {
+            client,
+            base,
+            clock,
+            limits,
+            observer,
+            permits,
+            secrets,
+            tokens,
+            not_before,
+            stop,
+        })))
     }
 
     /// The service's address.
@@ -143,7 +159,8 @@ impl Connection {
         *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
     }
 
-    /// Waits; returns an error if the run is to stop and the wait lasts longer than [`GRACE`] after that.
+    /// Waits; returns an error if the run is to stop and the wait lasts longer than [`GRACE`] after
+    /// that.
     async fn wait(&self, wait: Duration) -> Result<(), Error> {
         let stop = self.0.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let stopped = async {
@@ -198,24 +215,31 @@ impl Connection {
         let url = self.0.base.join(path, &[])?;
         // An exchange has no effect in the service, so that it may be repeated.
         let (method, body, most) = (token::METHOD, body.as_ref(), token::MOST);
-        let call = Call { method, url: &url, body, repeatable: true, settled: &[], authorized: false, most, bearer };
+        let call = Call {
+            method,
+            url: &url,
+            body,
+            repeatable: true,
+            settled: &[],
+            authorized: false,
+            most,
+            bearer,
+        };
         let answer = match self.call(call).await {
             Attempt::Answered(answer) => answer,
             Attempt::NotSent(error) | Attempt::Unknown(error) => return Err(error),
         };
         let (host, path) = (self.0.base.host(), url.path().to_owned());
         match answer.status {
-            200..=299 => token::read(&answer.body, &self.0.clock).map_err(|why| Error::Unreadable {
-                host,
-                path,
-                cause: safe(why, &self.0.secrets),
-            }),
+            200..=299 => token::read(&answer.body, &self.0.clock)
+                .map_err(|why| Error::Unreadable { host, path, cause: safe(why, &self.0.secrets) }),
             400 | 401 | 403 | 422 => Err(Error::Login { host, refusal: self.refusal(&answer) }),
             _ => Err(self.refused(&url, &answer)),
         }
     }
 
-    /// Sends a request until an answer is final, a repetition is not safe, or the limits are reached.
+    /// Sends a request until an answer is final, a repetition is not safe, or the limits are
+    /// reached.
     pub(super) async fn call(&self, call: Call<'_>) -> Attempt {
         let deadline = self.0.clock.passed().saturating_add(self.0.limits.total);
         let mut attempts: BTreeMap<Trouble, u32> = BTreeMap::new();
@@ -230,8 +254,14 @@ impl Connection {
                 false => None,
             };
             let url = moved.as_ref().unwrap_or(call.url);
-            let attempt =
-                self.send(&call, url, token.as_ref().map(|token| &token.secret).or(call.bearer), deadline).await;
+            let attempt = self
+                .send(
+                    &call,
+                    url,
+                    token.as_ref().map(|token| &token.secret).or(call.bearer),
+                    deadline,
+                )
+                .await;
             if moved.is_none()
                 && let Attempt::Answered(answer) = &attempt
                 && let Some(other) = other_slash(url, answer)
@@ -239,7 +269,9 @@ impl Connection {
                 moved = Some(other); // nothing was done
                 continue;
             }
-            if let (Attempt::Answered(Answer { status: 401, .. }), Some(token), false) = (&attempt, &token, renewed) {
+            if let (Attempt::Answered(Answer { status: 401, .. }), Some(token), false) =
+                (&attempt, &token, renewed)
+            {
                 renewed = true; // nothing was done; the token may have ended early
                 if self.0.tokens.discard(token).await {
                     continue;
@@ -294,8 +326,12 @@ impl Connection {
 
     fn tell(&self, attempt: &Attempt, trouble: Trouble, wait: Duration, number: u32) {
         let reason = match attempt {
-            Attempt::Answered(_) if trouble == Trouble::Limited => format!("{} limits the rate", self.0.base.host()),
-            Attempt::Answered(answer) => format!("{} answered {}", self.0.base.host(), answer.status),
+            Attempt::Answered(_) if trouble == Trouble::Limited => {
+                format!("{} limits the rate", self.0.base.host())
+            }
+            Attempt::Answered(answer) => {
+                format!("{} answered {}", self.0.base.host(), answer.status)
+            }
             Attempt::NotSent(error) | Attempt::Unknown(error) => error.to_string(),
         };
         tracing::info!("{reason}: trying again in {:.1} s", wait.as_secs_f64());
@@ -305,13 +341,23 @@ impl Connection {
     }
 
     /// Sends one request once.
-    async fn send(&self, call: &Call<'_>, url: &Url, token: Option<&SecretString>, deadline: Duration) -> Attempt {
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        token: Option<&SecretString>,
+        deadline: Duration,
+    ) -> Attempt {
         let _permit = self.0.permits.acquire().await.expect("the semaphore is never closed");
         if let Err(error) = self.wait_for_the_limit(deadline).await {
             return Attempt::NotSent(error);
         }
         let started = self.0.clock.passed();
-        let mut request = self.0.client.request(call.method.clone(), url.clone()).header(ACCEPT, "application/json");
+        let mut request = self
+            .0
+            .client
+            .request(call.method.clone(), url.clone())
+            .header(ACCEPT, "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token.expose_secret());
         }
@@ -321,7 +367,10 @@ impl Connection {
         let mut attempt = match request.send().await {
             Ok(response) => self.receive(response, call.most.min(self.0.limits.body)).await,
             Err(error) if error.is_connect() || error.is_builder() => {
-                Attempt::NotSent(Error::Unreachable { host: self.0.base.host(), cause: causes(error, &self.0.secrets) })
+                Attempt::NotSent(Error::Unreachable {
+                    host: self.0.base.host(),
+                    cause: causes(error, &self.0.secrets),
+                })
             }
             Err(error) => Attempt::Unknown(self.lost(error)),
         };
@@ -333,7 +382,9 @@ impl Connection {
                 self.hold(answer); // before the permit lets another call go
                 tracing::debug!("{method} {path}: {} in {} ms", answer.status, took.as_millis());
             }
-            Attempt::NotSent(error) | Attempt::Unknown(error) => tracing::debug!("{method} {path}: {error}"),
+            Attempt::NotSent(error) | Attempt::Unknown(error) => {
+                tracing::debug!("{method} {path}: {error}")
+            }
         }
         attempt
     }
@@ -377,8 +428,8 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// The address of a redirect that only adds or removes the slash at the end of the path. Any other redirect is an
-/// answer, and is not followed.
+/// The address of a redirect that only adds or removes the slash at the end of the path. Any other
+/// redirect is an answer, and is not followed.
 fn other_slash(url: &Url, answer: &Answer) -> Option<Url> {
     let to = answer.headers.get(LOCATION).filter(|_| matches!(answer.status, 307 | 308))?;
     BaseUrl::with_other_slash(url, to.to_str().ok()?)

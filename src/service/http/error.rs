@@ -153,12 +153,16 @@ impl Explain for Error {
             }
             Self::Redirected { .. } => "if that is the service, make it the endpoint",
             Self::Limited { .. } => "run again after that time, or with a lower `--concurrency`",
-            Self::Login { .. } => "check the user name and the token, and that the token has not expired",
+            Self::Login { .. } => {
+                "check the user name and the token, and that the token has not expired"
+            }
             Self::Refused { refusal, .. } => match refusal.status {
                 401 => "the token was renewed and refused again: check the account's access",
                 429 => "run again later, or with a lower `--concurrency`",
                 500.. => "the service has a problem: run again later",
-                403 => "give the account the right to do this, or use the credentials of one that has it",
+                403 => {
+                    "give the account the right to do this, or use the credentials of one that has it"
+                }
                 404 | 410 => "check the endpoint, and run again if somebody has just deleted it",
                 405 => "check that the endpoint is the service's own API",
                 _ => "correct what the service names, and run again",

@@ -1,10 +1,10 @@
-//! The transport of the clients: one pool of connections for each service, time-outs, retries, rate limits, tokens, and
-//! answers that are checked before they are trusted.
+//! The transport of the clients: one pool of connections for each service, time-outs, retries, rate
+//! limits, tokens, and answers that are checked before they are trusted.
 //!
-//! Invariants: [`Reader`] can only send GET, apart from the exchange of credentials for a token. A write is repeated
-//! only if the service said that it had no effect, or nothing was sent. No secret appears in an error, a log or a
-//! `Debug` output, not even if the service echoes it. Nothing is sent to another host than the configured one:
-//! redirects are not followed, and links are checked.
+//! Invariants: [`Reader`] can only send GET, apart from the exchange of credentials for a token. A
+//! write is repeated only if the service said that it had no effect, or nothing was sent. No secret
+//! appears in an error, a log or a `Debug` output, not even if the service echoes it. Nothing is
+//! sent to another host than the configured one: redirects are not followed, and links are checked.
 
 mod base;
 mod bounds;

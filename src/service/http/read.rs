@@ -86,8 +86,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Returns an error if the service refuses, or cannot be reached within the connection's limits, or if the answer
-    /// is not a `T`.
+    /// Returns an error if the service refuses, or cannot be reached within the connection's
+    /// limits, or if the answer is not a `T`.
     pub async fn get<T: DeserializeOwned, S: AsRef<str>>(
         &self,
         path: &[S],
@@ -128,13 +128,14 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// As [`Self::get`]; and if the link leads away from the service's base, since no other host may receive the token.
+    /// As [`Self::get`]; and if the link leads away from the service's base, since no other host
+    /// may receive the token.
     pub async fn follow<T: DeserializeOwned>(&self, link: &str) -> Result<T, Error> {
         self.read(&self.own(link)?).await
     }
 
-    /// A page of a list whose answers name the next page in a `Link` header (RFC 8288), and that link, for
-    /// [`Self::follow_page`].
+    /// A page of a list whose answers name the next page in a `Link` header (RFC 8288), and that
+    /// link, for [`Self::follow_page`].
     ///
     /// # Errors
     ///
@@ -152,7 +153,10 @@ impl Reader {
     /// # Errors
     ///
     /// As [`Self::follow`].
-    pub async fn follow_page<T: DeserializeOwned>(&self, link: &str) -> Result<(T, Option<String>), Error> {
+    pub async fn follow_page<T: DeserializeOwned>(
+        &self,
+        link: &str,
+    ) -> Result<(T, Option<String>), Error> {
         self.read_page(&self.own(link)?).await
     }
 
@@ -163,7 +167,10 @@ impl Reader {
         })
     }
 
-    async fn read_page<T: DeserializeOwned>(&self, url: &Url) -> Result<(T, Option<String>), Error> {
+    async fn read_page<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+    ) -> Result<(T, Option<String>), Error> {
         let answer = self.answer(url, &[]).await?;
         let links = answer.headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
         let next = links.flat_map(|links| links.split(',')).find_map(next);
@@ -178,7 +185,16 @@ impl Reader {
     async fn answer(&self, url: &Url, settled: &[u16]) -> Result<Answer, Error> {
         let most = self.1.as_ref().map_or(usize::MAX, |budget| budget.bytes());
         let method = reqwest::Method::GET;
-        let call = Call { method, url, body: None, repeatable: true, settled, authorized: true, most, bearer: None };
+        let call = Call {
+            method,
+            url,
+            body: None,
+            repeatable: true,
+            settled,
+            authorized: true,
+            most,
+            bearer: None,
+        };
         self.spend(Spent { pages: 1, ..Spent::default() })?;
         match self.0.call(call).await {
             Attempt::Answered(answer) if answer.status == 200 => {
@@ -201,15 +217,23 @@ fn next(link: &str) -> Option<&str> {
     let relation = |parameter: &str| {
         let (name, value) = parameter.split_once('=').unwrap_or_default();
         name.trim().eq_ignore_ascii_case("rel")
-            && value.trim().trim_matches('"').split(' ').any(|relation| relation.eq_ignore_ascii_case("next"))
+            && value
+                .trim()
+                .trim_matches('"')
+                .split(' ')
+                .any(|relation| relation.eq_ignore_ascii_case("next"))
     };
     parameters.split(';').any(relation).then_some(target)
 }
 
 impl Connection {
-    /// The object of an answer, without the secrets that were sent, so that they get neither into a message nor into a
-    /// file.
-    pub(super) fn decode<T: DeserializeOwned>(&self, url: &Url, answer: &Answer) -> Result<T, Error> {
+    /// The object of an answer, without the secrets that were sent, so that they get neither into a
+    /// message nor into a file.
+    pub(super) fn decode<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        answer: &Answer,
+    ) -> Result<T, Error> {
         let unreadable = |cause: &str| Error::Unreadable {
             host: self.base().host(),
             path: url.path().to_owned(),

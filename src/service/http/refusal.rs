@@ -17,23 +17,29 @@ const LONGEST: usize = 300;
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// The service's code (`not_found`, `limit_exceeded`, …), if it gives one. Unknown codes are kept.
+    /// The service's code (`not_found`, `limit_exceeded`, …), if it gives one. Unknown codes are
+    /// kept.
     pub code: Option<String>,
     /// The service's text, shortened and sanitized; empty if it gave none.
     pub message: String,
 }
 
 impl Refusal {
-    /// Parses `{"error": {"code", "message"}}` of the governance service, `{"message", "errinfo", "detail"}` of Docker
-    /// Hub (any subset), `{"message", "errors": […]}` of GitHub, `{"error": "…"}`, lists such as `{"detail": [{"loc",
-    /// "msg"}]}`, plain text, and the visible text of an HTML page.
+    /// Parses `{"error": {"code", "message"}}` of the governance service,
+    /// `{"message", "errinfo", "detail"}` of Docker Hub (any subset), `{"message", "errors": […]}`
+    /// of GitHub, `{"error": "…"}`, lists such as `{"detail": [{"loc", "msg"}]}`, plain text, and
+    /// the visible text of an HTML page.
     pub(super) fn read(status: u16, body: &[u8], secrets: &Secrets) -> Self {
         let (code, message) = match serde_json::from_slice::<Value>(body) {
             Ok(body) => envelope(&body),
             // Secrets are removed before tags, because a secret may look like a tag.
             Err(_) => (None, visible(&secrets.redact(&String::from_utf8_lossy(body)))),
         };
-        Self { status, code: code.map(|code| safe(&code, secrets)), message: safe(&message, secrets) }
+        Self {
+            status,
+            code: code.map(|code| safe(&code, secrets)),
+            message: safe(&message, secrets),
+        }
     }
 
     /// Returns `true` if the service gave this code.
@@ -67,8 +73,8 @@ fn envelope(body: &Value) -> (Option<String>, String) {
     (text("/error/code").or_else(|| text("/code")), message)
 }
 
-/// The `errors` of a GitHub answer as a phrase: a text, an object of faults by field, or a list of texts and of objects
-/// with a field and a code, or a message.
+/// The `errors` of a GitHub answer as a phrase: a text, an object of faults by field, or a list of
+/// texts and of objects with a field and a code, or a message.
 fn details(errors: &Value) -> Option<String> {
     let one = |error: &Value| {
         let text = |field: &str| error.get(field).and_then(Value::as_str);
@@ -164,7 +170,10 @@ mod tests {
     #[test]
     fn every_layers_way_to_refuse_is_read() {
         let table = [
-            (r#"{"error":{"code":"not_found","message":"policy not found"}}"#, "404 not_found: policy not found"),
+            (
+                r#"{"error":{"code":"not_found","message":"policy not found"}}"#,
+                "404 not_found: policy not found",
+            ),
             (r#"{"error":{"code":"brand_new","message":""}}"#, "404 brand_new"), // an unknown code is kept
             (r#"{"message":"unauthorized","errinfo":null}"#, "404: unauthorized"),
             (r#"{"detail":"no such group"}"#, "404: no such group"),

@@ -59,8 +59,8 @@ impl Trouble {
 
 /// The wait before the next attempt; `None` if there is none.
 ///
-/// `attempt` counts from 1; `told` is the wait that the service asked for. It is never shortened, and is extended
-/// randomly by up to a tenth so that calls do not all return at once.
+/// `attempt` counts from 1; `told` is the wait that the service asked for. It is never shortened,
+/// and is extended randomly by up to a tenth so that calls do not all return at once.
 pub(super) fn wait(trouble: Trouble, attempt: u32, told: Option<Duration>) -> Option<Duration> {
     if attempt >= trouble.attempts() {
         return None;
@@ -68,13 +68,15 @@ pub(super) fn wait(trouble: Trouble, attempt: u32, told: Option<Duration>) -> Op
     let step = Duration::from_millis(250).saturating_mul(1 << attempt.min(7).saturating_sub(1));
     let step = step.min(Duration::from_secs(16));
     Some(match told {
-        Some(told) => told.max(step.min(Duration::from_secs(1))).mul_f64(1.0 + fastrand::f64() / 10.0),
+        Some(told) => {
+            told.max(step.min(Duration::from_secs(1))).mul_f64(1.0 + fastrand::f64() / 10.0)
+        }
         None => step.mul_f64(0.5 + fastrand::f64() / 2.0),
     })
 }
 
-/// The wait that the service asks for: `Retry-After` or `X-Retry-After` in seconds, as an HTTP date or as a Unix time;
-/// without these `X-RateLimit-Reset` of a 429. A time in the past is not a wait.
+/// The wait that the service asks for: `Retry-After` or `X-Retry-After` in seconds, as an HTTP date
+/// or as a Unix time; without these `X-RateLimit-Reset` of a 429. A time in the past is not a wait.
 pub(super) fn told(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let moment = |name: &str| header(name).and_then(|text| after(text.trim(), now));
@@ -125,7 +127,9 @@ mod tests {
         for (headers, seconds) in table {
             let map: HeaderMap = headers
                 .iter()
-                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .map(|(name, value)| {
+                    (HeaderName::from_static(name), HeaderValue::from_static(value))
+                })
                 .collect();
             assert_eq!(told(429, &map, now), seconds.map(Duration::from_secs), "{headers:?}");
         }
@@ -133,23 +137,34 @@ mod tests {
 
     #[test]
     fn a_reset_alone_says_nothing_of_a_503() {
-        let headers =
-            HeaderMap::from_iter([(HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from_static("9"))]);
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("x-ratelimit-reset"),
+            HeaderValue::from_static("9"),
+        )]);
         assert_eq!(told(503, &headers, Timestamp::UNIX_EPOCH), None);
     }
 
     #[test]
     fn waits_grow_are_spread_and_end() {
-        for trouble in
-            [Trouble::Limited, Trouble::Unavailable, Trouble::Internal, Trouble::Connection, Trouble::TimeOut]
-        {
-            let waits: Vec<_> = (1..100).map_while(|attempt| wait(trouble, attempt, None)).collect();
+        for trouble in [
+            Trouble::Limited,
+            Trouble::Unavailable,
+            Trouble::Internal,
+            Trouble::Connection,
+            Trouble::TimeOut,
+        ] {
+            let waits: Vec<_> =
+                (1..100).map_while(|attempt| wait(trouble, attempt, None)).collect();
             assert!((2..30).contains(&waits.len()), "{trouble:?} {}", waits.len());
-            assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(125) && *wait <= Duration::from_secs(16)));
+            assert!(waits.iter().all(
+                |wait| *wait >= Duration::from_millis(125) && *wait <= Duration::from_secs(16)
+            ));
         }
         let told = Duration::from_secs(30);
         let asked = wait(Trouble::Limited, 1, Some(told)).unwrap();
         assert!(asked >= told && asked <= told.mul_f64(1.1));
-        assert!(wait(Trouble::Limited, 1, Some(Duration::ZERO)).unwrap() >= Duration::from_millis(250)); // no hot loop
+        assert!(
+            wait(Trouble::Limited, 1, Some(Duration::ZERO)).unwrap() >= Duration::from_millis(250)
+        ); // no hot loop
     }
 }

@@ -1,8 +1,10 @@
-//! The secrets that a connection has sent. Every answer of a service is searched for them before other code sees it.
+//! The secrets that a connection has sent. Every answer of a service is searched for them before
+//! other code sees it.
 //!
-//! Invariant: filtered text holds no secret and no long part of one, neither as it was sent nor in a usual encoding:
-//! percent-encoding, JSON, HTML, base64 or base32 (alone, or with other text around it), character codes, reversed.
-//! Other characters between its letters and digits, such as line ends, are ignored.
+//! Invariant: filtered text holds no secret and no long part of one, neither as it was sent nor in
+//! a usual encoding: percent-encoding, JSON, HTML, base64 or base32 (alone, or with other text
+//! around it), character codes, reversed. Other characters between its letters and digits, such as
+//! line ends, are ignored.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,7 +20,8 @@ use super::spellings;
 const SHORTEST: usize = 4;
 /// The shortest secret that is removed from objects: a weak password may be a word of a policy.
 const SHORTEST_IN_OBJECTS: usize = 8;
-/// The length of a part that counts as the secret. For a shorter secret, three quarters of it count.
+/// The length of a part that counts as the secret. For a shorter secret, three quarters of it
+/// count.
 const LONG: usize = 16;
 
 /// The text that replaces a secret.
@@ -59,7 +62,8 @@ struct Form {
 impl Secrets {
     pub(super) fn add(&self, secret: &SecretString) {
         if secret.expose_secret().len() >= SHORTEST {
-            Arc::make_mut(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)).add(secret.expose_secret());
+            Arc::make_mut(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+                .add(secret.expose_secret());
         }
     }
 
@@ -89,15 +93,20 @@ impl Forms {
     fn add(&mut self, secret: &str) {
         let escaped = spellings::escaped(secret);
         // The letters of a short secret may be those of ordinary words.
-        let words = escaped.iter().map(|form| spellings::letters(form)).filter(|form| form.len() >= LONG);
-        let encoded = spellings::encoded(secret).into_iter().filter(|(form, _)| form.len() >= SHORTEST_IN_OBJECTS);
+        let words =
+            escaped.iter().map(|form| spellings::letters(form)).filter(|form| form.len() >= LONG);
+        let encoded = spellings::encoded(secret)
+            .into_iter()
+            .filter(|(form, _)| form.len() >= SHORTEST_IN_OBJECTS);
         self.letters.add(words.map(|form| (form, false)).chain(encoded));
         self.verbatim.add(escaped.into_iter().map(|form| (form, false)));
     }
 
     /// Returns `true` if a text may hold a part of a secret.
     fn may_match(&self, text: &[u8]) -> bool {
-        let is_in = |patterns: &Patterns, text: &[u8]| patterns.pieces.as_ref().is_some_and(|own| own.is_match(text));
+        let is_in = |patterns: &Patterns, text: &[u8]| {
+            patterns.pieces.as_ref().is_some_and(|own| own.is_match(text))
+        };
         let letters = || spellings::letters(&String::from_utf8_lossy(text));
         is_in(&self.verbatim, text) || is_in(&self.letters, letters().as_bytes())
     }
@@ -128,14 +137,21 @@ impl Forms {
         if !in_letters.is_empty() {
             let positions = spellings::positions(text);
             let position = |range: Range<usize>| {
-                let (first, last) = (positions.get(range.start)?, positions.get(range.end.checked_sub(1)?)?);
+                let (first, last) =
+                    (positions.get(range.start)?, positions.get(range.end.checked_sub(1)?)?);
                 Some(first.start..last.end)
             };
-            found.extend(in_letters.into_iter().filter_map(|(range, form)| Some((position(range)?, form))));
+            found.extend(
+                in_letters.into_iter().filter_map(|(range, form)| Some((position(range)?, form))),
+            );
         }
         let mut found: Vec<Range<usize>> = found
             .into_iter()
-            .map(|(range, form)| if form.base64 { whole_digits(text.as_bytes(), range) } else { range })
+            .map(
+                |(range, form)| {
+                    if form.base64 { whole_digits(text.as_bytes(), range) } else { range }
+                },
+            )
             .filter(|range| range.len() >= shortest)
             .map(|range| text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end))
             .collect();
@@ -162,15 +178,21 @@ impl Forms {
                 }
             },
             Value::Array(items) => {
-                items.iter_mut().filter_map(|item| self.redact_value(item).then_some(())).count() > 0
+                items.iter_mut().filter_map(|item| self.redact_value(item).then_some(())).count()
+                    > 0
             }
             Value::Object(entries) => {
-                let any = entries.values_mut().filter_map(|value| self.redact_value(value).then_some(())).count() > 0;
+                let any = entries
+                    .values_mut()
+                    .filter_map(|value| self.redact_value(value).then_some(()))
+                    .count()
+                    > 0;
                 if entries.keys().all(|key| self.find(key, SHORTEST_IN_OBJECTS).is_empty()) {
                     return any;
                 }
-                let named =
-                    |(key, value): (String, Value)| (self.redact(&key, SHORTEST_IN_OBJECTS).into_owned(), value);
+                let named = |(key, value): (String, Value)| {
+                    (self.redact(&key, SHORTEST_IN_OBJECTS).into_owned(), value)
+                };
                 *entries = std::mem::take(entries).into_iter().map(named).collect::<Map<_, _>>();
                 true
             }
@@ -188,12 +210,15 @@ impl Patterns {
                 self.forms.push(Form { text: text.into(), least, base64 });
             }
         }
-        // Each part of the minimum length contains one of these pieces as a whole, wherever it starts.
+        // Each part of the minimum length contains one of these pieces as a whole, wherever it
+        // starts.
         let mut pieces: Vec<&[u8]> = Vec::new();
         self.origins.clear();
         for (index, form) in self.forms.iter().enumerate() {
             let size = (form.least / 2).max(1);
-            for (number, piece) in form.text.expose_secret().as_bytes().chunks_exact(size).enumerate() {
+            for (number, piece) in
+                form.text.expose_secret().as_bytes().chunks_exact(size).enumerate()
+            {
                 pieces.push(piece);
                 self.origins.push((index, number * size));
             }
@@ -218,9 +243,19 @@ impl Form {
     fn around(&self, text: &[u8], piece: Range<usize>, offset: usize) -> Option<Range<usize>> {
         let form = self.text.expose_secret().as_bytes();
         let same = |(one, other): &(&u8, &u8)| one.eq_ignore_ascii_case(other);
-        let before =
-            text.get(..piece.start)?.iter().rev().zip(form.get(..offset)?.iter().rev()).take_while(same).count();
-        let after = text.get(piece.end..)?.iter().zip(form.get(offset + piece.len()..)?).take_while(same).count();
+        let before = text
+            .get(..piece.start)?
+            .iter()
+            .rev()
+            .zip(form.get(..offset)?.iter().rev())
+            .take_while(same)
+            .count();
+        let after = text
+            .get(piece.end..)?
+            .iter()
+            .zip(form.get(offset + piece.len()..)?)
+            .take_while(same)
+            .count();
         let (start, end) = (piece.start - before, piece.end + after);
         (end - start >= self.least).then_some(start..end)
     }
@@ -245,8 +280,7 @@ mod tests {
 
     const PAT: &str = "dckr_pat_aB3-xY7_kLm9Qr2TzW5uVbN8cDe";
     const PASSWORD: &str = "pass \"w<rd\\&é/100%";
-    const JWT: &str =
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzb21lb25lIiwiZXhwIjoxNzkyNTY4MjgwfQ.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg";
+    const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzb21lb25lIiwiZXhwIjoxNzkyNTY4MjgwfQ.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg";
 
     fn secrets() -> Secrets {
         let secrets = Secrets::default();
@@ -303,8 +337,17 @@ mod tests {
             ("wide", PAT.chars().map(wide).collect()),
             ("backwards", PAT.chars().rev().collect()),
             ("base64 over several lines", lines(&STANDARD.encode(format!("someone:{PAT}")), 9)),
-            ("base64 twice", STANDARD.encode(format!(r#"{{"auth":"{}"}}"#, STANDARD.encode(format!("someone:{PAT}"))))),
-            ("base32", "MRRWW4S7OBQXIX3BIIZS26CZG5PWWTDNHFIXEMSUPJLTK5KWMJHDQY2EMU======".to_owned()),
+            (
+                "base64 twice",
+                STANDARD.encode(format!(
+                    r#"{{"auth":"{}"}}"#,
+                    STANDARD.encode(format!("someone:{PAT}"))
+                )),
+            ),
+            (
+                "base32",
+                "MRRWW4S7OBQXIX3BIIZS26CZG5PWWTDNHFIXEMSUPJLTK5KWMJHDQY2EMU======".to_owned(),
+            ),
             ("percent-encoded twice", each(PAT, |byte| format!("%25{byte:02X}"))),
             ("signs percent-encoded", PAT.replace('_', "%5F").replace('-', "%2d")),
             ("hexadecimal with colons", each(PAT, |byte| format!("{byte:02x}:"))),
@@ -323,8 +366,13 @@ mod tests {
             let safe = secrets().redact(&text).into_owned();
             assert!(safe.contains("[secret]"), "{form}: {safe}");
             // Not even twelve consecutive characters remain; text around a secret may.
-            for part in text.as_bytes().windows(12).filter(|_| form != "in a sentence" && form != "short") {
-                assert!(!safe.as_bytes().windows(12).any(|other| other == part), "{form}: {safe} of {text}");
+            for part in
+                text.as_bytes().windows(12).filter(|_| form != "in a sentence" && form != "short")
+            {
+                assert!(
+                    !safe.as_bytes().windows(12).any(|other| other == part),
+                    "{form}: {safe} of {text}"
+                );
             }
         }
     }
@@ -332,9 +380,18 @@ mod tests {
     #[test]
     fn other_text_stays() {
         let blanks = "sho rt s-h-o-r-t dckr pat 64 63 6b 72 5f 70 100 99 107 114";
-        for text in
-            ["", "dckr_pat_", "dckr_pat_other", "password", "research", "né", "eyJhbGciOiJ", "shor t", "a%20b", blanks]
-        {
+        for text in [
+            "",
+            "dckr_pat_",
+            "dckr_pat_other",
+            "password",
+            "research",
+            "né",
+            "eyJhbGciOiJ",
+            "shor t",
+            "a%20b",
+            blanks,
+        ] {
             assert_eq!(secrets().redact(text), text);
         }
         // In a plan, a weak password is an ordinary word.

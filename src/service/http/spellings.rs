@@ -5,11 +5,12 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// The length of the end of a long secret that is searched for in unusual encodings: without its end, it is useless.
+/// The length of the end of a long secret that is searched for in unusual encodings: without its
+/// end, it is useless.
 const END: usize = 64;
 
-/// The secret as it is, and in encodings that change only some characters: JSON, HTML, percent-encoding. Each part of a
-/// JWT is a long part of it.
+/// The secret as it is, and in encodings that change only some characters: JSON, HTML,
+/// percent-encoding. Each part of a JWT is a long part of it.
 pub(super) fn escaped(secret: &str) -> Vec<String> {
     let json = serde_json::Value::from(secret).to_string();
     let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
@@ -32,7 +33,9 @@ pub(super) fn escaped(secret: &str) -> Vec<String> {
 fn percent(text: &str, kept: &str, blank: &str) -> String {
     let encode = |byte: u8| match byte {
         b' ' => blank.to_owned(),
-        _ if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(encode).collect()
@@ -44,7 +47,11 @@ pub(super) fn encoded(secret: &str) -> Vec<(String, bool)> {
     let each = |spell: fn(&u8) -> String| end.iter().map(spell).collect::<String>();
     let in_base64 = |bytes: &[u8]| [STANDARD_NO_PAD.encode(bytes), URL_SAFE_NO_PAD.encode(bytes)];
     let aligned = |bytes: &[u8]| -> Vec<String> {
-        (0..3).flat_map(|before| in_base64(&behind(before, bytes)).map(|text| own_digits(&text, before, 6))).collect()
+        (0..3)
+            .flat_map(|before| {
+                in_base64(&behind(before, bytes)).map(|text| own_digits(&text, before, 6))
+            })
+            .collect()
     };
     let base32 = (0..5).map(|before| own_digits(&in_base32(&behind(before, end)), before, 5));
     let numbers = [
@@ -59,7 +66,8 @@ pub(super) fn encoded(secret: &str) -> Vec<(String, bool)> {
     ];
     let backwards = letters(&secret.chars().rev().collect::<String>());
     let once = aligned(secret.as_bytes());
-    let twice: Vec<String> = aligned(end).iter().flat_map(|text| aligned(text.as_bytes())).collect();
+    let twice: Vec<String> =
+        aligned(end).iter().flat_map(|text| aligned(text.as_bytes())).collect();
     let plain = numbers.into_iter().chain([backwards]).map(|text| (text, false));
     let digits = once.into_iter().chain(twice).chain(base32).map(|text| (letters(&text), true));
     plain.chain(digits).collect()
@@ -70,7 +78,8 @@ fn behind(before: usize, bytes: &[u8]) -> Vec<u8> {
     [vec![0; before], bytes.to_vec()].concat()
 }
 
-/// The digits that hold no bit of the surrounding text; each digit holds `bits`, and `before` bytes precede the secret.
+/// The digits that hold no bit of the surrounding text; each digit holds `bits`, and `before` bytes
+/// precede the secret.
 fn own_digits(text: &str, before: usize, bits: usize) -> String {
     let first = (8 * before).div_ceil(bits);
     let last = text.len() - usize::from(!(text.len() * bits).is_multiple_of(8));
@@ -80,11 +89,16 @@ fn own_digits(text: &str, before: usize, bits: usize) -> String {
 /// Base32 of RFC 4648, section 6, in lower case and without padding.
 fn in_base32(bytes: &[u8]) -> String {
     let digit = |chunk: &[u8], at: usize| {
-        let bit = |number: usize| chunk.get(number / 8).is_some_and(|byte| byte >> (7 - number % 8) & 1 == 1);
+        let bit = |number: usize| {
+            chunk.get(number / 8).is_some_and(|byte| byte >> (7 - number % 8) & 1 == 1)
+        };
         let value = (5 * at..5 * at + 5).fold(0, |value, number| 2 * value + u8::from(bit(number)));
         char::from(if value < 26 { b'a' + value } else { b'2' + value - 26 })
     };
-    bytes.chunks(5).flat_map(|chunk| (0..(8 * chunk.len()).div_ceil(5)).map(move |at| digit(chunk, at))).collect()
+    bytes
+        .chunks(5)
+        .flat_map(|chunk| (0..(8 * chunk.len()).div_ceil(5)).map(move |at| digit(chunk, at)))
+        .collect()
 }
 
 /// The letters and digits of a text.
@@ -94,7 +108,9 @@ pub(super) fn letters(text: &str) -> String {
 
 /// The byte ranges of these in the text.
 pub(super) fn positions(text: &str) -> Vec<Range<usize>> {
-    let position = |(start, character): (usize, char)| letter(character).map(|_| start..start + character.len_utf8());
+    let position = |(start, character): (usize, char)| {
+        letter(character).map(|_| start..start + character.len_utf8())
+    };
     text.char_indices().filter_map(position).collect()
 }
 
@@ -113,8 +129,14 @@ mod tests {
 
     #[test]
     fn base32_is_that_of_the_standard() {
-        let table =
-            [("", ""), ("f", "my"), ("fo", "mzxq"), ("foo", "mzxw6"), ("foob", "mzxw6yq"), ("fooba", "mzxw6ytb")];
+        let table = [
+            ("", ""),
+            ("f", "my"),
+            ("fo", "mzxq"),
+            ("foo", "mzxw6"),
+            ("foob", "mzxw6yq"),
+            ("fooba", "mzxw6ytb"),
+        ];
         for (text, digits) in table {
             assert_eq!(in_base32(text.as_bytes()), digits);
         }

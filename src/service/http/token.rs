@@ -1,7 +1,7 @@
 //! Tokens: credentials are exchanged for a token, which is used until shortly before it expires.
 //!
-//! Invariants: one exchange serves all concurrent calls; credentials that the service refused are not sent again, so
-//! that no account is locked; and no output of this module shows a secret.
+//! Invariants: one exchange serves all concurrent calls; credentials that the service refused are
+//! not sent again, so that no account is locked; and no output of this module shows a secret.
 
 use std::time::Duration;
 
@@ -34,8 +34,8 @@ pub enum Authorization {
     Session(Session),
 }
 
-/// A token with the path below the service's base that renews it: a POST with the token and nothing else, whose answer
-/// has the form of a [`Login`].
+/// A token with the path below the service's base that renews it: a POST with the token and nothing
+/// else, whose answer has the form of a [`Login`].
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The stored token.
@@ -44,8 +44,8 @@ pub struct Session {
     pub refresh: Vec<&'static str>,
 }
 
-/// The exchange of credentials for a token: a POST of two fields that answers `{"access_token"}`, optionally with
-/// `expires_in` in seconds.
+/// The exchange of credentials for a token: a POST of two fields that answers `{"access_token"}`,
+/// optionally with `expires_in` in seconds.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The path below the service's base.
@@ -58,7 +58,11 @@ pub struct Login {
 
 impl Login {
     pub(super) fn body(&self) -> Value {
-        let Self { path: _, identifier: (identifier_field, identifier), secret: (secret_field, secret) } = self;
+        let Self {
+            path: _,
+            identifier: (identifier_field, identifier),
+            secret: (secret_field, secret),
+        } = self;
         json!({(*identifier_field): identifier, (*secret_field): secret.expose_secret()})
     }
 }
@@ -144,7 +148,9 @@ impl Tokens {
             Authorization::Session(Session { token, refresh }) if state.number > 0 => {
                 Exchange::Renewal { token: state.last.as_ref().unwrap_or(token), path: refresh }
             }
-            Authorization::Bearer(token) | Authorization::Session(Session { token, .. }) => Exchange::Stored(token),
+            Authorization::Bearer(token) | Authorization::Session(Session { token, .. }) => {
+                Exchange::Stored(token)
+            }
         }
     }
 
@@ -172,7 +178,8 @@ impl Tokens {
         }
     }
 
-    /// Discards a token that the service refused; returns `false` if there is no way to get another.
+    /// Discards a token that the service refused; returns `false` if there is no way to get
+    /// another.
     pub(super) async fn discard(&self, refused: &Token) -> bool {
         if matches!(self.authorization, Authorization::Bearer(_)) {
             return false;
@@ -207,13 +214,15 @@ fn is_header_text(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The lifetime of a JWT: from `iat` to `exp`, which works with unsynchronized clocks, otherwise from now to `exp`. A
-/// new token that seems expired means that the clocks differ; it then has no known lifetime.
+/// The lifetime of a JWT: from `iat` to `exp`, which works with unsynchronized clocks, otherwise
+/// from now to `exp`. A new token that seems expired means that the clocks differ; it then has no
+/// known lifetime.
 fn lifetime(token: &str, clock: &Clock) -> Option<Duration> {
     let claims = token.split('.').nth(1)?.trim_end_matches('=');
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
     let end = claims.get("exp")?.as_f64()?;
-    let start = claims.get("iat").and_then(Value::as_f64).unwrap_or_else(|| clock.now().as_second() as f64);
+    let start =
+        claims.get("iat").and_then(Value::as_f64).unwrap_or_else(|| clock.now().as_second() as f64);
     Duration::try_from_secs_f64(end - start).ok().filter(|lifetime| !lifetime.is_zero())
 }
 

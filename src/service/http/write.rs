@@ -1,7 +1,8 @@
 //! Writing to a service.
 //!
-//! Invariant: a write is sent again only if the service said that it had no effect (429, and 401 with a new token), or
-//! if nothing was sent. After [`WriteOutcome::Unknown`], the caller has to look up the result.
+//! Invariant: a write is sent again only if the service said that it had no effect (429, and 401
+//! with a new token), or if nothing was sent. After [`WriteOutcome::Unknown`], the caller has to
+//! look up the result.
 
 use reqwest::header::LOCATION;
 use serde_json::Value;
@@ -11,8 +12,8 @@ use super::refusal::safe;
 use super::{Connection, Error, Reader, Refusal};
 use crate::model::Method;
 
-/// The proof of the right to write: a plan that passed its guards and was confirmed. No type outside of this crate can
-/// implement it, and a test checks that only one type of the crate does.
+/// The proof of the right to write: a plan that passed its guards and was confirmed. No type
+/// outside of this crate can implement it, and a test checks that only one type of the crate does.
 pub trait Approval: sealed::Sealed {}
 
 /// Keeps other crates from approving their own plans.
@@ -47,8 +48,9 @@ pub enum WriteOutcome {
     Refused(Refusal),
     /// The request never reached the service, so that it certainly had no effect.
     NotSent(Error),
-    /// The request was sent, and its effect is unknown: the connection was lost, the answer was cut, unreadable or
-    /// late, the service answered 5xx, or an error with status 2xx. It may take effect now, later or never.
+    /// The request was sent, and its effect is unknown: the connection was lost, the answer was
+    /// cut, unreadable or late, the service answered 5xx, or an error with status 2xx. It may take
+    /// effect now, later or never.
     Unknown(Error),
 }
 
@@ -64,7 +66,12 @@ impl Writer {
     }
 
     /// Sends one write to this path below the base.
-    pub async fn send<S: AsRef<str>>(&self, method: Method, path: &[S], body: Option<&Value>) -> WriteOutcome {
+    pub async fn send<S: AsRef<str>>(
+        &self,
+        method: Method,
+        path: &[S],
+        body: Option<&Value>,
+    ) -> WriteOutcome {
         self.write(method, self.0.base().join(path, &[]), body).await
     }
 
@@ -99,8 +106,8 @@ impl Writer {
     }
 }
 
-/// Writes comments. This needs no approval, since comments reach no service whose policies a plan changes: only
-/// [`crate::service::github`] creates it, for its own connection and its own paths.
+/// Writes comments. This needs no approval, since comments reach no service whose policies a plan
+/// changes: only [`crate::service::github`] creates it, for its own connection and its own paths.
 #[derive(Clone, Debug)]
 pub(in crate::service) struct CommentWriter(Connection);
 
@@ -109,11 +116,19 @@ impl CommentWriter {
         Self(connection)
     }
 
-    pub(in crate::service) async fn create<S: AsRef<str>>(&self, path: &[S], body: &Value) -> WriteOutcome {
+    pub(in crate::service) async fn create<S: AsRef<str>>(
+        &self,
+        path: &[S],
+        body: &Value,
+    ) -> WriteOutcome {
         write(&self.0, Method::Post, self.0.base().join(path, &[]), Some(body)).await
     }
 
-    pub(in crate::service) async fn edit<S: AsRef<str>>(&self, path: &[S], body: &Value) -> WriteOutcome {
+    pub(in crate::service) async fn edit<S: AsRef<str>>(
+        &self,
+        path: &[S],
+        body: &Value,
+    ) -> WriteOutcome {
         write(&self.0, Method::Patch, self.0.base().join(path, &[]), Some(body)).await
     }
 }
@@ -134,14 +149,25 @@ async fn write(
         Err(error) => return WriteOutcome::NotSent(error.into()),
     };
     let most = usize::MAX;
-    let call = Call { method, url: &url, body, repeatable: false, settled: &[], authorized: true, most, bearer: None };
+    let call = Call {
+        method,
+        url: &url,
+        body,
+        repeatable: false,
+        settled: &[],
+        authorized: true,
+        most,
+        bearer: None,
+    };
     let answer = match connection.call(call).await {
         Attempt::Answered(answer) => answer,
         Attempt::NotSent(error) => return WriteOutcome::NotSent(error),
         Attempt::Unknown(error) => return WriteOutcome::Unknown(error),
     };
     match answer.status {
-        status @ 200..=299 if answer.body.is_empty() => WriteOutcome::Done { status, body: Value::Null },
+        status @ 200..=299 if answer.body.is_empty() => {
+            WriteOutcome::Done { status, body: Value::Null }
+        }
         status @ 200..=299 => match connection.decode::<Value>(&url, &answer) {
             // A success that carries an error is an unknown outcome.
             Ok(body) if body.pointer("/error/code").is_some() => {
@@ -151,7 +177,10 @@ async fn write(
             Err(error) => WriteOutcome::Unknown(error),
         },
         300..=399 => {
-            let to = answer.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+            let to = answer
+                .headers
+                .get(LOCATION)
+                .map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
             let to = safe(&to.unwrap_or_default(), connection.secrets());
             let message = format!("the service points to `{to}`, where credentials do not go");
             WriteOutcome::Refused(Refusal { message, ..connection.refusal(&answer) })

@@ -1,7 +1,7 @@
 //! The caller's credentials: a key pair, an API key, or the session that Vijil's own tools stored.
 //!
-//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats the content of a
-//! file or a variable.
+//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats
+//! the content of a file or a variable.
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,10 @@ impl Credentials {
     /// A stored token, which can be renewed.
     #[must_use]
     pub fn session(token: SecretString) -> Self {
-        Self(Authorization::Session(Session { token, refresh: vec!["v1", "auth", "jwt", "refresh"] }))
+        Self(Authorization::Session(Session {
+            token,
+            refresh: vec!["v1", "auth", "jwt", "refresh"],
+        }))
     }
 
     /// The key pair, otherwise the API key, otherwise the stored session.
@@ -88,17 +91,21 @@ impl Credentials {
         let Outside { client_id, client_secret, api_key, folder } = outside;
         match (client_id, client_secret, api_key) {
             (Some(id), Some(secret), _) => Ok(Self::pair(id, secret)),
-            (Some(_), None, _) => {
-                Err(CredentialsError::Half { set: "VIJIL_CLIENT_ID", missing: "VIJIL_CLIENT_SECRET" })
-            }
-            (None, Some(_), _) => {
-                Err(CredentialsError::Half { set: "VIJIL_CLIENT_SECRET", missing: "VIJIL_CLIENT_ID" })
-            }
+            (Some(_), None, _) => Err(CredentialsError::Half {
+                set: "VIJIL_CLIENT_ID",
+                missing: "VIJIL_CLIENT_SECRET",
+            }),
+            (None, Some(_), _) => Err(CredentialsError::Half {
+                set: "VIJIL_CLIENT_SECRET",
+                missing: "VIJIL_CLIENT_ID",
+            }),
             (None, None, Some(key)) => Ok(Self(Authorization::Bearer(key))),
             (None, None, None) => {
                 let folder = folder.ok_or(CredentialsError::None)?;
-                let token = match token_in(&folder.join("credentials.json"), &["access_token", "auth_token", "token"])?
-                {
+                let token = match token_in(
+                    &folder.join("credentials.json"),
+                    &["access_token", "auth_token", "token"],
+                )? {
                     Some(token) => Some(token),
                     None => token_in(&folder.join("config.yaml"), &["auth_token"])?,
                 };
@@ -114,7 +121,8 @@ impl Credentials {
     }
 }
 
-/// The value of the first of these keys in a JSON or YAML file; `None` without the file or the keys.
+/// The value of the first of these keys in a JSON or YAML file; `None` without the file or the
+/// keys.
 fn token_in(file: &Path, keys: &[&str]) -> Result<Option<SecretString>, CredentialsError> {
     let wrong = |cause: String| CredentialsError::File { file: file.display().to_string(), cause };
     let text = match disk::read_own(file, MOST) {
@@ -123,9 +131,10 @@ fn token_in(file: &Path, keys: &[&str]) -> Result<Option<SecretString>, Credenti
         Err(error) => return Err(wrong(error.to_string())),
     };
     // The parser's message may repeat a value, and a value may be a secret.
-    let value: Value =
-        serde_yaml::from_str(text.expose_secret()).map_err(|_| wrong("it is neither JSON nor YAML".to_owned()))?;
-    let token = keys.iter().find_map(|key| value.get(*key)?.as_str().filter(|token| !token.is_empty()));
+    let value: Value = serde_yaml::from_str(text.expose_secret())
+        .map_err(|_| wrong("it is neither JSON nor YAML".to_owned()))?;
+    let token =
+        keys.iter().find_map(|key| value.get(*key)?.as_str().filter(|token| !token.is_empty()));
     Ok(token.map(SecretString::from))
 }
 
@@ -138,7 +147,8 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "a test makes the files that it reads")]
     fn the_pair_wins_over_the_key_and_the_key_over_a_stored_session() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config.yaml"), "gateway: x\nauth_token: hunter2\n").unwrap();
+        std::fs::write(folder.path().join("config.yaml"), "gateway: x\nauth_token: hunter2\n")
+            .unwrap();
         let outside = |id: Option<&str>, secret: Option<&str>, key: Option<&str>| Outside {
             client_id: id.map(str::to_owned),
             client_secret: secret.map(Into::into),

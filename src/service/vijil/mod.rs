@@ -1,7 +1,7 @@
 //! The client of Vijil's policies and rules for agents.
 //!
-//! Invariants: a [`Reader`] cannot write. A read is complete or an error. No call follows a redirect. Fields that the
-//! service adds to its answers change nothing.
+//! Invariants: a [`Reader`] cannot write. A read is complete or an error. No call follows a
+//! redirect. Fields that the service adds to its answers change nothing.
 
 mod credentials;
 mod error;
@@ -62,9 +62,13 @@ impl Writer {
 
     /// Sends one write. It is sent again only if it certainly had no effect.
     pub async fn send(&self, Request { method, path, query, body }: &Request) -> WriteOutcome {
-        let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let query: Vec<(&str, &str)> =
+            query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         // Only this collection is written to; the transport refuses an empty id anywhere else.
-        if path.last().is_some_and(String::is_empty) && *path == ["v1", "policies", ""] && *method == Method::Post {
+        if path.last().is_some_and(String::is_empty)
+            && *path == ["v1", "policies", ""]
+            && *method == Method::Post
+        {
             return self.0.send_to_collection(*method, &["v1", "policies"], body.as_ref()).await;
         }
         self.0.send_with(*method, path, &query, body.as_ref()).await

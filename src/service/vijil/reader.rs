@@ -1,6 +1,7 @@
 //! Reads policies and rules of the token's team.
 //!
-//! Invariant: results are sorted and complete: a list whose pages are inconsistent is read again, then refused.
+//! Invariant: results are sorted and complete: a list whose pages are inconsistent is read again,
+//! then refused.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,8 +26,13 @@ const POLICIES: Bounds = Bounds {
     values: 4_000_000,
     time: Duration::from_secs(60),
 };
-const RULES: Bounds =
-    Bounds { what: "rules", pages: 20_000, objects: 100_000, time: Duration::from_secs(480), ..POLICIES };
+const RULES: Bounds = Bounds {
+    what: "rules",
+    pages: 20_000,
+    objects: 100_000,
+    time: Duration::from_secs(480),
+    ..POLICIES
+};
 /// The number of times that a list is read again if its pages are inconsistent.
 const ROUNDS: u32 = 4;
 
@@ -61,8 +67,8 @@ impl Reader {
         self.0.pause(wait).await;
     }
 
-    /// Every policy with its rules. A policy that disappears while the others are read is left out once the list, read
-    /// again, no longer shows it.
+    /// Every policy with its rules. A policy that disappears while the others are read is left out
+    /// once the list, read again, no longer shows it.
     ///
     /// # Errors
     ///
@@ -70,7 +76,8 @@ impl Reader {
     pub async fn snapshot(&self) -> Result<VijilSnapshot, Error> {
         let mut round = 0;
         loop {
-            let listed: Vec<Policy> = self.policies().await?.into_iter().filter(|policy| !policy.is_preset).collect();
+            let listed: Vec<Policy> =
+                self.policies().await?.into_iter().filter(|policy| !policy.is_preset).collect();
             let total = listed.len();
             let mut policies = self.with_rules(listed).await?;
             let shown = policies.len();
@@ -83,7 +90,12 @@ impl Reader {
             }
             round += 1;
             if round == ROUNDS {
-                return Err(Error::Unstable { host: self.0.host(), what: "policies", total, shown });
+                return Err(Error::Unstable {
+                    host: self.0.host(),
+                    what: "policies",
+                    total,
+                    shown,
+                });
             }
             self.pause(Duration::from_millis(100 << round)).await;
         }
@@ -102,7 +114,9 @@ impl Reader {
         }
         let mut policies = Vec::new();
         while let Some(read) = reads.join_next().await {
-            policies.extend(read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
+            policies.extend(
+                read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?,
+            );
         }
         Ok(policies)
     }
@@ -123,7 +137,10 @@ impl Reader {
     /// Returns an error if the policies cannot be read.
     pub async fn named(&self, name: &str) -> Result<Vec<LiveVijilPolicy>, Error> {
         let policies = self.policies().await?.into_iter();
-        Ok(policies.filter(|policy| !policy.is_preset && policy.name == name).map(Policy::live).collect())
+        Ok(policies
+            .filter(|policy| !policy.is_preset && policy.name == name)
+            .map(Policy::live)
+            .collect())
     }
 
     /// A policy without its rules; `None` if no policy has this id.
@@ -151,22 +168,36 @@ impl Reader {
     /// Returns an error if the rules cannot be read.
     pub async fn rules(&self, policy: &str) -> Result<Vec<LiveVijilRule>, Error> {
         let within = Self(self.0.bounded(RULES));
-        Ok(within.wire_rules(policy).await?.unwrap_or_default().into_iter().map(Rule::live).collect())
+        Ok(within
+            .wire_rules(policy)
+            .await?
+            .unwrap_or_default()
+            .into_iter()
+            .map(Rule::live)
+            .collect())
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Error> {
         let within = Self(self.0.bounded(POLICIES));
-        within.list(&["v1", "policies"], POLICIES_PAGE, "policies", |policy: &Policy| policy.id.clone()).await
+        within
+            .list(&["v1", "policies"], POLICIES_PAGE, "policies", |policy: &Policy| {
+                policy.id.clone()
+            })
+            .await
     }
 
     async fn wire_rules(&self, policy: &str) -> Result<Option<Vec<Rule>>, Error> {
         let path = ["v1", "policies", policy, "rules"];
         match self.list(&path, RULES_PAGE, "rules", |rule: &Rule| rule.id.clone()).await {
             Ok(mut rules) => {
-                rules.sort_by(|one, other| (&one.rule_id, &one.id).cmp(&(&other.rule_id, &other.id)));
+                rules.sort_by(|one, other| {
+                    (&one.rule_id, &one.id).cmp(&(&other.rule_id, &other.id))
+                });
                 Ok(Some(rules))
             }
-            Err(Error::Http(http::Error::Refused { refusal, .. })) if refusal.status == 404 => Ok(None),
+            Err(Error::Http(http::Error::Refused { refusal, .. })) if refusal.status == 404 => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -202,8 +233,8 @@ impl Reader {
         }
     }
 
-    /// The objects of the pages, and the total number of objects. With a `total`, reading stops there; without it, even
-    /// with a `count`, reading stops at a page with nothing new.
+    /// The objects of the pages, and the total number of objects. With a `total`, reading stops
+    /// there; without it, even with a `count`, reading stops at a page with nothing new.
     async fn pages<T: DeserializeOwned>(
         &self,
         path: &[&str],

@@ -1,12 +1,14 @@
 //! The format that the service sends, and its conversion to the model.
 //!
-//! Invariant: unknown fields, absent and null optional fields change nothing. Objects that the service types loosely
-//! (consequences, constraints, provenance) are kept as they are.
+//! Invariant: unknown fields, absent and null optional fields change nothing. Objects that the
+//! service types loosely (consequences, constraints, provenance) are kept as they are.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS};
+use crate::model::{
+    Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS,
+};
 
 /// A page of a list, in either form that the service uses.
 #[derive(Debug, Deserialize)]
@@ -15,7 +17,8 @@ pub(super) struct Page<T> {
     /// The number of results in all pages.
     #[serde(default)]
     pub(super) total: Option<usize>,
-    /// The name of the same field in another list, which may count all results or those of the page.
+    /// The name of the same field in another list, which may count all results or those of the
+    /// page.
     #[serde(default)]
     pub(super) count: Option<usize>,
 }
@@ -78,7 +81,13 @@ impl Policy {
     #[must_use]
     pub fn live(self) -> LiveVijilPolicy {
         let Self { id, name, status, is_preset: _, rest } = self;
-        LiveVijilPolicy { id, name, status, fields: only(rest, &VIJIL_POLICY_FIELDS), rules: Vec::new() }
+        LiveVijilPolicy {
+            id,
+            name,
+            status,
+            fields: only(rest, &VIJIL_POLICY_FIELDS),
+            rules: Vec::new(),
+        }
     }
 }
 
@@ -106,7 +115,9 @@ impl VijilSnapshot {
             .filter(|whole| !whole.policy.is_preset)
             .map(|Whole { policy, rules }| {
                 let mut rules: Vec<LiveVijilRule> = rules.into_iter().map(Rule::live).collect();
-                rules.sort_by(|one, other| (&one.rule_id, &one.id).cmp(&(&other.rule_id, &other.id)));
+                rules.sort_by(|one, other| {
+                    (&one.rule_id, &one.id).cmp(&(&other.rule_id, &other.id))
+                });
                 LiveVijilPolicy { rules, ..policy.live() }
             })
             .collect();

@@ -1,8 +1,8 @@
 //! Writing files of a workspace: all of them, or none.
 //!
-//! Invariant: a file has its whole new text or its old one. Nothing is written through a link or outside of the
-//! workspace, and a file is overwritten only if it is known to exist. If a write fails, earlier ones are reverted, and
-//! the error names those that could not be.
+//! Invariant: a file has its whole new text or its old one. Nothing is written through a link or
+//! outside of the workspace, and a file is overwritten only if it is known to exist. If a write
+//! fails, earlier ones are reverted, and the error names those that could not be.
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -50,13 +50,14 @@ impl Root {
     /// Writes files of the workspace.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be written; then none is, except for the files that the error names. Also if a
-    /// file was written, but its predecessor could not be removed.
+    /// Returns an error if a file cannot be written; then none is, except for the files that the
+    /// error names. Also if a file was written, but its predecessor could not be removed.
     pub fn write_all(&self, files: &[Written<'_>]) -> Result<(), BatchError> {
         let mut folders = Vec::new();
         let mut ready = Vec::new();
         let mut done = 0;
-        let prepared = files.iter().try_for_each(|file| self.prepare(file, &mut folders, &mut ready));
+        let prepared =
+            files.iter().try_for_each(|file| self.prepare(file, &mut folders, &mut ready));
         let placed = prepared.and_then(|()| {
             ready.iter().try_for_each(|one| {
                 place(one).map_err(|error| (one.target.clone(), error))?;
@@ -66,12 +67,19 @@ impl Root {
         });
         match placed {
             Ok(()) => take_away(&ready),
-            Err((path, error)) => Err(BatchError { path, error, stuck: undo(&ready, done, &folders) }),
+            Err((path, error)) => {
+                Err(BatchError { path, error, stuck: undo(&ready, done, &folders) })
+            }
         }
     }
 
     /// Writes the text under a temporary name beside the file.
-    fn prepare(&self, file: &Written<'_>, folders: &mut Vec<PathBuf>, ready: &mut Vec<Ready>) -> Step {
+    fn prepare(
+        &self,
+        file: &Written<'_>,
+        folders: &mut Vec<PathBuf>,
+        ready: &mut Vec<Ready>,
+    ) -> Step {
         let at = |error: FileError| (self.path().join(file.path), error);
         let io = |error: io::Error| at(error.into());
         let target = self.place(file.path).map_err(at)?;
@@ -128,7 +136,8 @@ pub fn make_folder(folder: &Path) -> Result<MadeFolders, FileError> {
 
 /// Creates the folder and its parents, and records the new ones.
 fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
-    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err();
+    let is_missing =
+        |folder: &&Path| !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err();
     let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
     for folder in missing.into_iter().rev() {
         fs::create_dir(folder)?;
@@ -169,7 +178,8 @@ fn take_away(ready: &[Ready]) -> Result<(), BatchError> {
     Ok(())
 }
 
-/// Reverts the first `done` files and deletes the temporary files; returns the paths that could not be reverted.
+/// Reverts the first `done` files and deletes the temporary files; returns the paths that could not
+/// be reverted.
 fn undo(ready: &[Ready], done: usize, folders: &[PathBuf]) -> Vec<PathBuf> {
     let mut stuck = Vec::new();
     for (index, one) in ready.iter().enumerate() {

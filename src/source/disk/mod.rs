@@ -1,5 +1,5 @@
-//! All access to files: everything that is opened, read or written by a path goes through this module, and a lint keeps
-//! other modules from using the functions of the standard library.
+//! All access to files: everything that is opened, read or written by a path goes through this
+//! module, and a lint keeps other modules from using the functions of the standard library.
 //!
 //! The author of a path decides how far it may lead:
 //!
@@ -11,9 +11,10 @@
 //! | files on the command line | who runs the program: [`read_named`], [`open_named`], [`write_named`] | do not lead out of the repository around them; are refused where a file is written |
 //! | credentials | who runs the program, outside of any repository: [`read_own`] | are followed |
 //!
-//! Invariants: nothing outside of a [`Root`], and nothing below its `.git` or `.seawall`, is read or written, even
-//! through links. Only regular files are opened, so that no pipe, device or socket can block. A file over the size
-//! limit is refused before it is read. A written file has its whole new text or its old one.
+//! Invariants: nothing outside of a [`Root`], and nothing below its `.git` or `.seawall`, is read
+//! or written, even through links. Only regular files are opened, so that no pipe, device or socket
+//! can block. A file over the size limit is refused before it is read. A written file has its whole
+//! new text or its old one.
 
 mod batch;
 mod name;
@@ -26,11 +27,14 @@ use std::path::{Component, Path, PathBuf};
 
 pub use batch::{BatchError, MadeFolders, Written, make_folder};
 pub use name::is_internal;
-pub use open::{bytes_read, check_named_folder, open_named, read_named, read_own, unnamed, walk_named};
+pub use open::{
+    bytes_read, check_named_folder, open_named, read_named, read_own, unnamed, walk_named,
+};
 pub use scratch::Scratch;
 pub use write::{open_state, remove_named, rename_named, write_named};
 
-/// The largest snapshot or saved plan that is read, in bytes: twice the text of a full organization.
+/// The largest snapshot or saved plan that is read, in bytes: twice the text of a full
+/// organization.
 pub const MAX_STATE_BYTES: u64 = 128 << 20;
 
 /// The reason why a file is not opened, as a phrase that follows its name.
@@ -86,15 +90,21 @@ impl FileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Outside | Self::Internal(_) => "name the file itself, without a link",
-            Self::Link(_) => "a link is not written through: name the file that it leads to, or remove the link",
+            Self::Link(_) => {
+                "a link is not written through: name the file that it leads to, or remove the link"
+            }
             Self::NotRegular => "name a regular file",
             Self::NotFolder => "name a folder",
             Self::TooLarge(_) => "name a smaller file",
             Self::Replaced => "run again once nothing else changes it",
             Self::ReadOnly => "give this user the right to write it",
             Self::NotText => "save it as UTF-8",
-            Self::System(error) if error.kind() == io::ErrorKind::NotFound => "check the name and the folder",
-            Self::System(error) if error.kind() == io::ErrorKind::PermissionDenied => "give this user the right to it",
+            Self::System(error) if error.kind() == io::ErrorKind::NotFound => {
+                "check the name and the folder"
+            }
+            Self::System(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "give this user the right to it"
+            }
             Self::System(_) => "check the disk, and run again",
         }
     }
@@ -128,8 +138,8 @@ impl Root {
         Ok(Self { real: std::fs::canonicalize(folder)? })
     }
 
-    /// The folder that links of a document on the command line may not leave: the workspace around it, otherwise the
-    /// repository around it, otherwise its own folder.
+    /// The folder that links of a document on the command line may not leave: the workspace around
+    /// it, otherwise the repository around it, otherwise its own folder.
     ///
     /// # Errors
     /// Returns the error of the system if its folder does not exist.
@@ -146,12 +156,12 @@ impl Root {
         &self.real
     }
 
-    /// The content of a regular file, which may be a link inside of the folder. `path` is absolute, or relative to the
-    /// current folder.
+    /// The content of a regular file, which may be a link inside of the folder. `path` is absolute,
+    /// or relative to the current folder.
     ///
     /// # Errors
-    /// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit` bytes, or the system
-    /// cannot read it.
+    /// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit`
+    /// bytes, or the system cannot read it.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
         open::read_regular(&self.resolve(path)?, limit)
     }
@@ -159,7 +169,8 @@ impl Root {
     /// The path of an existing file, with links followed.
     ///
     /// # Errors
-    /// Returns an error if the path leads out of the folder or into an internal one, or does not exist.
+    /// Returns an error if the path leads out of the folder or into an internal one, or does not
+    /// exist.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, FileError> {
         let real = std::fs::canonicalize(path)?;
         let inside = real.strip_prefix(&self.real).map_err(|_| FileError::Outside)?;
@@ -174,7 +185,11 @@ impl Root {
     pub fn name(&self, path: &Path) -> Result<String, FileError> {
         let real = self.resolve(path)?;
         let inside = real.strip_prefix(&self.real).map_err(|_| FileError::Outside)?;
-        Ok(inside.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
+        Ok(inside
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect::<Vec<_>>()
+            .join("/"))
     }
 }
 
@@ -184,10 +199,12 @@ pub(super) fn walk(folder: &Path) -> walkdir::IntoIter {
     walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter()
 }
 
-/// Returns `true` if a folder exists and is empty, like one of a submodule that was not checked out.
+/// Returns `true` if a folder exists and is empty, like one of a submodule that was not checked
+/// out.
 #[must_use]
 pub fn is_empty_folder(folder: &Path) -> bool {
-    std::fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) && walk(folder).next().is_none()
+    std::fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir())
+        && walk(folder).next().is_none()
 }
 
 /// The folder of the repository around a path, by its `.git`.
@@ -210,13 +227,17 @@ fn lexical(path: &Path) -> Result<PathBuf, FileError> {
     Ok(whole)
 }
 
-/// Refuses a path on the command line if a link leads it out of the repository or the workspace around it, or into an
-/// internal folder. `real` is its actual target, `path` is where a person expects it to lead.
+/// Refuses a path on the command line if a link leads it out of the repository or the workspace
+/// around it, or into an internal folder. `real` is its actual target, `path` is where a person
+/// expects it to lead.
 fn stays(path: &Path, real: &Path) -> Result<(), FileError> {
     let path = lexical(path)?;
-    let around = path.parent().and_then(|folder| repository(folder).or_else(|| super::find_root(folder)));
+    let around =
+        path.parent().and_then(|folder| repository(folder).or_else(|| super::find_root(folder)));
     let Some(around) = around else { return Ok(()) };
-    let (Ok(written), root) = (path.strip_prefix(around), Root::new(around)?) else { return Ok(()) };
+    let (Ok(written), root) = (path.strip_prefix(around), Root::new(around)?) else {
+        return Ok(());
+    };
     let inside = real.strip_prefix(root.path()).map_err(|_| FileError::Outside)?;
     match name::internal(inside).filter(|_| inside != written) {
         Some(name) => Err(FileError::Internal(name)),

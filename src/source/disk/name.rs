@@ -6,16 +6,21 @@ use std::path::Path;
 /// Folders that belong to git, which may hold credentials, and to seawall.
 const INTERNAL: [&str; 2] = [".git", ".seawall"];
 /// Characters that HFS+ ignores when it compares names.
-const IGNORED: [std::ops::RangeInclusive<char>; 4] =
-    ['\u{200c}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{206a}'..='\u{206f}', '\u{feff}'..='\u{feff}'];
+const IGNORED: [std::ops::RangeInclusive<char>; 4] = [
+    '\u{200c}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{206a}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+];
 
 /// The internal folder that a path leads into; `None` for any other path.
 pub(super) fn internal(path: &Path) -> Option<&'static str> {
     path.components().find_map(|part| folder(part.as_os_str()))
 }
 
-/// Returns `true` if some file system takes the name for `.git` or `.seawall`: in any letter case, with ignored
-/// characters, as a short name of Windows, or followed by blanks, dots or a stream, which Windows drops.
+/// Returns `true` if some file system takes the name for `.git` or `.seawall`: in any letter case,
+/// with ignored characters, as a short name of Windows, or followed by blanks, dots or a stream,
+/// which Windows drops.
 #[must_use]
 pub fn is_internal(name: &OsStr) -> bool {
     folder(name).is_some()
@@ -24,7 +29,8 @@ pub fn is_internal(name: &OsStr) -> bool {
 fn folder(name: &OsStr) -> Option<&'static str> {
     let name = name.to_string_lossy();
     let ignored = |character: &char| IGNORED.iter().any(|range| range.contains(character));
-    let name: String = name.split(':').next().unwrap_or_default().chars().filter(|one| !ignored(one)).collect();
+    let name: String =
+        name.split(':').next().unwrap_or_default().chars().filter(|one| !ignored(one)).collect();
     // The only letter that folds to a letter of these names, other than its capital.
     let name = name.trim_end_matches(['.', ' ']).to_lowercase().replace('\u{17f}', "s");
     INTERNAL.into_iter().find(|internal| name == *internal || is_short(&name, internal))

@@ -1,7 +1,7 @@
 //! Opening regular files for reading.
 //!
-//! Invariant: a file is checked before it is opened, is opened without blocking and without following a link, and is
-//! the file that was checked.
+//! Invariant: a file is checked before it is opened, is opened without blocking and without
+//! following a link, and is the file that was checked.
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -79,29 +79,34 @@ pub(super) fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
     if is_same { Ok(()) } else { Err(FileError::Replaced) }
 }
 
-/// The content of a file that the command line or the environment names. A link must not lead out of the repository
-/// around it, since a commit may have created the link. The standard input and other streams of the process are
-/// accepted.
+/// The content of a file that the command line or the environment names. A link must not lead out
+/// of the repository around it, since a commit may have created the link. The standard input and
+/// other streams of the process are accepted.
 ///
 /// # Errors
-/// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit` bytes, is not UTF-8, or
-/// the system cannot read it.
+/// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit`
+/// bytes, is not UTF-8, or the system cannot read it.
 pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
     if is_stream(path) {
         let mut bytes = Vec::new();
         File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        return if bytes.len() as u64 > limit { Err(FileError::TooLarge(limit)) } else { text(bytes) };
+        return if bytes.len() as u64 > limit {
+            Err(FileError::TooLarge(limit))
+        } else {
+            text(bytes)
+        };
     }
     let real = std::fs::canonicalize(path)?;
     stays(path, &real)?;
     text(read_regular(&real, limit)?)
 }
 
-/// Opens a file of any size that the command line names, for streaming. As for [`read_named`], a link must not lead out
-/// of the repository around it, and streams of the process are accepted.
+/// Opens a file of any size that the command line names, for streaming. As for [`read_named`], a
+/// link must not lead out of the repository around it, and streams of the process are accepted.
 ///
 /// # Errors
-/// Returns an error if the path leads elsewhere, is not a regular file, or the system cannot open it.
+/// Returns an error if the path leads elsewhere, is not a regular file, or the system cannot open
+/// it.
 pub fn open_named(path: &Path) -> Result<File, FileError> {
     if is_stream(path) {
         return Ok(File::open(path)?);
@@ -114,7 +119,8 @@ pub fn open_named(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
-/// The entries below a folder that the command line names, sorted by name. Links in it are not followed.
+/// The entries below a folder that the command line names, sorted by name. Links in it are not
+/// followed.
 pub fn walk_named(folder: &Path) -> walkdir::IntoIter {
     walkdir::WalkDir::new(folder).follow_root_links(true).sort_by_file_name().into_iter()
 }
@@ -127,8 +133,8 @@ pub fn unnamed() -> std::io::Result<File> {
     tempfile::tempfile()
 }
 
-/// Refuses a folder on the command line if a link leads out of the repository around it, since a commit may have
-/// created the link.
+/// Refuses a folder on the command line if a link leads out of the repository around it, since a
+/// commit may have created the link.
 ///
 /// # Errors
 /// Returns an error if the path leads elsewhere, or the system cannot resolve it.
@@ -139,8 +145,8 @@ pub fn check_named_folder(path: &Path) -> Result<(), FileError> {
 /// The content of a file of the user who runs the program, following all links.
 ///
 /// # Errors
-/// Returns an error if the path is not a regular file, is larger than `limit` bytes, is not UTF-8, or the system cannot
-/// read it.
+/// Returns an error if the path is not a regular file, is larger than `limit` bytes, is not UTF-8,
+/// or the system cannot read it.
 pub fn read_own(path: &Path, limit: u64) -> Result<String, FileError> {
     text(read_regular(&std::fs::canonicalize(path)?, limit)?)
 }
@@ -154,5 +160,6 @@ pub(super) fn is_stream(path: &Path) -> bool {
     let streams = ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/null"];
     let folders = ["/dev/fd", "/proc/self/fd"];
     let parent = path.parent().unwrap_or(path);
-    streams.iter().any(|stream| path == Path::new(stream)) || folders.iter().any(|folder| parent == Path::new(folder))
+    streams.iter().any(|stream| path == Path::new(stream))
+        || folders.iter().any(|folder| parent == Path::new(folder))
 }

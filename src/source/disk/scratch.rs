@@ -1,6 +1,8 @@
-//! A temporary folder for the files of a commit, which is read as a workspace and deleted when it is dropped.
+//! A temporary folder for the files of a commit, which is read as a workspace and deleted when it
+//! is dropped.
 //!
-//! Invariant: nothing is written outside of it, and its links are only read, through [`super::Root`].
+//! Invariant: nothing is written outside of it, and its links are only read, through
+//! [`super::Root`].
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -32,7 +34,8 @@ impl Scratch {
     /// Writes a file.
     ///
     /// # Errors
-    /// Returns an error if the path is not that of a file in the folder, or if something exists there.
+    /// Returns an error if the path is not that of a file in the folder, or if something exists
+    /// there.
     pub fn file(&self, path: &str, content: &[u8]) -> Result<(), FileError> {
         Ok(fs::File::create_new(self.place(path)?)?.write_all(content)?)
     }
@@ -45,7 +48,8 @@ impl Scratch {
         Ok(fs::File::create_new(self.place(path)?)?.set_len(bytes)?)
     }
 
-    /// Creates a symbolic link, after all files; on systems where git writes links as files, such a file.
+    /// Creates a symbolic link, after all files; on systems where git writes links as files, such a
+    /// file.
     ///
     /// # Errors
     /// As [`Self::file`].
@@ -56,7 +60,8 @@ impl Scratch {
         return self.file(path, target.as_bytes());
     }
 
-    /// The path of a file, after creating its folders. Names that git never writes into a work tree are refused.
+    /// The path of a file, after creating its folders. Names that git never writes into a work tree
+    /// are refused.
     fn place(&self, path: &str) -> Result<PathBuf, FileError> {
         let path = Path::new(path);
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
@@ -64,7 +69,8 @@ impl Scratch {
         }
         name::internal(path).map_or(Ok(()), |name| Err(FileError::Internal(name)))?;
         let mut place = self.path().to_owned();
-        let (folders, file) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        let (folders, file) =
+            (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
         for part in folders.components() {
             place.push(part);
             match fs::symlink_metadata(&place) {

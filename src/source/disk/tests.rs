@@ -12,9 +12,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::open::{careful, looked_at, same};
-use super::{FileError, Root, Written, check_named_folder, open_named, open_state, read_named, read_own, write_named};
+use super::{
+    FileError, Root, Written, check_named_folder, open_named, open_state, read_named, read_own,
+    write_named,
+};
 
-/// A checkout of an untrusted commit: a workspace in a repository, beside secrets of the checkout itself.
+/// A checkout of an untrusted commit: a workspace in a repository, beside secrets of the checkout
+/// itself.
 struct Checkout {
     folder: TempDir,
 }
@@ -85,7 +89,8 @@ fn what_a_repository_names_is_a_regular_file_of_the_workspace() {
     checkout.link("input.yaml", "/dev/stdin");
     checkout.link("gone.yaml", "nowhere");
     checkout.link("loop.yaml", "loop.yaml");
-    rustix::fs::mkfifoat(rustix::fs::CWD, checkout.at("pipe.yaml"), rustix::fs::Mode::RUSR).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, checkout.at("pipe.yaml"), rustix::fs::Mode::RUSR)
+        .unwrap();
     checkout.link("piped.yaml", "pipe.yaml");
     let _socket = UnixListener::bind(checkout.at("socket.yaml")).unwrap();
     let table = [
@@ -117,12 +122,16 @@ fn what_a_repository_names_is_a_regular_file_of_the_workspace() {
     ];
     let root = Root::new(&checkout.workspace()).unwrap();
     for (path, expected) in table {
-        let read = root.read(&checkout.at(path), 100).map(|bytes| String::from_utf8(bytes).unwrap());
+        let read =
+            root.read(&checkout.at(path), 100).map(|bytes| String::from_utf8(bytes).unwrap());
         assert_eq!(read.as_deref().map_err(word), expected, "{path}");
     }
     // If the workspace is the repository, its token is below it.
     let root = Root::new(&checkout.folder.path().join("repository")).unwrap();
-    assert_eq!(root.read(&checkout.at("token.yaml"), 100).map_err(|error| word(&error)), Err("internal"));
+    assert_eq!(
+        root.read(&checkout.at("token.yaml"), 100).map_err(|error| word(&error)),
+        Err("internal")
+    );
 }
 
 #[test]
@@ -140,7 +149,8 @@ fn what_takes_the_place_of_a_file_is_not_read() {
     // Whoever waits for a writer waits for ever.
     let (told, opened) = channel();
     std::thread::spawn(move || told.send(careful(OpenOptions::new().read(true)).open(pipe)));
-    let pipe = opened.recv_timeout(Duration::from_secs(30)).expect("nobody waits for a writer").unwrap();
+    let pipe =
+        opened.recv_timeout(Duration::from_secs(30)).expect("nobody waits for a writer").unwrap();
     assert_eq!(is_same(&pipe), Err("replaced"));
 }
 
@@ -155,7 +165,10 @@ fn sizes_are_limited_before_a_file_is_read_and_while_it_is() {
     assert_eq!(read_named(&stream, 100).map_err(|error| word(&error)), Err("too large"));
     if cfg!(target_os = "linux") {
         assert_eq!(fs::metadata("/proc/self/status").unwrap().len(), 0);
-        assert_eq!(read_own(Path::new("/proc/self/status"), 100).map_err(|error| word(&error)), Err("too large"));
+        assert_eq!(
+            read_own(Path::new("/proc/self/status"), 100).map_err(|error| word(&error)),
+            Err("too large")
+        );
     }
 }
 
@@ -173,7 +186,7 @@ fn files_of_the_command_line_do_not_follow_links_out_of_a_repository() {
         ("out.json", Err("outside")),
         ("token.json", Err("internal")),
         ("folder/secret", Err("outside")),
-        ("../.git/config", Ok("hunter2")),     // as a person wrote it
+        ("../.git/config", Ok("hunter2")), // as a person wrote it
         ("../../outside/link", Ok("hunter2")), // in no repository
         ("large.yaml", Err("too large")),
     ];
@@ -184,7 +197,11 @@ fn files_of_the_command_line_do_not_follow_links_out_of_a_repository() {
         let opened = open_named(&checkout.at(path)).map(|_| ()).map_err(|error| word(&error));
         assert_eq!(
             opened,
-            expected.map(|_| ()).or_else(|word| if word == "too large" { Ok(()) } else { Err(word) }),
+            expected.map(|_| ()).or_else(|word| if word == "too large" {
+                Ok(())
+            } else {
+                Err(word)
+            }),
             "{path}"
         );
     }
@@ -193,11 +210,20 @@ fn files_of_the_command_line_do_not_follow_links_out_of_a_repository() {
     fs::create_dir(&alone).unwrap();
     fs::write(alone.join("seawall.yaml"), "settings").unwrap();
     symlink("../secret", alone.join("out.json")).unwrap();
-    assert_eq!(read_named(&alone.join("out.json"), 100).map_err(|error| word(&error)), Err("outside"));
+    assert_eq!(
+        read_named(&alone.join("out.json"), 100).map_err(|error| word(&error)),
+        Err("outside")
+    );
     let folder = |path: &str| check_named_folder(&checkout.at(path)).map_err(|error| word(&error));
-    assert_eq!((folder("sub"), folder("../../outside"), folder("folder")), (Ok(()), Ok(()), Err("outside")));
+    assert_eq!(
+        (folder("sub"), folder("../../outside"), folder("folder")),
+        (Ok(()), Ok(()), Err("outside"))
+    );
     assert_eq!(read_own(&checkout.at("out.json"), 100).unwrap(), "hunter2"); // links of the person's own
-    assert_eq!(read_own(Path::new("/dev/zero"), 100).map_err(|error| word(&error)), Err("not regular"));
+    assert_eq!(
+        read_own(Path::new("/dev/zero"), 100).map_err(|error| word(&error)),
+        Err("not regular")
+    );
 }
 
 #[test]
@@ -231,7 +257,8 @@ fn nothing_is_written_through_a_link_or_into_a_pipe() {
     checkout.link("gone.json", "../../outside/new");
     checkout.link("folder", "../../outside");
     checkout.link("linked", "sub");
-    rustix::fs::mkfifoat(rustix::fs::CWD, checkout.at("pipe.json"), rustix::fs::Mode::RUSR).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, checkout.at("pipe.json"), rustix::fs::Mode::RUSR)
+        .unwrap();
     fs::write(checkout.at("locked.json"), "locked").unwrap();
     let set_mode = |path: &str, mode| {
         fs::set_permissions(checkout.at(path), fs::Permissions::from_mode(mode)).unwrap();
@@ -260,7 +287,10 @@ fn nothing_is_written_through_a_link_or_into_a_pipe() {
             assert_eq!(state.as_ref().map(|_| ()).map_err(word), *expected, "{path}");
         }
     }
-    assert_eq!(fs::read_to_string(checkout.folder.path().join("outside/secret")).unwrap(), "hunter2");
+    assert_eq!(
+        fs::read_to_string(checkout.folder.path().join("outside/secret")).unwrap(),
+        "hunter2"
+    );
     assert_eq!(fs::read_dir(checkout.folder.path().join("outside")).unwrap().count(), 1);
     assert_eq!(fs::read_to_string(checkout.at("a.yaml")).unwrap(), "new");
     let mode = |path: &str| fs::metadata(checkout.at(path)).unwrap().permissions().mode() & 0o777;
@@ -298,9 +328,18 @@ fn workspace_files_are_written_all_or_none_and_never_through_links() {
         assert!(!checkout.at("deep").exists(), "{path}");
         assert_eq!(fs::read_to_string(checkout.at("sub/b.yaml")).unwrap(), "b", "{path}");
     }
-    assert_eq!(root.replace(&checkout.at("inside.yaml"), "x").map_err(|error| word(&error)), Err("link"));
-    assert_eq!(root.replace(&checkout.at("policies/secret"), "x").map_err(|error| word(&error)), Err("outside"));
-    assert_eq!(fs::read_to_string(checkout.folder.path().join("outside/secret")).unwrap(), "hunter2");
+    assert_eq!(
+        root.replace(&checkout.at("inside.yaml"), "x").map_err(|error| word(&error)),
+        Err("link")
+    );
+    assert_eq!(
+        root.replace(&checkout.at("policies/secret"), "x").map_err(|error| word(&error)),
+        Err("outside")
+    );
+    assert_eq!(
+        fs::read_to_string(checkout.folder.path().join("outside/secret")).unwrap(),
+        "hunter2"
+    );
 }
 
 #[test]
@@ -319,7 +358,11 @@ fn the_state_folder_is_the_workspaces_own() {
         make(&checkout.at(".seawall"));
         let folder = Root::new(&checkout.workspace()).unwrap().state_folder(".seawall");
         assert_eq!(folder.as_ref().map(|_| ()).map_err(word), expected, "{what}");
-        assert_eq!(fs::read_dir(checkout.folder.path().join("outside")).unwrap().count(), 1, "{what}");
+        assert_eq!(
+            fs::read_dir(checkout.folder.path().join("outside")).unwrap().count(),
+            1,
+            "{what}"
+        );
         let ignored = fs::read_to_string(checkout.at(".seawall/.gitignore")).ok();
         assert_eq!(ignored.as_deref(), expected.is_ok().then_some("*\n"), "{what}");
     }

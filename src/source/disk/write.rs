@@ -1,7 +1,8 @@
 //! Writing one file as a whole, the state file, and the state folder.
 //!
-//! Invariant: wherever the run stops, a file has its old text or its new one: a new file beside the old one takes its
-//! name, so that nothing is written through a link or into a pipe. Permissions are kept.
+//! Invariant: wherever the run stops, a file has its old text or its new one: a new file beside the
+//! old one takes its name, so that nothing is written through a link or into a pipe. Permissions
+//! are kept.
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -19,8 +20,8 @@ impl Root {
     /// Writes `text` over an existing file. `path` is absolute, or relative to the current folder.
     ///
     /// # Errors
-    /// Returns an error if the path leads elsewhere or is a link, if the file may not be written, or if the system
-    /// fails; then the file is unchanged.
+    /// Returns an error if the path leads elsewhere or is a link, if the file may not be written,
+    /// or if the system fails; then the file is unchanged.
     pub fn replace(&self, path: &Path, text: &str) -> Result<(), FileError> {
         if fs::symlink_metadata(path)?.is_symlink() {
             return Err(FileError::Link(path.to_owned()));
@@ -28,8 +29,8 @@ impl Root {
         swap(&self.resolve(path)?, text)
     }
 
-    /// The path for writing a file of this name, with `/` between segments: neither the file nor a folder around it,
-    /// inside of this one, is a link.
+    /// The path for writing a file of this name, with `/` between segments: neither the file nor a
+    /// folder around it, inside of this one, is a link.
     pub(super) fn place(&self, name: &str) -> Result<PathBuf, FileError> {
         let path = Path::new(name);
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
@@ -40,21 +41,25 @@ impl Root {
         for part in path.components() {
             place.push(part);
             if fs::symlink_metadata(&place).is_ok_and(|metadata| metadata.is_symlink()) {
-                return Err(FileError::Link(place.strip_prefix(self.path()).unwrap_or(&place).to_owned()));
+                return Err(FileError::Link(
+                    place.strip_prefix(self.path()).unwrap_or(&place).to_owned(),
+                ));
             }
         }
         Ok(place)
     }
 
-    /// The folder of this name for files of the program, created if it does not exist, with a `.gitignore` that
-    /// excludes it.
+    /// The folder of this name for files of the program, created if it does not exist, with a
+    /// `.gitignore` that excludes it.
     ///
     /// # Errors
     /// Returns an error if the name belongs to a link or another object, or if the system fails.
     pub fn state_folder(&self, name: &str) -> Result<PathBuf, FileError> {
         let folder = self.path().join(name);
         match fs::symlink_metadata(&folder) {
-            Ok(metadata) if metadata.is_symlink() => return Err(FileError::Link(PathBuf::from(name))),
+            Ok(metadata) if metadata.is_symlink() => {
+                return Err(FileError::Link(PathBuf::from(name)));
+            }
             Ok(metadata) if !metadata.is_dir() => return Err(FileError::NotFolder),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir(&folder)?,
@@ -71,12 +76,13 @@ impl Root {
     }
 }
 
-/// Writes a file that the command line names, replacing an existing one. Neither it nor a folder around it may be a
-/// link that a commit may have created. The standard output and other streams of the process are accepted; a pipeline
-/// may read them, so that they get no workflow command.
+/// Writes a file that the command line names, replacing an existing one. Neither it nor a folder
+/// around it may be a link that a commit may have created. The standard output and other streams of
+/// the process are accepted; a pipeline may read them, so that they get no workflow command.
 ///
 /// # Errors
-/// Returns an error if the path is a link or not a regular file, or if the system fails; then the file is unchanged.
+/// Returns an error if the path is a link or not a regular file, or if the system fails; then the
+/// file is unchanged.
 pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
     if is_stream(path) {
         let text = without_commands(text);
@@ -105,8 +111,8 @@ pub fn remove_named(path: &Path) -> Result<(), FileError> {
     Ok(fs::remove_file(target(path)?)?)
 }
 
-/// Opens a state file for reading and writing, and creates it if it does not exist. Neither it nor a folder around it
-/// may be a link that a commit may have created.
+/// Opens a state file for reading and writing, and creates it if it does not exist. Neither it nor
+/// a folder around it may be a link that a commit may have created.
 ///
 /// # Errors
 /// Returns an error if the path is a link or not a regular file, or the system cannot open it.
@@ -125,10 +131,12 @@ pub fn open_state(path: &Path) -> Result<File, FileError> {
     }
 }
 
-/// The path for writing a file that the command line names: its folder with links followed, and its own name.
+/// The path for writing a file that the command line names: its folder with links followed, and its
+/// own name.
 pub(super) fn target(path: &Path) -> Result<PathBuf, FileError> {
     let name = path.file_name().ok_or(FileError::NotRegular)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let target = fs::canonicalize(folder)?.join(name);
     stays(path, &target)?;
     match fs::symlink_metadata(&target) {

@@ -61,7 +61,8 @@ fn a_place_is_found_in_every_style() {
         // an anchor, and a deeper place
         ("anchor", "a: &x |\n  one\n  X\n", (3, 3)),
     ] {
-        let (text, spelling) = spelled(source).unwrap_or_else(|| panic!("{name} is YAML with a text"));
+        let (text, spelling) =
+            spelled(source).unwrap_or_else(|| panic!("{name} is YAML with a text"));
         let spelling = spelling.unwrap_or_else(|| panic!("{name} has a spelling of {text:?}"));
         let at = text.find('X').expect("the text holds the mark");
         let found = spelling.place(&(at..at + 1));
@@ -69,16 +70,30 @@ fn a_place_is_found_in_every_style() {
         let mut files = Files::default();
         let file = files.add("a.yaml", "a.yaml", source);
         let found = files.get(file).place(&found);
-        assert_eq!((found.line, found.column, found.end_column), (place.0, place.1, place.1 + 1), "{name}");
+        assert_eq!(
+            (found.line, found.column, found.end_column),
+            (place.0, place.1, place.1 + 1),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn nothing_behind_the_text_is_behind_its_last_visible_character() {
-    for source in ["a: |\n  one;\n\nb: 1\n", "a: >+\n  one;\n\n\n", "a: \"one; \\n\"\n", "a: one;\n", "a: |\n  one;"] {
+    for source in [
+        "a: |\n  one;\n\nb: 1\n",
+        "a: >+\n  one;\n\n\n",
+        "a: \"one; \\n\"\n",
+        "a: one;\n",
+        "a: |\n  one;",
+    ] {
         let (text, spelling) = spelled(source).expect(source);
         let found = spelling.expect(source).place(&(text.len()..text.len()));
-        assert_eq!(source.get(..found.start).map(|before| before.ends_with("one;")), Some(true), "{source:?}");
+        assert_eq!(
+            source.get(..found.start).map(|before| before.ends_with("one;")),
+            Some(true),
+            "{source:?}"
+        );
     }
 }
 
@@ -90,30 +105,35 @@ fn what_stands_elsewhere_has_no_spelling() {
 /// Scalars of every style, of words, blanks, line ends, quotes, escapes and letters.
 fn sources() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "a", "permit", " ", "  ", "\t", "'", "''", "\"", "\\\"", "\\n", "\\u00e9", "\\", "é", "😀", "#", ";", "//",
-        ":", "\n", "\n\n", "\n ",
+        "a", "permit", " ", "  ", "\t", "'", "''", "\"", "\\\"", "\\n", "\\u00e9", "\\", "é", "😀",
+        "#", ";", "//", ":", "\n", "\n\n", "\n ",
     ]);
     let body = prop::collection::vec(words, 1..14).prop_map(|words| words.concat());
-    let mark = prop::sample::select(vec!["", "'", "\"", "|", "|-", "|+", ">", ">-", ">+", "|1", ">2", "|2-", "|+3"]);
+    let mark = prop::sample::select(vec![
+        "", "'", "\"", "|", "|-", "|+", ">", ">-", ">+", "|1", ">2", "|2-", "|+3",
+    ]);
     let indent = 1..5_usize;
     let line_end = prop::sample::select(vec!["\n", "\r\n"]);
     let before = prop::sample::select(vec!["", "\u{feff}", "# why\n"]);
     let after = prop::sample::select(vec!["", "\n", "\nb: 1\n", "\n\n\nb: 1\n", "\n  \n"]);
-    (body, mark, indent, line_end, before, after).prop_map(|(body, mark, indent, line_end, before, after)| {
-        let lines = body.replace('\n', &format!("\n{}", " ".repeat(indent)));
-        let value = match mark {
-            "" => lines,
-            "'" | "\"" => format!("{mark}{lines}{mark}"),
-            _ => format!("{mark}\n{}{lines}", " ".repeat(indent)),
-        };
-        format!("{before}a: {value}{after}").replace('\n', line_end)
-    })
+    (body, mark, indent, line_end, before, after).prop_map(
+        |(body, mark, indent, line_end, before, after)| {
+            let lines = body.replace('\n', &format!("\n{}", " ".repeat(indent)));
+            let value = match mark {
+                "" => lines,
+                "'" | "\"" => format!("{mark}{lines}{mark}"),
+                _ => format!("{mark}\n{}{lines}", " ".repeat(indent)),
+            };
+            format!("{before}a: {value}{after}").replace('\n', line_end)
+        },
+    )
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Every character of a text is at its place in the file, or at its source: a line end, an escape.
+    /// Every character of a text is at its place in the file, or at its source: a line end, an
+    /// escape.
     #[test]
     fn every_character_stands_where_it_was_written(source in sources()) {
         // A value that is not text has no spelling, and text of blanks only has no place.

@@ -19,9 +19,12 @@ impl Change {
     }
 }
 
-/// A network or file system policy with rules of one line each: `NAME: allow|deny ACTION RESOURCE,…`.
+/// A network or file system policy with rules of one line each:
+/// `NAME: allow|deny ACTION RESOURCE,…`.
 fn policy(kind: &str, name: &str, teams: &str, rules: &[&str]) -> String {
-    let mut text = format!("---\napiVersion: seawall/v1\nkind: {kind}\nname: {name}\nscope: {{teams: [{teams}]}}\n");
+    let mut text = format!(
+        "---\napiVersion: seawall/v1\nkind: {kind}\nname: {name}\nscope: {{teams: [{teams}]}}\n"
+    );
     text.push_str(if rules.is_empty() { "rules: []\n" } else { "rules:\n" });
     for rule in rules {
         let (name, rest) = rule.split_once(": ").unwrap();
@@ -56,15 +59,17 @@ fn renamed(policy: &str, before: &str) -> String {
 }
 
 const PERMIT: &str = "permit (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.readOnly };";
-const FORBID: &str =
-    "forbid (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.destructive };";
+const FORBID: &str = "forbid (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.destructive };";
 
 /// A policy that stays as it is.
 fn staying() -> String {
     network(
         "guardrails",
         "",
-        &["no pastebins: deny connect:tcp pastebin.example.com", "docs: allow connect:tcp docs.example.com"],
+        &[
+            "no pastebins: deny connect:tcp pastebin.example.com",
+            "docs: allow connect:tcp docs.example.com",
+        ],
     )
 }
 
@@ -83,7 +88,10 @@ pub(super) fn changes() -> Vec<Change> {
                 network(
                     "mirrors",
                     "research",
-                    &["cve: allow connect:tcp cve.mitre.org", "not att: deny connect:tcp attack.mitre.org"],
+                    &[
+                        "cve: allow connect:tcp cve.mitre.org",
+                        "not att: deny connect:tcp attack.mitre.org",
+                    ],
                 ),
                 files("folders", "", &["data: allow read /data/**"]),
                 mcp("tools", PERMIT),
@@ -140,9 +148,17 @@ pub(super) fn changes() -> Vec<Change> {
                 network("moves", "research, sales", &["b: allow connect:tcp b.example.com"]),
             ],
             &[
-                network("wide", "", &["cve: allow connect:tcp cve.mitre.org", "not: deny connect:tcp x.mitre.org"]),
+                network(
+                    "wide",
+                    "",
+                    &["cve: allow connect:tcp cve.mitre.org", "not: deny connect:tcp x.mitre.org"],
+                ),
                 network("narrow", "platform", &["a: allow connect:tcp a.example.com"]),
-                network("moves", "sales, platform", &["b: allow connect:tcp b.example.com, c.example.com"]),
+                network(
+                    "moves",
+                    "sales, platform",
+                    &["b: allow connect:tcp b.example.com, c.example.com"],
+                ),
             ],
             None,
         ),
@@ -153,7 +169,10 @@ pub(super) fn changes() -> Vec<Change> {
                 network("taken", "", &["two: allow connect:tcp two.example.com"]),
             ],
             &[
-                renamed(&network("taken", "", &["first < one: allow connect:tcp one.example.com"]), "old"),
+                renamed(
+                    &network("taken", "", &["first < one: allow connect:tcp one.example.com"]),
+                    "old",
+                ),
                 renamed(&network("next", "", &["two: allow connect:tcp two.example.com"]), "taken"),
             ],
             None,
@@ -161,20 +180,41 @@ pub(super) fn changes() -> Vec<Change> {
         change(
             "names are swapped",
             &[
-                network("a", "", &["one: allow connect:tcp one.example.com", "two: allow connect:tcp two.example.com"]),
-                network("b", "", &["x: allow connect:tcp x.example.com", "y: deny connect:tcp y.example.com"]),
+                network(
+                    "a",
+                    "",
+                    &[
+                        "one: allow connect:tcp one.example.com",
+                        "two: allow connect:tcp two.example.com",
+                    ],
+                ),
+                network(
+                    "b",
+                    "",
+                    &["x: allow connect:tcp x.example.com", "y: deny connect:tcp y.example.com"],
+                ),
             ],
             &[
                 renamed(
                     &network(
                         "b",
                         "",
-                        &["one: allow connect:tcp one.example.com", "two: allow connect:tcp two.example.com"],
+                        &[
+                            "one: allow connect:tcp one.example.com",
+                            "two: allow connect:tcp two.example.com",
+                        ],
                     ),
                     "a",
                 ),
                 renamed(
-                    &network("a", "", &["x: allow connect:tcp x.example.com", "y: deny connect:tcp y.example.com"]),
+                    &network(
+                        "a",
+                        "",
+                        &[
+                            "x: allow connect:tcp x.example.com",
+                            "y: deny connect:tcp y.example.com",
+                        ],
+                    ),
                     "b",
                 ),
             ],
@@ -197,13 +237,24 @@ pub(super) fn changes() -> Vec<Change> {
                     "t: allow connect:tcp t.example.com",
                 ],
             )],
-            &[files("p", "research", &["r: allow read /data/**", "s: deny write /etc/**", "u: allow read /usr/**"])],
+            &[files(
+                "p",
+                "research",
+                &["r: allow read /data/**", "s: deny write /etc/**", "u: allow read /usr/**"],
+            )],
             Some(Reason::DomainChange),
         ),
         change(
             "a deny becomes an allow of another domain that a new deny keeps closed",
-            &[files("old", "", &["a: allow write /etc/passwd"]), network("p", "", &["r: deny connect:udp 10.0.0.0/8"])],
-            &[files("p", "platform", &["r: allow read ~/src", "s: allow read /etc/passwd", "t: deny read ~/src"])],
+            &[
+                files("old", "", &["a: allow write /etc/passwd"]),
+                network("p", "", &["r: deny connect:udp 10.0.0.0/8"]),
+            ],
+            &[files(
+                "p",
+                "platform",
+                &["r: allow read ~/src", "s: allow read /etc/passwd", "t: deny read ~/src"],
+            )],
             Some(Reason::SplitNarrows),
         ),
         change(
@@ -220,18 +271,30 @@ pub(super) fn changes() -> Vec<Change> {
             "a policy loses an allow and comes to govern more, and the deny above it goes",
             &[
                 network("above", "", &["d: deny connect:tcp a.example.com"]),
-                network("p", "research", &["r: allow connect:tcp a.example.com", "s: allow connect:tcp s.example.com"]),
+                network(
+                    "p",
+                    "research",
+                    &["r: allow connect:tcp a.example.com", "s: allow connect:tcp s.example.com"],
+                ),
             ],
             &[network("p", "research, platform", &["s: allow connect:tcp s.example.com"])],
             None,
         ),
         change(
             "Cedar text becomes rules, and rules Cedar text",
-            &[mcp("one", &format!("{PERMIT} {FORBID}")), network("two", "", &["a: allow connect:tcp a.example.com"])],
+            &[
+                mcp("one", &format!("{PERMIT} {FORBID}")),
+                network("two", "", &["a: allow connect:tcp a.example.com"]),
+            ],
             &[network("one", "", &["a: allow connect:tcp a.example.com"]), mcp("two", FORBID)],
             Some(Reason::Replace),
         ),
-        change("Cedar text changes", &[mcp("tools", PERMIT)], &[mcp("tools", &format!("{PERMIT} {FORBID}"))], None),
+        change(
+            "Cedar text changes",
+            &[mcp("tools", PERMIT)],
+            &[mcp("tools", &format!("{PERMIT} {FORBID}"))],
+            None,
+        ),
         change(
             "denies change places",
             &[network(
@@ -257,16 +320,33 @@ pub(super) fn changes() -> Vec<Change> {
         change(
             "policies change teams",
             &[
-                network("p", "research", &["a: allow connect:tcp a.example.com", "b: deny connect:tcp b.example.com"]),
-                network("q", "platform", &["b: allow connect:tcp b.example.com", "a: deny connect:tcp a.example.com"]),
+                network(
+                    "p",
+                    "research",
+                    &["a: allow connect:tcp a.example.com", "b: deny connect:tcp b.example.com"],
+                ),
+                network(
+                    "q",
+                    "platform",
+                    &["b: allow connect:tcp b.example.com", "a: deny connect:tcp a.example.com"],
+                ),
             ],
             &[
-                network("p", "platform", &["a: allow connect:tcp a.example.com", "b: deny connect:tcp b.example.com"]),
-                network("q", "research", &["b: allow connect:tcp b.example.com", "a: deny connect:tcp a.example.com"]),
+                network(
+                    "p",
+                    "platform",
+                    &["a: allow connect:tcp a.example.com", "b: deny connect:tcp b.example.com"],
+                ),
+                network(
+                    "q",
+                    "research",
+                    &["b: allow connect:tcp b.example.com", "a: deny connect:tcp a.example.com"],
+                ),
             ],
             None,
         ),
-        // Whoever fails to make the new one may not delete the old one: somebody would be left without any.
+        // Whoever fails to make the new one may not delete the old one: somebody would be left
+        // without any.
         change(
             "somebody's only policy is replaced by another",
             &[files("old", "research", &["one: allow read /one/**"])],
@@ -276,7 +356,11 @@ pub(super) fn changes() -> Vec<Change> {
         // A rule that only seems to be gone would govern everybody.
         change(
             "a policy loses its rules and comes to govern everybody",
-            &[network("p", "sales", &["a: allow connect:tcp a.example.com", "b: allow connect:tcp b.example.com"])],
+            &[network(
+                "p",
+                "sales",
+                &["a: allow connect:tcp a.example.com", "b: allow connect:tcp b.example.com"],
+            )],
             &[network("p", "research", &[])],
             None,
         ),
@@ -288,7 +372,10 @@ pub(super) fn changes() -> Vec<Change> {
                 network("z", "research", &["no docs: deny connect:tcp docs.example.com"]),
             ],
             &[
-                renamed(&network("y", "research", &["no docs: deny connect:tcp docs.example.com"]), "x"),
+                renamed(
+                    &network("y", "research", &["no docs: deny connect:tcp docs.example.com"]),
+                    "x",
+                ),
                 renamed(&network("x", "", &["no docs: deny connect:tcp docs.example.com"]), "z"),
             ],
             Some(Reason::TemporaryDeny),
@@ -296,27 +383,57 @@ pub(super) fn changes() -> Vec<Change> {
         change(
             "policies change teams and what they say",
             &[
-                network("p", "research", &["a: allow connect:tcp a.example.com", "c: deny connect:tcp c.example.com"]),
-                network("q", "platform", &["c: allow connect:tcp c.example.com", "a: deny connect:tcp a.example.com"]),
+                network(
+                    "p",
+                    "research",
+                    &["a: allow connect:tcp a.example.com", "c: deny connect:tcp c.example.com"],
+                ),
+                network(
+                    "q",
+                    "platform",
+                    &["c: allow connect:tcp c.example.com", "a: deny connect:tcp a.example.com"],
+                ),
             ],
             &[
-                network("p", "platform", &["a: deny connect:tcp c.example.com", "c: allow connect:tcp a.example.com"]),
-                network("q", "research", &["c: deny connect:tcp a.example.com", "a: allow connect:tcp c.example.com"]),
+                network(
+                    "p",
+                    "platform",
+                    &["a: deny connect:tcp c.example.com", "c: allow connect:tcp a.example.com"],
+                ),
+                network(
+                    "q",
+                    "research",
+                    &["c: deny connect:tcp a.example.com", "a: allow connect:tcp c.example.com"],
+                ),
             ],
             None,
         ),
         change(
             "a rule moves to another policy, and HTTP rules to hosts",
             &[
-                network("p", "", &["r: allow connect:tcp moves.example.com", "s: allow connect:tcp s.example.com"]),
-                network("q", "", &["http: allow request:get {host: api.example.com, path: /v1/**}"]),
+                network(
+                    "p",
+                    "",
+                    &[
+                        "r: allow connect:tcp moves.example.com",
+                        "s: allow connect:tcp s.example.com",
+                    ],
+                ),
+                network(
+                    "q",
+                    "",
+                    &["http: allow request:get {host: api.example.com, path: /v1/**}"],
+                ),
             ],
             &[
                 network("p", "", &["s: allow connect:tcp s.example.com"]),
                 network(
                     "q",
                     "",
-                    &["r: allow connect:tcp moves.example.com", "http: allow connect:tcp api.example.com"],
+                    &[
+                        "r: allow connect:tcp moves.example.com",
+                        "http: allow connect:tcp api.example.com",
+                    ],
                 ),
             ],
             None,

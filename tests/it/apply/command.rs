@@ -16,13 +16,17 @@ pub(super) const MIRRORS: &str = "apiVersion: seawall/v1\nkind: NetworkPolicy\nn
 
 impl Workspace {
     pub(super) async fn new(documents: &str, settings: &str) -> Self {
-        let builder = Emulator::builder().org("my-org").teams(["research", "platform"]).account("someone", "secret");
+        let builder = Emulator::builder()
+            .org("my-org")
+            .teams(["research", "platform"])
+            .account("someone", "secret");
         let emulator = builder.start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let workspace = Self { folder, emulator };
         workspace.write("policies.yaml", documents);
         let endpoint = workspace.emulator.base_url();
-        let docker = format!("docker: {{org: my-org, ownership: exclusive, endpoint: '{endpoint}'}}");
+        let docker =
+            format!("docker: {{org: my-org, ownership: exclusive, endpoint: '{endpoint}'}}");
         workspace.write(
             "seawall.yaml",
             &format!("apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies.yaml]\n{docker}\n{settings}"),
@@ -62,7 +66,9 @@ impl Workspace {
     }
 
     fn edit(&self, edit: impl FnOnce(&mut seawall::emulator::docker::Policy)) {
-        self.emulator.edit(|state| edit(state.org_mut("my-org").policy_mut("Mirrors").unwrap())).unwrap();
+        self.emulator
+            .edit(|state| edit(state.org_mut("my-org").policy_mut("Mirrors").unwrap()))
+            .unwrap();
     }
 }
 
@@ -72,13 +78,20 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     let planned = workspace.run(&["plan", "--out", "plan.json", "--detailed-exitcode"]).await;
     assert!(planned.starts_with("exit 3\n-- stdout\nPlan for `my-org`"), "{planned}");
     assert!(planned.contains("2 to create"), "{planned}");
-    let first = "first network policy for members of research: until now, local rules may have applied";
+    let first =
+        "first network policy for members of research: until now, local rules may have applied";
     assert!(planned.contains(first), "{planned}");
 
     // Saved is what is printed, the same twice; and it fits its schema.
     let saved = workspace.read("plan.json");
     let printed = workspace.run(&["plan", "--format", "json"]).await;
-    assert_eq!(printed, format!("exit 0\n-- stdout\n{}", saved.replace(workspace.emulator.origin(), "http://SERVICE")));
+    assert_eq!(
+        printed,
+        format!(
+            "exit 0\n-- stdout\n{}",
+            saved.replace(workspace.emulator.origin(), "http://SERVICE")
+        )
+    );
     fits_the_schema(&saved);
 
     let applied = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
@@ -94,7 +107,10 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
         assert_eq!(output, format!("exit 0\n-- stdout\n{nothing}\n"), "{arguments:?}");
     }
     // The last policy of a domain goes, and a page of a pull request says so too.
-    workspace.write("policies.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Mirrors\nrules: []\n");
+    workspace.write(
+        "policies.yaml",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Mirrors\nrules: []\n",
+    );
     let last = workspace.run(&["plan", "--format", "markdown"]).await;
     assert!(
         last.contains("- no network policy is left for members of <code>research</code>: local rules may apply again"),
@@ -126,14 +142,22 @@ async fn nobody_there_to_confirm_is_a_refusal() {
 async fn a_plan_whose_policy_has_moved_is_refused_with_what_moved() {
     let workspace = Workspace::new(MIRRORS, "").await;
     workspace.run(&["apply", "--yes"]).await;
-    workspace.write("policies.yaml", &MIRRORS.replace("cve.mitre.org", "cve.mitre.org, attack.mitre.org"));
+    workspace.write(
+        "policies.yaml",
+        &MIRRORS.replace("cve.mitre.org", "cve.mitre.org, attack.mitre.org"),
+    );
     workspace.run(&["plan", "--out", "plan.json"]).await;
     let ids: Vec<String> = {
         let policy = workspace.emulator.policies().remove(0);
-        vec![policy.id.clone(), policy.rules()[0].id.clone(), policy.scope.teams.unwrap()[0].clone()]
+        vec![
+            policy.id.clone(),
+            policy.rules()[0].id.clone(),
+            policy.scope.teams.unwrap()[0].clone(),
+        ]
     };
     workspace.edit(|policy| {
-        policy.allowlist_v0.as_mut().unwrap().rules[0].resources = Some(vec!["theirs.example.com".to_owned()])
+        policy.allowlist_v0.as_mut().unwrap().rules[0].resources =
+            Some(vec!["theirs.example.com".to_owned()])
     });
     let mut refused = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
     for (id, name) in ids.iter().zip(["POLICY", "RULE", "TEAM"]) {
@@ -222,7 +246,8 @@ async fn a_saved_plan_stops_when_a_change_elsewhere_makes_it_mean_something_else
     workspace.run(&["plan", "--out", "plan.json"]).await;
     let apply = ["apply", "--plan", "plan.json", "--yes"];
 
-    // Everybody may reach it already, or nobody may after all: the plan showed that one team gains it.
+    // Everybody may reach it already, or nobody may after all: the plan showed that one team gains
+    // it.
     for decision in [Decision::Allow, Decision::Deny] {
         workspace.emulator.edit(|state| elsewhere(state, decision, "cve.mitre.org")).unwrap();
         let refused = workspace.run(&apply).await;
@@ -254,13 +279,21 @@ async fn a_saved_plan_needs_no_workspace_and_goes_to_no_other_organization() {
     let elsewhere = nowhere.path().to_str().unwrap();
     let plan = saved.to_str().unwrap();
     workspace.emulator.edit(|state| state.org_mut("other-org").policies.clear()).unwrap();
-    let refused = workspace.run(&["-C", elsewhere, "--org", "other-org", "apply", "--plan", plan, "--yes"]).await;
+    let refused = workspace
+        .run(&["-C", elsewhere, "--org", "other-org", "apply", "--plan", plan, "--yes"])
+        .await;
     assert!(
-        refused.starts_with("exit 4\n") && refused.contains("it is for `my-org`, and `other-org` answered"),
+        refused.starts_with("exit 4\n")
+            && refused.contains("it is for `my-org`, and `other-org` answered"),
         "{refused}"
     );
-    let refused = workspace.run(&["-C", elsewhere, "--org", "no-org", "apply", "--plan", plan, "--yes"]).await;
-    assert!(refused.starts_with("exit 5\n") && refused.contains("no organization `no-org`"), "{refused}");
+    let refused = workspace
+        .run(&["-C", elsewhere, "--org", "no-org", "apply", "--plan", plan, "--yes"])
+        .await;
+    assert!(
+        refused.starts_with("exit 5\n") && refused.contains("no organization `no-org`"),
+        "{refused}"
+    );
     assert_eq!(workspace.emulator.writes().len(), 0);
     let applied = workspace.run(&["-C", elsewhere, "apply", "--plan", plan, "--yes"]).await;
     assert!(applied.starts_with("exit 0\n"), "{applied}");
@@ -278,15 +311,18 @@ async fn a_saved_plan_is_judged_again_by_the_guards_that_it_was_made_under() {
     workspace.emulator.edit(theirs).unwrap();
     let written = workspace.emulator.writes().len();
     // One of four policies goes; and then it is one of three.
-    let settings = workspace
-        .read("seawall.yaml")
-        .replace("ownership: exclusive", "ownership: exclusive, unmanaged: ['*b.example.com', '*c.example.com']");
+    let settings = workspace.read("seawall.yaml").replace(
+        "ownership: exclusive",
+        "ownership: exclusive, unmanaged: ['*b.example.com', '*c.example.com']",
+    );
     workspace.write("seawall.yaml", &settings);
     workspace.run(&["plan", "--out", "plan.json"]).await;
     assert!(workspace.read("plan.json").contains("\"max_deletes\": \"30%\""));
     workspace
         .emulator
-        .edit(|state| state.org_mut("my-org").policies.retain(|_, policy| !policy.name.contains("b.example")))
+        .edit(|state| {
+            state.org_mut("my-org").policies.retain(|_, policy| !policy.name.contains("b.example"))
+        })
         .unwrap();
     let refused = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
     assert!(refused.starts_with("exit 4\n"), "{refused}");
@@ -311,17 +347,23 @@ async fn a_saved_plan_that_was_changed_is_refused() {
     for (from, to) in edits {
         workspace.write("plan.json", &saved.replace(from, to));
         let output = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
-        assert!(output.starts_with("exit 4\n-- stderr\nerror: `plan.json`: the plan "), "{from}: {output}");
+        assert!(
+            output.starts_with("exit 4\n-- stderr\nerror: `plan.json`: the plan "),
+            "{from}: {output}"
+        );
         assert_eq!(workspace.emulator.writes().len(), 0);
     }
     // A key that this version does not know is not a change: keys may be added.
     workspace.write("plan.json", &saved.replacen('{', "{\n  \"later\": {},", 1));
-    assert!(workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await.starts_with("exit 0\n"));
+    assert!(
+        workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await.starts_with("exit 0\n")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guard_refuses_before_the_first_write_and_is_lifted_for_one_run() {
-    let workspace = Workspace::new(MIRRORS, "guards: {protected: [Mirrors], max_deletes: 0}\n").await;
+    let workspace =
+        Workspace::new(MIRRORS, "guards: {protected: [Mirrors], max_deletes: 0}\n").await;
     workspace.run(&["apply", "--yes"]).await;
     let written = workspace.emulator.writes().len();
     workspace.write("policies.yaml", &MIRRORS.replace("name: Mirrors", "name: Others"));
@@ -332,12 +374,22 @@ async fn a_guard_refuses_before_the_first_write_and_is_lifted_for_one_run() {
       help: change the documents, or lift it for one run with `--allow max_deletes --allow protected`
     ");
     let refused = workspace.run(&["apply", "--yes", "--allow", "protected"]).await;
-    assert!(refused.starts_with("exit 4\n") && refused.contains("refused by max_deletes\n"), "{refused}");
+    assert!(
+        refused.starts_with("exit 4\n") && refused.contains("refused by max_deletes\n"),
+        "{refused}"
+    );
     assert_eq!(workspace.emulator.writes().len(), written);
-    let lifted = workspace.run(&["apply", "--yes", "--allow", "protected", "--allow", "max_deletes"]).await;
-    assert!(lifted.starts_with("exit 0\n") && lifted.contains("Lifted for this run: `protected`"), "{lifted}");
+    let lifted =
+        workspace.run(&["apply", "--yes", "--allow", "protected", "--allow", "max_deletes"]).await;
+    assert!(
+        lifted.starts_with("exit 0\n") && lifted.contains("Lifted for this run: `protected`"),
+        "{lifted}"
+    );
     let unknown = workspace.run(&["apply", "--allow", "everything"]).await;
-    assert!(unknown.starts_with("exit 2\n") && unknown.contains("[possible values: max_deletes, "), "{unknown}");
+    assert!(
+        unknown.starts_with("exit 2\n") && unknown.contains("[possible values: max_deletes, "),
+        "{unknown}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -365,11 +417,15 @@ async fn what_fails_is_reported_with_what_it_holds_back() {
 async fn an_edit_at_the_same_moment_is_reported_with_both_versions() {
     let workspace = Workspace::new(MIRRORS, "").await;
     workspace.run(&["apply", "--yes"]).await;
-    workspace.write("policies.yaml", &MIRRORS.replace("cve.mitre.org", "cve.mitre.org, attack.mitre.org"));
+    workspace.write(
+        "policies.yaml",
+        &MIRRORS.replace("cve.mitre.org", "cve.mitre.org, attack.mitre.org"),
+    );
     // Between the look and the write.
     let edit = seawall::emulator::Edit::new(|state| {
         let policy = state.org_mut("my-org").policy_mut("Mirrors").unwrap();
-        policy.allowlist_v0.as_mut().unwrap().rules[0].resources = Some(vec!["theirs.example.com".to_owned()]);
+        policy.allowlist_v0.as_mut().unwrap().rules[0].resources =
+            Some(vec!["theirs.example.com".to_owned()]);
     });
     workspace.emulator.arm(Fault::new(FaultKind::Edit(edit)).on(Calls::Writes).nth(1));
     let output = workspace.run(&["apply", "--yes"]).await;
@@ -393,7 +449,8 @@ async fn a_long_wait_is_shown() {
 
 /// The output of an apply after its plan.
 fn report(output: &str) -> &str {
-    let start = ["\nfailed ", "\ndone ", "\novertaken "].iter().filter_map(|word| output.find(word)).min();
+    let start =
+        ["\nfailed ", "\ndone ", "\novertaken "].iter().filter_map(|word| output.find(word)).min();
     &output[start.unwrap() + 1..]
 }
 
@@ -404,14 +461,21 @@ fn the_schema_of_plans_is_current() {
     if crate::examples::accepts() {
         std::fs::write(stored, &schema).unwrap();
     }
-    assert!(std::fs::read_to_string(stored).unwrap() == schema, "run this test with `SEAWALL_ACCEPT=1`");
+    assert!(
+        std::fs::read_to_string(stored).unwrap() == schema,
+        "run this test with `SEAWALL_ACCEPT=1`"
+    );
 }
 
 /// Returns `true` if a plan matches the schema in `schemas/`.
 pub(super) fn fits_the_schema(plan: &str) {
-    let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json")).unwrap();
+    let schema =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json"))
+            .unwrap();
     let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap();
-    let errors: Vec<String> =
-        validator.iter_errors(&serde_json::from_str(plan).unwrap()).map(|error| error.to_string()).collect();
+    let errors: Vec<String> = validator
+        .iter_errors(&serde_json::from_str(plan).unwrap())
+        .map(|error| error.to_string())
+        .collect();
     assert_eq!(errors, [""; 0], "{plan}");
 }

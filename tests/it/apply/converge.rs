@@ -1,5 +1,6 @@
-//! Properties over random states and documents, against the emulator: applying leaves nothing to plan, no step changes
-//! nothing, and there is one call for each object that changed, unless a step says why there are more.
+//! Properties over random states and documents, against the emulator: applying leaves nothing to
+//! plan, no step changes nothing, and there is one call for each object that changed, unless a step
+//! says why there are more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +8,8 @@ use proptest::prelude::*;
 use seawall::emulator::{Fault, FaultKind, State};
 use seawall::exit::Exit;
 use seawall::model::{
-    Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, HttpResource, Origin, Policy,
-    Resources, Rule, Scope,
+    Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, HttpResource,
+    Origin, Policy, Resources, Rule, Scope,
 };
 use seawall::plan::Plan;
 use seawall::plan::guard::Guard;
@@ -30,9 +31,19 @@ fn rule(domain: Domain) -> BoxedStrategy<Rule> {
         prop::sample::subsequence(hosts, 1..=3),
     )
         .prop_map(move |(actions, hosts)| (actions, texts(hosts)));
-    let target = |(host, path): (&str, &str)| HttpResource { host: host.to_owned(), port: None, path: path.to_owned() };
-    let http = prop::sample::subsequence(vec![("a.example.com", "/x"), ("b.example.com", "/**")], 1..=2)
-        .prop_map(move |list| (vec![Action::Request("get")], Resources::Http(list.into_iter().map(target).collect())));
+    let target = |(host, path): (&str, &str)| HttpResource {
+        host: host.to_owned(),
+        port: None,
+        path: path.to_owned(),
+    };
+    let http =
+        prop::sample::subsequence(vec![("a.example.com", "/x"), ("b.example.com", "/**")], 1..=2)
+            .prop_map(move |list| {
+                (
+                    vec![Action::Request("get")],
+                    Resources::Http(list.into_iter().map(target).collect()),
+                )
+            });
     let files = (
         prop::sample::subsequence(vec![Action::Read, Action::Write], 1..=2),
         prop::sample::subsequence(folders, 1..=2),
@@ -44,16 +55,31 @@ fn rule(domain: Domain) -> BoxedStrategy<Rule> {
         Domain::Mcp => unreachable!("MCP policies have no rules"),
     };
     (decision, body)
-        .prop_map(|(decision, (actions, resources))| Rule { name: String::new(), decision, actions, resources })
+        .prop_map(|(decision, (actions, resources))| Rule {
+            name: String::new(),
+            decision,
+            actions,
+            resources,
+        })
         .boxed()
 }
 
 fn body() -> impl Strategy<Value = (Domain, Body)> {
     let rules = |domain| {
-        prop::collection::vec(prop::option::weighted(0.7, rule(domain)), 0..5).prop_map(move |rules| {
-            let named = rules.into_iter().zip(1..).filter_map(|(rule, number)| Some((rule?, number)));
-            (domain, Body::Allowlist(named.map(|(rule, number)| Rule { name: format!("r{number}"), ..rule }).collect()))
-        })
+        prop::collection::vec(prop::option::weighted(0.7, rule(domain)), 0..5).prop_map(
+            move |rules| {
+                let named =
+                    rules.into_iter().zip(1..).filter_map(|(rule, number)| Some((rule?, number)));
+                (
+                    domain,
+                    Body::Allowlist(
+                        named
+                            .map(|(rule, number)| Rule { name: format!("r{number}"), ..rule })
+                            .collect(),
+                    ),
+                )
+            },
+        )
     };
     let texts = vec![
         "permit (principal, action == MCP::Action::\"invokeTool\", resource);",
@@ -73,14 +99,24 @@ pub(super) fn documents() -> impl Strategy<Value = Desired> {
     let policies = prop::collection::vec(prop::option::weighted(0.7, (scope, body())), 5);
     (policies, prop::bool::weighted(0.3)).prop_map(|(policies, moves)| {
         let origin = Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 };
-        let named = policies.into_iter().enumerate().filter_map(|(number, policy)| Some((number, policy?)));
+        let named =
+            policies.into_iter().enumerate().filter_map(|(number, policy)| Some((number, policy?)));
         let policies = named
             .map(|(number, (scope, (domain, body)))| {
-                let previously = if moves { vec![format!("p{}", (number + 1) % 5)] } else { Vec::new() };
-                let beside = |_: &Rule| DesiredRule { previously: Vec::new(), origin: origin.clone() };
+                let previously =
+                    if moves { vec![format!("p{}", (number + 1) % 5)] } else { Vec::new() };
+                let beside =
+                    |_: &Rule| DesiredRule { previously: Vec::new(), origin: origin.clone() };
                 let policy = Policy { name: format!("p{number}"), scope, body };
                 let rules = policy.rules().iter().map(beside).collect();
-                DesiredPolicy { policy, domain, previously, orgs: Vec::new(), origin: origin.clone(), rules }
+                DesiredPolicy {
+                    policy,
+                    domain,
+                    previously,
+                    orgs: Vec::new(),
+                    origin: origin.clone(),
+                    rules,
+                }
             })
             .collect();
         Desired { policies, ..Desired::default() }
@@ -109,7 +145,8 @@ fn changed(old: &State, new: &State) -> usize {
         .flat_map(|policy| policy.rules().iter().map(|rule| rule.id.clone()).collect::<Vec<_>>())
         .collect();
     let (old, new) = (objects(old), objects(new));
-    let ids: BTreeSet<&String> = old.keys().chain(new.keys()).filter(|id| !gone.contains(*id)).collect();
+    let ids: BTreeSet<&String> =
+        old.keys().chain(new.keys()).filter(|id| !gone.contains(*id)).collect();
     ids.into_iter().filter(|id| old.get(*id) != new.get(*id)).count()
 }
 
@@ -140,12 +177,21 @@ async fn converges_after(
     Ok(())
 }
 
-async fn converges(before: Desired, after: Desired, fault: usize, at: f64) -> Result<bool, TestCaseError> {
+async fn converges(
+    before: Desired,
+    after: Desired,
+    fault: usize,
+    at: f64,
+) -> Result<bool, TestCaseError> {
     let organization = Organization::new(&before, |builder| builder).await;
     let old = organization.emulator.state();
     let plan = organization.plan(&after).await.unwrap();
     let json = plan.to_json();
-    prop_assert_eq!(&organization.plan(&after).await.unwrap().to_json(), &json, "two plans, the same bytes");
+    prop_assert_eq!(
+        &organization.plan(&after).await.unwrap().to_json(),
+        &json,
+        "two plans, the same bytes"
+    );
     prop_assert_eq!(&Plan::from_json(&json).unwrap(), &plan);
     fits_the_schema(&json);
     if plan.guards.iter().any(|verdict| verdict.guard == Guard::SafeOrder && !verdict.ok) {
@@ -153,7 +199,11 @@ async fn converges(before: Desired, after: Desired, fault: usize, at: f64) -> Re
     }
     for step in &plan.steps {
         let update = step.change.op() == seawall::plan::step::Op::Update;
-        prop_assert!(!update || !step.change.changed().is_empty(), "a step that changes nothing: {:?}", step);
+        prop_assert!(
+            !update || !step.change.changed().is_empty(),
+            "a step that changes nothing: {:?}",
+            step
+        );
     }
     organization.emulator.forget_calls();
     let ending = organization.apply(&after).await;
@@ -164,7 +214,13 @@ async fn converges(before: Desired, after: Desired, fault: usize, at: f64) -> Re
     prop_assert!(organization.plan(&after).await.unwrap().is_empty(), "{:?}", new);
     let explained = plan.steps.iter().filter(|step| step.because.is_some()).count();
     let (calls, least) = (organization.emulator.writes().len(), changed(&old, &new));
-    prop_assert!(calls == least || explained > 0 && calls > least, "{} calls for {}: {:?}", calls, least, plan.steps);
+    prop_assert!(
+        calls == least || explained > 0 && calls > least,
+        "{} calls for {}: {:?}",
+        calls,
+        least,
+        plan.steps
+    );
     let judge = Judge::new([old, new]);
     for state in organization.passed() {
         prop_assert_eq!(doubled(&state), None);
@@ -187,7 +243,8 @@ fn an_apply_from_anywhere_to_anywhere_converges_in_the_fewest_calls() {
     });
     let strategy = (documents(), documents(), 0..faults().len(), 0.0..1.0);
     let result = runner.run(&strategy, |(before, after, fault, at)| {
-        applied.set(applied.get() + u32::from(runtime.block_on(converges(before, after, fault, at))?));
+        applied
+            .set(applied.get() + u32::from(runtime.block_on(converges(before, after, fault, at))?));
         Ok(())
     });
     if let Err(error) = result {

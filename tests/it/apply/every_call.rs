@@ -1,17 +1,19 @@
-//! Every kind of fault at every call of an apply, for every change: nothing opens, nothing is there twice, the report is
-//! true, and the next apply ends in what is wanted.
+//! Every kind of fault at every call of an apply, for every change: nothing opens, nothing is there
+//! twice, the report is true, and the next apply ends in what is wanted.
 //!
 //! What it means that nothing opens, in each of three parts of a run:
 //!
-//! * As long as nobody else meddles, the ends are the state before the apply and the state that it leads to.
-//! * Once somebody has edited an object, what they opened is theirs, and so is what their edit makes of the two ends: a
-//!   deny that they delete is missing before and after. A call of ours may open what the state with their edit, or one
-//!   of the two ends with or without it, opens; and nothing else. The order of calls was made for the policies as the plan
-//!   saw them, and those that no step touches are not looked at again: where somebody edits one of these, our calls open
-//!   nothing that it, as it was, would have kept closed. The service offers no way to lock or to compare, so that an
-//!   edit can always fall between a look and a write.
-//! * The next apply begins where the first one stopped: its ends are that state and the one that it leads to, whatever
-//!   the ends of the first were.
+//! * As long as nobody else meddles, the ends are the state before the apply and the state that it
+//!   leads to.
+//! * Once somebody has edited an object, what they opened is theirs, and so is what their edit
+//!   makes of the two ends: a deny that they delete is missing before and after. A call of ours may
+//!   open what the state with their edit, or one of the two ends with or without it, opens; and
+//!   nothing else. The order of calls was made for the policies as the plan saw them, and those
+//!   that no step touches are not looked at again: where somebody edits one of these, our calls
+//!   open nothing that it, as it was, would have kept closed. The service offers no way to lock or
+//!   to compare, so that an edit can always fall between a look and a write.
+//! * The next apply begins where the first one stopped: its ends are that state and the one that it
+//!   leads to, whatever the ends of the first were.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -92,12 +94,16 @@ impl Target {
         Self::choose(state, 0, usize::MAX)
     }
 
-    /// A policy, by its place among their names, and one of its rules; the last one where there are fewer.
+    /// A policy, by its place among their names, and one of its rules; the last one where there are
+    /// fewer.
     pub(super) fn choose(state: &State, policy: usize, rule: usize) -> Option<Self> {
         let mut policies: Vec<_> = state.orgs[ORG].policies.values().collect();
         policies.sort_by(|one, other| one.name.cmp(&other.name));
         let policy = policies.get(policy.min(policies.len().checked_sub(1)?))?;
-        let rule = policy.rules().get(rule.min(policy.rules().len().saturating_sub(1))).map(|rule| rule.name.clone());
+        let rule = policy
+            .rules()
+            .get(rule.min(policy.rules().len().saturating_sub(1)))
+            .map(|rule| rule.name.clone());
         Some(Self { id: policy.id.clone(), name: policy.name.clone(), rule })
     }
 
@@ -108,7 +114,12 @@ impl Target {
     /// Its id in a state: the same, else that of its name.
     fn id_in(&self, state: &State) -> Option<String> {
         let policies = &state.orgs[ORG].policies;
-        let named = || policies.values().find(|policy| policy.name == self.name).map(|policy| policy.id.clone());
+        let named = || {
+            policies
+                .values()
+                .find(|policy| policy.name == self.name)
+                .map(|policy| policy.id.clone())
+        };
         policies.contains_key(&self.id).then(|| self.id.clone()).or_else(named)
     }
 }
@@ -180,7 +191,8 @@ pub(super) struct Course {
     pub(super) old: State,
     pub(super) finished: State,
     judge: Judge,
-    /// Judges of applies that go on from a state, and of changes that somebody meddled with, each made once.
+    /// Judges of applies that go on from a state, and of changes that somebody meddled with, each
+    /// made once.
     others: Mutex<Vec<(Vec<State>, Arc<Judge>)>>,
 }
 
@@ -196,7 +208,9 @@ impl Course {
         let ending = organization.apply(&after).await;
         let Ending::Outcome(plan, outcome) = &ending else { panic!("{name}: {ending:?}") };
         assert_eq!(outcome.exit(), Exit::Done, "{name}: {outcome:?}");
-        let expected = change.because.is_none_or(|because| plan.steps.iter().any(|step| step.because == Some(because)));
+        let expected = change
+            .because
+            .is_none_or(|because| plan.steps.iter().any(|step| step.because == Some(because)));
         assert!(expected, "{name}: {:?}", plan.steps);
         assert_eq!(organization.emulator.writes().len(), plan.steps.len(), "{name}");
         let calls = organization.emulator.calls().len();
@@ -205,14 +219,26 @@ impl Course {
         for state in organization.passed() {
             assert_eq!(judge.opening(&state), None, "{name}: {state:?}");
         }
-        Self { name, before, after, calls, planning, old, finished, judge, others: Mutex::default() }
+        Self {
+            name,
+            before,
+            after,
+            calls,
+            planning,
+            old,
+            finished,
+            judge,
+            others: Mutex::default(),
+        }
     }
 
     /// The judge of these ends.
     fn judge_of(&self, ends: &[State]) -> Arc<Judge> {
         let mut others = self.others.lock().unwrap();
-        let same =
-            |known: &[State]| known.len() == ends.len() && known.iter().zip(ends).all(|(one, other)| alike(one, other));
+        let same = |known: &[State]| {
+            known.len() == ends.len()
+                && known.iter().zip(ends).all(|(one, other)| alike(one, other))
+        };
         if let Some((_, judge)) = others.iter().find(|(known, _)| same(known)) {
             return Arc::clone(judge);
         }
@@ -240,7 +266,8 @@ impl Course {
         let organization = Organization::new(&self.before, |builder| builder).await;
         let met: Arc<Mutex<Option<(usize, Target)>>> = Arc::default();
         let edit = {
-            let (met, passed, meddle) = (Arc::clone(&met), Arc::clone(&organization.passed), Arc::clone(&meddle));
+            let (met, passed, meddle) =
+                (Arc::clone(&met), Arc::clone(&organization.passed), Arc::clone(&meddle));
             Edit::new(move |state| {
                 let Some(target) = Target::of(state) else { return };
                 meddle(state, &target);
@@ -253,7 +280,8 @@ impl Course {
         let ending = organization.apply(&self.after).await;
         check_report(&what, &ending, true);
         let (first, second) = self.finished_by_the_next(&what, &organization).await;
-        let (at, target) = met.lock().unwrap().clone().unwrap_or((first.len(), Target::of(&self.old).unwrap()));
+        let (at, target) =
+            met.lock().unwrap().clone().unwrap_or((first.len(), Target::of(&self.old).unwrap()));
         self.judge_edited(&what, &first, at, &target, &meddle, &[ending]);
         self.judge_second(&what, &second);
     }
@@ -277,22 +305,34 @@ impl Course {
             meddle(&mut end, target);
             end
         };
-        let mut ends = vec![self.old.clone(), self.finished.clone(), with_edit(&self.old), with_edit(&self.finished)];
+        let mut ends = vec![
+            self.old.clone(),
+            self.finished.clone(),
+            with_edit(&self.old),
+            with_edit(&self.finished),
+        ];
         ends.extend(after.first().cloned());
         let judge = self.judge_of(&ends);
         let unseen = endings.iter().any(|ending| match ending {
-            Ending::Outcome(plan, _) => plan.live.touched.iter().all(|touched| touched.id.0 != target.id),
+            Ending::Outcome(plan, _) => {
+                plan.live.touched.iter().all(|touched| touched.id.0 != target.id)
+            }
             Ending::Unread(_) => false,
         });
         let as_it_was = |state: &State| {
             let mut state = state.clone();
-            let was = before.last().and_then(|before| before.orgs[ORG].policies.get(&target.id).cloned());
+            let was =
+                before.last().and_then(|before| before.orgs[ORG].policies.get(&target.id).cloned());
             state.org_mut(ORG).policies.extend(was.map(|was| (target.id.clone(), was)));
             state
         };
         for state in after {
             let opening = judge.opening(state);
-            let ours = if unseen { opening.and_then(|_| self.judge.opening(&as_it_was(state))) } else { opening };
+            let ours = if unseen {
+                opening.and_then(|_| self.judge.opening(&as_it_was(state)))
+            } else {
+                opening
+            };
             assert_eq!(ours, None, "{what}: {state:?}");
         }
         for state in states {
@@ -342,10 +382,16 @@ pub(super) fn check_report(what: &str, ending: &Ending, untouched: bool) {
     };
     let undone = |outcome: &Outcome| outcome.counts().failed + outcome.counts().not_tried > 0;
     match outcome.exit() {
-        Exit::Done => assert!(outcome.steps.values().all(StepOutcome::is_done), "{what}: {outcome:?}"),
+        Exit::Done => {
+            assert!(outcome.steps.values().all(StepOutcome::is_done), "{what}: {outcome:?}")
+        }
         Exit::Partial => assert!(outcome.wrote() && undone(outcome), "{what}: {outcome:?}"),
-        Exit::Refused | Exit::Failed => assert!(untouched && undone(outcome), "{what}: {outcome:?}"),
-        exit @ (Exit::Invalid | Exit::Usage | Exit::Pending) => panic!("{what}: {exit:?} {outcome:?}"),
+        Exit::Refused | Exit::Failed => {
+            assert!(untouched && undone(outcome), "{what}: {outcome:?}")
+        }
+        exit @ (Exit::Invalid | Exit::Usage | Exit::Pending) => {
+            panic!("{what}: {exit:?} {outcome:?}")
+        }
     }
 }
 
@@ -356,7 +402,8 @@ async fn no_fault_at_any_call_opens_doubles_or_loses_anything() {
     for (at, change) in changes().iter().enumerate() {
         let course = Arc::new(Course::undisturbed(change).await);
         for call in 1..=course.calls {
-            // One change is enough to hear the same thing in other words, and to fail before there is a plan.
+            // One change is enough to hear the same thing in other words, and to fail before there
+            // is a plan.
             let worth = |name: &str, kind: &FaultKind| {
                 at == 0
                     || !REWORDED.contains(&name)
@@ -380,7 +427,17 @@ async fn no_fault_at_any_call_opens_doubles_or_loses_anything() {
     while let Some(run) = runs.join_next().await {
         failed.extend(run.err());
     }
-    assert!(failed.is_empty(), "{} of {tried} runs failed, among them {:?}", failed.len(), failed[0]);
+    assert!(
+        failed.is_empty(),
+        "{} of {tried} runs failed, among them {:?}",
+        failed.len(),
+        failed[0]
+    );
     // Past the capture of the test runner: how much was tried belongs to the result.
-    writeln!(std::io::stderr(), "{} changes, each fault at each call: {tried} runs", changes().len()).unwrap();
+    writeln!(
+        std::io::stderr(),
+        "{} changes, each fault at each call: {tried} runs",
+        changes().len()
+    )
+    .unwrap();
 }

@@ -1,4 +1,5 @@
-//! Judges the states that an organization passed through: what was open in any of them, for whomever.
+//! Judges the states that an organization passed through: what was open in any of them, for
+//! whomever.
 
 use std::sync::Mutex;
 
@@ -68,7 +69,10 @@ fn rule(shown: &emulator::docker::Rule) -> Rule {
 
 fn statements(text: &str) -> impl Iterator<Item = (bool, String)> {
     let words = |one: &str| one.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.split(';').map(words).filter(|one| !one.is_empty()).map(|one| (one.starts_with("permit"), one))
+    text.split(';')
+        .map(words)
+        .filter(|one| !one.is_empty())
+        .map(|one| (one.starts_with("permit"), one))
 }
 
 /// The access that a state grants and neither end grants; `None` if there is none.
@@ -85,9 +89,11 @@ fn opening(ends: &[&State], now: &State) -> Option<String> {
     let points = Universe::build(rules).expect("few rules").points();
     let teams: Vec<&String> = now.orgs.get(ORG).unwrap().teams.keys().collect();
     (0..1_usize << teams.len()).find_map(|bits| {
-        let audience: Vec<&String> = (0..teams.len()).filter(|at| bits >> at & 1 == 1).map(|at| teams[at]).collect();
-        let governs =
-            |policy: &Policy| policy.teams.is_empty() || policy.teams.iter().any(|team| audience.contains(&team));
+        let audience: Vec<&String> =
+            (0..teams.len()).filter(|at| bits >> at & 1 == 1).map(|at| teams[at]).collect();
+        let governs = |policy: &Policy| {
+            policy.teams.is_empty() || policy.teams.iter().any(|team| audience.contains(&team))
+        };
         let last = states.len() - 1;
         let opened = |open: &dyn Fn(usize) -> bool| open(last) && !(0..last).any(open);
         let request = points.iter().find(|(point, _)| {
@@ -97,8 +103,10 @@ fn opening(ends: &[&State], now: &State) -> Option<String> {
             })
         });
         let abandoned = |domain: &str, holds: &dyn Fn(&Policy) -> bool| {
-            let governed = |state: usize| states[state].iter().any(|policy| governs(policy) && holds(policy));
-            (!governed(last) && (0..last).all(governed)).then(|| format!("{audience:?} has no {domain} policy"))
+            let governed =
+                |state: usize| states[state].iter().any(|policy| governs(policy) && holds(policy));
+            (!governed(last) && (0..last).all(governed))
+                .then(|| format!("{audience:?} has no {domain} policy"))
         };
         let layer = |wanted: &'static str| {
             move |policy: &Policy| {
@@ -123,18 +131,22 @@ fn opening(ends: &[&State], now: &State) -> Option<String> {
     })
 }
 
-/// An MCP call, told by a statement that permits it and at most two that forbid it, which the last state allows alone.
+/// An MCP call, told by a statement that permits it and at most two that forbid it, which the last
+/// state allows alone.
 fn permitted(states: &[Vec<&(bool, String)>]) -> Option<String> {
     let (now, ends) = states.split_last().unwrap();
     let all: Vec<&(bool, String)> = states.iter().flatten().copied().collect();
-    let forbids: Vec<&(bool, String)> = all.iter().copied().filter(|(permits, _)| !permits).collect();
+    let forbids: Vec<&(bool, String)> =
+        all.iter().copied().filter(|(permits, _)| !permits).collect();
     let pairs = forbids.iter().flat_map(|one| forbids.iter().map(move |other| vec![*one, *other]));
     let worlds: Vec<Vec<&(bool, String)>> = std::iter::once(Vec::new()).chain(pairs).collect();
     now.iter().filter(|(permits, _)| *permits).find_map(|permit| {
         let open = |state: &Vec<&(bool, String)>, world: &[&(bool, String)]| {
             state.contains(permit) && !world.iter().any(|forbid| state.contains(forbid))
         };
-        let world = worlds.iter().find(|world| open(now, world) && !ends.iter().any(|end| open(end, world)))?;
+        let world = worlds
+            .iter()
+            .find(|world| open(now, world) && !ends.iter().any(|end| open(end, world)))?;
         Some(format!("{permit:?} although {world:?}"))
     })
 }
@@ -146,8 +158,11 @@ pub(super) fn doubled(state: &State) -> Option<String> {
         names.sort_unstable();
         names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned())
     };
-    twice(policies().map(|policy| policy.name.as_str()).collect())
-        .or_else(|| policies().find_map(|policy| twice(policy.rules().iter().map(|rule| rule.name.as_str()).collect())))
+    twice(policies().map(|policy| policy.name.as_str()).collect()).or_else(|| {
+        policies().find_map(|policy| {
+            twice(policy.rules().iter().map(|rule| rule.name.as_str()).collect())
+        })
+    })
 }
 
 /// Returns `true` if a decision of the emulator is the one that a test expects.
@@ -165,7 +180,10 @@ fn the_judge_finds_what_an_order_opens() {
             http_resources: None,
             decision: *decision,
         });
-        let allowlist = emulator::docker::Allowlist { domain: Some("network".to_owned()), rules: rules.collect() };
+        let allowlist = emulator::docker::Allowlist {
+            domain: Some("network".to_owned()),
+            rules: rules.collect(),
+        };
         let policy = emulator::docker::Policy {
             id: "pol_1".to_owned(),
             name: "p".to_owned(),

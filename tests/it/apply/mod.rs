@@ -1,5 +1,5 @@
-//! Carrying plans out over a real socket: the shipped client, reader and writer against the emulator, with a clock that
-//! does not wait.
+//! Carrying plans out over a real socket: the shipped client, reader and writer against the
+//! emulator, with a clock that does not wait.
 
 mod access_tests;
 mod changes;
@@ -69,7 +69,11 @@ impl Organization {
         Self::with_limits(before, Limits::default(), set_up).await
     }
 
-    async fn with_limits(before: &Desired, limits: Limits, set_up: impl FnOnce(Builder) -> Builder) -> Self {
+    async fn with_limits(
+        before: &Desired,
+        limits: Limits,
+        set_up: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let clock = Clock::manual("2026-04-22T00:00:00Z".parse().unwrap());
         let seed = seed::from_desired(ORG, before, TEAMS.map(str::to_owned).to_vec());
         let time = clock.clone();
@@ -88,10 +92,12 @@ impl Organization {
 
     /// The same behind another address.
     fn reader_at(&self, base: &str) -> Reader {
-        let credentials = Credentials::new(self.emulator.identifier(), self.emulator.secret().to_owned().into());
+        let credentials =
+            Credentials::new(self.emulator.identifier(), self.emulator.secret().to_owned().into());
         let base = endpoint(base).unwrap();
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        let connection = Connection::with(base, credentials.authorization(), limits, clock, None).unwrap();
+        let connection =
+            Connection::with(base, credentials.authorization(), limits, clock, None).unwrap();
         Reader::new(http::Reader::new(connection), ORG)
     }
 
@@ -142,8 +148,13 @@ async fn apply(reader: &Reader, desired: &Desired) -> Ending {
 async fn carry_out(reader: &Reader, plan: Plan) -> Ending {
     let approved = Approved::new(plan, &[Guard::DenyWidening].into()).unwrap();
     let (_stop, stopped) = watch::channel(false);
-    let outcome =
-        execute(&approved, Readers { docker: Some(reader), ..Readers::default() }, stopped, &mut |_| {}).await;
+    let outcome = execute(
+        &approved,
+        Readers { docker: Some(reader), ..Readers::default() },
+        stopped,
+        &mut |_| {},
+    )
+    .await;
     Ending::Outcome(Box::new(approved.plan().clone()), outcome)
 }
 
@@ -154,7 +165,11 @@ fn make(desired: &Desired, live: &Live) -> Plan {
         target: &plan::Target { org: ORG.to_owned(), endpoint: "embedded".to_owned() },
         desired: &desired,
         live,
-        ownership: &Ownership { exclusive: true, unmanaged: vec!["theirs*".to_owned()], owns: None },
+        ownership: &Ownership {
+            exclusive: true,
+            unmanaged: vec!["theirs*".to_owned()],
+            owns: None,
+        },
     };
     plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&Default::default()) }).unwrap()
 }
@@ -176,7 +191,11 @@ fn load(folder: &Path) -> Desired {
         Ok(loaded) => loaded.desired,
         Err(findings) => panic!(
             "{}",
-            seawall::render::diagnostic::human(&findings, folder, seawall::render::diagnostic::Detail::Full)
+            seawall::render::diagnostic::human(
+                &findings,
+                folder,
+                seawall::render::diagnostic::Detail::Full
+            )
         ),
     }
 }

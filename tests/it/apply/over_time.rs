@@ -1,5 +1,6 @@
-//! Property over time: documents change again and again, and a random fault meets each apply. No state is more open than
-//! both the state before an apply and the state that its documents ask for; and the end is the last documents.
+//! Property over time: documents change again and again, and a random fault meets each apply. No
+//! state is more open than both the state before an apply and the state that its documents ask for;
+//! and the end is the last documents.
 
 use proptest::prelude::*;
 use seawall::emulator::Fault;
@@ -71,5 +72,9 @@ fn documents_that_change_again_and_again_end_in_the_last_and_open_nothing() {
     if let Err(error) = result {
         panic!("{error}");
     }
-    assert!(applied.get() > CASES as usize, "most changes can be carried out, not {}", applied.get());
+    assert!(
+        applied.get() > CASES as usize,
+        "most changes can be carried out, not {}",
+        applied.get()
+    );
 }

@@ -1,4 +1,5 @@
-//! `seawall apply` as a process that is killed, and one that is told to stop, each at a chosen call.
+//! `seawall apply` as a process that is killed, and one that is told to stop, each at a chosen
+//! call.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -20,7 +21,8 @@ async fn emulator(state: &Path, latency: Duration) -> Running {
     builder.state(state, open_state(state).unwrap()).latency(latency).start().await.unwrap()
 }
 
-/// A workspace with one of two sets of documents, far enough apart that an apply has something to do.
+/// A workspace with one of two sets of documents, far enough apart that an apply has something to
+/// do.
 fn workspace(folder: &Path, emulator: &Running, turn: usize) {
     let settings = format!(
         "apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: {ORG}, ownership: exclusive, endpoint: '{}'}}\n",
@@ -66,7 +68,8 @@ async fn an_apply_that_is_killed_at_any_moment_is_finished_by_the_next_one() {
         workspace(folder.path(), &emulator, turn);
         let passed: Arc<Mutex<Vec<State>>> = Arc::new(Mutex::new(vec![emulator.state()]));
         let note = Arc::clone(&passed);
-        let watch = FaultKind::Edit(Edit::new(move |state| note.lock().unwrap().push(state.clone())));
+        let watch =
+            FaultKind::Edit(Edit::new(move |state| note.lock().unwrap().push(state.clone())));
         emulator.arm(Fault::new(watch).on(Calls::Any));
         // Killed once or several times, each at a call of which nobody knows what it finds.
         for _ in 0..=fastrand::usize(0..2) {
@@ -105,7 +108,8 @@ async fn an_apply_that_is_killed_at_any_moment_is_finished_by_the_next_one() {
     writeln!(std::io::stderr(), "{kills} applies were killed, over {turn} changes").unwrap();
 }
 
-/// The output of an apply that gets this signal at its nth call, and the writes that arrived. The call may meet faults.
+/// The output of an apply that gets this signal at its nth call, and the writes that arrived. The
+/// call may meet faults.
 #[cfg(unix)]
 async fn interrupted(
     signal: &'static str,
@@ -147,9 +151,14 @@ async fn an_apply_that_is_told_to_stop_finishes_the_calls_in_flight_and_reports(
         let count = |start: &str| stdout.lines().filter(|line| line.starts_with(start)).count();
         let (done, left) = (count("done "), count("not tried "));
         assert_eq!(done, emulator.writes().len(), "{stdout}");
-        assert!(emulator.writes().iter().all(|call| call.status.is_some_and(|status| status < 300)));
+        assert!(
+            emulator.writes().iter().all(|call| call.status.is_some_and(|status| status < 300))
+        );
         assert!((6..12).contains(&done) && left == 20 - done, "{stdout}");
-        assert!(stdout.contains(&format!("Applied in part: {done} done, 0 failed, {left} not tried.")), "{stdout}");
+        assert!(
+            stdout.contains(&format!("Applied in part: {done} done, 0 failed, {left} not tried.")),
+            "{stdout}"
+        );
 
         let again = finish(apply(folder.path())).await;
         assert_eq!(again.status.code(), Some(0), "{again:?}");
@@ -178,13 +187,21 @@ async fn an_apply_that_is_told_to_stop_does_not_sit_out_a_wait() {
         ("refuse=503@reads#12x99", 6, 6),    // a look before a write
     ] {
         let (output, emulator, folder) = interrupted("-INT", Calls::Writes, nth, &[fault]).await;
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{fault}: {stdout}{stderr}");
-        let taken = emulator.writes().iter().filter(|call| call.status.is_some_and(|status| status < 300)).count();
+        let taken = emulator
+            .writes()
+            .iter()
+            .filter(|call| call.status.is_some_and(|status| status < 300))
+            .count();
         let count = |start: &str| stdout.lines().filter(|line| line.starts_with(start)).count();
         assert_eq!((count("done "), count("failed ")), (taken, 0), "{fault}: {stdout}");
         assert_eq!(count("not tried "), 20 - taken, "{fault}: {stdout}");
-        assert!(stdout.contains(if code == 5 { "Nothing was written: " } else { "Applied in part: " }), "{stdout}");
+        assert!(
+            stdout.contains(if code == 5 { "Nothing was written: " } else { "Applied in part: " }),
+            "{stdout}"
+        );
 
         let again = finish(apply(folder.path())).await;
         assert_eq!(again.status.code(), Some(0), "{fault}: {again:?}");

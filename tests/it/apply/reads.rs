@@ -1,6 +1,8 @@
 //! The looks before writes: steps of one policy share a read, as long as it is fresh.
 
-use seawall::emulator::{Calls, DockerOperation, Edit, Fault, FaultKind, Operation, Wait, WaitForm};
+use seawall::emulator::{
+    Calls, DockerOperation, Edit, Fault, FaultKind, Operation, Wait, WaitForm,
+};
 use seawall::execute::StepOutcome;
 use seawall::exit::Exit;
 use seawall::model::Desired;
@@ -20,7 +22,9 @@ fn documents(edition: usize) -> Desired {
     };
     let rules: String = (0..RULES).map(rule).collect();
     let policy = |number: usize| {
-        format!("---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: policy {number}\nrules:\n{rules}")
+        format!(
+            "---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: policy {number}\nrules:\n{rules}"
+        )
     };
     desired(&(0..POLICIES).map(policy).collect::<String>())
 }
@@ -42,13 +46,18 @@ async fn one_read_of_a_policy_serves_all_its_steps() {
 async fn a_read_that_is_older_than_a_second_serves_no_step() {
     for (wait, sent) in [(None, true), (Some(30), false)] {
         let one_by_one = Limits { concurrency: 1, ..Limits::default() };
-        let organization = Organization::with_limits(&documents(1), one_by_one, |builder| builder).await;
+        let organization =
+            Organization::with_limits(&documents(1), one_by_one, |builder| builder).await;
         // Somebody edits the last rule of each policy while the second write is on its way.
         let edit = Edit::new(|state| {
             for policy in state.org_mut(ORG).policies.values_mut() {
-                let rules = &mut std::sync::Arc::make_mut(policy).allowlist_v0.as_mut().unwrap().rules;
+                let rules =
+                    &mut std::sync::Arc::make_mut(policy).allowlist_v0.as_mut().unwrap().rules;
                 let theirs = || Some(vec!["theirs.example.com".to_owned()]);
-                rules.iter_mut().filter(|rule| rule.name == "r12").for_each(|rule| rule.resources = theirs());
+                rules
+                    .iter_mut()
+                    .filter(|rule| rule.name == "r12")
+                    .for_each(|rule| rule.resources = theirs());
             }
         });
         organization.emulator.arm(Fault::new(FaultKind::Edit(edit)).on(Calls::Writes).nth(2));
@@ -59,9 +68,14 @@ async fn a_read_that_is_older_than_a_second_serves_no_step() {
         let ending = organization.apply(&documents(2)).await;
         let Ending::Outcome(plan, outcome) = &ending else { panic!("{ending:?}") };
         let first = plan.steps.first().unwrap();
-        let edited = plan.steps.iter().filter(|step| step.change.rule().is_some() && step.phase == first.phase);
-        let of_first_policy = edited.filter(|step| step.policy == first.policy).map(|step| &outcome.steps[&step.id]);
-        let turned = of_first_policy.filter(|ended| !matches!(ended, StepOutcome::Applied { overtaken: None }));
+        let edited = plan
+            .steps
+            .iter()
+            .filter(|step| step.change.rule().is_some() && step.phase == first.phase);
+        let of_first_policy =
+            edited.filter(|step| step.policy == first.policy).map(|step| &outcome.steps[&step.id]);
+        let turned = of_first_policy
+            .filter(|ended| !matches!(ended, StepOutcome::Applied { overtaken: None }));
         let turned: Vec<&StepOutcome> = turned.collect();
         match turned.as_slice() {
             // What happened within the second is in the answer.

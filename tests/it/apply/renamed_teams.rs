@@ -13,10 +13,12 @@ fn id(state: &mut State, name: &str) -> String {
 
 fn rename(state: &mut State, from: &str, to: &str) {
     let id = id(state, from);
-    std::sync::Arc::make_mut(&mut state.org_mut("my-org").teams).get_mut(&id).unwrap().name = to.to_owned();
+    std::sync::Arc::make_mut(&mut state.org_mut("my-org").teams).get_mut(&id).unwrap().name =
+        to.to_owned();
 }
 
-/// What happens between the plan and its apply, and what the refusal says; nothing for a plan that still fits.
+/// What happens between the plan and its apply, and what the refusal says; nothing for a plan that
+/// still fits.
 type Row = (&'static str, fn(&mut State), &'static str);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +34,9 @@ async fn a_plan_for_a_team_is_applied_to_no_other_team() {
             |state| {
                 let old = id(state, "research");
                 std::sync::Arc::make_mut(&mut state.org_mut("my-org").teams).remove(&old);
-                state.org_mut("my-org").add_team("11111111-2222-4333-8444-555555555555".to_owned(), "research");
+                state
+                    .org_mut("my-org")
+                    .add_team("11111111-2222-4333-8444-555555555555".to_owned(), "research");
             },
             "the team `research` of the plan is gone",
         ),
@@ -47,7 +51,11 @@ async fn a_plan_for_a_team_is_applied_to_no_other_team() {
         ),
         (
             "a second team of the name",
-            |state| state.org_mut("my-org").add_team("11111111-2222-4333-8444-555555555555".to_owned(), "research"),
+            |state| {
+                state
+                    .org_mut("my-org")
+                    .add_team("11111111-2222-4333-8444-555555555555".to_owned(), "research")
+            },
             "the team `research` is not one that the plan knows",
         ),
         (
@@ -59,7 +67,11 @@ async fn a_plan_for_a_team_is_applied_to_no_other_team() {
             "the team `research` of the plan is called `former` now",
         ),
         // In no scope of a step, but shown as the audience of what changes.
-        ("an audience renamed", |state| rename(state, "blocked", "let through"), "called `let through` now"),
+        (
+            "an audience renamed",
+            |state| rename(state, "blocked", "let through"),
+            "called `let through` now",
+        ),
         (
             "gone",
             |state| {
@@ -78,14 +90,16 @@ async fn a_plan_for_a_team_is_applied_to_no_other_team() {
         ),
     ];
     for (what, change, says) in table {
-        let closed = MIRRORS.replace("Mirrors", "Closed").replace("scope: {teams: [research]}\n", "");
+        let closed =
+            MIRRORS.replace("Mirrors", "Closed").replace("scope: {teams: [research]}\n", "");
         let closed = closed.replace("decision: allow", "decision: deny");
         let workspace = Workspace::new(&format!("{MIRRORS}---\n{closed}"), "").await;
         let settings = workspace.read("seawall.yaml").replace("ownership: exclusive, ", "");
         workspace.write("seawall.yaml", &settings);
         assert!(workspace.run(&["apply", "--yes"]).await.starts_with("exit 0\n"));
         let written = workspace.emulator.writes().len();
-        // Once nobody is denied it any more, somebody else's allow opens it for members of another team.
+        // Once nobody is denied it any more, somebody else's allow opens it for members of another
+        // team.
         workspace
             .emulator
             .edit(|state| {
@@ -106,14 +120,20 @@ async fn a_plan_for_a_team_is_applied_to_no_other_team() {
                     scope: seawall::emulator::docker::Scope { teams },
                     created_at: "2026-04-22T00:00:00Z".to_owned(),
                     updated_at: "2026-04-22T00:00:00Z".to_owned(),
-                    allowlist_v0: Some(Allowlist { domain: Some("network".to_owned()), rules: vec![rule] }),
+                    allowlist_v0: Some(Allowlist {
+                        domain: Some("network".to_owned()),
+                        rules: vec![rule],
+                    }),
                     cedar_v1: None,
                 };
                 state.org_mut("my-org").policies.insert(policy.id.clone(), policy.into());
             })
             .unwrap();
         let opened = MIRRORS.replace("cve.mitre", "www.mitre");
-        workspace.write("policies.yaml", &format!("{opened}---\n{}", closed.replace("cve.mitre", "closed.mitre")));
+        workspace.write(
+            "policies.yaml",
+            &format!("{opened}---\n{}", closed.replace("cve.mitre", "closed.mitre")),
+        );
         let planned = workspace.run(&["plan", "--out", "plan.json"]).await;
         assert!(planned.contains("gained by members of blocked"), "{planned}");
         workspace.emulator.edit(change).unwrap();
@@ -121,7 +141,10 @@ async fn a_plan_for_a_team_is_applied_to_no_other_team() {
         match says {
             "" => assert!(output.starts_with("exit 0\n"), "{what}: {output}"),
             says => {
-                assert!(output.starts_with("exit 4\n") && output.contains(says), "{what}: {output}");
+                assert!(
+                    output.starts_with("exit 4\n") && output.contains(says),
+                    "{what}: {output}"
+                );
                 assert_eq!(workspace.emulator.writes().len(), written, "{what}");
             }
         }
@@ -136,11 +159,16 @@ async fn teams_count_where_no_access_changes_too() {
     let called = "the team `research` of the plan is called `science` now";
     let second = "the team `research` is not one that the plan knows";
     let renames: fn(&mut State) = |state| rename(state, "research", "science");
-    let adds: fn(&mut State) =
-        |state| state.org_mut("my-org").add_team("11111111-2222-4333-8444-555555555555".to_owned(), "research");
-    for (changed, change, says) in
-        [(&renamed_rule, renames, called), (&new_policy, renames, called), (&new_policy, adds, second)]
-    {
+    let adds: fn(&mut State) = |state| {
+        state
+            .org_mut("my-org")
+            .add_team("11111111-2222-4333-8444-555555555555".to_owned(), "research")
+    };
+    for (changed, change, says) in [
+        (&renamed_rule, renames, called),
+        (&new_policy, renames, called),
+        (&new_policy, adds, second),
+    ] {
         let workspace = Workspace::new(MIRRORS, "").await;
         assert!(workspace.run(&["apply", "--yes"]).await.starts_with("exit 0\n"));
         workspace.write("policies.yaml", changed);

@@ -1,4 +1,5 @@
-//! Only `apply` can write to a service: kept by visibility as far as that goes, and by this test where it does not.
+//! Only `apply` can write to a service: kept by visibility as far as that goes, and by this test
+//! where it does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,10 @@ fn sources() -> BTreeMap<String, String> {
             } else {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
-                found.insert(path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/"), text);
+                found.insert(
+                    path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/"),
+                    text,
+                );
             }
         }
     }
@@ -41,15 +45,29 @@ fn only_an_approved_plan_gives_the_right_to_write() {
     assert_eq!(holding(&["impl Approval for", "impl sealed::Sealed for"]), ["execute/mod.rs"]);
     assert_eq!(holding(&["WriteAccess::granted_by("]), ["execute/mod.rs"]);
     // The only code that carries one out.
-    let carriers: BTreeSet<String> = holding(&["execute(", "execute::execute"]).into_iter().collect();
-    assert!(carriers.is_subset(&["cli/apply.rs".to_owned(), "execute/mod.rs".to_owned()].into()), "{carriers:?}");
-    // Who can build a request that is not a GET: writes, and the exchange of credentials for a token.
-    let verbs =
-        ["Method::POST", "Method::PATCH", "Method::DELETE", "Method::PUT", ".post(", ".patch(", ".delete(", ".put("];
-    let senders: Vec<String> = holding(&verbs).into_iter().filter(|path| !path.starts_with("emulator/")).collect();
+    let carriers: BTreeSet<String> =
+        holding(&["execute(", "execute::execute"]).into_iter().collect();
+    assert!(
+        carriers.is_subset(&["cli/apply.rs".to_owned(), "execute/mod.rs".to_owned()].into()),
+        "{carriers:?}"
+    );
+    // Who can build a request that is not a GET: writes, and the exchange of credentials for a
+    // token.
+    let verbs = [
+        "Method::POST",
+        "Method::PATCH",
+        "Method::DELETE",
+        "Method::PUT",
+        ".post(",
+        ".patch(",
+        ".delete(",
+        ".put(",
+    ];
+    let senders: Vec<String> =
+        holding(&verbs).into_iter().filter(|path| !path.starts_with("emulator/")).collect();
     assert_eq!(senders, ["service/http/token.rs", "service/http/write.rs"]);
-    // What writes comments needs no approval: only the client of GitHub makes one, from a connection of its own, and
-    // that client has no other paths than those of comments.
+    // What writes comments needs no approval: only the client of GitHub makes one, from a
+    // connection of its own, and that client has no other paths than those of comments.
     let writers = ["service/github/mod.rs", "service/http/mod.rs", "service/http/write.rs"];
     assert_eq!(holding(&["CommentWriter"]), writers);
     assert_eq!(holding(&["GitHub::connect("]), ["cli/comment.rs"]);
@@ -97,7 +115,8 @@ async fn every_other_command_sends_reads_and_the_exchange_of_a_token_and_nothing
     let help = Command::new(env!("CARGO_BIN_EXE_seawall")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let list = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
-    let known = |name: &str| COMMANDS.iter().any(|(known, _)| *known == name) || SERVING.contains(&name);
+    let known =
+        |name: &str| COMMANDS.iter().any(|(known, _)| *known == name) || SERVING.contains(&name);
     let unknown: Vec<&str> = list
         .lines()
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
@@ -107,7 +126,8 @@ async fn every_other_command_sends_reads_and_the_exchange_of_a_token_and_nothing
     assert_eq!(unknown, [""; 0], "say here what a new command is called with");
 
     for &(command, arguments) in COMMANDS {
-        let emulator = Emulator::builder().org("my-org").account("someone", "secret").start().await.unwrap();
+        let emulator =
+            Emulator::builder().org("my-org").account("someone", "secret").start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let settings = format!(
             "apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: my-org, endpoint: '{}'}}\n",
@@ -122,11 +142,15 @@ async fn every_other_command_sends_reads_and_the_exchange_of_a_token_and_nothing
         let mut process = Command::new(env!("CARGO_BIN_EXE_seawall"));
         process.arg(command).args(arguments).current_dir(folder.path());
         process.env("DOCKER_AUDIT_TOKEN", "secret");
-        process.env("DOCKER_USERNAME", "someone").env("DOCKER_PASSWORD", "secret").stdin(std::process::Stdio::null());
+        process
+            .env("DOCKER_USERNAME", "someone")
+            .env("DOCKER_PASSWORD", "secret")
+            .stdin(std::process::Stdio::null());
         let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
         let calls = emulator.calls();
         let writes = calls.iter().filter(|call| {
-            call.method != "GET" && call.operation != Some(Operation::Docker(DockerOperation::Authenticate))
+            call.method != "GET"
+                && call.operation != Some(Operation::Docker(DockerOperation::Authenticate))
         });
         assert_eq!(writes.count(), 0, "{command} {arguments:?}: {calls:?} {output:?}");
         assert_eq!(emulator.policies(), [], "{command}");

@@ -1,10 +1,14 @@
-//! Saved plans that say something else than was saved, under a checksum that fits: whoever changes one can make that too.
+//! Saved plans that say something else than was saved, under a checksum that fits: whoever changes
+//! one can make that too.
 
-use seawall::model::{Body, Cedar, Decision, Domain, Live, LivePolicy, LiveVijil, Policy, Resources, Rule, Scope};
+use seawall::model::{
+    Body, Cedar, Decision, Domain, Live, LivePolicy, LiveVijil, Policy, Resources, Rule, Scope,
+};
 use seawall::plan::Plan;
 use seawall::plan::dependencies::Beyond;
 use seawall::plan::docker::{
-    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, simulate,
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step,
+    simulate,
 };
 use seawall::plan::guard::Guard;
 use seawall::plan::step::{Op, Reason};
@@ -18,8 +22,13 @@ const BEFORE: &str = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrule
 /// A plan that deletes a policy, changes a rule and makes another policy.
 async fn plan() -> (Plan, Live) {
     let gone = BEFORE.replace("name: p", "name: q");
-    let organization = Organization::new(&desired(&format!("{BEFORE}---\n{gone}")), |builder| builder).await;
-    let after = format!("{}---\n{}", BEFORE.replace("a.ex", "b.ex"), BEFORE.replace("name: p", "name: new"));
+    let organization =
+        Organization::new(&desired(&format!("{BEFORE}---\n{gone}")), |builder| builder).await;
+    let after = format!(
+        "{}---\n{}",
+        BEFORE.replace("a.ex", "b.ex"),
+        BEFORE.replace("name: p", "name: new")
+    );
     let live = organization.reader().live().await.unwrap();
     (make(&desired(&after), &live), live)
 }
@@ -46,19 +55,45 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
     assert_eq!(altered(&plan, |_| ()).unwrap(), plan);
     let update = plan.steps.iter().position(|step| step.change.rule_name().is_some()).unwrap();
     let changes: Vec<(&str, Alteration)> = vec![
-        ("another policy", Box::new(move |file| file["steps"][update]["request"]["path"][4] = "pol_other".into())),
-        ("another organization", Box::new(move |file| file["steps"][update]["request"]["path"][1] = "other".into())),
-        ("another body", Box::new(move |file| file["steps"][update]["request"]["body"] = json!({"decision": "allow"}))),
+        (
+            "another policy",
+            Box::new(move |file| file["steps"][update]["request"]["path"][4] = "pol_other".into()),
+        ),
+        (
+            "another organization",
+            Box::new(move |file| file["steps"][update]["request"]["path"][1] = "other".into()),
+        ),
+        (
+            "another body",
+            Box::new(move |file| {
+                file["steps"][update]["request"]["body"] = json!({"decision": "allow"})
+            }),
+        ),
         ("another verb", Box::new(move |file| file["steps"][update]["op"] = "delete".into())),
         ("an earlier phase", Box::new(|file| file["steps"][2]["phase"] = 0.into())),
-        ("a phase that goes back", Box::new(each_unrelated(|step, at| step["phase"] = json!([2, 1, 3, 4][at])))),
+        (
+            "a phase that goes back",
+            Box::new(each_unrelated(|step, at| step["phase"] = json!([2, 1, 3, 4][at]))),
+        ),
         ("a step twice", Box::new(|file| file["steps"][1]["id"] = 1.into())),
-        ("a number twice", Box::new(each_unrelated(|step, at| step["id"] = json!([1, 1, 2, 3][at])))),
-        ("a number too high", Box::new(each_unrelated(|step, at| step["id"] = json!([1, 2, 3, 5][at])))),
+        (
+            "a number twice",
+            Box::new(each_unrelated(|step, at| step["id"] = json!([1, 1, 2, 3][at]))),
+        ),
+        (
+            "a number too high",
+            Box::new(each_unrelated(|step, at| step["id"] = json!([1, 2, 3, 5][at]))),
+        ),
         ("a policy that is not looked at", Box::new(|file| file["live"]["touched"] = json!([]))),
-        ("another hash", Box::new(|file| file["live"]["touched"][0]["fingerprint"] = "sha256:0".into())),
+        (
+            "another hash",
+            Box::new(|file| file["live"]["touched"][0]["fingerprint"] = "sha256:0".into()),
+        ),
         ("another id", Box::new(|file| file["live"]["touched"][0]["id"] = "pol_other".into())),
-        ("a policy that was another", Box::new(|file| file["live"]["touched"][0]["was"]["name"] = "x".into())),
+        (
+            "a policy that was another",
+            Box::new(|file| file["live"]["touched"][0]["was"]["name"] = "x".into()),
+        ),
         (
             "a policy twice",
             Box::new(|file| {
@@ -73,12 +108,20 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
                 file["unmanaged"] = json!([{"service": "docker", "policy": "p"}]);
             }),
         ),
-        ("a step under another name", Box::new(move |file| file["steps"][update]["policy"] = "q".into())),
+        (
+            "a step under another name",
+            Box::new(move |file| file["steps"][update]["policy"] = "q".into()),
+        ),
         (
             "an object that was another",
-            Box::new(move |file| file["steps"][update]["before"]["resources"] = json!(["x.example.com"])),
+            Box::new(move |file| {
+                file["steps"][update]["before"]["resources"] = json!(["x.example.com"])
+            }),
         ),
-        ("a key more", Box::new(move |file| file["steps"][update]["after"]["note"] = "harmless".into())),
+        (
+            "a key more",
+            Box::new(move |file| file["steps"][update]["after"]["note"] = "harmless".into()),
+        ),
         ("other statements", Box::new(move |file| file["steps"][update]["statements"] = json!([]))),
         (
             "records that do not add up",
@@ -92,7 +135,8 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
         (
             "no organization",
             Box::new(|file| {
-                let target = json!({"endpoint": "embedded", "live": {"fingerprint": "", "touched": []}});
+                let target =
+                    json!({"endpoint": "embedded", "live": {"fingerprint": "", "touched": []}});
                 file["vijil"] = target;
                 file.as_object_mut().unwrap().remove("docker");
                 each_unrelated(|step, _| step["request"]["path"][1] = "".into())(file);
@@ -150,8 +194,7 @@ async fn each_step_is_one_that_the_differences_of_the_plan_explain() {
             file["steps"][at]["because"] = reason.into();
         })
     };
-    let created =
-        || json!({"name": "everything", "actions": ["connect:tcp"], "resources": ["**"], "decision": "allow"});
+    let created = || json!({"name": "everything", "actions": ["connect:tcp"], "resources": ["**"], "decision": "allow"});
     let create = move |file: &mut Value, policy: Value, name: &str| {
         let request = json!({"method": "POST", "path": ["orgs", super::ORG, "governance", "policies", policy, "rules"], "body": created()});
         let step = json!({"service": "docker", "op": "create", "object": "rule", "policy": name, "rule": "everything", "before": null,
@@ -161,12 +204,17 @@ async fn each_step_is_one_that_the_differences_of_the_plan_explain() {
     let table: Vec<(&str, Alteration, &str)> = vec![
         ("a policy made twice", twice("create", "policy"), "is there already"),
         ("a rule made twice", twice("create", "rule"), "is there already"),
-        ("a rule changed twice", twice("update", "rule"), "does not find the object that it states"),
+        (
+            "a rule changed twice",
+            twice("update", "rule"),
+            "does not find the object that it states",
+        ),
         ("a policy deleted twice", twice("delete", "policy"), "there is no such policy"),
         (
             "a change that goes back",
             Box::new(|file| {
-                let mut step = file["steps"][position(file, |step| is(step, "update", "rule"))].clone();
+                let mut step =
+                    file["steps"][position(file, |step| is(step, "update", "rule"))].clone();
                 let (before, after) = (step["before"].clone(), step["after"].clone());
                 step["request"]["body"] = json!({"resources": before["resources"]});
                 (step["before"], step["after"]) = (after, before);
@@ -175,9 +223,17 @@ async fn each_step_is_one_that_the_differences_of_the_plan_explain() {
             "do not explain a further step",
         ),
         // Neither guard would count these.
-        ("a deletion as one of a temporary deny", because("delete", "policy", "temporary_deny"), "its reason"),
+        (
+            "a deletion as one of a temporary deny",
+            because("delete", "policy", "temporary_deny"),
+            "its reason",
+        ),
         ("a deletion as a part", because("delete", "policy", "split_widens"), "its reason"),
-        ("a creation as one of a temporary deny", because("create", "rule", "temporary_deny"), "its reason"),
+        (
+            "a creation as one of a temporary deny",
+            because("create", "rule", "temporary_deny"),
+            "its reason",
+        ),
         ("a rename that is none", because("update", "rule", "temporary_name"), "is not explained"),
         (
             "a rule that comes and goes",
@@ -219,14 +275,19 @@ async fn each_step_is_one_that_the_differences_of_the_plan_explain() {
 #[tokio::test]
 async fn a_guard_that_refused_a_plan_refuses_it_still_and_is_judged_again() {
     let (mut plan, live) = plan().await;
-    let refused = |plan: &Plan, guard| plan.refusals(&Default::default()).any(|verdict| verdict.guard == guard);
+    let refused = |plan: &Plan, guard| {
+        plan.refusals(&Default::default()).any(|verdict| verdict.guard == guard)
+    };
     // What the plan records counts, whatever would be found now.
     plan.guards.iter_mut().for_each(|verdict| verdict.ok = verdict.guard != Guard::SafeOrder);
     let again = plan.clone().judged_again(Some(&live), None::<&LiveVijil>);
     assert!(refused(&again, Guard::SafeOrder) && again.refusals(&Default::default()).count() == 1);
     // What it does not record is missing.
     plan.guards.clear();
-    assert_eq!(plan.clone().judged_again(Some(&live), None).refusals(&Default::default()).count(), Guard::ALL.len());
+    assert_eq!(
+        plan.clone().judged_again(Some(&live), None).refusals(&Default::default()).count(),
+        Guard::ALL.len()
+    );
     // What it records as passed is judged by its settings on what is live.
     let (mut plan, live) = self::plan().await;
     assert_eq!(plan.refusals(&Default::default()).count(), 0);
@@ -246,10 +307,14 @@ fn network(name: &str, scope: &str, rules: &[&str]) -> String {
         let mut words = rule.split(' ');
         let (name, decision) = (words.next().unwrap(), words.next().unwrap());
         let hosts: Vec<&str> = words.collect();
-        format!("  - {{name: {name}, decision: {decision}, actions: ['connect:tcp'], resources: {hosts:?}}}\n")
+        format!(
+            "  - {{name: {name}, decision: {decision}, actions: ['connect:tcp'], resources: {hosts:?}}}\n"
+        )
     };
     let rules: String = rules.iter().map(rule).collect();
-    format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\nscope: {{teams: [{scope}]}}\nrules:\n{rules}")
+    format!(
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\nscope: {{teams: [{scope}]}}\nrules:\n{rules}"
+    )
 }
 
 /// The plan from some documents to others, with the live state.
@@ -264,24 +329,35 @@ fn read(plan: &Plan) -> Result<Plan, String> {
     Plan::from_json(&plan.to_json()).map_err(|error| error.to_string())
 }
 
-/// The plan with other steps, in this order and one a phase, which state no relations between them. Each is shown under
-/// the last name of its policy.
+/// The plan with other steps, in this order and one a phase, which state no relations between them.
+/// Each is shown under the last name of its policy.
 fn of_steps(plan: &Plan, steps: impl IntoIterator<Item = (Change, Option<Reason>)>) -> Plan {
     let steps: Vec<(Change, Option<Reason>)> = steps.into_iter().collect();
     let mut after = plan.live.touched.clone();
     steps.iter().for_each(|(change, _)| simulate::carry_out(&mut after, change));
     let name = |change: &Change| match change {
         Change::Policy(PolicyChange::Create { after }) => after.name.clone(),
-        Change::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+        Change::Policy(
+            PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
+        )
         | Change::Rule(policy, _) => {
             let id = simulate::policy_id(policy);
             let found = after.iter().chain(&plan.live.touched).find(|policy| policy.id == id);
-            found.map_or_else(|| id.0.trim_start_matches("planned:").to_owned(), |policy| policy.name.clone())
+            found.map_or_else(
+                || id.0.trim_start_matches("planned:").to_owned(),
+                |policy| policy.name.clone(),
+            )
         }
     };
     let step = |(number, (change, because)): (usize, &(Change, Option<Reason>))| {
         let policy = name(change);
-        let difference = Difference { id: number, change: change.clone(), because: *because, source: None, policy };
+        let difference = Difference {
+            id: number,
+            change: change.clone(),
+            because: *because,
+            source: None,
+            policy,
+        };
         seawall::plan::step::Step::new(difference, number)
     };
     Plan { steps: (1..).zip(&steps).map(step).collect(), ..plan.clone() }
@@ -306,7 +382,8 @@ fn divided(plan: &Plan, between: &Between) -> Plan {
             let side = |own: &PolicyFields, other: Option<&Between>| match other {
                 Some(Between::Scope(scope)) => PolicyFields { scope: scope.clone(), ..own.clone() },
                 Some(Between::Text(text)) => {
-                    let cedar = own.cedar.clone().map(|cedar| Cedar { text: text.to_string(), ..cedar });
+                    let cedar =
+                        own.cedar.clone().map(|cedar| Cedar { text: text.to_string(), ..cedar });
                     PolicyFields { cedar, ..own.clone() }
                 }
                 _ => own.clone(),
@@ -335,18 +412,32 @@ async fn two_steps_about_one_object_are_the_parts_of_its_difference() {
     assert_eq!(read(&parts).unwrap().steps.len(), 2);
     let back = {
         let [first, last] = parts.steps.as_slice() else { panic!() };
-        let (Change::Rule(_, first), Change::Rule(policy, last)) = (&first.change, &last.change) else { panic!() };
-        let (RuleChange::Update { before: old, .. }, RuleChange::Update { rule, before, .. }) = (first, last) else {
+        let (Change::Rule(_, first), Change::Rule(policy, last)) = (&first.change, &last.change)
+        else {
+            panic!()
+        };
+        let (RuleChange::Update { before: old, .. }, RuleChange::Update { rule, before, .. }) =
+            (first, last)
+        else {
             panic!()
         };
         let after = Rule { name: old.name.clone(), ..old.clone() };
-        Change::Rule(policy.clone(), RuleChange::Update { rule: rule.clone(), before: before.clone(), after })
+        Change::Rule(
+            policy.clone(),
+            RuleChange::Update { rule: rule.clone(), before: before.clone(), after },
+        )
     };
     /// A change of the two parts.
     type Edit = Box<dyn Fn(&mut Vec<Step>)>;
     let table: [(Edit, &str); 4] = [
-        (Box::new(|steps| steps[1].phase = 1), "does not wait for an earlier step about the same object"),
-        (Box::new(move |steps| steps[1].difference.change = back.clone()), "takes an earlier step back"),
+        (
+            Box::new(|steps| steps[1].phase = 1),
+            "does not wait for an earlier step about the same object",
+        ),
+        (
+            Box::new(move |steps| steps[1].difference.change = back.clone()),
+            "takes an earlier step back",
+        ),
         (
             Box::new(|steps| {
                 steps[0].difference.because = Some(Reason::SplitWidens);
@@ -366,7 +457,11 @@ async fn two_steps_about_one_object_are_the_parts_of_its_difference() {
 
 #[tokio::test]
 async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
-    let before = network("p", "", &["r deny a.example.com", "s deny b.example.com", "t allow c.example.com"]);
+    let before = network(
+        "p",
+        "",
+        &["r deny a.example.com", "s deny b.example.com", "t allow c.example.com"],
+    );
     let after = network("p", "", &["u deny d.example.com", "t allow c.example.com"]);
     let (mut plan, live) = plan_between(&before, &after).await;
     plan.guard_settings.max_deletes = Some(seawall::model::Limit::Count(0));
@@ -374,17 +469,25 @@ async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
         let mut plan = plan.clone();
         let deletes = |step: &&mut Step| step.change.op() == Op::Delete;
         let because = |step: &mut Step, reason: Reason| step.difference.because = Some(reason);
-        plan.steps.iter_mut().filter(deletes).take(number).for_each(|step| because(step, Reason::SplitNarrows));
+        plan.steps
+            .iter_mut()
+            .filter(deletes)
+            .take(number)
+            .for_each(|step| because(step, Reason::SplitNarrows));
         let creates = |step: &&mut Step| step.change.op() == Op::Create;
         plan.steps.iter_mut().filter(creates).for_each(|step| because(step, Reason::SplitWidens));
         plan
     };
     let message = |plan: Plan| {
         let judged = plan.judged_again(Some(&live), None);
-        let verdict = judged.guards.into_iter().find(|verdict| verdict.guard == Guard::MaxDeletes).unwrap();
+        let verdict =
+            judged.guards.into_iter().find(|verdict| verdict.guard == Guard::MaxDeletes).unwrap();
         (verdict.ok, verdict.message)
     };
-    assert_eq!(message(plan.clone()), (false, "deletes 2 of 3 live rules of `p`; at most 0 may go".to_owned()));
+    assert_eq!(
+        message(plan.clone()),
+        (false, "deletes 2 of 3 live rules of `p`; at most 0 may go".to_owned())
+    );
     // One rule can be another one afterwards, but two cannot.
     assert!(message(read(&as_parts(1)).unwrap()).1.starts_with("deletes 1 of 3"));
     assert!(message(as_parts(2)).0, "nothing but its reason would count them");
@@ -396,7 +499,9 @@ async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
 async fn no_step_is_about_a_rule_of_a_policy_that_goes() {
     let before = network("p", "", &["r deny a.example.com", "s allow b.example.com"]);
     let (plan, _) = plan_between(&before, "").await;
-    let Change::Policy(PolicyChange::Delete { policy, before }) = &plan.steps[0].change else { panic!() };
+    let Change::Policy(PolicyChange::Delete { policy, before }) = &plan.steps[0].change else {
+        panic!()
+    };
     let rules = plan.live.touched[0].rules();
     let rule = |change: fn(RuleTarget, Rule) -> RuleChange, at: usize| {
         let target = RuleTarget::Existing(rules[at].id.clone());
@@ -408,7 +513,8 @@ async fn no_step_is_about_a_rule_of_a_policy_that_goes() {
     };
     let own = |at: usize| rules[at].rule.clone();
     let narrower = |rule: &Rule| Rule { name: format!("{} once", rule.name), ..rule.clone() };
-    let deletes: fn(RuleTarget, Rule) -> RuleChange = |rule, before| RuleChange::Delete { rule, before };
+    let deletes: fn(RuleTarget, Rule) -> RuleChange =
+        |rule, before| RuleChange::Delete { rule, before };
     let (reason, widens) = (Some(Reason::SplitNarrows), Some(Reason::SplitWidens));
     // As the planner divides a deletion.
     let parts = [(rule(deletes, 1), reason), (left(vec![own(0)]), widens)];
@@ -420,7 +526,10 @@ async fn no_step_is_about_a_rule_of_a_policy_that_goes() {
     };
     let table = [
         [(rule(deletes, 1), None), (left(vec![own(0)]), None)],
-        [(Change::Rule(policy.clone(), renamed), None), (left(vec![narrower(&own(0)), own(1)]), None)],
+        [
+            (Change::Rule(policy.clone(), renamed), None),
+            (left(vec![narrower(&own(0)), own(1)]), None),
+        ],
     ];
     for steps in table {
         let error = read(&of_steps(&plan, steps)).unwrap_err();
@@ -428,12 +537,15 @@ async fn no_step_is_about_a_rule_of_a_policy_that_goes() {
     }
 }
 
-/// Changes each step of a saved plan, which then states no relations between steps; the number counts from 0.
+/// Changes each step of a saved plan, which then states no relations between steps; the number
+/// counts from 0.
 fn each_unrelated(change: impl Fn(&mut Value, usize)) -> impl FnOnce(&mut Value) {
     move |file| {
         for (at, step) in file["steps"].as_array_mut().unwrap().iter_mut().enumerate() {
             let fields = step.as_object_mut().unwrap();
-            ["depends_on", "depends_beyond", "touches"].iter().for_each(|key| drop(fields.remove(*key)));
+            ["depends_on", "depends_beyond", "touches"]
+                .iter()
+                .for_each(|key| drop(fields.remove(*key)));
             change(step, at);
         }
     }
@@ -441,16 +553,25 @@ fn each_unrelated(change: impl Fn(&mut Value, usize)) -> impl FnOnce(&mut Value)
 
 /// Changes each step of a saved plan.
 fn each(change: impl Fn(&mut serde_json::Map<String, Value>)) -> impl FnOnce(&mut Value) {
-    move |file| file["steps"].as_array_mut().unwrap().iter_mut().for_each(|step| change(step.as_object_mut().unwrap()))
+    move |file| {
+        file["steps"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|step| change(step.as_object_mut().unwrap()))
+    }
 }
 
 #[tokio::test]
 async fn a_step_waits_for_what_the_plan_states_and_for_what_follows_from_its_steps() {
     let (plan, _) = plan().await;
     assert!(plan.steps.iter().any(|step| !step.dependencies.steps.is_empty()));
-    // Earlier versions saved plans without relations, or with fewer: what each of them may leave out is found again.
+    // Earlier versions saved plans without relations, or with fewer: what each of them may leave
+    // out is found again.
     for keys in [&["depends_on"][..], &["touches"], &["depends_on", "touches"]] {
-        let untold = |step: &mut serde_json::Map<String, Value>| keys.iter().for_each(|key| drop(step.remove(*key)));
+        let untold = |step: &mut serde_json::Map<String, Value>| {
+            keys.iter().for_each(|key| drop(step.remove(*key)))
+        };
         assert_eq!(altered(&plan, each(untold)).unwrap(), plan, "{keys:?}");
     }
     let more = |key: &'static str, value: Value| {
@@ -461,7 +582,10 @@ async fn a_step_waits_for_what_the_plan_states_and_for_what_follows_from_its_ste
     assert!(all.steps.iter().all(beyond));
     let mcp = more("touches", json!(["mcp"])).unwrap();
     for (step, own) in mcp.steps.iter().zip(&plan.steps) {
-        assert!(step.touches.contains(&Domain::Mcp) && step.touches.is_superset(&own.touches), "{step:?}");
+        assert!(
+            step.touches.contains(&Domain::Mcp) && step.touches.is_superset(&own.touches),
+            "{step:?}"
+        );
     }
     for (key, value, says) in [
         ("depends_on", json!([1, 2, 3, 4, 5, 6]), "waits for a step that is not earlier"),
@@ -475,7 +599,8 @@ async fn a_step_waits_for_what_the_plan_states_and_for_what_follows_from_its_ste
 #[test]
 fn a_plan_that_an_earlier_version_saved_can_be_read() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/plans");
-    let plans: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let plans: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(plans.len() > 3);
     for path in plans {
         let plan = Plan::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
@@ -566,7 +691,8 @@ async fn a_scope_or_a_text_that_neither_end_has_is_refused() {
     let before = network("p", "research", &["r allow a.example.com"]);
     let (plan, live) = plan_between(&before, &before.replace("research", "platform")).await;
     let scope = |names: &[&str]| {
-        let id = |name: &&str| live.teams.iter().find(|team| team.name == *name).unwrap().id.to_owned();
+        let id =
+            |name: &&str| live.teams.iter().find(|team| team.name == *name).unwrap().id.to_owned();
         Between::Scope(Scope::from_teams(names.iter().map(id)))
     };
     let table = [
@@ -615,7 +741,12 @@ impl Changes<'_> {
     }
 
     /// Changes the policy between these versions of what is live.
-    fn head(&self, name: &str, before: fn(&mut PolicyFields), after: fn(&mut PolicyFields)) -> Change {
+    fn head(
+        &self,
+        name: &str,
+        before: fn(&mut PolicyFields),
+        after: fn(&mut PolicyFields),
+    ) -> Change {
         let own = PolicyFields::new(&self.live(name).policy());
         let (mut old, mut new) = (own.clone(), own);
         before(&mut old);
@@ -643,34 +774,47 @@ impl Changes<'_> {
         let own = &self.live(name).rules()[0];
         let mut before = own.rule.clone();
         change(&mut before);
-        Change::Rule(self.target(name), RuleChange::Delete { rule: RuleTarget::Existing(own.id.clone()), before })
+        Change::Rule(
+            self.target(name),
+            RuleChange::Delete { rule: RuleTarget::Existing(own.id.clone()), before },
+        )
     }
 
     fn create_rule(&self, name: &str, own: &str, decision: Decision) -> [Change; 2] {
-        let after = Rule { name: own.to_owned(), decision, ..self.live("p").rules()[0].rule.clone() };
+        let after =
+            Rule { name: own.to_owned(), decision, ..self.live("p").rules()[0].rule.clone() };
         let (rule, before) = (RuleTarget::Planned(own.to_owned()), after.clone());
         let policy = || self.target(name);
-        [RuleChange::Create { after }, RuleChange::Delete { rule, before }].map(|change| Change::Rule(policy(), change))
+        [RuleChange::Create { after }, RuleChange::Delete { rule, before }]
+            .map(|change| Change::Rule(policy(), change))
     }
 
     fn create(&self, name: &str) -> [Change; 2] {
         let after = PolicyFields { name: name.to_owned(), scope: Scope::Organization, cedar: None };
-        let before = Policy { name: name.to_owned(), scope: Scope::Organization, body: Body::Allowlist(Vec::new()) };
+        let before = Policy {
+            name: name.to_owned(),
+            scope: Scope::Organization,
+            body: Body::Allowlist(Vec::new()),
+        };
         let policy = PolicyTarget::Planned(name.to_owned());
-        [PolicyChange::Create { after }, PolicyChange::Delete { policy, before }].map(Change::Policy)
+        [PolicyChange::Create { after }, PolicyChange::Delete { policy, before }]
+            .map(Change::Policy)
     }
 }
 
 #[tokio::test]
 async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
     let mcp = "apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar: |\n  permit (principal, action, resource);\n";
-    let (p, q) = (network("p", "", &["r deny a.example.com"]), network("q", "", &["r allow b.example.com"]));
+    let (p, q) =
+        (network("p", "", &["r deny a.example.com"]), network("q", "", &["r allow b.example.com"]));
     let (plan, _) = plan_between(&format!("{p}---\n{q}---\n{mcp}"), "").await;
     let of = Changes(&plan);
     let same = |_: &mut PolicyFields| ();
     let rename: fn(&mut PolicyFields) = |head| head.name = "other".to_owned();
-    let temporary: fn(&mut PolicyFields) = |head| head.name = "other (seawall is renaming this)".to_owned();
-    let (differs, nothing, reason) = ("does not find the object that it states", "changes nothing", "its reason");
+    let temporary: fn(&mut PolicyFields) =
+        |head| head.name = "other (seawall is renaming this)".to_owned();
+    let (differs, nothing, reason) =
+        ("does not find the object that it states", "changes nothing", "its reason");
     let further = "do not explain a further step about the same object";
     let deny = "seawall: temporary deny 1";
     let [make, unmake] = of.create(deny);
@@ -694,21 +838,46 @@ async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
     }
     let refused: Vec<(Steps, &str)> = vec![
         (vec![(of.head("p", |head| head.name = "x".to_owned(), rename), None)], differs),
-        (vec![(of.head("p", |head| head.scope = Scope::from_teams(["t".to_owned()]), rename), None)], differs),
+        (
+            vec![(
+                of.head("p", |head| head.scope = Scope::from_teams(["t".to_owned()]), rename),
+                None,
+            )],
+            differs,
+        ),
         (vec![(of.head("p", same, same), None)], nothing),
-        (vec![(of.head("p", same, |head| head.name = "q".to_owned()), None)], "is the name of another policy"),
+        (
+            vec![(of.head("p", same, |head| head.name = "q".to_owned()), None)],
+            "is the name of another policy",
+        ),
         (vec![(of.delete("p", |policy| policy.name = "x".to_owned()), None)], differs),
         (vec![(of.delete("p", |policy| policy.body = Body::Allowlist(Vec::new())), None)], differs),
         (
-            vec![(of.rule("p", |rule| rule.decision = Decision::Allow, |rule| rule.name = "x".to_owned()), None)],
+            vec![(
+                of.rule(
+                    "p",
+                    |rule| rule.decision = Decision::Allow,
+                    |rule| rule.name = "x".to_owned(),
+                ),
+                None,
+            )],
             differs,
         ),
         (vec![(of.rule("p", |_| (), |_| ()), None)], nothing),
         (vec![(of.delete_rule("p", |rule| rule.decision = Decision::Allow), None)], differs),
-        (vec![(of.create_rule("m", "x", Decision::Deny)[0].clone(), None)], "a Cedar policy has no rules"),
+        (
+            vec![(of.create_rule("m", "x", Decision::Deny)[0].clone(), None)],
+            "a Cedar policy has no rules",
+        ),
         // An object that comes and goes.
-        (vec![(more.clone(), narrows), (less.clone(), widens)], "deletes what an earlier step made"),
-        (vec![(create.clone(), narrows), (delete.clone(), widens)], "deletes what an earlier step made"),
+        (
+            vec![(more.clone(), narrows), (less.clone(), widens)],
+            "deletes what an earlier step made",
+        ),
+        (
+            vec![(create.clone(), narrows), (delete.clone(), widens)],
+            "deletes what an earlier step made",
+        ),
         (vec![(more.clone(), None), (less, None)], further),
         // What is called temporary.
         (vec![(of.rule("p", |_| (), |rule| rule.decision = Decision::Allow), for_now)], reason),
@@ -722,20 +891,27 @@ async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
     ];
     for (number, (steps, says)) in refused.into_iter().enumerate() {
         let error = read(&of_steps(&plan, steps)).unwrap_err();
-        assert!(error.contains("after it was saved") && error.contains(says), "{number} {says}: {error}");
+        assert!(
+            error.contains("after it was saved") && error.contains(says),
+            "{number} {says}: {error}"
+        );
     }
 }
 
 #[tokio::test]
 async fn nobody_is_left_without_a_policy_while_steps_of_one_phase_run() {
-    let (before, after) = (network("p", "", &["r allow a.example.com"]), network("q", "", &["r allow b.example.com"]));
+    let (before, after) = (
+        network("p", "", &["r allow a.example.com"]),
+        network("q", "", &["r allow b.example.com"]),
+    );
     let (plan, live) = plan_between(&before, &after).await;
     let is_safe = |plan: &Plan| {
         let judged = read(plan).unwrap().judged_again(Some(&live), None);
         !judged.refusals(&Default::default()).any(|verdict| verdict.guard == Guard::SafeOrder)
     };
     assert!(is_safe(&plan));
-    let ops: Vec<(Op, usize)> = plan.steps.iter().map(|step| (step.change.op(), step.phase)).collect();
+    let ops: Vec<(Op, usize)> =
+        plan.steps.iter().map(|step| (step.change.op(), step.phase)).collect();
     assert_eq!(ops, [(Op::Create, 1), (Op::Create, 2), (Op::Delete, 3)]);
     let mut together = plan.clone();
     together.steps[2].phase = 2;

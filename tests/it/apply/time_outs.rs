@@ -1,5 +1,5 @@
-//! Answers that come too late, from a service that carries the call out all the same; and a service that takes two
-//! rules of one name, so that nothing but the client keeps them from being two.
+//! Answers that come too late, from a service that carries the call out all the same; and a service
+//! that takes two rules of one name, so that nothing but the client keeps them from being two.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -43,7 +43,12 @@ async fn an_answer_that_comes_too_late_at_any_call_opens_and_doubles_nothing() {
     while let Some(run) = runs.join_next().await {
         run.unwrap();
     }
-    writeln!(std::io::stderr(), "{} changes, a late answer at each call: {tried} runs", changes().len()).unwrap();
+    writeln!(
+        std::io::stderr(),
+        "{} changes, a late answer at each call: {tried} runs",
+        changes().len()
+    )
+    .unwrap();
 }
 
 async fn too_late(course: &Course, call: usize) {
@@ -69,7 +74,8 @@ async fn a_lost_answer_makes_no_second_rule_where_the_service_takes_one() {
         let (before, after) = change.ends();
         for kind in [FaultKind::LoseBefore, FaultKind::LoseAfter, FaultKind::Cut] {
             for call in 1.. {
-                let organization = Organization::new(&before, |builder| builder.behaviour(accepting())).await;
+                let organization =
+                    Organization::new(&before, |builder| builder.behaviour(accepting())).await;
                 let fault = Fault::new(kind.clone()).on(Calls::Writes).nth(call);
                 organization.emulator.arm(fault);
                 let ending = organization.apply(&after).await;

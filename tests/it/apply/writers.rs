@@ -1,6 +1,6 @@
-//! Several writers at once: two applies of the same documents, each behind a gate of its own, and a person in the console.
-//! A random schedule says whose call the service gets next. Nothing opens, nothing is there twice, nothing is lost, and
-//! both reports are true.
+//! Several writers at once: two applies of the same documents, each behind a gate of its own, and a
+//! person in the console. A random schedule says whose call the service gets next. Nothing opens,
+//! nothing is there twice, nothing is lost, and both reports are true.
 //!
 //! What it means that nothing opens beside a person's edit is said in [`super::every_call`].
 
@@ -24,8 +24,10 @@ use super::{Ending, ORG, Organization, apply};
 /// The number of applies that run at the same time.
 const WRITERS: usize = 2;
 
-/// Whose turns let the second apply do all its work between the look and the first write of the first one.
-const BETWEEN_LOOK_AND_WRITE: &[u8] = b"000110011010111111100000000000000000000110101100110101110110";
+/// Whose turns let the second apply do all its work between the look and the first write of the
+/// first one.
+const BETWEEN_LOOK_AND_WRITE: &[u8] =
+    b"000110011010111111100000000000000000000110101100110101110110";
 
 /// The only edit of the person.
 struct Person {
@@ -52,7 +54,10 @@ struct Met {
 /// The parts of a policy that a person edits: its name, its scope, and each rule.
 fn parts(state: &State, target: &Target) -> BTreeMap<String, Option<String>> {
     let Some(policy) = state.orgs[ORG].policies.get(target.id()) else { return BTreeMap::new() };
-    let head = [("name".to_owned(), policy.name.clone()), ("scope".to_owned(), format!("{:?}", policy.scope))];
+    let head = [
+        ("name".to_owned(), policy.name.clone()),
+        ("scope".to_owned(), format!("{:?}", policy.scope)),
+    ];
     let rules = policy.rules().iter().map(|rule| (rule.id.clone(), format!("{rule:?}")));
     head.into_iter().chain(rules).map(|(part, text)| (part, Some(text))).collect()
 }
@@ -71,7 +76,8 @@ fn edited(
         .collect()
 }
 
-/// Whose turn it is: one call at a time, chosen when every writer that is still at work has one to make.
+/// Whose turn it is: one call at a time, chosen when every writer that is still at work has one to
+/// make.
 struct Turns {
     schedule: VecDeque<u8>,
     waiting: [VecDeque<oneshot::Sender<Turn>>; WRITERS],
@@ -81,7 +87,8 @@ struct Turns {
     person: Option<Person>,
 }
 
-/// The turn of one call. Its end gives the next one, also where the client hangs up before there is an answer.
+/// The turn of one call. Its end gives the next one, also where the client hangs up before there is
+/// an answer.
 struct Turn(Arc<Gates>);
 
 impl Drop for Turn {
@@ -103,20 +110,25 @@ impl Gates {
     /// Gives the next turns: those of the person at once, and one call.
     fn give(self: &Arc<Self>, turns: &mut Turns) {
         while !turns.in_flight {
-            let writers: Vec<usize> = (0..WRITERS).filter(|writer| turns.at_work[*writer]).collect();
-            if writers.is_empty() || writers.iter().any(|writer| turns.waiting[*writer].is_empty()) {
+            let writers: Vec<usize> =
+                (0..WRITERS).filter(|writer| turns.at_work[*writer]).collect();
+            if writers.is_empty() || writers.iter().any(|writer| turns.waiting[*writer].is_empty())
+            {
                 return;
             }
             let written: usize = turns.wrote.iter().sum();
-            if let Some(person) =
-                turns.person.as_mut().filter(|person| person.met.is_none() && person.plan.0 <= written)
+            if let Some(person) = turns
+                .person
+                .as_mut()
+                .filter(|person| person.met.is_none() && person.plan.0 <= written)
             {
                 self.edit(person, turns.wrote.map(|writes| writes > 0));
             }
             let number = usize::from(turns.schedule.pop_front().unwrap_or_default());
             let waiting = &mut turns.waiting[writers[number % writers.len()]];
             let Some(next) = waiting.pop_front() else { return };
-            // A client that has hung up needs no turn; to end it here would wait for the turns that are held.
+            // A client that has hung up needs no turn; to end it here would wait for the turns that
+            // are held.
             turns.in_flight = next.send(Turn(Arc::clone(self))).map_err(std::mem::forget).is_ok();
         }
     }
@@ -146,7 +158,9 @@ impl Gates {
         turns.wrote[writer] += 1;
         if let Some(met) = turns.person.as_mut().and_then(|person| person.met.as_mut()) {
             let over = edited(&parts(before, &met.target), &parts(&now, &met.target));
-            let still = |part: &String| parts(before, &met.target).get(part).cloned().flatten() == met.edited[part];
+            let still = |part: &String| {
+                parts(before, &met.target).get(part).cloned().flatten() == met.edited[part]
+            };
             let lost = over.keys().any(|part| met.edited.contains_key(part) && still(part));
             met.overwrote[writer] |= lost && met.unaware[writer];
         }
@@ -179,8 +193,12 @@ async fn pass_on(
     body: Bytes,
 ) -> (StatusCode, HeaderMap, Bytes) {
     let _turn = gates.turn(writer).await;
-    let (before, writes) = (gates.organization.emulator.state(), method != Method::GET && uri.path().contains(ORG));
-    let mut call = gates.client.request(method, format!("{}{uri}", gates.organization.emulator.origin())).body(body);
+    let (before, writes) =
+        (gates.organization.emulator.state(), method != Method::GET && uri.path().contains(ORG));
+    let mut call = gates
+        .client
+        .request(method, format!("{}{uri}", gates.organization.emulator.origin()))
+        .body(body);
     for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT] {
         if let Some(value) = headers.get(&name) {
             call = call.header(name, value);
@@ -206,7 +224,11 @@ async fn open(gates: &Arc<Gates>, writer: usize) -> String {
     address
 }
 
-async fn write_at_once(course: &Course, schedule: Vec<u8>, person: Option<(usize, (usize, usize, usize))>) {
+async fn write_at_once(
+    course: &Course,
+    schedule: Vec<u8>,
+    person: Option<(usize, (usize, usize, usize))>,
+) {
     let what = format!("{}, {person:?}, {schedule:?}", course.name);
     let person = person.map(|(edit, plan)| {
         let (_, meddle) = meddling(&course.finished).swap_remove(edit);
@@ -221,7 +243,8 @@ async fn write_at_once(course: &Course, schedule: Vec<u8>, person: Option<(usize
         wrote: [0; WRITERS],
         person,
     };
-    let gates = Arc::new(Gates { organization, turns: Mutex::new(turns), client: reqwest::Client::new() });
+    let gates =
+        Arc::new(Gates { organization, turns: Mutex::new(turns), client: reqwest::Client::new() });
     let writer = |number: usize| {
         let gates = &gates;
         async move {
@@ -236,7 +259,8 @@ async fn write_at_once(course: &Course, schedule: Vec<u8>, person: Option<(usize
     for ending in &endings {
         check_report(&what, ending, true);
     }
-    let alone = gates.turns.lock().unwrap().person.as_ref().is_none_or(|person| person.met.is_none());
+    let alone =
+        gates.turns.lock().unwrap().person.as_ref().is_none_or(|person| person.met.is_none());
     // An apply that another one overtook says so itself, and may leave a call of its own behind.
     if alone && endings.iter().all(|ending| ending.exit() == Exit::Done) {
         let left = gates.organization.plan(&course.after).await.unwrap();
@@ -247,7 +271,10 @@ async fn write_at_once(course: &Course, schedule: Vec<u8>, person: Option<(usize
     match person.and_then(|person| Some((person.met?, person.meddle))) {
         Some((met, meddle)) => {
             for (ending, overwrote) in endings.iter().zip(met.overwrote) {
-                assert!(!overwrote || !claims_all(ending), "{what}: wrote over the edit without a word: {ending:?}");
+                assert!(
+                    !overwrote || !claims_all(ending),
+                    "{what}: wrote over the edit without a word: {ending:?}"
+                );
             }
             course.judge_edited(&what, &first, met.at, &met.target, &meddle, &endings);
         }
@@ -259,7 +286,8 @@ async fn write_at_once(course: &Course, schedule: Vec<u8>, person: Option<(usize
 #[test]
 fn two_applies_and_a_person_open_nothing_and_duplicate_or_lose_nothing() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let courses: Vec<Course> = runtime.block_on(async { futures_of(changes().iter().map(Course::undisturbed)).await });
+    let courses: Vec<Course> =
+        runtime.block_on(async { futures_of(changes().iter().map(Course::undisturbed)).await });
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 4 * courses.len() as u32,
         failure_persistence: None,

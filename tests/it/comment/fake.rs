@@ -1,4 +1,5 @@
-//! GitHub's REST API as far as comments go, on a real socket: pages with `Link`, accounts, and what may go wrong.
+//! GitHub's REST API as far as comments go, on a real socket: pages with `Link`, accounts, and what
+//! may go wrong.
 
 use std::sync::{Arc, Mutex};
 
@@ -72,7 +73,11 @@ impl Fake {
     /// The texts of the comments, with their authors.
     pub(crate) fn said(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        self.world().comments.iter().map(|one| (text(&one["user"]["login"]), text(&one["body"]))).collect()
+        self.world()
+            .comments
+            .iter()
+            .map(|one| (text(&one["user"]["login"]), text(&one["body"])))
+            .collect()
     }
 
     /// The calls so far, and forgets them.
@@ -81,15 +86,23 @@ impl Fake {
     }
 }
 
-async fn answer(State((world, url)): State<(Arc<Mutex<World>>, String)>, request: Request) -> Response {
+async fn answer(
+    State((world, url)): State<(Arc<Mutex<World>>, String)>,
+    request: Request,
+) -> Response {
     let method = request.method().clone();
     let uri = request.uri().clone();
     let asked = uri.path_and_query().unwrap().as_str();
-    let authorized = request.headers().get("authorization").is_some_and(|value| value == &format!("Bearer {TOKEN}"));
+    let authorized = request
+        .headers()
+        .get("authorization")
+        .is_some_and(|value| value == &format!("Bearer {TOKEN}"));
     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut world = world.lock().unwrap();
-    let Some(path) = asked.strip_prefix(PREFIX) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(path) = asked.strip_prefix(PREFIX) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     world.calls.push(format!("{method} {path}"));
     if !authorized {
         return refusal(StatusCode::UNAUTHORIZED, "Bad credentials");
@@ -104,14 +117,19 @@ async fn answer(State((world, url)): State<(Arc<Mutex<World>>, String)>, request
         ("GET", "/repos/my-org/policies/issues/12/comments") => {
             let number = |name: &str| {
                 let mut pairs = path.split(['?', '&']).filter_map(|pair| pair.split_once('='));
-                pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse::<usize>().ok())
+                pairs
+                    .find(|(key, _)| *key == name)
+                    .and_then(|(_, value)| value.parse::<usize>().ok())
             };
             let (size, page) = (number("per_page").unwrap_or(30), number("page").unwrap_or(1));
             let mut pages = world.comments.chunks(size);
             let shown = pages.nth(page - 1).unwrap_or_default().to_vec();
             let mut response = json_of(StatusCode::OK, &shown.into());
             if pages.next().is_some() {
-                let own = format!("{url}/repositories/1/issues/12/comments?per_page={size}&page={}", page + 1);
+                let own = format!(
+                    "{url}/repositories/1/issues/12/comments?per_page={size}&page={}",
+                    page + 1
+                );
                 let next = world.next.clone().unwrap_or(own);
                 let link = format!("<{url}/first>; rel=\"first\", <{next}>; rel=\"next\"");
                 response.headers_mut().insert("link", link.parse().unwrap());
@@ -125,20 +143,26 @@ async fn answer(State((world, url)): State<(Arc<Mutex<World>>, String)>, request
             let shown = pages.nth(page - 1).unwrap_or_default().to_vec();
             let mut response = json_of(StatusCode::OK, &shown.into());
             if pages.next().is_some() {
-                let link =
-                    format!("<{url}/repositories/1/issues/12/comments?per_page=100&page={}>; rel=\"next\"", page + 1);
+                let link = format!(
+                    "<{url}/repositories/1/issues/12/comments?per_page=100&page={}>; rel=\"next\"",
+                    page + 1
+                );
                 response.headers_mut().insert("link", link.parse().unwrap());
             }
             response
         }
         ("POST", "/repos/my-org/policies/issues/12/comments") => {
             let id = 5000 + world.comments.len();
-            let address = format!("https://github.example/my-org/policies/pull/12#issuecomment-{id}");
-            let comment = json!({"id": id, "body": body["body"], "user": world.author, "html_url": address});
+            let address =
+                format!("https://github.example/my-org/policies/pull/12#issuecomment-{id}");
+            let comment =
+                json!({"id": id, "body": body["body"], "user": world.author, "html_url": address});
             written(&mut world, comment.clone(), |world| world.comments.push(comment))
         }
         ("PATCH", path) => {
-            let id = path.strip_prefix("/repos/my-org/policies/issues/comments/").and_then(|id| id.parse::<u64>().ok());
+            let id = path
+                .strip_prefix("/repos/my-org/policies/issues/comments/")
+                .and_then(|id| id.parse::<u64>().ok());
             let Some(at) = world.comments.iter().position(|one| one["id"].as_u64() == id) else {
                 return refusal(StatusCode::NOT_FOUND, "Not Found");
             };

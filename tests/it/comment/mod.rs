@@ -1,4 +1,5 @@
-//! `seawall comment`: one comment a workspace, edited in place, whoever else writes into the conversation.
+//! `seawall comment`: one comment a workspace, edited in place, whoever else writes into the
+//! conversation.
 
 pub(crate) mod fake;
 
@@ -21,8 +22,12 @@ const MARKER: &str = "<!-- seawall:acme -->";
 fn plans(rules: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n");
-    let mut policy = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Research\nrules:\n".to_owned();
+    write(
+        "seawall.yaml",
+        "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n",
+    );
+    let mut policy =
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Research\nrules:\n".to_owned();
     for rule in 0..rules {
         policy += &format!(
             "  - {{name: 'rule {rule} {}', decision: allow, actions: [connect:tcp], resources: ['h{rule}.example.com']}}\n",
@@ -46,10 +51,18 @@ fn plans(rules: usize) -> TempDir {
 }
 
 /// Runs the command with these arguments and variables, beside those of every job.
-async fn comment(folder: &Path, fake: &Fake, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+async fn comment(
+    folder: &Path,
+    fake: &Fake,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.arg("comment").args(arguments).current_dir(folder).env_clear();
-    command.env("GITHUB_API_URL", &fake.url).env("GITHUB_TOKEN", TOKEN).env("GITHUB_REPOSITORY", "my-org/policies");
+    command
+        .env("GITHUB_API_URL", &fake.url)
+        .env("GITHUB_TOKEN", TOKEN)
+        .env("GITHUB_REPOSITORY", "my-org/policies");
     command.env("GITHUB_REF", "refs/pull/12/merge").envs(variables.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let said = format!("{output:?}");
@@ -71,7 +84,10 @@ async fn a_plan_is_posted_once_and_edited_in_place() {
     assert_eq!(told(&first), (Some(0), format!("Posted: {address}"), String::new()));
     let [(author, body)] = &fake.said()[..] else { panic!("{:?}", fake.said()) };
     assert_eq!(author, "github-actions[bot]");
-    assert!(body.starts_with(&format!("{MARKER}\n### seawall: widens access for 1 audience")), "{body}");
+    assert!(
+        body.starts_with(&format!("{MARKER}\n### seawall: widens access for 1 audience")),
+        "{body}"
+    );
 
     let again = comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await;
     assert_eq!(told(&again), (Some(0), format!("Unchanged: {address}"), String::new()));
@@ -83,7 +99,8 @@ async fn a_plan_is_posted_once_and_edited_in_place() {
     let empty = comment(folder.path(), &fake, &["--plan", "empty.json"], &[]).await;
     assert_eq!(told(&empty), (Some(0), format!("Edited: {address}"), String::new()));
     assert!(fake.said()[0].1.contains("nothing to change"));
-    let writes = fake.calls().into_iter().filter(|call| !call.starts_with("GET ")).collect::<Vec<_>>();
+    let writes =
+        fake.calls().into_iter().filter(|call| !call.starts_with("GET ")).collect::<Vec<_>>();
     let edit = "PATCH /repos/my-org/policies/issues/comments/5000";
     assert_eq!(writes, ["POST /repos/my-org/policies/issues/12/comments", edit, edit]);
 
@@ -105,19 +122,24 @@ async fn each_of_several_organizations_has_a_comment_of_its_own() {
         .unwrap();
     assert!(plan.status.success(), "{plan:?}");
     // `acme` has what it asks for, and `acme-labs` has nothing yet.
-    let (code, stdout, stderr) = told(&comment(folder.path(), &fake, &["--plan", "plans.json"], &[]).await);
+    let (code, stdout, stderr) =
+        told(&comment(folder.path(), &fake, &["--plan", "plans.json"], &[]).await);
     assert!(
         code == Some(0) && stdout.starts_with("Nothing posted: nothing would change\nPosted: "),
         "{stdout}{stderr}"
     );
     let [(_, body)] = &fake.said()[..] else { panic!("{:?}", fake.said()) };
     assert!(body.starts_with("<!-- seawall:acme-labs -->\n### seawall: widens access"), "{body}");
-    let (_, stdout, _) =
-        told(&comment(folder.path(), &fake, &["--plan", "plans.json", "--always", "--key", "x"], &[]).await);
+    let (_, stdout, _) = told(
+        &comment(folder.path(), &fake, &["--plan", "plans.json", "--always", "--key", "x"], &[])
+            .await,
+    );
     assert_eq!(stdout.matches("Posted: ").count(), 2, "{stdout}");
-    let markers: Vec<String> = fake.said().iter().map(|(_, body)| body.lines().next().unwrap().to_owned()).collect();
+    let markers: Vec<String> =
+        fake.said().iter().map(|(_, body)| body.lines().next().unwrap().to_owned()).collect();
     assert_eq!(markers[1..], ["<!-- seawall:x%20acme -->", "<!-- seawall:x%20acme-labs -->"]);
-    let (_, printed, _) = told(&comment(folder.path(), &fake, &["--plan", "plans.json", "--print"], &[]).await);
+    let (_, printed, _) =
+        told(&comment(folder.path(), &fake, &["--plan", "plans.json", "--print"], &[]).await);
     assert_eq!(printed.matches("<!-- seawall:").count(), 2, "{printed}");
 }
 
@@ -135,7 +157,10 @@ async fn a_comment_is_printed_without_a_token_or_a_pull_request() {
 async fn nothing_is_posted_when_nothing_changes_unless_asked() {
     let (fake, folder) = (Fake::start().await, plans(1));
     let quiet = comment(folder.path(), &fake, &["--plan", "empty.json"], &[]).await;
-    assert_eq!(told(&quiet), (Some(0), "Nothing posted: nothing would change".into(), String::new()));
+    assert_eq!(
+        told(&quiet),
+        (Some(0), "Nothing posted: nothing would change".into(), String::new())
+    );
     assert_eq!(fake.said(), []);
     comment(folder.path(), &fake, &["--plan", "empty.json", "--always"], &[]).await;
     assert!(fake.said()[0].1.contains("nothing to change"));
@@ -157,7 +182,8 @@ async fn a_copied_marker_is_no_comment_of_ours_and_every_page_is_read() {
     assert_eq!((said.len(), said[0].1.as_str()), (253, copied.as_str()));
     assert!(said[251].1.starts_with("I quote") && said[252].1.contains("widens access"));
 
-    // A token of a person: the app's comment is not theirs, nor is that of somebody with a name like it.
+    // A token of a person: the app's comment is not theirs, nor is that of somebody with a name
+    // like it.
     let fake = Fake::start().await;
     fake.world().viewer = Some(account("octocat", 1));
     fake.world().author = account("octocat", 1);
@@ -177,12 +203,15 @@ async fn a_link_to_elsewhere_is_not_followed() {
         fake.comment(account("reviewer", 7), "x");
     }
     fake.world().next = Some(format!("{}/repositories/1/issues/12/comments?page=2", elsewhere.url));
-    let (code, _, stderr) = told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await);
+    let (code, _, stderr) =
+        told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await);
     assert_eq!((code, elsewhere.calls().len(), fake.said().len()), (Some(5), 0, 101), "{stderr}");
     assert!(stderr.contains("redirect"), "{stderr}");
 
-    fake.world().next = Some(format!("{}/repos/my-org/policies/issues/12/comments?per_page=100", fake.url));
-    let (code, _, stderr) = told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await);
+    fake.world().next =
+        Some(format!("{}/repos/my-org/policies/issues/12/comments?per_page=100", fake.url));
+    let (code, _, stderr) =
+        told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await);
     assert_eq!((code, fake.said().len()), (Some(5), 101), "{stderr}");
     assert!(stderr.contains("have no end"), "{stderr}");
 }
@@ -195,9 +224,9 @@ async fn a_run_after_another_finds_its_pull_request_by_the_head_of_the_event() {
     }});
     std::fs::write(folder.path().join("event.json"), event.to_string()).unwrap();
     let event = folder.path().join("event.json");
-    let variables = [("GITHUB_REF", "refs/heads/main"), ("GITHUB_EVENT_PATH", event.to_str().unwrap())];
-    fake.world().pulls =
-        json!([{"number": 11, "head": {"sha": "another"}}, {"number": 12, "head": {"sha": "abc0123"}}]);
+    let variables =
+        [("GITHUB_REF", "refs/heads/main"), ("GITHUB_EVENT_PATH", event.to_str().unwrap())];
+    fake.world().pulls = json!([{"number": 11, "head": {"sha": "another"}}, {"number": 12, "head": {"sha": "abc0123"}}]);
     let output = comment(folder.path(), &fake, &["--plan", "plan.json"], &variables).await;
     assert!(told(&output).1.starts_with("Posted: "), "{output:?}");
     let asked = "GET /repos/my-org/policies/pulls?state=open&head=mallory%3Anew%20rule%26state%3Dall&per_page=100";
@@ -224,28 +253,50 @@ async fn what_is_missing_or_refused_is_told() {
         (&plan, &[("GITHUB_TOKEN", "wrong")], 5, "the token is not valid"),
         (&plan, &[("GITHUB_REPOSITORY", "")], 2, "no repository is named"),
         (&plan, &[("GITHUB_REPOSITORY", "../x")], 2, "`../x` is not a repository"),
-        (&plan, &[("GITHUB_REPOSITORY", "my-org/other")], 5, "check the repository and the pull request"),
+        (
+            &plan,
+            &[("GITHUB_REPOSITORY", "my-org/other")],
+            5,
+            "check the repository and the pull request",
+        ),
         (&plan, &[("GITHUB_REF", "refs/heads/main")], 2, "no pull request is named"),
-        (&plan, &[("GITHUB_API_URL", "http://github.example/api/v3")], 2, "`GITHUB_API_URL`: plain http"),
+        (
+            &plan,
+            &[("GITHUB_API_URL", "http://github.example/api/v3")],
+            2,
+            "`GITHUB_API_URL`: plain http",
+        ),
         (&["--plan", "missing.json"], &[], 2, "`missing.json` cannot be read"),
         (&["--plan", "seawall.yaml"], &[], 4, "the plan cannot be read"),
         (&["--plan", "plan.json", "--pull-request", "0"], &[], 2, "--pull-request"),
         (&["--plan", "plan.json", "--token", "x"], &[], 2, "unexpected argument"),
     ];
     for (arguments, variables, code, says) in table {
-        let (exit, stdout, stderr) = told(&comment(folder.path(), &fake, arguments, variables).await);
-        assert_eq!((exit, stdout.as_str()), (Some(code), ""), "{arguments:?} {variables:?}: {stderr}");
+        let (exit, stdout, stderr) =
+            told(&comment(folder.path(), &fake, arguments, variables).await);
+        assert_eq!(
+            (exit, stdout.as_str()),
+            (Some(code), ""),
+            "{arguments:?} {variables:?}: {stderr}"
+        );
         assert!(stderr.contains(says), "{says}: {stderr}");
     }
     fake.world().writes = Some((StatusCode::FORBIDDEN, HeaderMap::new(), false));
     let (code, _, stderr) = told(&comment(folder.path(), &fake, &plan, &[]).await);
     assert_eq!(code, Some(5));
-    assert!(stderr.contains("does not take the comment: 403") && stderr.contains("pull-requests: write"), "{stderr}");
+    assert!(
+        stderr.contains("does not take the comment: 403")
+            && stderr.contains("pull-requests: write"),
+        "{stderr}"
+    );
     assert_eq!(fake.said(), []);
 
-    let altered = std::fs::read_to_string(folder.path().join("plan.json")).unwrap().replace("h0.example", "x.example");
+    let altered = std::fs::read_to_string(folder.path().join("plan.json"))
+        .unwrap()
+        .replace("h0.example", "x.example");
     std::fs::write(folder.path().join("altered.json"), altered).unwrap();
-    let (code, _, stderr) = told(&comment(folder.path(), &fake, &["--plan", "altered.json"], &[]).await);
+    let (code, _, stderr) =
+        told(&comment(folder.path(), &fake, &["--plan", "altered.json"], &[]).await);
     assert_eq!(code, Some(4));
     assert!(stderr.contains("changed after it was saved"), "{stderr}");
 }
@@ -262,8 +313,18 @@ async fn what_github_says_is_passed_on() {
             "403: Unable to create comment because issue is locked.",
             "help: unlock the conversation",
         ),
-        (422, issue("Body is too long"), "422: Validation Failed: Body is too long", "`seawall comment --print`"),
-        (422, json!({"message": "Invalid.", "errors": {"body": ["is odd"]}}), "422: Invalid: body is odd", "help: "),
+        (
+            422,
+            issue("Body is too long"),
+            "422: Validation Failed: Body is too long",
+            "`seawall comment --print`",
+        ),
+        (
+            422,
+            json!({"message": "Invalid.", "errors": {"body": ["is odd"]}}),
+            "422: Invalid: body is odd",
+            "help: ",
+        ),
         (
             422,
             issue(&format!("no \u{202e}{TOKEN} \u{1b}[2J\n::error::x")),
@@ -282,17 +343,28 @@ async fn what_github_says_is_passed_on() {
         let status = StatusCode::from_u16(status).unwrap();
         fake.world().writes = Some((status, HeaderMap::new(), false));
         fake.world().says = Some(says);
-        let (code, stdout, stderr) = told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await);
+        let (code, stdout, stderr) =
+            told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await);
         assert_eq!((code, stdout.as_str()), (Some(5), ""), "{stderr}");
         assert!(stderr.contains(message) && stderr.contains(help), "{stderr}");
         assert_eq!(fake.said(), []);
     }
     // A token that has expired meanwhile.
     let fake = Fake::start().await;
-    let (code, _, stderr) =
-        told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[("GITHUB_TOKEN", "ghs_expired")]).await);
+    let (code, _, stderr) = told(
+        &comment(
+            folder.path(),
+            &fake,
+            &["--plan", "plan.json"],
+            &[("GITHUB_TOKEN", "ghs_expired")],
+        )
+        .await,
+    );
     assert_eq!(code, Some(5));
-    assert!(stderr.contains("401: Bad credentials\n  help: the token is not valid, or has expired"), "{stderr}");
+    assert!(
+        stderr.contains("401: Bad credentials\n  help: the token is not valid, or has expired"),
+        "{stderr}"
+    );
     assert!(!stderr.contains("ghs_expired"), "{stderr}");
 }
 
@@ -358,7 +430,10 @@ fn shadowed() -> TempDir {
         let root = folder.path().join(side);
         std::fs::create_dir(&root).unwrap();
         let write = |name: &str, text: &str| std::fs::write(root.join(name), text).unwrap();
-        write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n");
+        write(
+            "seawall.yaml",
+            "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n",
+        );
         write("a.yaml", &policy("Allows", "", "allow", "files.example.com:443"));
         write("old.yaml", &policy("Old", "", "allow", "*.old.example.com:443"));
         if side == "now" {
@@ -378,8 +453,12 @@ fn a_comment_shows_the_new_warnings_and_links_places_to_the_commit() {
             .current_dir(folder.path().join("now"))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap());
-        command.env("GITHUB_SERVER_URL", "https://github.example").env("GITHUB_REPOSITORY", "acme/policies");
-        command.env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567").env("DOCKER_CONFIG", folder.path());
+        command
+            .env("GITHUB_SERVER_URL", "https://github.example")
+            .env("GITHUB_REPOSITORY", "acme/policies");
+        command
+            .env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567")
+            .env("DOCKER_CONFIG", folder.path());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
@@ -387,7 +466,8 @@ fn a_comment_shows_the_new_warnings_and_links_places_to_the_commit() {
     run(&["plan", "-q", "--guards-from", "../base/", "--out", "plan.json"]);
     let text = run(&["comment", "--plan", "plan.json", "--print", "--folder", "teams/x"]);
     let place = "https://github.example/acme/policies/blob/0123456789abcdef0123456789abcdef01234567/teams/x/a.yaml#L";
-    let warning = text.lines().find(|line| line.contains("shadowed")).unwrap_or_else(|| panic!("{text}"));
+    let warning =
+        text.lines().find(|line| line.contains("shadowed")).unwrap_or_else(|| panic!("{text}"));
     assert!(warning.starts_with("- ⚠️ ") && warning.contains(place), "{warning}");
     assert!(text.contains("#### New warnings about the documents"), "{text}");
     assert!(!text.contains("wildcard"), "what the base has too is not new: {text}");

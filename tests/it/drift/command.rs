@@ -47,7 +47,11 @@ fn live(rules: Vec<Rule>) -> Live {
         scope: Scope::from_teams([crate::import::team(1)]),
         body: Body::Allowlist(Vec::new()),
     };
-    let research = Policy { name: "Research".into(), scope: Scope::Organization, body: Body::Allowlist(rules) };
+    let research = Policy {
+        name: "Research".into(),
+        scope: Scope::Organization,
+        body: Body::Allowlist(rules),
+    };
     let other = Policy {
         name: "Other".into(),
         scope: Scope::Organization,
@@ -85,7 +89,10 @@ fn becomes(folder: &Path, live: &Live) {
 fn without_drift_there_is_nothing_to_say() {
     let folder = folder(&live(applied()));
     let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
-    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "No drift: `my-org` matches the documents.\n", ""));
+    assert_eq!(
+        (code, stdout.as_str(), stderr.as_str()),
+        (Some(0), "No drift: `my-org` matches the documents.\n", "")
+    );
 }
 
 #[test]
@@ -130,8 +137,10 @@ fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_w
 /// A repository in which these documents were applied.
 fn committed(folder: &Path) {
     let git = |arguments: &[&str]| {
-        let named = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
-        let run = Command::new("git").current_dir(folder).args(named).args(arguments).output().unwrap();
+        let named =
+            ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
+        let run =
+            Command::new("git").current_dir(folder).args(named).args(arguments).output().unwrap();
         assert!(run.status.success(), "{run:?}");
     };
     git(&["init", "-q"]);
@@ -147,7 +156,8 @@ fn a_commit_is_read_as_its_checkout_is_or_not_at_all() {
     fs::rename(path("all.yaml"), path("real")).unwrap();
     std::os::unix::fs::symlink("real", path("all.yaml")).unwrap();
     let git = |at: &Path, arguments: &[&str]| {
-        let named = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
+        let named =
+            ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
         let run = Command::new("git").current_dir(at).args(named).args(arguments).output().unwrap();
         assert!(run.status.success(), "{run:?}");
     };
@@ -155,10 +165,14 @@ fn a_commit_is_read_as_its_checkout_is_or_not_at_all() {
     git(folder.path(), &["add", "seawall.yaml", "all.yaml", "real"]);
     git(folder.path(), &["commit", "-q", "-m", "applied"]);
     becomes(folder.path(), &live(opened()));
-    let drift = || seawall(folder.path(), &["drift", "--live-from", "live.json", "--since", "HEAD"]);
+    let drift =
+        || seawall(folder.path(), &["drift", "--live-from", "live.json", "--since", "HEAD"]);
     let (code, stdout, stderr) = drift();
     assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
-    assert!(stdout.contains("Changed outside since `HEAD`") && !stdout.contains("Waits to be applied"), "{stdout}");
+    assert!(
+        stdout.contains("Changed outside since `HEAD`") && !stdout.contains("Waits to be applied"),
+        "{stdout}"
+    );
 
     fs::create_dir(path("shared")).unwrap();
     fs::write(path("shared/own.yaml"), DOCUMENTS).unwrap();
@@ -195,8 +209,10 @@ fn changes_made_outside_are_distinguished_from_pending_ones() {
     );
     fs::write(folder.path().join("all.yaml"), edited).unwrap();
     let drift = |arguments: &[&str]| {
-        let all: Vec<&str> =
-            ["drift", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied()).collect();
+        let all: Vec<&str> = ["drift", "--live-from", "live.json"]
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .collect();
         let (code, stdout, stderr) = seawall(folder.path(), &all);
         assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
         stdout
@@ -254,9 +270,13 @@ fn changes_made_outside_are_distinguished_from_pending_ones() {
     ");
     assert_eq!(drift(&["--since", "applied.json"]), stdout.replace("`HEAD`", "`applied.json`"));
 
-    let json: serde_json::Value = serde_json::from_str(&drift(&["--since", "HEAD", "--format", "json"])).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&drift(&["--since", "HEAD", "--format", "json"])).unwrap();
     assert!(fits(&json), "{json:#}");
-    assert_eq!((&json["format_version"], &json["drift"], &json["since"]), (&1.into(), &true.into(), &"HEAD".into()));
+    assert_eq!(
+        (&json["format_version"], &json["drift"], &json["since"]),
+        (&1.into(), &true.into(), &"HEAD".into())
+    );
     assert_eq!(json["outside"]["access"]["widened"][0]["audience"]["teams"], serde_json::json!([]));
     assert_eq!(json["waiting"]["differences"][0]["policy"], "Second");
     assert_eq!(json["summary"]["delete"], 1);
@@ -264,10 +284,15 @@ fn changes_made_outside_are_distinguished_from_pending_ones() {
     assert!(markdown.starts_with("### seawall: drift\n\n<code>my-org</code> allows more than what was applied.\n\n### Changed outside since <code>HEAD</code>:"), "{markdown}");
 
     // What waits would be lost.
-    let (code, _, stderr) =
-        seawall(folder.path(), &["drift", "--adopt", "--since", "HEAD", "--live-from", "live.json"]);
+    let (code, _, stderr) = seawall(
+        folder.path(),
+        &["drift", "--adopt", "--since", "HEAD", "--live-from", "live.json"],
+    );
     assert_eq!(code, Some(4));
-    assert!(stderr.contains("nothing was written: changes wait to be applied: 1 to create"), "{stderr}");
+    assert!(
+        stderr.contains("nothing was written: changes wait to be applied: 1 to create"),
+        "{stderr}"
+    );
 }
 
 pub(super) fn fits(json: &serde_json::Value) -> bool {
@@ -282,7 +307,10 @@ pub(super) fn fits(json: &serde_json::Value) -> bool {
 fn the_schema_of_drift_is_the_stored_one() {
     let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/drift.schema.json");
     let text = format!("{:#}\n", seawall::drift::schema());
-    #[expect(clippy::disallowed_methods, reason = "whether to write the schema is asked for from outside")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whether to write the schema is asked for from outside"
+    )]
     if crate::examples::accepts() {
         fs::write(stored, &text).unwrap();
     }
@@ -295,7 +323,8 @@ fn the_schema_of_drift_is_the_stored_one() {
 #[test]
 fn adopting_edits_what_differs_and_nothing_else() {
     let folder = folder(&live(opened()));
-    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert_eq!(
         stdout,
@@ -313,7 +342,8 @@ fn a_document_that_nothing_live_belongs_to_goes_and_the_rest_of_its_file_stays()
     let mut live = live(applied());
     live.policies.retain(|policy| policy.name != "Second");
     let folder = folder(&live);
-    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     let expected = DOCUMENTS.split("---\n").next().unwrap().to_owned();
     assert_eq!(files(folder.path()), [("all.yaml".to_owned(), expected)]);
@@ -328,7 +358,8 @@ fn what_cannot_be_edited_is_refused_and_nothing_is_written() {
     );
     let aliased = aliased.replace("resources: [c.example.com]", "resources: *hosts");
     fs::write(folder.path().join("all.yaml"), &aliased).unwrap();
-    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
     assert_eq!((code, stdout.as_str()), (Some(4), ""));
     assert!(
         stderr.contains(
@@ -342,17 +373,21 @@ fn what_cannot_be_edited_is_refused_and_nothing_is_written() {
 #[test]
 fn policies_of_others_are_no_drift_and_what_is_the_workspaces_own_is_imported() {
     let documents = folder(&live(applied()));
-    let settings =
-        fs::read_to_string(documents.path().join("seawall.yaml")).unwrap().replace("  unmanaged: [Other]\n", "");
-    let exclusive =
-        |owns: &str| settings.replace("docker:\n", &format!("docker:\n  ownership: exclusive\n  owns: [{owns}]\n"));
+    let settings = fs::read_to_string(documents.path().join("seawall.yaml"))
+        .unwrap()
+        .replace("  unmanaged: [Other]\n", "");
+    let exclusive = |owns: &str| {
+        settings
+            .replace("docker:\n", &format!("docker:\n  ownership: exclusive\n  owns: [{owns}]\n"))
+    };
     fs::write(documents.path().join("seawall.yaml"), exclusive("Research, Second")).unwrap();
     let (code, stdout, _) = seawall(documents.path(), &["drift", "--live-from", "live.json"]);
     assert_eq!(code, Some(0), "{stdout}");
     fs::write(documents.path().join("seawall.yaml"), exclusive("'*'")).unwrap();
     let (code, stdout, _) = seawall(documents.path(), &["drift", "--live-from", "live.json"]);
     assert!(code == Some(3) && stdout.contains("  Other\n   1 + the policy"), "{stdout}");
-    let (code, stdout, stderr) = seawall(documents.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(documents.path(), &["drift", "--adopt", "--live-from", "live.json"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert!(stdout.starts_with("  wrote    other.yaml  Other\n"), "{stdout}");
 }
@@ -385,13 +420,18 @@ fn documents_of_policies_for_agents_are_compared_and_edited() {
     fs::write(folder.path().join("all.yaml"), &edited).unwrap();
     let (code, stdout, _) = seawall(folder.path(), &["drift"]);
     assert!(
-        code == Some(3) && stdout.starts_with("Drift: policies for agents differ from what the documents say.\n"),
+        code == Some(3)
+            && stdout
+                .starts_with("Drift: policies for agents differ from what the documents say.\n"),
         "{stdout}"
     );
     assert!(stdout.contains("severity") && !stdout.contains("status: "), "{stdout}");
     let (code, stdout, _) = seawall(folder.path(), &["drift", "--since", "HEAD"]);
     assert!(code == Some(3) && stdout.contains("nothing was changed outside"), "{stdout}");
     let (code, stdout, _) = seawall(folder.path(), &["drift", "--adopt"]);
-    assert!(code == Some(0) && stdout.starts_with("  edited   all.yaml  Customer data\n"), "{stdout}");
+    assert!(
+        code == Some(0) && stdout.starts_with("  edited   all.yaml  Customer data\n"),
+        "{stdout}"
+    );
     assert_eq!(fs::read_to_string(folder.path().join("all.yaml")).unwrap(), AGENTS);
 }

@@ -1,5 +1,5 @@
-//! The property: from documents with comments, whatever is live, `--adopt` leaves nothing to plan, keeps every comment
-//! that stands above what stays, and changes nothing where nothing differs.
+//! The property: from documents with comments, whatever is live, `--adopt` leaves nothing to plan,
+//! keeps every comment that stands above what stays, and changes nothing where nothing differs.
 
 use proptest::prelude::*;
 use seawall::model::{Action, Body, Cedar, Decision, HttpResource, Policy, Resources, Rule, Scope};
@@ -16,10 +16,18 @@ fn rule(filesystem: bool) -> impl Strategy<Value = (Decision, Vec<Action>, Resou
         prop::sample::subsequence(hosts, 1..=4).prop_shuffle(),
     )
         .prop_map(move |(actions, hosts)| (actions, plain(hosts)));
-    let target =
-        |(path, port): (&str, Option<u16>)| HttpResource { host: "a.example.com".into(), port, path: path.into() };
-    let http = prop::sample::subsequence(vec![("/x", None), ("/**", Some(443)), ("/y/*", Some(80))], 1..=3)
-        .prop_map(move |list| (vec![Action::Request("get")], Resources::Http(list.into_iter().map(target).collect())));
+    let target = |(path, port): (&str, Option<u16>)| HttpResource {
+        host: "a.example.com".into(),
+        port,
+        path: path.into(),
+    };
+    let http = prop::sample::subsequence(
+        vec![("/x", None), ("/**", Some(443)), ("/y/*", Some(80))],
+        1..=3,
+    )
+    .prop_map(move |list| {
+        (vec![Action::Request("get")], Resources::Http(list.into_iter().map(target).collect()))
+    });
     let files = (
         prop::sample::subsequence(vec![Action::Read, Action::Write], 1..=2),
         prop::sample::subsequence(folders, 1..=3),
@@ -35,20 +43,28 @@ fn rule(filesystem: bool) -> impl Strategy<Value = (Decision, Vec<Action>, Resou
 
 fn body() -> impl Strategy<Value = Body> {
     let rules = |filesystem| {
-        prop::collection::vec(prop::option::weighted(0.7, rule(filesystem)), 0..4).prop_map(|rules| {
-            let named = rules.into_iter().zip(1..).filter_map(|(rule, number)| Some((rule?, number)));
-            let named = named.map(|((decision, actions, resources), number)| Rule {
-                name: format!("r{number}"),
-                decision,
-                actions,
-                resources,
-            });
-            Body::Allowlist(named.collect())
-        })
+        prop::collection::vec(prop::option::weighted(0.7, rule(filesystem)), 0..4).prop_map(
+            |rules| {
+                let named =
+                    rules.into_iter().zip(1..).filter_map(|(rule, number)| Some((rule?, number)));
+                let named = named.map(|((decision, actions, resources), number)| Rule {
+                    name: format!("r{number}"),
+                    decision,
+                    actions,
+                    resources,
+                });
+                Body::Allowlist(named.collect())
+            },
+        )
     };
-    let text = "(  // one\n|// two\n|\n|\t\n){0,3}permit \\(principal, action, resource\\);(\n|\n\n|)";
+    let text =
+        "(  // one\n|// two\n|\n|\t\n){0,3}permit \\(principal, action, resource\\);(\n|\n\n|)";
     let cedar = (text, any::<bool>()).prop_map(|(text, other)| {
-        let schema = if other { "https://schemas.docker.com/policy/cedar/v1/mcp/v0" } else { "https://example.com/s" };
+        let schema = if other {
+            "https://schemas.docker.com/policy/cedar/v1/mcp/v0"
+        } else {
+            "https://example.com/s"
+        };
         Body::Cedar(Cedar { text, schema_url: schema.to_owned() })
     });
     prop_oneof![4 => rules(false), 1 => rules(true), 1 => cedar]
@@ -59,14 +75,21 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
     let scope = prop::sample::subsequence(vec![1, 2, 3, 4], 0..=2)
         .prop_map(|teams| Scope::from_teams(teams.into_iter().map(team)));
     prop::collection::vec(prop::option::weighted(0.8, (scope, body())), 4).prop_map(|policies| {
-        let named = policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));
-        let named = named.map(|((scope, body), number)| Policy { name: format!("p{number}"), scope, body });
-        let stays = Policy { name: "stays".into(), scope: Scope::Organization, body: Body::Allowlist(Vec::new()) };
+        let named =
+            policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));
+        let named =
+            named.map(|((scope, body), number)| Policy { name: format!("p{number}"), scope, body });
+        let stays = Policy {
+            name: "stays".into(),
+            scope: Scope::Organization,
+            body: Body::Allowlist(Vec::new()),
+        };
         named.chain([stays]).collect()
     })
 }
 
-/// How documents are written: with block lists or short ones, in one file or several, with one line end or the other.
+/// How documents are written: with block lists or short ones, in one file or several, with one line
+/// end or the other.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     blocks: bool,
@@ -91,7 +114,9 @@ fn commented(text: &str, layout: Layout, from: &str) -> String {
                     written.push_str(&format!("{:indent$}  - {item}\n", ""));
                 }
             }
-            _ if known && key == "name" => written.push_str(&format!("{line} # {from}.{number}c.\n")),
+            _ if known && key == "name" => {
+                written.push_str(&format!("{line} # {from}.{number}c.\n"))
+            }
             _ => written.push_str(&format!("{line}\n")),
         }
     }
@@ -99,9 +124,12 @@ fn commented(text: &str, layout: Layout, from: &str) -> String {
 }
 
 fn write(folder: &std::path::Path, layout: Layout) -> Vec<(String, String)> {
-    let all: Vec<(String, String)> =
-        files(folder).into_iter().map(|(path, text)| (path.clone(), commented(&text, layout, &path))).collect();
-    let lines = |text: &str| if layout.windows { text.replace('\n', "\r\n") } else { text.to_owned() };
+    let all: Vec<(String, String)> = files(folder)
+        .into_iter()
+        .map(|(path, text)| (path.clone(), commented(&text, layout, &path)))
+        .collect();
+    let lines =
+        |text: &str| if layout.windows { text.replace('\n', "\r\n") } else { text.to_owned() };
     if layout.one_file {
         all.iter().for_each(|(path, _)| std::fs::remove_file(folder.join(path)).unwrap());
         let text: Vec<&str> = all.iter().map(|(_, text)| text.as_str()).collect();

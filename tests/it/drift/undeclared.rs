@@ -96,10 +96,12 @@ fn an_undeclared_policy_that_opens_something_is_drift_until_it_is_declared() {
     assert_eq!(drift["undeclared"]["policies"], all);
     assert_eq!(drift["steps"], json!([]));
     let (code, stdout, _) = run(folder.path(), &["drift", "--format", "markdown"]);
-    let first =
-        "### seawall: drift\n\nthe undeclared policy <code>Hotfix</code> allows more than the documents say.\n\n";
+    let first = "### seawall: drift\n\nthe undeclared policy <code>Hotfix</code> allows more than the documents say.\n\n";
     assert!(code == Some(3) && stdout.starts_with(first), "{stdout}");
-    assert!(stdout.contains("- <code>Hotfix</code>, for the whole organization: widens access\n"), "{stdout}");
+    assert!(
+        stdout.contains("- <code>Hotfix</code>, for the whole organization: widens access\n"),
+        "{stdout}"
+    );
 
     let (code, stdout, stderr) = run(folder.path(), &["drift", "--adopt"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
@@ -123,7 +125,7 @@ fn only_what_the_settings_leave_to_others_or_changes_nothing_is_silent() {
         ("  owns: [Base]\n", open(&[]), BASE, 0), // likewise
         ("  owns: [Base, Hotfix]\n", open(&[]), BASE, 3),
         ("  ownership: exclusive\n", open(&[]), BASE, 3), // to be deleted
-        ("", open(&[2]), scoped.as_str(), 3),             // the base lost its team: drift of another kind
+        ("", open(&[2]), scoped.as_str(), 3), // the base lost its team: drift of another kind
     ];
     for (docker, undeclared, document, expected) in table {
         let names = format!("{docker:?} {undeclared:?}");
@@ -137,21 +139,29 @@ fn only_what_the_settings_leave_to_others_or_changes_nothing_is_silent() {
 #[test]
 fn an_undeclared_policy_whose_comparison_is_incomplete_is_drift_that_says_so() {
     let behind = |n: usize| "/*".repeat(n);
-    let folders: Vec<String> =
-        (0..24).flat_map(|n| [format!("/d/**/a*{}", behind(n)), format!("/d/**/[!a]*{}", behind(n))]).collect();
+    let folders: Vec<String> = (0..24)
+        .flat_map(|n| [format!("/d/**/a*{}", behind(n)), format!("/d/**/[!a]*{}", behind(n))])
+        .collect();
     let rule = Rule {
         name: "r".into(),
         decision: Decision::Allow,
         actions: vec![Action::Read],
         resources: Resources::Plain(folders),
     };
-    let wild = Policy { name: "Wild".into(), scope: Scope::Organization, body: Body::Allowlist(vec![rule]) };
+    let wild = Policy {
+        name: "Wild".into(),
+        scope: Scope::Organization,
+        body: Body::Allowlist(vec![rule]),
+    };
     let folder = folder("", vec![wild]);
     let (code, stdout, stderr) = run(folder.path(), &["drift"]);
     assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
     let first = "Drift: the undeclared policy `Wild` may allow more or less than the documents say: the comparison is incomplete.\n";
     assert!(stdout.starts_with(first), "{stdout}");
-    assert!(stdout.contains("  `Wild`, for the whole organization: may widen access\n"), "{stdout}");
+    assert!(
+        stdout.contains("  `Wild`, for the whole organization: may widen access\n"),
+        "{stdout}"
+    );
 }
 
 /// Hosts that a document allows and denies, and what the headline says of access.
@@ -205,13 +215,22 @@ fn a_plan_says_which_undeclared_policy_keeps_a_change_from_having_an_effect() {
         };
         let rules = rule("mirrors", "allow", allowed) + &rule("no", "deny", denied);
         let head = BASE.split("rules:").next().unwrap();
-        let rules = if rules.is_empty() { "rules: []\n".to_owned() } else { format!("rules:\n{rules}") };
+        let rules =
+            if rules.is_empty() { "rules: []\n".to_owned() } else { format!("rules:\n{rules}") };
         fs::write(folder.path().join("policies/base.yaml"), format!("{head}{rules}")).unwrap();
         let (_, stdout, stderr) = run(folder.path(), &["plan", "--out", "plan.json"]);
-        assert!(stdout.starts_with(&format!("Plan for `my-org`: {expected}\n")), "{names}\n{stdout}{stderr}");
+        assert!(
+            stdout.starts_with(&format!("Plan for `my-org`: {expected}\n")),
+            "{names}\n{stdout}{stderr}"
+        );
         let (_, markdown, _) = run(folder.path(), &["plan", "--format", "markdown"]);
-        let because = expected.split_once(", because ").map(|(_, why)| why.replace("`Hotfix`", "<code>Hotfix</code>"));
-        assert!(because.is_none_or(|why| markdown.lines().next().unwrap().contains(&why)), "{markdown}");
+        let because = expected
+            .split_once(", because ")
+            .map(|(_, why)| why.replace("`Hotfix`", "<code>Hotfix</code>"));
+        assert!(
+            because.is_none_or(|why| markdown.lines().next().unwrap().contains(&why)),
+            "{markdown}"
+        );
         // What is saved is what is shown.
         let saved = fs::read_to_string(folder.path().join("plan.json")).unwrap();
         let saved = seawall::plan::Plan::from_json(&saved).unwrap();

@@ -99,7 +99,11 @@ fn constraints(amount: u32, hour: u32) -> Value {
 }
 
 fn applied() -> Vec<Value> {
-    let rules = vec![rule(1, json!({"constraints": constraints(500, 6)})), rule(2, json!({})), rule(3, json!({}))];
+    let rules = vec![
+        rule(1, json!({"constraints": constraints(500, 6)})),
+        rule(2, json!({})),
+        rule(3, json!({})),
+    ];
     vec![policy(1, "active", json!({"tags": ["b", "a"], "source_text": "The text.\n"}), rules)]
 }
 
@@ -109,7 +113,8 @@ fn adopting_edits_the_fields_that_differ_and_keeps_comments() {
     fs::write(folder.path().join("policies/handbook.md"), "The text.\n").unwrap();
     save(folder.path(), "live.json", &applied());
     let drift = |arguments: &[&str]| {
-        let all = ["drift", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
+        let all =
+            ["drift", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
         seawall(folder.path(), &all.collect::<Vec<_>>())
     };
     let (code, stdout, stderr) = drift(&[]);
@@ -120,11 +125,15 @@ fn adopting_edits_the_fields_that_differ_and_keeps_comments() {
         "natural_language": "Do not do 1.\nNever."});
     let braces = json!({"consequence": {"action": null, "severity": "low"}, "status": "draft"});
     let rules = vec![rule(1, changed), rule(2, braces), rule(4, json!({"tags": ["new"]}))];
-    let fields = json!({"tags": ["a", "c"], "source_text": "Another text.\n", "category": "privacy"});
+    let fields =
+        json!({"tags": ["a", "c"], "source_text": "Another text.\n", "category": "privacy"});
     save(folder.path(), "live.json", &[policy(1, "draft", fields, rules)]);
     // A review in braces cannot be taken out by itself.
     let (code, _, stderr) = drift(&["--adopt"]);
-    assert!(code == Some(4) && stderr.contains("`p1`: rule `R-2`: `review` is no longer live"), "{stderr}");
+    assert!(
+        code == Some(4) && stderr.contains("`p1`: rule `R-2`: `review` is no longer live"),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(folder.path().join("policies/all.yaml")).unwrap(), DOCUMENTS);
 
     let by_hand = DOCUMENTS.replace("Do not do 2., review: {approved: seen}}", "Do not do 2.}");
@@ -142,9 +151,15 @@ fn adopting_edits_the_fields_that_differ_and_keeps_comments() {
             "      action: block\n      severity: high # really",
             "      action: warn\n      severity: low # really",
         )
-        .replace("natural_language: Do not do 1.\n", "natural_language: |-\n      Do not do 1.\n      Never.\n")
+        .replace(
+            "natural_language: Do not do 1.\n",
+            "natural_language: |-\n      Do not do 1.\n      Never.\n",
+        )
         .replace("review: {approved: seen} # in March", "review: {rejected: No longer.} # in March")
-        .replace("consequence: {action: block, severity: high}, nat", "consequence: {severity: low}, nat");
+        .replace(
+            "consequence: {action: block, severity: high}, nat",
+            "consequence: {severity: low}, nat",
+        );
     let expected = format!(
         "{}{}",
         expected.split("  - rule_id: R-3\n").next().unwrap(),
@@ -154,7 +169,10 @@ fn adopting_edits_the_fields_that_differ_and_keeps_comments() {
     );
     let found = fs::read_to_string(folder.path().join("policies/all.yaml")).unwrap();
     assert_eq!(found, expected);
-    assert_eq!(fs::read_to_string(folder.path().join("policies/handbook.md")).unwrap(), "Another text.\n");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("policies/handbook.md")).unwrap(),
+        "Another text.\n"
+    );
     assert_eq!(drift(&[]).0, Some(0));
 }
 
@@ -164,24 +182,40 @@ fn values_that_no_document_may_have_are_refused() {
     fs::write(folder.path().join("policies/handbook.md"), "The text.\n").unwrap();
     // In force with a rule that nobody approved.
     let rules = vec![rule(1, json!({"status": "draft"})), rule(2, json!({})), rule(3, json!({}))];
-    save(folder.path(), "live.json", &[policy(1, "active", json!({"source_text": "The text.\n"}), rules)]);
+    save(
+        folder.path(),
+        "live.json",
+        &[policy(1, "active", json!({"source_text": "The text.\n"}), rules)],
+    );
     // That is drift all the same, and no plan to be applied.
     let edited = DOCUMENTS.replacen("    review: {approved: seen} # in March\n", "", 1);
     fs::write(folder.path().join("policies/all.yaml"), &edited).unwrap();
     let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(stdout.contains("\nCannot be applied\n  policies/all.yaml:14:5: `R-1` is new or edited"), "{stdout}");
-    let (_, stdout, _) = seawall(folder.path(), &["drift", "--live-from", "live.json", "--format", "json"]);
+    assert!(
+        stdout.contains("\nCannot be applied\n  policies/all.yaml:14:5: `R-1` is new or edited"),
+        "{stdout}"
+    );
+    let (_, stdout, _) =
+        seawall(folder.path(), &["drift", "--live-from", "live.json", "--format", "json"]);
     let json: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((&json["drift"], json["impossible"].as_array().map(Vec::len)), (&true.into(), Some(1)));
+    assert_eq!(
+        (&json["drift"], json["impossible"].as_array().map(Vec::len)),
+        (&true.into(), Some(1))
+    );
     fs::write(folder.path().join("drift.json"), &stdout).unwrap();
     let (code, _, stderr) = seawall(folder.path(), &["apply", "--yes", "--plan", "drift.json"]);
     assert!(code == Some(4) && stderr.contains("drift.json"), "{stderr}");
 
     fs::write(folder.path().join("policies/all.yaml"), DOCUMENTS).unwrap();
-    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
     assert_eq!((code, stdout.as_str()), (Some(4), ""), "{stderr}");
-    assert!(stderr.contains("nothing was written: after it") && stderr.contains("`R-1` is not approved"), "{stderr}");
+    assert!(
+        stderr.contains("nothing was written: after it")
+            && stderr.contains("`R-1` is not approved"),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(folder.path().join("policies/all.yaml")).unwrap(), DOCUMENTS);
 }
 
@@ -204,8 +238,10 @@ fn against_a_snapshot_changes_made_outside_are_distinguished_from_pending_ones()
         let json: Value = serde_json::from_str(&stdout).unwrap();
         let told = |side: &str| {
             let all = json[side]["differences"].as_array().unwrap().iter();
-            all.map(|one| format!("{} {} {}", one["op"].as_str().unwrap(), one["rule"], one["changed"]))
-                .collect::<Vec<_>>()
+            all.map(|one| {
+                format!("{} {} {}", one["op"].as_str().unwrap(), one["rule"], one["changed"])
+            })
+            .collect::<Vec<_>>()
         };
         (told("outside"), told("waiting"))
     };
@@ -228,7 +264,8 @@ fn any_rule() -> impl Strategy<Value = Value> {
         json!({"action": "warn", "severity": "low", "message": "one\ntwo"}),
         json!({"action": "warn", "severity": "low", "queue": {"name": "q", "list": [1, 2]}}),
     ]);
-    let tags = prop::option::of(prop::sample::subsequence(vec!["a", "b", "c: d"], 0..=3).prop_shuffle());
+    let tags =
+        prop::option::of(prop::sample::subsequence(vec!["a", "b", "c: d"], 0..=3).prop_shuffle());
     let status = prop::sample::select(vec![
         ("approved", "ok"),
         ("approved", ""),
@@ -236,7 +273,8 @@ fn any_rule() -> impl Strategy<Value = Value> {
         ("draft", ""),
         ("modified", ""),
     ]);
-    let text = prop::sample::select(vec!["Do not.", "Do not:\n  ever # no\n", "it's \"so\" ", "- x"]);
+    let text =
+        prop::sample::select(vec!["Do not.", "Do not:\n  ever # no\n", "it's \"so\" ", "- x"]);
     let target = prop::option::of(prop::sample::select(vec!["pii", "*", "no"]));
     (constraints, consequence, tags, status, text, target).prop_map(
         |(constraints, consequence, tags, status, text, target)| {
@@ -247,10 +285,12 @@ fn any_rule() -> impl Strategy<Value = Value> {
 }
 
 fn any_policies() -> impl Strategy<Value = Vec<Value>> {
-    let rules = prop::collection::vec(prop::option::weighted(0.7, any_rule()), 4).prop_map(|rules| {
-        let some = rules.into_iter().zip(1..).filter_map(|(more, number)| Some(rule(number, more?)));
-        some.collect::<Vec<_>>()
-    });
+    let rules =
+        prop::collection::vec(prop::option::weighted(0.7, any_rule()), 4).prop_map(|rules| {
+            let some =
+                rules.into_iter().zip(1..).filter_map(|(more, number)| Some(rule(number, more?)));
+            some.collect::<Vec<_>>()
+        });
     let fields = (
         prop::option::of(prop::sample::select(vec!["why", "a: b\nc"])),
         prop::sample::select(vec![None, Some(vec!["x"]), Some(vec!["y", "x"])]),
@@ -261,10 +301,19 @@ fn any_policies() -> impl Strategy<Value = Vec<Value>> {
         let some = policies.into_iter().zip(1..).filter_map(|(one, number)| Some((one?, number)));
         let some = some.map(|(((description, tags, category, status), mut rules), number)| {
             for rule in &mut rules {
-                let id = rule["id"].as_str().unwrap().replacen("8a1f0a52", &format!("8a1f0a5{number}"), 1);
+                let id = rule["id"].as_str().unwrap().replacen(
+                    "8a1f0a52",
+                    &format!("8a1f0a5{number}"),
+                    1,
+                );
                 rule["id"] = id.into();
             }
-            policy(number, status, json!({"description": description, "tags": tags, "category": category}), rules)
+            policy(
+                number,
+                status,
+                json!({"description": description, "tags": tags, "category": category}),
+                rules,
+            )
         });
         some.chain([policy(9, "draft", json!({}), Vec::new())]).collect()
     })

@@ -29,13 +29,19 @@ async fn get(fixture: &Fixture, query: &str) -> (u16, Value) {
 }
 
 fn ids(body: &Value) -> Vec<&str> {
-    body["events"].as_array().unwrap().iter().map(|event| event["audit_event_id"].as_str().unwrap()).collect()
+    body["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["audit_event_id"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
 async fn records_come_newest_first_in_pages_that_end_with_an_empty_token() {
-    let records =
-        (0..130).map(|id| record(id, &format!("2026-11-2{}T00:00:{:02}.5Z", id / 60, id % 60), "ana")).collect();
+    let records = (0..130)
+        .map(|id| record(id, &format!("2026-11-2{}T00:00:{:02}.5Z", id / 60, id % 60), "ana"))
+        .collect();
     let fixture = fixture(records).await;
     let (status, body) = get(&fixture, "").await;
     assert_eq!((status, ids(&body).len(), ids(&body)[0]), (200, 25, "id-129"));
@@ -48,7 +54,10 @@ async fn records_come_newest_first_in_pages_that_end_with_an_empty_token() {
     let (_, first) = get(&fixture, &format!("?{range}&page_size=1000")).await;
     assert_eq!(ids(&first).len(), 100);
     let token = first["next_page_token"].as_str().unwrap().to_owned();
-    for query in [format!("?page_token={token}&page_size=100"), format!("?{range}&page_token={token}&page_size=100")] {
+    for query in [
+        format!("?page_token={token}&page_size=100"),
+        format!("?{range}&page_token={token}&page_size=100"),
+    ] {
         let (_, last) = get(&fixture, &query).await;
         assert_eq!((ids(&last).len(), &last["next_page_token"]), (30, &json!("")), "{query}");
     }
@@ -122,14 +131,19 @@ async fn more_than_five_requests_in_a_second_are_too_many() {
 async fn what_the_emulator_decided_is_recorded_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    let mut fixture = Fixture::with(|builder| stored(builder, &path).audit_token("t").unlimited_audit()).await;
+    let mut fixture =
+        Fixture::with(|builder| stored(builder, &path).audit_token("t").unlimited_audit()).await;
     let id = fixture.policy("P").await;
     fixture.rule(&id, "r").await;
     fixture.post(super::POLICIES, json!({"name": "P"})).await.refused(409, "conflict"); // changed nothing
     fixture.token = "t".to_owned();
     let (_, body) = get(&fixture, "").await;
-    let seen: Vec<&Value> =
-        body["events"].as_array().unwrap().iter().map(|one| &one["payload"]["policy_action"]).collect();
+    let seen: Vec<&Value> = body["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["payload"]["policy_action"])
+        .collect();
     assert_eq!(seen.len(), 2, "{body}");
     assert!(
         seen.contains(&&json!({"operation": "createRule"}))

@@ -1,4 +1,5 @@
-//! `seawall emulator` as a process: what it prints, how it ends, and what a killed one leaves behind.
+//! `seawall emulator` as a process: what it prints, how it ends, and what a killed one leaves
+//! behind.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -25,7 +26,13 @@ fn command(arguments: &[&str]) -> Command {
 fn without_login(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.arg("emulator").args(arguments).env("NO_COLOR", "1");
-    let logins = ["DOCKER_USERNAME", "DOCKER_PASSWORD", "VIJIL_CLIENT_ID", "VIJIL_CLIENT_SECRET", "VIJIL_API_KEY"];
+    let logins = [
+        "DOCKER_USERNAME",
+        "DOCKER_PASSWORD",
+        "VIJIL_CLIENT_ID",
+        "VIJIL_CLIENT_SECRET",
+        "VIJIL_API_KEY",
+    ];
     for variable in logins.into_iter().chain(["SEAWALL_ORG"]) {
         command.env_remove(variable);
     }
@@ -65,7 +72,8 @@ impl Process {
         token: &str,
         body: Option<Value>,
     ) -> Result<(u16, Value), reqwest::Error> {
-        let mut request = http().request(method, format!("{}{path}", self.address)).bearer_auth(token);
+        let mut request =
+            http().request(method, format!("{}{path}", self.address)).bearer_auth(token);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -83,14 +91,21 @@ impl Drop for Process {
 
 /// The word after a name in the output of a process.
 fn said<'a>(stderr: &'a str, name: &str) -> &'a str {
-    stderr.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {stderr}"))
+    stderr
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix(name))
+        .unwrap_or_else(|| panic!("{name}: {stderr}"))
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn the_first_line_is_the_address_and_a_signal_ends_it() {
     let mut process = Process::start(&mut command(&["--team", "research"]));
-    let port = process.address.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/v2")).unwrap();
+    let port = process
+        .address
+        .strip_prefix("http://127.0.0.1:")
+        .and_then(|rest| rest.strip_suffix("/v2"))
+        .unwrap();
     assert!(port.parse::<u16>().is_ok(), "{}", process.address);
     let (status, token) = process.token("seawall", "emulator").await;
     assert_eq!(status, 200);
@@ -156,15 +171,27 @@ async fn requests_of_other_web_sites_are_refused_before_all_else() {
     ];
     for (name, value, status) in &table {
         let request = |method, path: &str| {
-            http().request(method, format!("{}{path}", process.address)).bearer_auth(&token).header(*name, value)
+            http()
+                .request(method, format!("{}{path}", process.address))
+                .bearer_auth(&token)
+                .header(*name, value)
         };
-        assert_eq!(request(Method::GET, POLICIES).send().await.unwrap().status(), *status, "{name}: {value}");
+        assert_eq!(
+            request(Method::GET, POLICIES).send().await.unwrap().status(),
+            *status,
+            "{name}: {value}"
+        );
         let login = json!({"identifier": "seawall", "secret": "emulator"});
         let answer = request(Method::POST, "/auth/token").json(&login).send().await.unwrap();
         assert_eq!(answer.status(), *status, "{name}: {value}");
         assert!(answer.headers().get("access-control-allow-origin").is_none());
-        let create = request(Method::POST, POLICIES).json(&json!({"name": format!("{name} {value}")}));
-        assert_eq!(create.send().await.unwrap().status(), if *status == 200 { 201 } else { 403 }, "{name}: {value}");
+        let create =
+            request(Method::POST, POLICIES).json(&json!({"name": format!("{name} {value}")}));
+        assert_eq!(
+            create.send().await.unwrap().status(),
+            if *status == 200 { 201 } else { 403 },
+            "{name}: {value}"
+        );
     }
     let answered = table.iter().filter(|(_, _, status)| *status == 200).count();
     let list = process.call(Method::GET, POLICIES, &token, None).await.unwrap().1;
@@ -199,13 +226,20 @@ async fn what_was_answered_survives_kill_9() {
         let process = start();
         let (_, token) = process.token("seawall", "emulator").await;
         let list = process.call(Method::GET, POLICIES, &token, None).await.unwrap().1;
-        let mut names: Vec<&str> =
-            list["data"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap()).collect();
+        let mut names: Vec<&str> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|policy| policy["name"].as_str().unwrap())
+            .collect();
         names.sort_unstable();
         assert_eq!(names, answered, "round {round}");
         for number in 0..3 {
             let name = format!("{round}-{number}");
-            let (status, _) = process.call(Method::POST, POLICIES, &token, Some(json!({"name": name}))).await.unwrap();
+            let (status, _) = process
+                .call(Method::POST, POLICIES, &token, Some(json!({"name": name})))
+                .await
+                .unwrap();
             assert_eq!(status, 201);
             answered.push(name);
         }
@@ -227,7 +261,8 @@ async fn a_process_killed_within_calls_leaves_each_whole_or_undone() {
         let (http, url) = (http(), format!("{}{POLICIES}", process.address));
         let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
         for writer in 0..WRITERS {
-            let (http, url, token, answers) = (http.clone(), url.clone(), token.clone(), answers.clone());
+            let (http, url, token, answers) =
+                (http.clone(), url.clone(), token.clone(), answers.clone());
             tokio::spawn(async move {
                 for number in 0..25 {
                     let name = format!("{writer}-{number}");
@@ -253,8 +288,12 @@ async fn a_process_killed_within_calls_leaves_each_whole_or_undone() {
         let process = start();
         let (_, token) = process.token("seawall", "emulator").await;
         let list = process.call(Method::GET, POLICIES, &token, None).await.unwrap().1;
-        let found: std::collections::BTreeSet<String> =
-            list["data"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap().to_owned()).collect();
+        let found: std::collections::BTreeSet<String> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|policy| policy["name"].as_str().unwrap().to_owned())
+            .collect();
         assert!(names.is_subset(&found), "answered {names:?}, found {found:?}");
         let extra = found.len() - names.len();
         assert!(extra <= WRITERS, "at most one call a writer was under way: {names:?}, {found:?}");
@@ -273,7 +312,14 @@ async fn a_snapshot_and_faults_are_taken_from_the_command_line() {
             "created_at": "2026-04-22T00:00:00Z", "updated_at": "2026-04-22T00:00:00Z",
         }]}}),
     );
-    let process = Process::start(&mut command(&["--seed", &seed, "--fault", "cut@reads#2", "--fault", "delay=1"]));
+    let process = Process::start(&mut command(&[
+        "--seed",
+        &seed,
+        "--fault",
+        "cut@reads#2",
+        "--fault",
+        "delay=1",
+    ]));
     let (_, token) = process.token("seawall", "emulator").await;
     let get = || process.call(Method::GET, "/orgs/acme/governance/policies/pol_1", &token, None);
     assert_eq!(get().await.unwrap().1["name"], json!("p"));
@@ -289,9 +335,13 @@ async fn what_cannot_be_used_is_said() {
     let process = Process::start(&mut command(&["--state", state]));
     let (code, message) = fails(&mut command(&["--state", state]));
     assert_eq!(code, Some(5));
-    assert!(message.contains("is in use by another process") && message.contains("help"), "{message}");
+    assert!(
+        message.contains("is in use by another process") && message.contains("help"),
+        "{message}"
+    );
 
-    let port = process.address.trim_start_matches("http://127.0.0.1:").trim_end_matches("/v2").to_owned();
+    let port =
+        process.address.trim_start_matches("http://127.0.0.1:").trim_end_matches("/v2").to_owned();
     let (code, message) = fails(&mut command(&["--port", &port]));
     assert_eq!(code, Some(5));
     assert!(message.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{message}");
@@ -319,7 +369,10 @@ async fn a_folder_of_records_is_an_audit_log() {
     std::fs::write(folder.path().join("audit-2.jsonl.tmp"), "{\"audit_event_id\": \"2").unwrap();
     let mut seeded = command(&["--seed", folder.path().to_str().unwrap()]);
     let process = Process::start(seeded.env("DOCKER_AUDIT_TOKEN", "dckr_oat_1"));
-    let (status, page) = process.call(Method::GET, "/auditlogs/governance/my-org", "dckr_oat_1", None).await.unwrap();
+    let (status, page) = process
+        .call(Method::GET, "/auditlogs/governance/my-org", "dckr_oat_1", None)
+        .await
+        .unwrap();
     assert_eq!((status, &page["events"][0]["audit_event_id"]), (200, &json!("1")), "{page}");
     assert_eq!(page["events"].as_array().unwrap().len(), 1);
 }
@@ -344,7 +397,10 @@ async fn documents_are_taken_from_a_workspace() {
     let groups = get("/orgs/acme/groups?search=research").await;
     let list = get("/orgs/acme/governance/policies").await;
     let policy = &list["data"][0];
-    assert_eq!((&policy["name"], &policy["scope"]["teams"][0]), (&json!("Mirrors"), &groups["results"][0]["uuid"]));
+    assert_eq!(
+        (&policy["name"], &policy["scope"]["teams"][0]),
+        (&json!("Mirrors"), &groups["results"][0]["uuid"])
+    );
     assert_eq!(get("/orgs/acme/groups").await["count"], json!(2));
 }
 
@@ -354,7 +410,9 @@ async fn a_workspace_of_several_organizations_seeds_them_all() {
     let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {orgs: [acme, acme-labs]}\n";
     std::fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let policy = |name: &str| {
-        format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\nscope: {{teams: [research]}}\nrules: []\n")
+        format!(
+            "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\nscope: {{teams: [research]}}\nrules: []\n"
+        )
     };
     let documents = format!("{}---\n{}orgs: [acme-labs]\n", policy("Both"), policy("Labs"));
     std::fs::write(folder.path().join("policies.yaml"), documents).unwrap();

@@ -13,7 +13,8 @@ pub(super) struct Contract(BTreeMap<(String, String, u16), Validator>);
 
 impl Contract {
     pub(super) fn load() -> Self {
-        let mut document: Value = serde_yaml::from_str(include_str!("../../openapi/docker.yaml")).unwrap();
+        let mut document: Value =
+            serde_yaml::from_str(include_str!("../../openapi/docker.yaml")).unwrap();
         // The description names what one emulator holds; others hold other teams and texts.
         for name in ["TeamId", "CedarText"] {
             let schema = document.pointer_mut(&format!("/components/schemas/{name}")).unwrap();
@@ -38,9 +39,12 @@ impl Contract {
         let mut validators = BTreeMap::new();
         let paths = document["paths"].as_object().unwrap().iter();
         for (path, item) in paths.filter(|(path, _)| path.contains("/governance/policies")) {
-            for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters") {
+            for (method, operation) in
+                item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters")
+            {
                 let mut add = |status, described| {
-                    validators.insert((method.to_uppercase(), path.clone(), status), compile(described));
+                    validators
+                        .insert((method.to_uppercase(), path.clone(), status), compile(described));
                 };
                 if let Some(body) = operation.get("requestBody") {
                     add(0, body);
@@ -53,8 +57,8 @@ impl Contract {
         Self(validators)
     }
 
-    /// The status is one that the document lists, the body has its shape, and what was accepted fits the schema of
-    /// requests.
+    /// The status is one that the document lists, the body has its shape, and what was accepted
+    /// fits the schema of requests.
     #[track_caller]
     pub(super) fn check(&self, method: &Method, path: &str, body: Option<&Value>, answer: &Answer) {
         let Some(template) = template(path) else { return };
@@ -63,7 +67,11 @@ impl Contract {
             panic!("{method} {template} lists no status {}: {}", answer.status, answer.body)
         };
         if let Err(error) = validator.validate(&answer.body) {
-            panic!("{method} {template} answered {}: {error} at {}", answer.body, error.instance_path());
+            panic!(
+                "{method} {template} answered {}: {error} at {}",
+                answer.body,
+                error.instance_path()
+            );
         }
         if let (true, Some(body), Some(requests)) = (answer.status < 300, body, find(0)) {
             assert!(requests.is_valid(body), "{method} {template} accepted {body}");
@@ -77,7 +85,9 @@ fn template(path: &str) -> Option<&'static str> {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match segments.as_slice() {
         ["orgs", _, "governance", "policies"] => Some("/orgs/{org_name}/governance/policies"),
-        ["orgs", _, "governance", "policies", _] => Some("/orgs/{org_name}/governance/policies/{policy_id}"),
+        ["orgs", _, "governance", "policies", _] => {
+            Some("/orgs/{org_name}/governance/policies/{policy_id}")
+        }
         ["orgs", _, "governance", "policies", _, "rules"] => {
             Some("/orgs/{org_name}/governance/policies/{policy_id}/rules")
         }

@@ -36,7 +36,10 @@ async fn one_emulator_at_a_time_has_the_state() {
     let first = Fixture::with(|builder| stored(builder, &path)).await;
     let error = stored(Emulator::builder(), &path).start().await.unwrap_err();
     assert!(matches!(&error, EmulatorError::Store(StoreError::InUse(_))), "{error:?}");
-    assert_eq!(error.to_string(), format!("the state file `{}` is in use by another process", path.display()));
+    assert_eq!(
+        error.to_string(),
+        format!("the state file `{}` is in use by another process", path.display())
+    );
     // Dropping is enough to let go of it.
     drop(first);
     stored(Emulator::builder(), &path).start().await.unwrap();
@@ -87,7 +90,8 @@ async fn a_snapshot_is_where_an_organization_starts_once() {
 #[tokio::test]
 async fn documents_are_where_an_organization_starts() {
     use seawall::model::{
-        Action, Body, Decision, Desired, DesiredPolicy, Domain, Origin, Policy, Resources, Rule, Scope,
+        Action, Body, Decision, Desired, DesiredPolicy, Domain, Origin, Policy, Resources, Rule,
+        Scope,
     };
     let origin = Origin { file: "a.yaml".to_owned(), line: 1, column: 1 };
     let rule = Rule {
@@ -107,17 +111,28 @@ async fn documents_are_where_an_organization_starts() {
         origin,
         rules: Vec::new(),
     };
-    let seed = seed::from_desired("my-org", &Desired { policies: vec![declared], vijil: Vec::new() }, Vec::new());
+    let seed = seed::from_desired(
+        "my-org",
+        &Desired { policies: vec![declared], vijil: Vec::new() },
+        Vec::new(),
+    );
 
     let fixture = Fixture::with(|builder| builder.seed(seed)).await;
     let list = fixture.get(POLICIES).await.expect(200).body;
-    let shown = fixture.get(&super::policy(list["data"][0]["id"].as_str().unwrap())).await.expect(200).body;
+    let shown =
+        fixture.get(&super::policy(list["data"][0]["id"].as_str().unwrap())).await.expect(200).body;
     assert_eq!(shown["allowlist_v0"]["domain"], json!("network"));
     let teams = &fixture.emulator.state().orgs["my-org"].teams;
     let mut names: Vec<&str> = teams.values().map(|team| team.name.as_str()).collect();
     names.sort_unstable();
     // A team of the set-up with the same name is the same team; a UUID is an id.
     assert_eq!(names, [uuid, "new", "platform", "research"]);
-    assert!(shown["scope"]["teams"].as_array().unwrap().iter().all(|id| teams.contains_key(id.as_str().unwrap())));
+    assert!(
+        shown["scope"]["teams"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|id| teams.contains_key(id.as_str().unwrap()))
+    );
     assert!(teams.contains_key(uuid));
 }

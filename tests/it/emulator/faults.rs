@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use seawall::emulator::{Answer, Calls, DockerOperation, Edit, Fault, FaultKind, Form, Operation, Wait, WaitForm};
+use seawall::emulator::{
+    Answer, Calls, DockerOperation, Edit, Fault, FaultKind, Form, Operation, Wait, WaitForm,
+};
 use serde_json::json;
 
 use super::{Fixture, GROUPS, POLICIES, manual, network_rule, policy, rules};
@@ -31,7 +33,11 @@ async fn refusals_have_every_form_and_no_effect_or_the_whole() {
         let answer = Answer { status: 503, code: "internal".to_owned(), form };
         fixture.emulator.arm(Fault::new(FaultKind::Refuse(answer)).on(Calls::Writes).nth(1));
         let refused = fixture.create("p").await.unwrap();
-        assert_eq!((refused.status, refused.header("content-type")), (503, content_type), "{form:?}");
+        assert_eq!(
+            (refused.status, refused.header("content-type")),
+            (503, content_type),
+            "{form:?}"
+        );
         match form {
             Form::Governance => assert_eq!(refused.body["error"]["code"], json!("internal")),
             Form::Hub => assert_eq!(refused.body["errinfo"], json!(null)),
@@ -40,7 +46,9 @@ async fn refusals_have_every_form_and_no_effect_or_the_whole() {
         }
     }
     assert_eq!(fixture.names(), [""; 0]);
-    fixture.emulator.arm(Fault::new(FaultKind::RefuseAfter(Answer::status(500))).on(Calls::Writes).nth(1));
+    fixture
+        .emulator
+        .arm(Fault::new(FaultKind::RefuseAfter(Answer::status(500))).on(Calls::Writes).nth(1));
     assert_eq!(fixture.create("p").await.unwrap().status, 500);
     assert_eq!(fixture.names(), ["p"]);
 }
@@ -48,7 +56,11 @@ async fn refusals_have_every_form_and_no_effect_or_the_whole() {
 #[tokio::test]
 async fn lost_and_cut_answers_break_the_connection() {
     let fixture = Fixture::new().await;
-    let at = |kind| Fault::new(kind).on(Calls::Operation(Operation::Docker(DockerOperation::CreatePolicy))).nth(1);
+    let at = |kind| {
+        Fault::new(kind)
+            .on(Calls::Operation(Operation::Docker(DockerOperation::CreatePolicy)))
+            .nth(1)
+    };
     fixture.emulator.arm(at(FaultKind::LoseBefore));
     let error = fixture.create("before").await.err().unwrap();
     assert!(error.is_request() && error.status().is_none(), "no head arrives: {error:?}");
@@ -71,11 +83,15 @@ async fn lost_and_cut_answers_break_the_connection() {
             other => break other,
         }
     };
-    assert!(end.is_err() && arrived == announced / 2, "{arrived} of {announced} arrived, then {end:?}");
+    assert!(
+        end.is_err() && arrived == announced / 2,
+        "{arrived} of {announced} arrived, then {end:?}"
+    );
     assert_eq!(fixture.names(), ["after", "cut"]);
     // The next call finds a healthy service.
     assert_eq!(fixture.create("next").await.unwrap().status, 201);
-    let statuses: Vec<Option<u16>> = fixture.emulator.writes().iter().map(|call| call.status).collect();
+    let statuses: Vec<Option<u16>> =
+        fixture.emulator.writes().iter().map(|call| call.status).collect();
     assert_eq!(statuses, [None, None, Some(201), Some(201)]);
 }
 
@@ -117,10 +133,14 @@ async fn a_rate_limit_says_when_to_come_back_in_every_way() {
 
 #[tokio::test]
 async fn the_rate_limit_of_the_service_is_shown_and_kept_to() {
-    let fixture = Fixture::with(|builder| builder.rate_limit(3).clock(manual("2026-04-22T00:00:20Z"))).await;
+    let fixture =
+        Fixture::with(|builder| builder.rate_limit(3).clock(manual("2026-04-22T00:00:20Z"))).await;
     // Logging in was the first call of the minute.
     let second = fixture.get(POLICIES).await.expect(200);
-    assert_eq!((second.header("x-ratelimit-limit"), second.header("x-ratelimit-remaining")), (Some("3"), Some("1")));
+    assert_eq!(
+        (second.header("x-ratelimit-limit"), second.header("x-ratelimit-remaining")),
+        (Some("3"), Some("1"))
+    );
     assert_eq!(second.header("x-ratelimit-reset"), Some("1776816060"));
     fixture.get(POLICIES).await.expect(200);
     let refused = fixture.create("p").await.unwrap();
@@ -167,7 +187,10 @@ async fn the_edits_of_the_command_line_do_what_they_say() {
     };
     assert_eq!((decision("one"), decision("two")), (json!("deny"), json!("allow")));
     arm("edit=delete-rule:p:one@getPolicy#1");
-    assert_eq!(fixture.get(&policy(&id)).await.body["allowlist_v0"]["rules"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        fixture.get(&policy(&id)).await.body["allowlist_v0"]["rules"].as_array().unwrap().len(),
+        1
+    );
     arm("edit=rename:p:q@getPolicy#1");
     assert_eq!(fixture.get(&policy(&id)).await.body["name"], json!("q"));
     arm("edit=delete:q@getPolicy#1");

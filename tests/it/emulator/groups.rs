@@ -31,7 +31,10 @@ async fn groups_come_in_pages_with_absolute_addresses() {
     let page = fixture.get(&format!("{GROUPS}?page=2&page_size=20")).await.expect(200).body;
     let previous = page["previous"].as_str().unwrap();
     assert_eq!(page["next"], Value::Null);
-    assert_eq!(fixture.get(previous).await.expect(200).body["results"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        fixture.get(previous).await.expect(200).body["results"].as_array().unwrap().len(),
+        20
+    );
     fixture.get(&format!("{GROUPS}?page=9")).await.expect(404);
     fixture.get(&format!("{GROUPS}?page=0")).await.expect(400);
     fixture.get("/orgs/no-such-org/groups").await.expect(404);
@@ -39,11 +42,14 @@ async fn groups_come_in_pages_with_absolute_addresses() {
 
 #[tokio::test]
 async fn groups_are_found_by_member_and_by_part_of_the_name() {
-    let fixture = Fixture::with(|builder| builder.member("research", "alice").member("R&D ops", "alice")).await;
+    let fixture =
+        Fixture::with(|builder| builder.member("research", "alice").member("R&D ops", "alice"))
+            .await;
     let names = async |query: &str| -> Vec<String> {
         let body = fixture.get(&format!("{GROUPS}?{query}")).await.expect(200).body;
         let groups = body["results"].as_array().unwrap();
-        let mut names: Vec<String> = groups.iter().map(|group| group["name"].as_str().unwrap().to_owned()).collect();
+        let mut names: Vec<String> =
+            groups.iter().map(|group| group["name"].as_str().unwrap().to_owned()).collect();
         names.sort();
         names
     };
@@ -60,7 +66,11 @@ async fn groups_are_found_by_member_and_by_part_of_the_name() {
 #[tokio::test]
 async fn groups_are_made_shown_and_deleted() {
     let fixture = Fixture::new().await;
-    let made = fixture.post(GROUPS, json!({"name": "data", "description": "Data people"})).await.expect(201).body;
+    let made = fixture
+        .post(GROUPS, json!({"name": "data", "description": "Data people"}))
+        .await
+        .expect(201)
+        .body;
     assert_eq!((&made["name"], &made["description"]), (&json!("data"), &json!("Data people")));
     fixture.post(GROUPS, json!({"name": "data"})).await.expect(409);
     fixture.post(GROUPS, json!({})).await.expect(400);
@@ -73,5 +83,8 @@ async fn groups_are_made_shown_and_deleted() {
     fixture.send(Method::DELETE, &format!("{GROUPS}/data"), None).await.unwrap().expect(404);
     // The policy keeps the id, and the id is not accepted again.
     assert_eq!(fixture.emulator.policies()[0].scope.teams.as_ref().unwrap().len(), 1);
-    fixture.post(POLICIES, json!({"name": "q", "scope": scope})).await.refused(400, "invalid_argument");
+    fixture
+        .post(POLICIES, json!({"name": "q", "scope": scope}))
+        .await
+        .refused(400, "invalid_argument");
 }

@@ -1,4 +1,5 @@
-//! The emulator over a real socket, through a plain HTTP client that shares nothing with the shipped one.
+//! The emulator over a real socket, through a plain HTTP client that shares nothing with the
+//! shipped one.
 
 mod audit;
 mod command;
@@ -42,9 +43,13 @@ impl Fixture {
     }
 
     async fn with(set_up: impl FnOnce(Builder) -> Builder) -> Self {
-        let builder = Emulator::builder().org("my-org").teams(["research", "platform"]).account("owner", "pat");
+        let builder = Emulator::builder()
+            .org("my-org")
+            .teams(["research", "platform"])
+            .account("owner", "pat");
         let emulator = set_up(builder).start().await.unwrap();
-        let mut fixture = Self { emulator, http: http(), token: String::new(), contract: Contract::load() };
+        let mut fixture =
+            Self { emulator, http: http(), token: String::new(), contract: Contract::load() };
         fixture.log_in("owner", "pat").await;
         fixture
     }
@@ -63,9 +68,17 @@ impl Fixture {
     }
 
     /// Sends a call whose connection may break.
-    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer, reqwest::Error> {
-        let url =
-            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.emulator.base_url()) };
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Answer, reqwest::Error> {
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.emulator.base_url())
+        };
         let mut request = self.http.request(method, url);
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
@@ -116,7 +129,12 @@ impl Answer {
     /// A refusal in the envelope of the governance API.
     #[track_caller]
     fn refused(self, status: u16, code: &str) {
-        assert_eq!((self.status, self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(
+            (self.status, self.body["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.body
+        );
     }
 
     fn id(&self) -> String {

@@ -18,8 +18,13 @@ fn cedar(text: &str) -> Value {
 #[tokio::test]
 async fn a_policy_is_made_shown_changed_and_deleted() {
     let fixture = Fixture::with(|builder| builder.clock(manual("2026-04-22T00:00:00.9Z"))).await;
-    let teams: Vec<String> = fixture.emulator.state().orgs["my-org"].teams.keys().cloned().collect();
-    let made = fixture.post(POLICIES, json!({"name": "one", "scope": {"teams": teams}})).await.expect(201).body;
+    let teams: Vec<String> =
+        fixture.emulator.state().orgs["my-org"].teams.keys().cloned().collect();
+    let made = fixture
+        .post(POLICIES, json!({"name": "one", "scope": {"teams": teams}}))
+        .await
+        .expect(201)
+        .body;
     let id = made["id"].as_str().unwrap();
     assert!(id.strip_prefix("pol_").is_some_and(|rest| rest.len() == 28), "{id}");
     let expected = json!({
@@ -30,14 +35,21 @@ async fn a_policy_is_made_shown_changed_and_deleted() {
     assert_eq!(fixture.get(&policy(id)).await.expect(200).body, made);
 
     fixture.emulator.advance(std::time::Duration::from_secs(60));
-    let changed = fixture.patch(&policy(id), json!({"name": "two", "scope": {"teams": []}})).await.expect(200).body;
+    let changed = fixture
+        .patch(&policy(id), json!({"name": "two", "scope": {"teams": []}}))
+        .await
+        .expect(200)
+        .body;
     assert_eq!(changed["old"], made);
     assert_eq!((&changed["new"]["name"], &changed["new"]["scope"]), (&json!("two"), &json!({})));
     assert_eq!(changed["new"]["created_at"], json!("2026-04-22T00:00:00Z"));
     assert_eq!(changed["new"]["updated_at"], json!("2026-04-22T00:01:00Z"));
 
     fixture.emulator.advance(std::time::Duration::from_secs(60));
-    assert_eq!(fixture.delete(&policy(id)).await.expect(200).body, json!({"deleted": changed["new"]}));
+    assert_eq!(
+        fixture.delete(&policy(id)).await.expect(200).body,
+        json!({"deleted": changed["new"]})
+    );
     fixture.get(&policy(id)).await.refused(404, "not_found");
     fixture.patch(&policy(id), json!({"name": "x"})).await.refused(404, "not_found");
     fixture.delete(&policy(id)).await.refused(404, "not_found");
@@ -50,8 +62,10 @@ async fn an_update_changes_what_it_names_only() {
     let fixture = Fixture::new().await;
     let team = fixture.emulator.state().orgs["my-org"].teams.keys().next().unwrap().clone();
     let scope = json!({"teams": [team]});
-    let made =
-        fixture.post(POLICIES, json!({"name": "one", "scope": scope, "cedar_v1": cedar(CEDAR)})).await.expect(201);
+    let made = fixture
+        .post(POLICIES, json!({"name": "one", "scope": scope, "cedar_v1": cedar(CEDAR)}))
+        .await
+        .expect(201);
     let path = policy(&made.id());
     for (body, name, shown, text) in [
         // The name alone, the scope alone, a scope that says nothing of teams, the text alone.
@@ -80,7 +94,11 @@ async fn an_update_changes_what_it_names_only() {
 async fn a_policy_is_refused() {
     let fixture = Fixture::new().await;
     let id = fixture.policy("allowlist").await;
-    let mcp = fixture.post(POLICIES, json!({"name": "mcp", "cedar_v1": cedar(CEDAR)})).await.expect(201).id();
+    let mcp = fixture
+        .post(POLICIES, json!({"name": "mcp", "cedar_v1": cedar(CEDAR)}))
+        .await
+        .expect(201)
+        .id();
     for body in [
         // No name, an empty one, one that is not text.
         json!({}),
@@ -119,10 +137,14 @@ async fn a_policy_is_refused() {
     ] {
         fixture.patch(&policy(&id), body).await.refused(400, "invalid_argument");
     }
-    fixture.patch(&policy(&mcp), json!({"cedar_v1": cedar("permit")})).await.refused(400, "invalid_argument");
+    fixture
+        .patch(&policy(&mcp), json!({"cedar_v1": cedar("permit")}))
+        .await
+        .refused(400, "invalid_argument");
     fixture.post(POLICIES, json!({"name": "mcp"})).await.refused(409, "conflict");
     fixture.patch(&policy(&id), json!({"name": "mcp"})).await.refused(409, "conflict");
-    let names: Vec<String> = fixture.emulator.policies().into_iter().map(|policy| policy.name).collect();
+    let names: Vec<String> =
+        fixture.emulator.policies().into_iter().map(|policy| policy.name).collect();
     assert_eq!(names, ["allowlist", "mcp"], "a refused call has no effect");
 }
 
@@ -136,7 +158,12 @@ async fn policies_come_in_pages_in_an_order_of_their_own() {
     let all = fixture.get(POLICIES).await.expect(200).body;
     assert_eq!(all["next_page_token"], Value::Null);
     let ids = |page: &Value| -> Vec<String> {
-        page["data"].as_array().unwrap().iter().map(|policy| policy["id"].as_str().unwrap().to_owned()).collect()
+        page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|policy| policy["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_ne!(ids(&all), made, "the order of creation is not an order of the service");
 
@@ -155,9 +182,21 @@ async fn policies_come_in_pages_in_an_order_of_their_own() {
     assert_eq!((sizes, &seen), (vec![3, 3, 1], &ids(&all)));
 
     // A page that ends with the last policy is the last page.
-    assert_eq!(fixture.get(&format!("{POLICIES}?page_size=6")).await.expect(200).body["next_page_token"], Value::Null);
-    for (query, size) in [("page_size=0", 6), ("page_size=1000", 6), ("page_size=99999999999", 6), ("page_token=", 6)] {
-        assert_eq!(ids(&fixture.get(&format!("{POLICIES}?{query}")).await.expect(200).body).len(), size, "{query}");
+    assert_eq!(
+        fixture.get(&format!("{POLICIES}?page_size=6")).await.expect(200).body["next_page_token"],
+        Value::Null
+    );
+    for (query, size) in [
+        ("page_size=0", 6),
+        ("page_size=1000", 6),
+        ("page_size=99999999999", 6),
+        ("page_token=", 6),
+    ] {
+        assert_eq!(
+            ids(&fixture.get(&format!("{POLICIES}?{query}")).await.expect(200).body).len(),
+            size,
+            "{query}"
+        );
     }
     for query in ["page_size=-1", "page_size=ten", "page_token=*", "page_token=cG9s"] {
         fixture.get(&format!("{POLICIES}?{query}")).await.refused(400, "invalid_argument");
@@ -203,7 +242,10 @@ async fn a_policy_has_400_kilobytes() {
     let fixture = Fixture::new().await;
     let text = |padding: usize| cedar(&format!("// {}\n{CEDAR}", "x".repeat(padding)));
     fixture.post(POLICIES, json!({"name": "fits", "cedar_v1": text(409_000)})).await.expect(201);
-    fixture.post(POLICIES, json!({"name": "large", "cedar_v1": text(409_600)})).await.refused(400, "invalid_argument");
+    fixture
+        .post(POLICIES, json!({"name": "large", "cedar_v1": text(409_600)}))
+        .await
+        .refused(400, "invalid_argument");
 }
 
 #[tokio::test]

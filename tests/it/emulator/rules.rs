@@ -22,8 +22,11 @@ fn but(mut base: Value, with: Value) -> Value {
 #[tokio::test]
 async fn rules_of_each_layer_are_made_and_give_the_policy_its_domain() {
     let fixture = Fixture::new().await;
-    for (body, domain) in [(network_rule("r"), "network"), (http_rule("r"), "network"), (file_rule("r"), "filesystem")]
-    {
+    for (body, domain) in [
+        (network_rule("r"), "network"),
+        (http_rule("r"), "network"),
+        (file_rule("r"), "filesystem"),
+    ] {
         let id = fixture.policy(&format!("{domain} {}", body["actions"][0])).await;
         let made = fixture.post(&rules(&id), body.clone()).await.expect(201);
         let rule_id = made.id();
@@ -59,7 +62,10 @@ async fn a_rule_is_refused() {
         (network_rule("r"), json!({"resources": [1]})),
         (network_rule("r"), json!({"http_resources": [{"host": "a.example", "path": "/"}]})),
         (http_rule("r"), json!({"http_resources": null, "resources": ["a.example"]})),
-        (file_rule("r"), json!({"resources": null, "http_resources": [{"host": "a.example", "path": "/"}]})),
+        (
+            file_rule("r"),
+            json!({"resources": null, "http_resources": [{"host": "a.example", "path": "/"}]}),
+        ),
         (http_rule("r"), json!({"http_resources": []})),
         // HTTP targets: no host, no path, a path that is not absolute, ports outside the range.
         (http_rule("r"), target(json!({"host": null}))),
@@ -98,8 +104,10 @@ async fn an_update_is_laid_over_the_rule_and_judged_whole() {
     let id = fixture.policy("p").await;
     let (first, _other) = (fixture.rule(&id, "first").await, fixture.rule(&id, "other").await);
     let path = rule(&id, &first);
-    let changed =
-        fixture.patch(&path, json!({"resources": ["research.mitre.org"], "decision": "deny"})).await.expect(200);
+    let changed = fixture
+        .patch(&path, json!({"resources": ["research.mitre.org"], "decision": "deny"}))
+        .await
+        .expect(200);
     assert_eq!(changed.body["old"], but(network_rule("first"), json!({"id": first})));
     let new = json!({"id": first, "resources": ["research.mitre.org"], "decision": "deny"});
     assert_eq!(changed.body["new"], but(network_rule("first"), new));
@@ -109,7 +117,10 @@ async fn an_update_is_laid_over_the_rule_and_judged_whole() {
         // To the HTTP layer: both halves of the change in one call, or none.
         (json!({"actions": ["request:get"]}), 400),
         (json!({"http_resources": http}), 400),
-        (json!({"actions": ["request:get"], "http_resources": http, "resources": ["a.example"]}), 400),
+        (
+            json!({"actions": ["request:get"], "http_resources": http, "resources": ["a.example"]}),
+            400,
+        ),
         (json!({"actions": ["request:get"], "http_resources": http}), 200),
         // And back.
         (json!({"resources": ["a.example"]}), 400),
@@ -131,7 +142,10 @@ async fn the_only_rule_may_take_its_policy_to_another_domain() {
     let fixture = Fixture::new().await;
     let id = fixture.policy("p").await;
     let rule_id = fixture.rule(&id, "r").await;
-    fixture.patch(&rule(&id, &rule_id), json!({"actions": ["read"], "resources": ["/data"]})).await.expect(200);
+    fixture
+        .patch(&rule(&id, &rule_id), json!({"actions": ["read"], "resources": ["/data"]}))
+        .await
+        .expect(200);
     assert_eq!(fixture.get(&policy(&id)).await.body["allowlist_v0"]["domain"], json!("filesystem"));
     // A policy without rules has no domain either.
     fixture.delete(&rule(&id, &rule_id)).await.expect(200);
@@ -146,7 +160,11 @@ async fn deleting_the_last_rule_keeps_the_policy() {
         let behaviour = Behaviour { empty_allowlist, ..Behaviour::default() };
         let fixture = Fixture::with(|builder| builder.behaviour(behaviour)).await;
         let id = fixture.policy("p").await;
-        assert_eq!(fixture.get(&policy(&id)).await.body.get("allowlist_v0"), None, "one that never had a rule");
+        assert_eq!(
+            fixture.get(&policy(&id)).await.body.get("allowlist_v0"),
+            None,
+            "one that never had a rule"
+        );
         let rule_id = fixture.rule(&id, "r").await;
         let deleted = fixture.delete(&rule(&id, &rule_id)).await.expect(200).body;
         assert_eq!(deleted, json!({"deleted": but(network_rule("r"), json!({"id": rule_id}))}));
@@ -160,9 +178,13 @@ async fn deleting_the_last_rule_keeps_the_policy() {
 async fn a_cedar_policy_has_no_rules() {
     let fixture = Fixture::new().await;
     let cedar = json!({"text": "permit (principal, action, resource);", "schema_url": "https://example.com/schema"});
-    let id = fixture.post(POLICIES, json!({"name": "mcp", "cedar_v1": cedar})).await.expect(201).id();
+    let id =
+        fixture.post(POLICIES, json!({"name": "mcp", "cedar_v1": cedar})).await.expect(201).id();
     fixture.post(&rules(&id), network_rule("r")).await.refused(400, "invalid_argument");
-    fixture.patch(&rule(&id, "rule_none"), json!({"name": "x"})).await.refused(400, "invalid_argument");
+    fixture
+        .patch(&rule(&id, "rule_none"), json!({"name": "x"}))
+        .await
+        .refused(400, "invalid_argument");
 }
 
 #[tokio::test]
@@ -174,16 +196,21 @@ async fn an_allowlist_has_250_rules() {
     }
     fixture.post(&rules(&id), network_rule("one more")).await.refused(403, "limit_exceeded");
     let shown = fixture.get(&policy(&id)).await.body;
-    let ids: Vec<&str> =
-        shown["allowlist_v0"]["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = shown["allowlist_v0"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["id"].as_str().unwrap())
+        .collect();
     assert!(ids.len() == 250 && ids.is_sorted(), "{}", ids.len());
 }
 
 #[tokio::test]
 async fn a_rule_that_makes_its_policy_too_large_is_refused() {
-    for (too_large, status, code) in
-        [(TooLarge::InvalidArgument, 400, "invalid_argument"), (TooLarge::LimitExceeded, 403, "limit_exceeded")]
-    {
+    for (too_large, status, code) in [
+        (TooLarge::InvalidArgument, 400, "invalid_argument"),
+        (TooLarge::LimitExceeded, 403, "limit_exceeded"),
+    ] {
         let limits = Limits { policy_bytes: 1000, ..Limits::default() };
         let behaviour = Behaviour { too_large, ..Behaviour::default() };
         let fixture = Fixture::with(|builder| builder.limits(limits).behaviour(behaviour)).await;
@@ -213,8 +240,12 @@ async fn the_service_may_behave_otherwise() {
     }
     let shown = fixture.get(&policy(&id)).await.body;
     assert_eq!(shown["updated_at"], before);
-    let ids: Vec<&str> =
-        shown["allowlist_v0"]["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = shown["allowlist_v0"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["id"].as_str().unwrap())
+        .collect();
     assert!(ids.len() == 5 && ids.is_sorted_by(|one, other| one > other), "{ids:?}");
 
     let bumping = Fixture::new().await;

@@ -12,7 +12,8 @@ use serde_json::json;
 use super::{Fixture, POLICIES, policy};
 
 fn reader(emulator: &Running) -> Reader {
-    let authorization = Credentials::new(emulator.identifier(), emulator.secret().into()).authorization();
+    let authorization =
+        Credentials::new(emulator.identifier(), emulator.secret().into()).authorization();
     let base = endpoint(&emulator.base_url()).unwrap();
     let connection = Connection::new(base, authorization, http::Limits::default()).unwrap();
     Reader::new(http::Reader::new(connection), emulator.org())
@@ -35,11 +36,21 @@ fn full() -> Seed {
         scope: Scope::default(),
         created_at: String::new(),
         updated_at: String::new(),
-        allowlist_v0: Some(Allowlist { domain: Some("network".to_owned()), rules: (0..250).map(rule).collect() }),
+        allowlist_v0: Some(Allowlist {
+            domain: Some("network".to_owned()),
+            rules: (0..250).map(rule).collect(),
+        }),
         cedar_v1: None,
     };
-    let teams = (0..40).map(|number| Team { id: format!("id-{number}"), name: format!("team {number}") }).collect();
-    Seed { org: Some("my-org".to_owned()), teams, policies: (0..100).map(policy).collect(), vijil: Vec::new() }
+    let teams = (0..40)
+        .map(|number| Team { id: format!("id-{number}"), name: format!("team {number}") })
+        .collect();
+    Seed {
+        org: Some("my-org".to_owned()),
+        teams,
+        policies: (0..100).map(policy).collect(),
+        vijil: Vec::new(),
+    }
 }
 
 async fn started(set_up: impl FnOnce(Builder) -> Builder) -> Running {
@@ -73,7 +84,10 @@ async fn ids_of_a_seed_are_never_given_to_new_objects() {
     second.rule(&id, "new").await;
     assert_eq!(second.get(&policy(&id)).await.body["name"], json!("seeded"));
     assert_eq!(second.get(POLICIES).await.body["data"].as_array().unwrap().len(), 2);
-    assert_eq!(second.get(&policy(&id)).await.body["allowlist_v0"]["rules"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        second.get(&policy(&id)).await.body["allowlist_v0"]["rules"].as_array().unwrap().len(),
+        2
+    );
 }
 
 #[tokio::test]

@@ -38,7 +38,11 @@ async fn a_login_is_refused_as_the_hub_refuses() {
     ] {
         let answer = fixture.send(Method::POST, "/auth/token", Some(body.clone())).await.unwrap();
         assert_eq!(answer.status, status, "{body}");
-        assert!(answer.body["message"].is_string() && answer.body.get("error").is_none(), "{}", answer.body);
+        assert!(
+            answer.body["message"].is_string() && answer.body.get("error").is_none(),
+            "{}",
+            answer.body
+        );
     }
 }
 
@@ -61,7 +65,10 @@ async fn without_a_good_token_nothing_else_is_looked_at() {
         fixture.patch(&id, nothing.clone()).await.refused(401, "unauthenticated");
         fixture.delete(&id).await.refused(401, "unauthenticated");
         fixture.post(&rules("pol_none"), nothing.clone()).await.refused(401, "unauthenticated");
-        fixture.patch(&rule("pol_none", "rule_none"), nothing.clone()).await.refused(401, "unauthenticated");
+        fixture
+            .patch(&rule("pol_none", "rule_none"), nothing.clone())
+            .await
+            .refused(401, "unauthenticated");
         fixture.delete(&rule("pol_none", "rule_none")).await.refused(401, "unauthenticated");
         let groups = fixture.get(GROUPS).await.expect(401);
         assert!(groups.body["message"].is_string(), "{}", groups.body);

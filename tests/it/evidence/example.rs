@@ -1,4 +1,5 @@
-//! The month of records in `examples/records`: what it holds follows from the code here, and nothing else.
+//! The month of records in `examples/records`: what it holds follows from the code here, and
+//! nothing else.
 //!
 //! `SEAWALL_ACCEPT=1 cargo test --test it -- evidence::example` writes it anew.
 
@@ -60,8 +61,7 @@ impl Month {
     }
 
     fn connect(&mut self, at: (usize, usize), user: &str, resource: &str, allowed: bool) {
-        let mut own =
-            json!({"action_type": "network_egress", "resource_id": resource, "network_egress": {"protocol": "tcp"}});
+        let mut own = json!({"action_type": "network_egress", "resource_id": resource, "network_egress": {"protocol": "tcp"}});
         if !allowed {
             own["deny_reason"] = json!([format!(
                 "no applicable policies for op(action=net:connect:tcp, resource=net:domain:{resource})"
@@ -72,7 +72,8 @@ impl Month {
 
     /// An HTTP request that was allowed, and the connection that it was made on.
     fn request(&mut self, at: (usize, usize), user: &str, host: &str, path: &str) {
-        let target = json!({"method": "HTTP_METHOD_GET", "host": host, "port": "443", "path": path});
+        let target =
+            json!({"method": "HTTP_METHOD_GET", "host": host, "port": "443", "path": path});
         let own = json!({"action_type": "http_request", "resource_id": format!("{host}:443"), "http_request": target});
         self.record(at, user, "ALLOW", own);
         self.connect(at, user, &format!("{host}:443"), true);
@@ -97,11 +98,18 @@ fn month() -> String {
                 month.connect((day, spread(3)), user, "packages.corp.example:443", true);
             }
             if team == Some("research") {
-                let host = ["cve.mitre.org:443", "research.mitre.org:443", "db1.lab.corp.example:5432"][day % 3];
+                let host =
+                    ["cve.mitre.org:443", "research.mitre.org:443", "db1.lab.corp.example:5432"]
+                        [day % 3];
                 month.connect((day, spread(4)), user, host, true);
             }
             if (day + number) % 4 == 0 {
-                month.request((day, spread(5)), user, "api.github.com", &format!("/repos/acme/web/pulls/{}", day % 5));
+                month.request(
+                    (day, spread(5)),
+                    user,
+                    "api.github.com",
+                    &format!("/repos/acme/web/pulls/{}", day % 5),
+                );
             }
             if (day + number) % 6 == 0 {
                 month.connect((day, spread(6)), user, "models.example.com:443", false);
@@ -110,7 +118,8 @@ fn month() -> String {
                 let own = json!({"action_type": "filesystem_mount", "resource_id": format!("/home/{user}/.ssh"), "deny_reason":
                     [format!("no applicable policies for op(action=fs:mount:read, resource=fs:path:/home/{user}/.ssh)")]});
                 month.record((day, spread(7)), user, "DENY", own);
-                // What a sandbox did with a decision is none, nor what was recorded and not enforced.
+                // What a sandbox did with a decision is none, nor what was recorded and not
+                // enforced.
                 let own = json!({"action_type": "network_egress_execution", "resource_id": "git.corp.example:443", "category": "AUDIT_CATEGORY_EXECUTION"});
                 month.record((day, spread(0)), user, "ALLOW", own);
                 let own = json!({"action_type": "network_egress", "resource_id": "pastebin.com:443", "enforcement_mode": "audit",
@@ -135,7 +144,10 @@ fn the_stored_records_are_those_that_this_code_writes() {
     GzDecoder::new(File::open(&file).unwrap()).read_to_string(&mut text).unwrap();
     assert!(text == month(), "run this test with `SEAWALL_ACCEPT=1`");
     assert!(std::fs::metadata(&file).unwrap().len() < 64 << 10);
-    let teams: String = USERS.iter().map(|(user, team)| format!("{user}: [{}]\n", team.unwrap_or_default())).collect();
+    let teams: String = USERS
+        .iter()
+        .map(|(user, team)| format!("{user}: [{}]\n", team.unwrap_or_default()))
+        .collect();
     assert!(std::fs::read_to_string(repository("examples/teams.yaml")).unwrap().ends_with(&teams));
 }
 
@@ -143,18 +155,23 @@ fn the_stored_records_are_those_that_this_code_writes() {
 fn a_change_of_the_example_would_have_blocked_six_people() {
     let folder = tempfile::tempdir().unwrap();
     copy(&repository("examples"), &folder.path().join("examples"));
-    let seawall = |arguments: &str| run(folder.path(), &arguments.split(' ').collect::<Vec<_>>(), "");
+    let seawall =
+        |arguments: &str| run(folder.path(), &arguments.split(' ').collect::<Vec<_>>(), "");
     assert_eq!(seawall("apply examples/policies --yes").0, 0);
     let plan = |more: &str| -> Value {
-        let (_, stdout, stderr) =
-            seawall(&format!("plan examples/policies --records examples/records --format json{more}"));
+        let (_, stdout, stderr) = seawall(&format!(
+            "plan examples/policies --records examples/records --format json{more}"
+        ));
         serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"))
     };
     // Applied once, nothing changes; and the records are those of this organization.
     let found = plan(" --teams examples/teams.yaml");
     assert_eq!((&found["steps"], &found["recorded"]["newly_denied"]), (&json!([]), &json!([])));
     assert_eq!(found["recorded"]["agreement"]["disagree"], 0, "{found:#}");
-    assert!(found["recorded"]["agreement"]["agree"].as_u64() > found["recorded"]["agreement"]["unknown"].as_u64());
+    assert!(
+        found["recorded"]["agreement"]["agree"].as_u64()
+            > found["recorded"]["agreement"]["unknown"].as_u64()
+    );
     let file = folder.path().join("examples/policies/teams/everyone.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("\"packages.corp.example:443\", ", "")).unwrap();
@@ -162,6 +179,9 @@ fn a_change_of_the_example_would_have_blocked_six_people() {
         let found = plan(more);
         assert_eq!(found["recorded"]["denied_users"], 6, "{found:#}");
         let denied = found["recorded"]["newly_denied"].as_array().unwrap();
-        assert!(denied.iter().all(|one| one["request"] == "connect:tcp packages.corp.example:443"), "{denied:?}");
+        assert!(
+            denied.iter().all(|one| one["request"] == "connect:tcp packages.corp.example:443"),
+            "{denied:?}"
+        );
     }
 }

@@ -71,7 +71,19 @@ impl Workspace {
     pub(super) fn replay(&self, records: &[Value], more: &[&str]) -> Value {
         self.write("records.jsonl", lines(records));
         let (code, stdout, stderr) = self.run(
-            &[&["replay", "--before", "../then", "--records", "../records.jsonl", "--format", "json"], more].concat(),
+            &[
+                &[
+                    "replay",
+                    "--before",
+                    "../then",
+                    "--records",
+                    "../records.jsonl",
+                    "--format",
+                    "json",
+                ],
+                more,
+            ]
+            .concat(),
         );
         assert_eq!(code, 0, "{stderr}");
         serde_json::from_str(&stdout).unwrap()
@@ -80,7 +92,12 @@ impl Workspace {
 
 pub(super) fn run(folder: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-    command.args(arguments).current_dir(folder).env("NO_COLOR", "1").env_remove("CI").env("HOME", folder);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .env_remove("CI")
+        .env("HOME", folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -98,7 +115,8 @@ pub(super) fn policy(name: &str, teams: &[&str], rules: &[&str]) -> String {
     text.push_str(if rules.is_empty() { "rules: []\n" } else { "rules:\n" });
     for rule in rules {
         let words: Vec<&str> = rule.split(' ').collect();
-        let resources: Vec<String> = words[2..].iter().map(|resource| format!("'{resource}'")).collect();
+        let resources: Vec<String> =
+            words[2..].iter().map(|resource| format!("'{resource}'")).collect();
         let (name, decision, resources) = (words[0], words[1], resources.join(", "));
         text.push_str(&format!(
             "  - {{name: {name}, decision: {decision}, actions: [connect:tcp], resources: [{resources}]}}\n"
@@ -109,14 +127,18 @@ pub(super) fn policy(name: &str, teams: &[&str], rules: &[&str]) -> String {
 
 #[test]
 fn the_schemas_are_current() {
-    for (name, schema) in
-        [("replay", seawall::evidence::replay::schema()), ("usage", seawall::evidence::usage::schema())]
-    {
+    for (name, schema) in [
+        ("replay", seawall::evidence::replay::schema()),
+        ("usage", seawall::evidence::usage::schema()),
+    ] {
         let stored = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
         let schema = format!("{schema:#}\n");
         if crate::examples::accepts() {
             std::fs::write(&stored, &schema).unwrap();
         }
-        assert!(std::fs::read_to_string(&stored).unwrap() == schema, "run this test with `SEAWALL_ACCEPT=1`");
+        assert!(
+            std::fs::read_to_string(&stored).unwrap() == schema,
+            "run this test with `SEAWALL_ACCEPT=1`"
+        );
     }
 }

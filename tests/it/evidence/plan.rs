@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Workspace, connect, lines, policy, run};
 
-/// An applied workspace, with a proposal under which `files.example.org` is denied to the research team.
+/// An applied workspace, with a proposal under which `files.example.org` is denied to the research
+/// team.
 struct Proposal(Workspace);
 
 const RECORDS: [&str; 4] = ["--records", "../records.jsonl", "--teams", "../teams.yaml"];
@@ -17,7 +18,10 @@ impl Proposal {
         let workspace = Workspace::new("", &policy("P", &["research"], &rules));
         let proposal = Self(workspace);
         assert_eq!(proposal.run(&["apply", "--yes"]).0, 0);
-        proposal.0.write("now/all.pol.yaml", policy("P", &["research"], &["cve allow cve.mitre.org:443"]));
+        proposal.0.write(
+            "now/all.pol.yaml",
+            policy("P", &["research"], &["cve allow cve.mitre.org:443"]),
+        );
         proposal.0.write("teams.yaml", "ana: [research]\nbob: [research]\n");
         let records = [
             connect("1", "ana", "files.example.org:443", "ALLOW"),
@@ -65,11 +69,15 @@ fn a_plan_holds_what_replay_prints_and_shows_it_everywhere() {
     let proposal = Proposal::new();
     let (_, replay, _) = proposal.run(&[&["replay", "--format", "json"], &RECORDS[..]].concat());
     let replay: Value = serde_json::from_str(&replay).unwrap();
-    assert_eq!((&replay["newly_denied"][0]["count"], &replay["unknown"][0]["count"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&replay["newly_denied"][0]["count"], &replay["unknown"][0]["count"]),
+        (&json!(2), &json!(1))
+    );
     let (code, plan) = proposal.plan(&[&RECORDS[..], &["--out", "plan.json"]].concat());
     assert_eq!((code, &plan["recorded"]), (0, &replay));
     let saved: Value =
-        serde_json::from_str(&std::fs::read_to_string(proposal.0.path("now/plan.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(proposal.0.path("now/plan.json")).unwrap())
+            .unwrap();
     assert_eq!(saved, plan);
     let (_, human, _) = proposal.run(&[&["plan"], &RECORDS[..]].concat());
     assert_eq!(proposal.run(&["show", "plan.json"]).1, human);
@@ -82,12 +90,15 @@ fn a_plan_holds_what_replay_prints_and_shows_it_everywhere() {
     ] {
         assert!(human.contains(text), "{text}\n{human}");
     }
-    let (access, own, steps) = (human.find("Access"), human.find("Recorded requests"), human.find("Changes"));
+    let (access, own, steps) =
+        (human.find("Access"), human.find("Recorded requests"), human.find("Changes"));
     assert!(access < own && own < steps, "{human}");
     let (_, comment, stderr) = proposal.run(&["comment", "--plan", "plan.json", "--print"]);
-    for text in
-        ["#### Recorded requests", "| **2** | 0 | 1 | 1 |", "<code>connect&#58;tcp files.example.org&#58;443</code>"]
-    {
+    for text in [
+        "#### Recorded requests",
+        "| **2** | 0 | 1 | 1 |",
+        "<code>connect&#58;tcp files.example.org&#58;443</code>",
+    ] {
         assert!(comment.contains(text), "{text}\n{comment}{stderr}");
     }
     assert!(!comment.contains("ana"), "{comment}");
@@ -98,12 +109,19 @@ fn a_plan_holds_what_replay_prints_and_shows_it_everywhere() {
 #[test]
 fn a_plan_from_other_documents_holds_what_replay_prints_of_them() {
     let proposal = Proposal::new();
-    let files = policy("P", &["research"], &["files allow files.example.org:443", "cve allow cve.mitre.org:443"]);
+    let files = policy(
+        "P",
+        &["research"],
+        &["files allow files.example.org:443", "cve allow cve.mitre.org:443"],
+    );
     proposal.0.write("then/all.pol.yaml", files);
     let before = [&["--before", "../then", "--format", "json"], &RECORDS[..]].concat();
     let (_, replay, stderr) = proposal.run(&[&["replay"], &before[..]].concat());
     let replay: Value = serde_json::from_str(&replay).unwrap_or_else(|_| panic!("{stderr}"));
-    assert_eq!(replay["newly_denied"][0]["because"], json!(["no longer allow `P › files` (all.pol.yaml:6:5)"]));
+    assert_eq!(
+        replay["newly_denied"][0]["because"],
+        json!(["no longer allow `P › files` (all.pol.yaml:6:5)"])
+    );
     let (_, plan, stderr) = proposal.run(&[&["plan"], &before[..]].concat());
     let plan: Value = serde_json::from_str(&plan).unwrap_or_else(|_| panic!("{stderr}"));
     assert_eq!(plan["recorded"], replay);
@@ -118,17 +136,42 @@ fn the_guard_judges_records_and_says_where_it_cannot() {
     let empty = &["--records", "../empty.jsonl"][..];
     let table = [
         ("{}", &[][..], true, "no limit is set"),
-        ("{}", with, true, "denies 2 of 4 recorded requests; of 1 it is not known; no limit is set"),
-        ("{blocked_requests: 0}", with, false, "denies 2 of 4 recorded requests; of 1 it is not known; at most 0 may"),
+        (
+            "{}",
+            with,
+            true,
+            "denies 2 of 4 recorded requests; of 1 it is not known; no limit is set",
+        ),
+        (
+            "{blocked_requests: 0}",
+            with,
+            false,
+            "denies 2 of 4 recorded requests; of 1 it is not known; at most 0 may",
+        ),
         ("{blocked_requests: 1}", with, false, "at most 1 may be denied"),
         ("{blocked_requests: 2}", with, true, "at most 2 may be denied"),
         ("{blocked_requests: 49%}", with, false, "at most 49% may be denied"),
         ("{blocked_requests: 50%}", with, true, "at most 50% may be denied"),
         ("{blocked_requests: 0}", &[], true, "it could not be judged: no records were given"),
-        ("{blocked_requests: 0}", empty, true, "it could not be judged: the records hold no decision"),
-        ("{blocked_requests: 0}", unknown, true, "it could not be judged: of none of the 4 recorded requests"),
+        (
+            "{blocked_requests: 0}",
+            empty,
+            true,
+            "it could not be judged: the records hold no decision",
+        ),
+        (
+            "{blocked_requests: 0}",
+            unknown,
+            true,
+            "it could not be judged: of none of the 4 recorded requests",
+        ),
         ("{blocked_requests: 0, require_records: true}", &[], false, "no records were given"),
-        ("{blocked_requests: 100%, require_records: true}", empty, false, "the records hold no decision"),
+        (
+            "{blocked_requests: 100%, require_records: true}",
+            empty,
+            false,
+            "the records hold no decision",
+        ),
         ("{blocked_requests: 100%, require_records: true}", unknown, false, "records are required"),
         ("{require_records: true}", &[], false, "records are required"),
         ("{require_records: true}", with, true, "no limit is set"),
@@ -143,14 +186,21 @@ fn the_guard_judges_records_and_says_where_it_cannot() {
     // What could not be judged is said where people read.
     proposal.guards("{blocked_requests: 0}");
     let (_, human, _) = proposal.run(&["plan"]);
-    assert!(human.contains("Not judged by `blocked_requests`: it could not be judged: no records"), "{human}");
+    assert!(
+        human.contains("Not judged by `blocked_requests`: it could not be judged: no records"),
+        "{human}"
+    );
     let (_, markdown, _) = proposal.run(&["plan", "--format", "markdown"]);
     assert!(markdown.contains("Not judged by `blocked_requests`"), "{markdown}");
     // What changes nothing blocks nobody.
     proposal.guards("{blocked_requests: 0, require_records: true}");
     proposal.0.write(
         "now/all.pol.yaml",
-        policy("P", &["research"], &["files allow files.example.org:443", "cve allow cve.mitre.org:443"]),
+        policy(
+            "P",
+            &["research"],
+            &["files allow files.example.org:443", "cve allow cve.mitre.org:443"],
+        ),
     );
     assert_eq!(verdict(&proposal.plan(&[]).1), (true, "no access changes".to_owned()));
 }
@@ -164,7 +214,9 @@ fn a_saved_plan_is_judged_by_what_the_records_said() {
     let base = proposal.0.folder.path().join("base");
     std::fs::create_dir_all(&base).unwrap();
     let apply = ["apply", "--plan", "plan.json", "--yes", "--guards-from", "../base"];
-    for (guards, code) in [("{blocked_requests: 1}", 4), ("{blocked_requests: 2, require_records: true}", 0)] {
+    for (guards, code) in
+        [("{blocked_requests: 1}", 4), ("{blocked_requests: 2, require_records: true}", 0)]
+    {
         settings(&base, guards);
         let (found, stdout, stderr) = proposal.run(&apply);
         assert_eq!(found, code, "{guards}: {stdout}{stderr}");
@@ -175,7 +227,8 @@ fn a_saved_plan_is_judged_by_what_the_records_said() {
     assert_eq!(proposal.plan(&[&RECORDS[..], &["--out", "plan.json"]].concat()).0, 4);
     let (code, _, stderr) = proposal.run(&["apply", "--plan", "plan.json", "--yes"]);
     assert!(code == 4 && stderr.contains("refused by blocked_requests"), "{stderr}");
-    let (code, _, stderr) = proposal.run(&["apply", "--plan", "plan.json", "--yes", "--allow", "blocked_requests"]);
+    let (code, _, stderr) =
+        proposal.run(&["apply", "--plan", "plan.json", "--yes", "--allow", "blocked_requests"]);
     assert_eq!(code, 0, "{stderr}");
     // Without a saved plan, records are taken by apply itself.
     let proposal = Proposal::new();
@@ -195,7 +248,10 @@ fn records_are_of_one_organization_of_docker() {
     proposal.0.write("now/seawall.yaml", text);
     let plan = [&["plan"], &RECORDS[..]].concat();
     let (code, _, stderr) = proposal.run(&plan);
-    assert!(code == 2 && stderr.contains("pick the one that the records are of with `--org`"), "{stderr}");
+    assert!(
+        code == 2 && stderr.contains("pick the one that the records are of with `--org`"),
+        "{stderr}"
+    );
     let (code, stdout, stderr) = proposal.run(&[&plan[..], &["--org", "acme"]].concat());
     assert!(code == 0 && stdout.contains("Newly denied: 2 requests"), "{stdout}{stderr}");
     proposal.0.write("now/seawall.yaml", text.replace("orgs: [acme, labs]", "org: acme"));
@@ -209,9 +265,10 @@ fn records_are_of_one_organization_of_docker() {
         assert!(code == 2 && stderr.contains(says), "{arguments:?}: {stderr}");
     }
     // A broken line is counted and told; with `--strict` the run says so, and apply writes nothing.
-    proposal
-        .0
-        .write("broken.jsonl", format!("{}{{\n", lines(&[connect("1", "ana", "files.example.org:443", "ALLOW")])));
+    proposal.0.write(
+        "broken.jsonl",
+        format!("{}{{\n", lines(&[connect("1", "ana", "files.example.org:443", "ALLOW")])),
+    );
     let broken = ["--records", "../broken.jsonl"];
     assert_eq!(proposal.run(&[&["plan"], &broken[..]].concat()).0, 0);
     assert_eq!(proposal.run(&[&["plan", "--strict"], &broken[..]].concat()).0, 1);

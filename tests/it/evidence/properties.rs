@@ -1,4 +1,5 @@
-//! What holds of all records and rules: how they are divided and cut, and what edits that rest on them do.
+//! What holds of all records and rules: how they are divided and cut, and what edits that rest on
+//! them do.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,12 +15,14 @@ use serde_json::{Value, json};
 use super::lines;
 use super::reading::{gz, of_the_api, zst};
 use super::world::{
-    Answer, Asked, HOSTS, Known, Organization, PORTS, Stated, USERS, Wanted, What, names, organization,
+    Answer, Asked, HOSTS, Known, Organization, PORTS, Stated, USERS, Wanted, What, names,
+    organization,
 };
 
 /// Everything that is said of records, as bytes.
 fn everything(requests: &Requests, old: &Organization, new: &Organization) -> String {
-    let (memberships, declared, places) = (Organization::memberships(), new.declared(), RuleOrigins::default());
+    let (memberships, declared, places) =
+        (Organization::memberships(), new.declared(), RuleOrigins::default());
     let found = replay::replay(replay::Input {
         requests,
         before: Side { policies: &old.policies(), places: &places },
@@ -72,9 +75,15 @@ fn with_suggested(world: &Organization, suggested: &[Suggested]) -> Organization
             teams => teams.iter().map(|team| Some(leaked(team))).collect(),
         };
         for rule in &policy.rules {
-            let Target::Plain(resource) = &rule.target else { panic!("nobody asked for {:?}", rule.target) };
+            let Target::Plain(resource) = &rule.target else {
+                panic!("nobody asked for {:?}", rule.target)
+            };
             let what = What::Connect(leaked(resource));
-            after.rules.extend(teams.iter().map(|team| Stated { team: *team, allow: true, what: what.clone() }));
+            after.rules.extend(teams.iter().map(|team| Stated {
+                team: *team,
+                allow: true,
+                what: what.clone(),
+            }));
         }
     }
     after
@@ -180,8 +189,8 @@ proptest! {
         prop_assert_eq!(harm.is_some(), world.requests.iter().any(|request| is_harmed(request, &world, &after)));
     }
 
-    /// What is suggested allows what it says, to the teams that asked and for what they asked, and nothing that a deny is
-    /// about.
+    /// What is suggested allows what it says, to the teams that asked and for what they asked, and
+    /// nothing that a deny is about.
     #[test]
     fn a_suggestion_allows_what_was_asked_for_and_nothing_else(world in organization()) {
         let found = suggestion(&world.recorded(), &world, 99);

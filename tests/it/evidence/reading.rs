@@ -30,16 +30,27 @@ fn records() -> Vec<Value> {
 fn replayed(workspace: &Workspace, name: &str, bytes: impl AsRef<[u8]>) -> Value {
     workspace.write(name, bytes);
     let path = format!("../{name}");
-    let (code, stdout, stderr) =
-        workspace.run(&["replay", "--before", "../then", "--records", &path, "--format", "json", "--users"]);
+    let (code, stdout, stderr) = workspace.run(&[
+        "replay",
+        "--before",
+        "../then",
+        "--records",
+        &path,
+        "--format",
+        "json",
+        "--users",
+    ]);
     assert_eq!(code, 0, "{name}: {stderr}");
     serde_json::from_str(&stdout).unwrap()
 }
 
 pub(super) fn of_the_api(record: &Value) -> Value {
-    let top = ["audit_event_id", "category", "decision", "action_type", "enforcement_mode", "username"];
-    let (mut outer, mut payload) =
-        (json!({"created_at": record["timestamp"], "ingested_at": "2027-01-01T00:00:00Z"}), json!({}));
+    let top =
+        ["audit_event_id", "category", "decision", "action_type", "enforcement_mode", "username"];
+    let (mut outer, mut payload) = (
+        json!({"created_at": record["timestamp"], "ingested_at": "2027-01-01T00:00:00Z"}),
+        json!({}),
+    );
     for (key, value) in record.as_object().unwrap() {
         let place = if top.contains(&key.as_str()) { &mut outer } else { &mut payload };
         place[key] = value.clone();
@@ -162,16 +173,24 @@ fn order_and_division_change_nothing_and_an_identity_counts_once() {
             let (name, bytes) = match number % 3 {
                 0 => (format!("{folder}/audit-{number}.jsonl"), lines(part).into_bytes()),
                 1 => (format!("{folder}/deep/audit-{number}.jsonl.gz"), gz(&lines(part))),
-                _ => (format!("{folder}/audit-{number}.json.zst"), zst(&json!({"events": part}).to_string())),
+                _ => (
+                    format!("{folder}/audit-{number}.json.zst"),
+                    zst(&json!({"events": part}).to_string()),
+                ),
             };
             workspace.write(&name, bytes);
         }
         workspace.write(&format!("{folder}/audit-9.jsonl.tmp"), "half a rec");
         workspace.write(&format!("{folder}/notes.md"), "no records");
         let path = format!("../{folder}");
-        let arguments = ["replay", "--before", "../then", "--records", &path, "--format", "json", "--users"];
+        let arguments =
+            ["replay", "--before", "../then", "--records", &path, "--format", "json", "--users"];
         let (code, stdout, stderr) = workspace.run(&arguments);
-        assert_eq!((code, serde_json::from_str::<Value>(&stdout).unwrap()), (0, expected.clone()), "{stderr}");
+        assert_eq!(
+            (code, serde_json::from_str::<Value>(&stdout).unwrap()),
+            (0, expected.clone()),
+            "{stderr}"
+        );
         assert!(stderr.contains("1 other files"), "{stderr}");
         // The same folder and a file of it again: nothing counts twice.
         let again = format!("../{folder}/audit-0.jsonl");
@@ -192,10 +211,13 @@ fn records_without_an_enforced_decision_are_counted_separately() {
         record("2", "ana", "session", "x", "ALLOW"),
         record("3", "ana", "network_egress_execution", "a.example:443", "ALLOW"),
     ];
-    for (number, (key, value)) in
-        [("enforcement_mode", "audit"), ("enforcement_mode", "off"), ("category", "AUDIT_CATEGORY_EXECUTION")]
-            .into_iter()
-            .enumerate()
+    for (number, (key, value)) in [
+        ("enforcement_mode", "audit"),
+        ("enforcement_mode", "off"),
+        ("category", "AUDIT_CATEGORY_EXECUTION"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let mut one = connect(&format!("other {number}"), "ana", "a.example:443", "ALLOW");
         one[key] = value.into();
@@ -203,7 +225,8 @@ fn records_without_an_enforced_decision_are_counted_separately() {
     }
     let text = format!("{}{{\"audit_event_id\":\"half\n\nno JSON\n[1]\n{{}}\n", lines(&records));
     workspace.write("mixed.jsonl", format!("{text}\u{0}{}", &text[..100]));
-    let arguments = ["replay", "--before", "../then", "--records", "../mixed.jsonl", "--format", "json"];
+    let arguments =
+        ["replay", "--before", "../then", "--records", "../mixed.jsonl", "--format", "json"];
     let (code, stdout, stderr) = workspace.run(&arguments);
     let found: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(code, 0, "{stderr}");
@@ -212,13 +235,16 @@ fn records_without_an_enforced_decision_are_counted_separately() {
         json!({"not_a_decision": 3, "not_enforced": 2, "duplicate": 1, "broken": 5, "connection": 0, "resolution": 0})
     );
     assert_eq!(found["window"]["records"], 1);
-    for place in
-        ["mixed.jsonl:8: it is only half written", "mixed.jsonl:10: it is not JSON", "mixed.jsonl:12: it has no field"]
-    {
+    for place in [
+        "mixed.jsonl:8: it is only half written",
+        "mixed.jsonl:10: it is not JSON",
+        "mixed.jsonl:12: it has no field",
+    ] {
         assert!(stderr.contains(place), "{place}: {stderr}");
     }
     assert_eq!(workspace.run(&[&arguments[..], &["--strict"]].concat()).0, 1);
-    let (code, _, stderr) = workspace.run(&["replay", "--before", "../then", "--records", "../gone.jsonl"]);
+    let (code, _, stderr) =
+        workspace.run(&["replay", "--before", "../then", "--records", "../gone.jsonl"]);
     assert_eq!(code, 2, "{stderr}");
     let (code, _, stderr) = workspace.run(&["replay", "--before", "../then"]);
     assert!(code == 2 && stderr.contains("--records"), "{stderr}");
@@ -240,7 +266,7 @@ fn a_connection_and_the_request_on_it_count_as_one() {
         &[
             connect("c1", "ana", "api.example:443", "ALLOW"),
             request("h1", "ana", "/v1/a"),
-            request("h2", "ana", "/v1/b"),                    // on the same connection
+            request("h2", "ana", "/v1/b"), // on the same connection
             connect("c2", "bob", "api.example:443", "ALLOW"), // without a request
             connect("c3", "ana", "a.example:443", "ALLOW"),
             later,
@@ -267,14 +293,20 @@ fn a_record_of_each_kind_is_decided_or_counted_apart() {
         permit (principal, action == MCP::Action::\"readResource\", resource) when { resource.uri like \"file:*\" };\n";
     let more = "---\napiVersion: seawall/v1\nkind: FilesystemPolicy\nname: F\nrules:\n  \
         - {name: read, decision: allow, actions: [read], resources: [/data/**]}\n";
-    let documents = format!("{}{more}{mcp}", policy("P", &[], &["a allow a.example:443", "b deny **.bad.example"]));
+    let documents = format!(
+        "{}{more}{mcp}",
+        policy("P", &[], &["a allow a.example:443", "b deny **.bad.example"])
+    );
     let workspace = Workspace::new(&documents, &documents);
     let with = |mut record: Value, key: &str, value: Value| {
         record[key] = value;
         record
     };
-    let one = |action: &str, resource: &str, decision: &str| record(action, "ana", action, resource, decision);
-    let request = json!({"method": "HTTP_METHOD_GET", "host": "a.example", "port": "443", "path": "/x"});
+    let one = |action: &str, resource: &str, decision: &str| {
+        record(action, "ana", action, resource, decision)
+    };
+    let request =
+        json!({"method": "HTTP_METHOD_GET", "host": "a.example", "port": "443", "path": "/x"});
     let op = |text: &str| json!([format!("no applicable policies for op({text})")]);
     let decided = [
         (one("network_egress", "a.example:443", "ALLOW"), "agree"),
@@ -311,7 +343,11 @@ fn a_record_of_each_kind_is_decided_or_counted_apart() {
     for (local, expected) in decided {
         for record in [of_the_api(&local), local] {
             let found = workspace.replay(std::slice::from_ref(&record), &[]);
-            let unknown = found["unknown"].as_array().unwrap().first().map(|one| one["reason"].as_str().unwrap());
+            let unknown = found["unknown"]
+                .as_array()
+                .unwrap()
+                .first()
+                .map(|one| one["reason"].as_str().unwrap());
             assert_eq!(unknown.unwrap_or("agree"), expected, "{record}: {found}");
             let agrees = i32::from(expected == "agree");
             assert_eq!(
@@ -348,8 +384,7 @@ fn hostile_text_of_records_is_inert() {
     records.push(record("t", hostile, "tool_invocation", hostile, "DENY"));
     let path = format!("/x/{hostile}");
     let mut get = record("g", hostile, "http_request", "api.example.com:443", "DENY");
-    get["http_request"] =
-        json!({"method": hostile, "host": "api.example.com", "port": "443", "path": path, "new": hostile});
+    get["http_request"] = json!({"method": hostile, "host": "api.example.com", "port": "443", "path": path, "new": hostile});
     records.push(get.clone());
     get["http_request"]["method"] = "HTTP_METHOD_GET".into();
     get["audit_event_id"] = "get".into();
@@ -374,10 +409,14 @@ fn hostile_text_of_records_is_inert() {
         assert_eq!(code, 0, "{arguments:?}: {stderr}");
         // JSON holds texts as they are, quoted.
         let is_json = arguments.contains(&"json");
-        for bad in
-            ["\u{1b}", "\u{202e}", "\n::error", "\nrules: []"].into_iter().filter(|bad| !is_json || *bad != "\u{202e}")
+        for bad in ["\u{1b}", "\u{202e}", "\n::error", "\nrules: []"]
+            .into_iter()
+            .filter(|bad| !is_json || *bad != "\u{202e}")
         {
-            assert!(!format!("{stdout}{stderr}").contains(bad), "{arguments:?} {bad:?}: {stdout}{stderr}");
+            assert!(
+                !format!("{stdout}{stderr}").contains(bad),
+                "{arguments:?} {bad:?}: {stdout}{stderr}"
+            );
         }
         assert!(!markdown || !stdout.contains("<img"), "{stdout}");
     }
@@ -385,15 +424,25 @@ fn hostile_text_of_records_is_inert() {
     assert_eq!(code, 0, "{stderr}");
     assert!(!format!("{stdout}{stderr}").contains(['\u{1b}', '\u{202e}']), "{stdout}{stderr}");
     // What is written says no more than what it should.
-    let (code, _, stderr) =
-        workspace.run(&[&replay[..], &["--records", "../hostile.jsonl", "--write-tests", "frozen.pol.yaml"]].concat());
+    let (code, _, stderr) = workspace.run(
+        &[&replay[..], &["--records", "../hostile.jsonl", "--write-tests", "frozen.pol.yaml"]]
+            .concat(),
+    );
     assert_eq!(code, 0, "{stderr}");
-    let (code, _, stderr) =
-        workspace.run(&["suggest", "--records", "../hostile.jsonl", "--write", "suggested.pol.yaml"]);
+    let (code, _, stderr) = workspace.run(&[
+        "suggest",
+        "--records",
+        "../hostile.jsonl",
+        "--write",
+        "suggested.pol.yaml",
+    ]);
     assert_eq!(code, 0, "{stderr}");
     let (code, stdout, stderr) = workspace.run(&["validate"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     let suggested = std::fs::read_to_string(workspace.path("now/suggested.pol.yaml")).unwrap();
     let rules = suggested.lines().filter(|line| line.starts_with("  - name")).count();
-    assert!(rules > 0 && !suggested.lines().any(|line| line.starts_with("rules: []")), "{suggested}");
+    assert!(
+        rules > 0 && !suggested.lines().any(|line| line.starts_with("rules: []")),
+        "{suggested}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Downloads of the audit log, over a real socket: nothing is lost or doubled, whatever happens at whichever page.
+//! Downloads of the audit log, over a real socket: nothing is lost or doubled, whatever happens at
+//! whichever page.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,8 @@ impl Service {
     }
 }
 
-/// Records over this many days before now, some at the same moment, and some where two ranges of 30 days meet.
+/// Records over this many days before now, some at the same moment, and some where two ranges of 30
+/// days meet.
 fn recorded(count: usize, days: usize) -> Vec<Value> {
     let now: jiff::Timestamp = NOW.parse().unwrap();
     let record = |number: usize| {
@@ -51,7 +53,8 @@ fn recorded(count: usize, days: usize) -> Vec<Value> {
         let meets = (days as i64 - 30) * 86_400;
         let back = if number % 50 == 7 && meets > 0 { meets } else { back };
         let mut record = connect(&format!("id-{number}"), "ana", "a.example:443", "ALLOW");
-        record["timestamp"] = now.checked_sub(jiff::SignedDuration::from_secs(back)).unwrap().to_string().into();
+        record["timestamp"] =
+            now.checked_sub(jiff::SignedDuration::from_secs(back)).unwrap().to_string().into();
         record
     };
     (0..count).map(record).collect()
@@ -68,7 +71,10 @@ fn identities(file: &Path) -> BTreeMap<String, usize> {
 }
 
 fn each_once(records: &[Value]) -> BTreeMap<String, usize> {
-    records.iter().map(|record| (record["audit_event_id"].as_str().unwrap().to_owned(), 1)).collect()
+    records
+        .iter()
+        .map(|record| (record["audit_event_id"].as_str().unwrap().to_owned(), 1))
+        .collect()
 }
 
 fn in_folder(name: &str) -> (tempfile::TempDir, PathBuf) {
@@ -96,8 +102,10 @@ async fn everything_is_there_once_within_the_rate_limit() {
     assert_eq!(names(folder.path()), ["records.jsonl"]);
     let calls = service.running.calls();
     assert!(
-        calls.iter().all(|call| call.operation == Some(Operation::Docker(DockerOperation::ListAuditLogs))
-            && call.status == Some(200)),
+        calls
+            .iter()
+            .all(|call| call.operation == Some(Operation::Docker(DockerOperation::ListAuditLogs))
+                && call.status == Some(200)),
         "{calls:?}"
     );
     // Three ranges; seven pages and a bit, and each end once more.
@@ -109,7 +117,10 @@ async fn everything_is_there_once_within_the_rate_limit() {
     // A log without records gives a file without records.
     let service = Service::new(Vec::new(), |builder| builder).await;
     let (_folder, out) = in_folder("none.jsonl");
-    assert_eq!((service.download(&out, 7).await.unwrap(), std::fs::read_to_string(&out).unwrap().as_str()), (0, ""));
+    assert_eq!(
+        (service.download(&out, 7).await.unwrap(), std::fs::read_to_string(&out).unwrap().as_str()),
+        (0, "")
+    );
 }
 
 #[tokio::test]
@@ -160,16 +171,24 @@ async fn a_fault_at_any_page_loses_and_doubles_nothing() {
 #[tokio::test]
 async fn a_search_that_takes_too_long_is_made_in_shorter_ranges() {
     let records = recorded(250, 40);
-    for fault in ["refuse=503@listAuditLogs#1x5", "refuse=408@listAuditLogs#2x3", "refuse=503@listAuditLogs#3x2"] {
-        let service = Service::new(records.clone(), |builder| builder.fault(fault.parse().unwrap())).await;
+    for fault in [
+        "refuse=503@listAuditLogs#1x5",
+        "refuse=408@listAuditLogs#2x3",
+        "refuse=503@listAuditLogs#3x2",
+    ] {
+        let service =
+            Service::new(records.clone(), |builder| builder.fault(fault.parse().unwrap())).await;
         let (_folder, out) = in_folder("records.jsonl");
         assert_eq!(service.download(&out, 40).await.unwrap(), 250, "{fault}");
         assert_eq!(identities(&out), each_once(&records), "{fault}");
-        let refused = service.running.calls().iter().filter(|call| call.status != Some(200)).count();
+        let refused =
+            service.running.calls().iter().filter(|call| call.status != Some(200)).count();
         assert!((2..=5).contains(&refused), "{fault}: no range is asked for twice");
     }
     // A service that is down is no slow search for ever.
-    let service = Service::new(records, |builder| builder.fault("refuse=503@listAuditLogs".parse().unwrap())).await;
+    let service =
+        Service::new(records, |builder| builder.fault("refuse=503@listAuditLogs".parse().unwrap()))
+            .await;
     let (_folder, out) = in_folder("records.jsonl");
     let error = service.download(&out, 40).await.unwrap_err();
     assert!(error.to_string().contains("503"), "{error}");
@@ -237,7 +256,12 @@ async fn an_interrupted_run_goes_on_from_what_was_kept() {
 }
 
 /// A run of the program with this service.
-async fn seawall(folder: &Path, service: &Running, arguments: &[&str], token: Option<&str>) -> (i32, String, String) {
+async fn seawall(
+    folder: &Path,
+    service: &Running,
+    arguments: &[&str],
+    token: Option<&str>,
+) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.args(arguments).current_dir(folder).env("NO_COLOR", "1").env("HOME", folder);
     command.env("SEAWALL_DOCKER_ENDPOINT", service.base_url()).stdin(std::process::Stdio::null());
@@ -260,8 +284,13 @@ async fn what_was_downloaded_is_replayed_like_the_records_themselves() {
     let mut records = Vec::new();
     for number in 0..120 {
         let host = if number % 3 == 0 { "b.example:443" } else { "a.example:443" };
-        let mut record = connect(&format!("id-{number}"), &format!("user{}", number % 7), host, "ALLOW");
-        record["timestamp"] = now.checked_sub(jiff::SignedDuration::from_mins(number + 1)).unwrap().to_string().into();
+        let mut record =
+            connect(&format!("id-{number}"), &format!("user{}", number % 7), host, "ALLOW");
+        record["timestamp"] = now
+            .checked_sub(jiff::SignedDuration::from_mins(number + 1))
+            .unwrap()
+            .to_string()
+            .into();
         record["note"] = json!("dckr_oat_secret"); // whoever wrote it there
         records.push(record);
     }
@@ -276,21 +305,29 @@ async fn what_was_downloaded_is_replayed_like_the_records_themselves() {
         (Some("other"), "may not read the audit log"),
     ] {
         let (code, _, stderr) = seawall(&folder, &service, &arguments, token).await;
-        assert!(code == 5 && stderr.contains(says) && stderr.contains("view audit logs"), "{stderr}");
+        assert!(
+            code == 5 && stderr.contains(says) && stderr.contains("view audit logs"),
+            "{stderr}"
+        );
     }
     std::fs::remove_file(workspace.path("down.jsonl.state.tmp")).unwrap();
     std::fs::remove_file(workspace.path("down.jsonl.tmp")).unwrap();
-    let (code, stdout, stderr) = seawall(&folder, &service, &arguments, Some("dckr_oat_secret\n")).await;
+    let (code, stdout, stderr) =
+        seawall(&folder, &service, &arguments, Some("dckr_oat_secret\n")).await;
     assert!(code == 0 && stderr.contains("Wrote 120 records to `../down.jsonl`."), "{stderr}");
     let text = std::fs::read_to_string(workspace.path("down.jsonl")).unwrap();
     assert!(!format!("{text}{stdout}{stderr}").contains("dckr_oat_secret"));
-    let replay =
-        |file: &str| workspace.run(&["replay", "--before", "../then", "--records", file, "--format", "json"]).1;
+    let replay = |file: &str| {
+        workspace.run(&["replay", "--before", "../then", "--records", file, "--format", "json"]).1
+    };
     let own = replay("../own.jsonl");
     assert!(own.contains("\"newly_denied\"") && own.contains("\"count\": 40"), "{own}");
     assert_eq!(replay("../down.jsonl"), own);
-    for (out, says) in [("../down.jsonl", "is there already"), ("../x.jsonl.gz", "would be JSON Lines")] {
-        let (code, _, stderr) = seawall(&folder, &service, &["records", "--out", out], Some("dckr_oat_secret")).await;
+    for (out, says) in
+        [("../down.jsonl", "is there already"), ("../x.jsonl.gz", "would be JSON Lines")]
+    {
+        let (code, _, stderr) =
+            seawall(&folder, &service, &["records", "--out", out], Some("dckr_oat_secret")).await;
         assert!(code == 2 && stderr.contains(says), "{stderr}");
     }
     assert!(service.calls().iter().all(|call| call.method == "GET"));
@@ -301,36 +338,49 @@ async fn the_teams_of_users_come_from_the_service() {
     let rules = ["cve allow cve.mitre.org:443", "files allow files.example.org:443"];
     let workspace = Workspace::new("", &policy("P", &["research"], &rules));
     let folder = workspace.folder.path().join("now");
-    let builder = Emulator::builder().org("acme").teams(["research", "platform"]).account("acme", "secret");
-    let builder = (0..250).fold(builder, |builder, number| builder.member("research", format!("user{number}")));
-    let service = builder.member("platform", "Ana").member("research", "ana").start().await.unwrap();
+    let builder =
+        Emulator::builder().org("acme").teams(["research", "platform"]).account("acme", "secret");
+    let builder = (0..250)
+        .fold(builder, |builder, number| builder.member("research", format!("user{number}")));
+    let service =
+        builder.member("platform", "Ana").member("research", "ana").start().await.unwrap();
     let run = |arguments: Vec<String>| {
         let (folder, endpoint) = (folder.clone(), service.base_url());
         tokio::task::spawn_blocking(move || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-            command.args(arguments).current_dir(folder).env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+            command
+                .args(arguments)
+                .current_dir(folder)
+                .env("NO_COLOR", "1")
+                .stdin(std::process::Stdio::null());
             command.env("SEAWALL_DOCKER_ENDPOINT", endpoint);
-            let output = command.env("DOCKER_USERNAME", "acme").env("DOCKER_PASSWORD", "secret").output().unwrap();
+            let output = command
+                .env("DOCKER_USERNAME", "acme")
+                .env("DOCKER_PASSWORD", "secret")
+                .output()
+                .unwrap();
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
         })
     };
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     run(words("apply --yes")).await.unwrap();
     workspace.write("now/all.pol.yaml", policy("P", &["research"], &rules[..1]));
-    let request = |id: &str, user: &str, decision: &str| connect(id, user, "files.example.org:443", decision);
+    let request =
+        |id: &str, user: &str, decision: &str| connect(id, user, "files.example.org:443", decision);
     workspace.write(
         "records.jsonl",
         lines(&[
-            request("1", "ana", "ALLOW"),                                  // of two teams
-            request("2", "user24", "ALLOW"),                               // on the third page
-            request("3", "dan", "DENY"),                                   // of none
+            request("1", "ana", "ALLOW"),    // of two teams
+            request("2", "user24", "ALLOW"), // on the third page
+            request("3", "dan", "DENY"),     // of none
             request("4", "95e7257f-93c9-4f29-bde7-88830e2dae80", "ALLOW"), // an account, whose name is not known
         ]),
     );
     let replay = "replay --records ../records.jsonl --format json";
     let (stdout, stderr) = run(words(replay)).await.unwrap();
     let found: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
-    let teams: Vec<&Value> = found["newly_denied"].as_array().unwrap().iter().map(|one| &one["teams"]).collect();
+    let teams: Vec<&Value> =
+        found["newly_denied"].as_array().unwrap().iter().map(|one| &one["teams"]).collect();
     assert_eq!(teams, [&json!(["platform", "research"]), &json!(["research"])], "{found}");
     assert_eq!((&found["agreement"]["agree"], &found["unchanged"]), (&json!(3), &json!(1)));
     assert_eq!(
@@ -343,20 +393,34 @@ async fn the_teams_of_users_come_from_the_service() {
     run(words("report --live --records ../records.jsonl --out ../report.html")).await.unwrap();
     let report = std::fs::read_to_string(workspace.folder.path().join("report.html")).unwrap();
     assert!(report.contains("platform and research</span>"), "the report tells the same");
-    assert!(report.contains("Members of the team platform, which no policy names"), "and every team of the service");
+    assert!(
+        report.contains("Members of the team platform, which no policy names"),
+        "and every team of the service"
+    );
     // What `--teams` lists holds instead, and nobody is asked.
     workspace.write("teams.yaml", "dan: [research]\n");
     service.forget_calls();
     let (stdout, _) = run(words(&format!("{replay} --teams ../teams.yaml"))).await.unwrap();
     let listed: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((&listed["agreement"]["disagree"], &listed["agreement"]["unknown"]), (&json!(1), &json!(3)));
-    assert!(service.calls().iter().all(|call| call.operation != Some(Operation::Docker(DockerOperation::ListMembers))));
+    assert_eq!(
+        (&listed["agreement"]["disagree"], &listed["agreement"]["unknown"]),
+        (&json!(1), &json!(3))
+    );
+    assert!(
+        service
+            .calls()
+            .iter()
+            .all(|call| call.operation != Some(Operation::Docker(DockerOperation::ListMembers)))
+    );
     // An account that may not see members still gets its answer.
     service.arm("refuse=403:hub@listMembers".parse().unwrap());
     let (stdout, stderr) = run(words(replay)).await.unwrap();
     let unknown: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(unknown["unknown"][0]["count"], 4, "{unknown}");
-    assert!(stderr.contains("may not read the members of teams") && stderr.contains("--teams"), "{stderr}");
+    assert!(
+        stderr.contains("may not read the members of teams") && stderr.contains("--teams"),
+        "{stderr}"
+    );
     // One that fails is no answer: who is missing would look like no member.
     service.disarm();
     service.arm("refuse=500:hub@listMembers".parse().unwrap());

@@ -10,7 +10,11 @@ use super::{Workspace, connect, lines, policy, record, run};
 
 #[test]
 fn what_is_newly_denied_says_by_which_rule_whom_and_how_often() {
-    let before = policy("Research", &["research"], &["files allow files.example.org:443", "cve allow cve.mitre.org"]);
+    let before = policy(
+        "Research",
+        &["research"],
+        &["files allow files.example.org:443", "cve allow cve.mitre.org"],
+    );
     let after = policy("Research", &["research"], &["cve allow cve.mitre.org"]);
     let workspace = Workspace::new(&before, &after);
     workspace.write("teams.yaml", "ana: [research]\nbob: [research]\ncy: []\n");
@@ -42,7 +46,10 @@ fn what_is_newly_denied_says_by_which_rule_whom_and_how_often() {
         })
     );
     let text = found.to_string();
-    assert!(!["ana", "bob", "laptop"].iter().any(|name| text.contains(&format!("\"{name}\""))), "{text}");
+    assert!(
+        !["ana", "bob", "laptop"].iter().any(|name| text.contains(&format!("\"{name}\""))),
+        "{text}"
+    );
     let (code, stdout, _) = workspace.run(&[
         "replay",
         "--before",
@@ -55,20 +62,35 @@ fn what_is_newly_denied_says_by_which_rule_whom_and_how_often() {
     ]);
     assert_eq!(code, 3);
     let agreement = stdout.find("Agreement: 5 decided as recorded, 1 differently").unwrap();
-    assert!(agreement < stdout.find("Newly denied: 3 requests, all for the same by 2 users").unwrap(), "{stdout}");
-    assert!(stdout.contains("connect:tcp files.example.org:443  3 times by 2 users of research"), "{stdout}");
+    assert!(
+        agreement < stdout.find("Newly denied: 3 requests, all for the same by 2 users").unwrap(),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("connect:tcp files.example.org:443  3 times by 2 users of research"),
+        "{stdout}"
+    );
 }
 
 #[test]
 fn a_deny_that_comes_is_behind_the_change_and_one_that_goes_too() {
     let open = policy("P", &[], &["all allow **.example.org", "more allow x.example.com"]);
-    let closed =
-        policy("P", &[], &["all allow **.example.org", "no deny a.example.org:443", "more allow x.example.com"]);
+    let closed = policy(
+        "P",
+        &[],
+        &["all allow **.example.org", "no deny a.example.org:443", "more allow x.example.com"],
+    );
     let records = [connect("1", "ana", "a.example.org:443", "ALLOW")];
     let found = Workspace::new(&open, &closed).replay(&records, &[]);
-    assert_eq!(found["newly_denied"][0]["because"], json!(["now deny `P › no` (all.pol.yaml:6:5)"]));
+    assert_eq!(
+        found["newly_denied"][0]["because"],
+        json!(["now deny `P › no` (all.pol.yaml:6:5)"])
+    );
     let found = Workspace::new(&closed, &open).replay(&records, &[]);
-    assert_eq!(found["newly_allowed"][0]["because"], json!(["no longer deny `P › no` (all.pol.yaml:6:5)"]));
+    assert_eq!(
+        found["newly_allowed"][0]["because"],
+        json!(["no longer deny `P › no` (all.pol.yaml:6:5)"])
+    );
 }
 
 #[test]
@@ -79,14 +101,18 @@ fn what_a_record_does_not_say_is_unknown_with_its_reason() {
     let mcp = "---\napiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar: |\n  \
         permit (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.readOnly };\n  \
         permit (principal, action == MCP::Action::\"getPrompt\", resource);\n";
-    let documents =
-        format!("{}{mounts}{mcp}", policy("P", &[], &["net allow 10.0.0.0/8", "api allow api.example:443"]));
+    let documents = format!(
+        "{}{mounts}{mcp}",
+        policy("P", &[], &["net allow 10.0.0.0/8", "api allow api.example:443"])
+    );
     let workspace = Workspace::new(&documents, &documents);
     let mut written = record("w", "ana", "filesystem_mount", "/data/x", "DENY");
-    written["deny_reason"] = json!(["no applicable policies for op(action=fs:mount:write, resource=fs:path:/data/x)"]);
+    written["deny_reason"] =
+        json!(["no applicable policies for op(action=fs:mount:write, resource=fs:path:/data/x)"]);
     let mut local = connect("l", "ana", "api.example:443", "DENY");
-    local["deny_reason"] =
-        json!(["denied: rule \"local:x\" matched op(action=net:connect:tcp, resource=net:domain:api.example:443)"]);
+    local["deny_reason"] = json!([
+        "denied: rule \"local:x\" matched op(action=net:connect:tcp, resource=net:domain:api.example:443)"
+    ]);
     let records = [
         connect("1", "ana", "db.corp.example:5432", "ALLOW"), // its address is not recorded
         connect("2", "ana", "10.1.2.3:5432", "ALLOW"),        // an address itself
@@ -130,9 +156,16 @@ fn the_outcome_of_an_approval_counts_once() {
         one.as_object_mut().unwrap().remove("enforcement_mode");
         one
     };
-    let found = workspace.replay(&[step("1", "APPROVAL_REQUIRED"), step("2", "APPROVAL_ALLOW")], &[]);
-    assert_eq!((&found["window"]["records"], &found["window"]["skipped"]["resolution"]), (&json!(1), &json!(1)));
-    assert_eq!((&found["agreement"]["unknown"], &found["newly_denied"][0]["count"]), (&json!(1), &json!(1)));
+    let found =
+        workspace.replay(&[step("1", "APPROVAL_REQUIRED"), step("2", "APPROVAL_ALLOW")], &[]);
+    assert_eq!(
+        (&found["window"]["records"], &found["window"]["skipped"]["resolution"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&found["agreement"]["unknown"], &found["newly_denied"][0]["count"]),
+        (&json!(1), &json!(1))
+    );
 }
 
 #[test]
@@ -179,7 +212,8 @@ fn live_state_is_compared_with_what_the_plan_would_leave() {
     workspace.write("teams.yaml", "ana: research\n");
     workspace.write("records.jsonl", lines(&[connect("1", "ana", "a.example:443", "ALLOW")]));
     assert_eq!(run(&now, &["snapshot", "--out", "../live.json"], "").0, 0);
-    let common = ["replay", "--records", "../records.jsonl", "--teams", "../teams.yaml", "--format", "json"];
+    let common =
+        ["replay", "--records", "../records.jsonl", "--teams", "../teams.yaml", "--format", "json"];
     let (code, stdout, stderr) = run(&now, &common, "");
     assert_eq!(code, 0, "{stderr}");
     let found: Value = serde_json::from_str(&stdout).unwrap();
@@ -232,7 +266,8 @@ proptest! {
         prop_assert_eq!(found.unknown.iter().map(|one| one.count).sum::<u64>(), unknown);
         prop_assert_eq!((found.agreement.agree, found.agreement.disagree, found.agreement.unknown), (agree, disagree, untold));
     }
-    /// Records that the policies themselves made: nothing changes, and all that can be told is as it was recorded.
+    /// Records that the policies themselves made: nothing changes, and all that can be told is as
+    /// it was recorded.
     #[test]
     fn records_of_the_very_policies_agree_and_change_nothing(mut world in organization()) {
         let answers: Vec<Answer> = world.requests.iter().map(|request| world.answer(request)).collect();

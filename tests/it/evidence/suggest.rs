@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{Workspace, connect, lines, policy, record, run};
 
 fn workspace() -> Workspace {
-    let documents = policy("P", &["research"], &["cve allow cve.mitre.org:443", "no deny **.bad.example"]);
+    let documents =
+        policy("P", &["research"], &["cve allow cve.mitre.org:443", "no deny **.bad.example"]);
     let workspace = Workspace::new(&documents, &documents);
     workspace.write("teams.yaml", "ana: [research]\nbob: [research, web]\ncy: [web]\n");
     workspace
@@ -25,14 +26,18 @@ fn denied_requests_become_the_narrowest_rule_for_the_teams_that_made_them() {
         connect("6", "ana", "cve.mitre.org:22", "DENY"),
     ];
     for (number, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
-        records.push(connect(&format!("g{number}"), "ana", &format!("{name}.many.org:443"), "DENY"));
+        records.push(connect(
+            &format!("g{number}"),
+            "ana",
+            &format!("{name}.many.org:443"),
+            "DENY",
+        ));
     }
     let mut local = connect("l", "ana", "local.example.org:443", "DENY");
     local["deny_reason"] = json!(["denied: rule \"kit:x\" matched op(action=net:connect:tcp)"]);
     records.push(local);
     let mut get = record("h", "cy", "http_request", "api.example.com:443", "DENY");
-    get["http_request"] =
-        json!({"method": "HTTP_METHOD_GET", "host": "api.example.com", "port": "443", "path": "/v1/x"});
+    get["http_request"] = json!({"method": "HTTP_METHOD_GET", "host": "api.example.com", "port": "443", "path": "/v1/x"});
     records.push(get);
     workspace.write("records.jsonl", lines(&records));
     let (code, stdout, stderr) = workspace.run(&COMMON);
@@ -52,21 +57,29 @@ fn denied_requests_become_the_narrowest_rule_for_the_teams_that_made_them() {
     ] {
         assert!(stdout.contains(text), "{text}:\n{stdout}");
     }
-    let (code, _, stderr) = workspace.run(&[&COMMON[..], &["--write", "suggested.pol.yaml"]].concat());
+    let (code, _, stderr) =
+        workspace.run(&[&COMMON[..], &["--write", "suggested.pol.yaml"]].concat());
     assert_eq!(code, 0, "{stderr}");
     let (code, stdout, stderr) = workspace.run(&["validate"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     // Applied, it allows just that: members of no team get nothing.
     let found = workspace.replay(&records, &["--teams", "../teams.yaml"]);
     assert_eq!(found["newly_denied"], json!([]));
-    let allowed: u64 =
-        found["newly_allowed"].as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap()).sum();
+    let allowed: u64 = found["newly_allowed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["count"].as_u64().unwrap())
+        .sum();
     assert_eq!(allowed, 2 + 1 + 1 + 5 + 1);
     let (_, stdout, _) = workspace.run(&["can", "connect:tcp", "files.example.org:443"]);
     assert!(stdout.starts_with("deny"), "{stdout}");
     // Nothing is left to suggest.
     let (code, stdout, stderr) = workspace.run(&COMMON);
-    assert!(code == 0 && stdout.is_empty() && stderr.contains("Nothing to suggest"), "{stdout}{stderr}");
+    assert!(
+        code == 0 && stdout.is_empty() && stderr.contains("Nothing to suggest"),
+        "{stdout}{stderr}"
+    );
 }
 
 #[test]
@@ -83,7 +96,10 @@ fn too_few_requests_suggest_nothing() {
     for more in [["--min-users", "2"], ["--min-count", "2"]] {
         let (code, stdout, stderr) = workspace.run(&[&COMMON[..], &more].concat());
         assert_eq!(code, 0, "{stderr}");
-        assert!(stdout.contains("files.example.org") && !stdout.contains("resources: [once"), "{stdout}");
+        assert!(
+            stdout.contains("files.example.org") && !stdout.contains("resources: [once"),
+            "{stdout}"
+        );
         assert!(stdout.contains("too few asked for it"), "{stdout}");
     }
 }
@@ -93,18 +109,23 @@ fn a_pasted_record_is_answered() {
     let workspace = workspace();
     let now = workspace.folder.path().join("now");
     workspace.write("one.json", connect("1", "ana", "cve.mitre.org:22", "DENY").to_string());
-    let (code, stdout, stderr) = workspace.run(&["can", "--record", "../one.json", "--team", "research"]);
+    let (code, stdout, stderr) =
+        workspace.run(&["can", "--record", "../one.json", "--team", "research"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.starts_with("deny  connect:tcp cve.mitre.org:22"), "{stdout}");
     assert!(
-        stdout.contains("`P › cve` allows port 443 only, not 22") && stderr.contains("recorded as denied"),
+        stdout.contains("`P › cve` allows port 443 only, not 22")
+            && stderr.contains("recorded as denied"),
         "{stdout}{stderr}"
     );
-    let reason =
-        "blocked: denied: rule \"no\" matched op(action=net:connect:tcp, resource=net:domain:x.bad.example:443)";
-    let (code, stdout, _) = run(&now, &["can", "--record", "-", "--team", "research", "--format", "json"], reason);
+    let reason = "blocked: denied: rule \"no\" matched op(action=net:connect:tcp, resource=net:domain:x.bad.example:443)";
+    let (code, stdout, _) =
+        run(&now, &["can", "--record", "-", "--team", "research", "--format", "json"], reason);
     let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, &answer["decision"], &answer["because"][0]["rule"]), (0, &json!("deny"), &json!("no")));
+    assert_eq!(
+        (code, &answer["decision"], &answer["because"][0]["rule"]),
+        (0, &json!("deny"), &json!("no"))
+    );
     assert_eq!(answer["because"][0]["source"]["file"], "all.pol.yaml");
     let (code, _, stderr) = run(&now, &["can", "--record", "-"], "403 Forbidden");
     assert!(code == 2 && stderr.contains("it names no request"), "{stderr}");

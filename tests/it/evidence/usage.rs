@@ -16,15 +16,19 @@ fn used(workspace: &Workspace, more: &[&str]) -> Value {
 
 fn uses(found: &Value) -> Vec<(String, String)> {
     let text = |rule: &Value, key: &str| rule[key].as_str().unwrap().to_owned();
-    found["rules"].as_array().unwrap().iter().map(|rule| (text(rule, "rule"), text(rule, "use"))).collect()
+    found["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| (text(rule, "rule"), text(rule, "use")))
+        .collect()
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(rule, used)| ((*rule).to_owned(), (*used).to_owned())).collect()
 }
 
-const HTTP: &str =
-    "  - {name: get, decision: allow, actions: [request:get], http_resources: [{host: api.example, path: /v1/**}]}\n";
+const HTTP: &str = "  - {name: get, decision: allow, actions: [request:get], http_resources: [{host: api.example, path: /v1/**}]}\n";
 const MORE: &str = "---\napiVersion: seawall/v1\nkind: FilesystemPolicy\nname: F\nrules:\n  \
     - {name: data, decision: allow, actions: [read], resources: ['/data/**']}\n  \
     - {name: opt, decision: allow, actions: [read, write], resources: ['/opt/**']}\n\
@@ -85,7 +89,8 @@ fn each_rule_has_its_verdict_and_none_is_unused_where_records_cannot_tell() {
     assert!(uses(&short).iter().all(|(_, used)| used != "unused"), "{short}");
     assert_eq!(short["rules"][5]["why"], "window_too_short");
     for format in ["human", "markdown"] {
-        let (code, stdout, _) = workspace.run(&["usage", "--records", "../records.jsonl", "--format", format]);
+        let (code, stdout, _) =
+            workspace.run(&["usage", "--records", "../records.jsonl", "--format", format]);
         assert!(code == 0 && stdout.contains("dead"), "{stdout}");
     }
 }
@@ -115,14 +120,23 @@ fn a_wildcard_becomes_the_hosts_that_were_asked_for_and_comments_stay() {
     assert_eq!(std::fs::read_to_string(workspace.path("now/all.pol.yaml")).unwrap(), documents);
     used(&workspace, &["--narrow", "--write"]);
     let written = std::fs::read_to_string(workspace.path("now/all.pol.yaml")).unwrap();
-    for kept in ["# Why this is here.", "# as agreed", "a.example.org:443", "b.example.org:443", "other.example"] {
+    for kept in [
+        "# Why this is here.",
+        "# as agreed",
+        "a.example.org:443",
+        "b.example.org:443",
+        "other.example",
+    ] {
         assert!(written.contains(kept), "{kept}: {written}");
     }
     assert!(!written.contains("*.example.org"), "{written}");
     let (code, stdout, _) = workspace.run(&["validate"]);
     assert_eq!(code, 0, "{stdout}");
     let found = workspace.replay(
-        &[connect("1", "ana", "b.example.org:443", "ALLOW"), connect("2", "ana", "a.example.org:443", "ALLOW")],
+        &[
+            connect("1", "ana", "b.example.org:443", "ALLOW"),
+            connect("2", "ana", "a.example.org:443", "ALLOW"),
+        ],
         &[],
     );
     assert_eq!((&found["unchanged"], &found["newly_denied"]), (&json!(2), &json!([])));

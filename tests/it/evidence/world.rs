@@ -1,17 +1,22 @@
 //! Random organizations and records, and an evaluation of them that tries everything.
 //!
-//! It shares nothing with the engine but the documented rules: a deny of a name wins, then an allow of a name; only then is
-//! the address asked. What is open is tried both ways: whether `**.x.example` matches `x.example`, whether `**` decides a
-//! connection straight to an address, like a name or like a block, the address of a name, whether a mount was for reading or writing, and the teams of users that nobody listed.
+//! It shares nothing with the engine but the documented rules: a deny of a name wins, then an allow
+//! of a name; only then is the address asked. What is open is tried both ways: whether
+//! `**.x.example` matches `x.example`, whether `**` decides a connection straight to an address,
+//! like a name or like a block, the address of a name, whether a mount was for reading or writing,
+//! and the teams of users that nobody listed.
 
 use proptest::prelude::*;
 use seawall::evidence::{Input, Memberships, Requests, read};
-use seawall::model::{Action, Body, Decision, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Rule, Scope};
+use seawall::model::{
+    Action, Body, Decision, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Rule, Scope,
+};
 use serde_json::Value;
 
 use super::{connect, lines, record};
 
-pub(super) const HOSTS: [&str; 5] = ["a.x.example", "b.a.x.example", "x.example", "y.example", "10.0.0.5"];
+pub(super) const HOSTS: [&str; 5] =
+    ["a.x.example", "b.a.x.example", "x.example", "y.example", "10.0.0.5"];
 const PATTERNS: [&str; 9] = [
     "a.x.example",
     "*.x.example",
@@ -100,13 +105,20 @@ pub(super) fn organization() -> impl Strategy<Value = Organization> {
         1 => (prop::sample::select(&["/data/**", "/tmp", "/**"][..]), any::<bool>(), any::<bool>())
             .prop_map(|(path, read, write)| What::Mount(path, read || !write, write)),
     ];
-    let rule = (team, prop::bool::weighted(0.7), what).prop_map(|(team, allow, what)| Stated { team, allow, what });
+    let rule = (team, prop::bool::weighted(0.7), what).prop_map(|(team, allow, what)| Stated {
+        team,
+        allow,
+        what,
+    });
     let wanted = prop_oneof![
         5 => (prop::sample::select(&HOSTS[..]), prop::sample::select(&PORTS[..])).prop_map(|(host, port)| Wanted::Connect(host, port)),
         1 => prop::sample::select(&FOLDERS[..]).prop_map(Wanted::Mount),
     ];
-    let request =
-        (0..USERS.len(), any::<bool>(), wanted).prop_map(|(user, allowed, what)| Asked { user, allowed, what });
+    let request = (0..USERS.len(), any::<bool>(), wanted).prop_map(|(user, allowed, what)| Asked {
+        user,
+        allowed,
+        what,
+    });
     (prop::collection::vec(rule, 0..6), prop::collection::vec(request, 0..14))
         .prop_map(|(rules, requests)| Organization { rules, requests })
 }
@@ -118,7 +130,14 @@ impl Organization {
                 What::Connect(pattern) => (vec![Action::ConnectTcp], pattern),
                 What::Mount(path, read, write) => {
                     let actions = [(*read, Action::Read), (*write, Action::Write)];
-                    (actions.into_iter().filter(|(own, _)| *own).map(|(_, action)| action).collect(), path)
+                    (
+                        actions
+                            .into_iter()
+                            .filter(|(own, _)| *own)
+                            .map(|(_, action)| action)
+                            .collect(),
+                        path,
+                    )
                 }
             };
             let rule = Rule {
@@ -168,7 +187,9 @@ impl Organization {
             let decision = if asked.allowed { "ALLOW" } else { "DENY" };
             let (id, user) = (format!("record {number}"), USERS[asked.user].0);
             match &asked.what {
-                Wanted::Connect(host, port) => connect(&id, user, &format!("{host}:{port}"), decision),
+                Wanted::Connect(host, port) => {
+                    connect(&id, user, &format!("{host}:{port}"), decision)
+                }
                 Wanted::Mount(path) => record(&id, user, "filesystem_mount", path, decision),
             }
         };
@@ -183,7 +204,12 @@ impl Organization {
         let about_network = matches!(asked.what, Wanted::Connect(..));
         let of_domain = |stated: &Stated| matches!(stated.what, What::Connect(_)) == about_network;
         // The last rule of a domain takes the domain with it.
-        if !self.rules.iter().enumerate().any(|(number, stated)| Some(number) != without && of_domain(stated)) {
+        if !self
+            .rules
+            .iter()
+            .enumerate()
+            .any(|(number, stated)| Some(number) != without && of_domain(stated))
+        {
             return Answer::Unknown;
         }
         let (_, own) = USERS[asked.user];
@@ -204,8 +230,12 @@ impl Organization {
                 .collect();
             for known in Known::all() {
                 match asked.what {
-                    Wanted::Connect(host, port) => answers.push(connects(&rules, host, port, known)),
-                    Wanted::Mount(path) => answers.extend([true, false].map(|read| mounts(&rules, path, read))),
+                    Wanted::Connect(host, port) => {
+                        answers.push(connects(&rules, host, port, known))
+                    }
+                    Wanted::Mount(path) => {
+                        answers.extend([true, false].map(|read| mounts(&rules, path, read)))
+                    }
                 }
             }
         }
@@ -236,7 +266,8 @@ fn connects(rules: &[&Stated], host: &str, port: u16, known: Known) -> bool {
 }
 
 pub(super) fn names(pattern: &str, host: &str, port: u16, known: Known) -> bool {
-    let (pattern, own) = pattern.split_once(':').map_or((pattern, None), |(name, port)| (name, port.parse().ok()));
+    let (pattern, own) =
+        pattern.split_once(':').map_or((pattern, None), |(name, port)| (name, port.parse().ok()));
     if own.is_some_and(|own: u16| own != port) {
         return false;
     }

@@ -1,16 +1,18 @@
-//! Texts and bytes that nobody would write, given to everything that reads what others wrote: no panic, no hang, no memory
-//! without end.
+//! Texts and bytes that nobody would write, given to everything that reads what others wrote: no
+//! panic, no hang, no memory without end.
 //!
-//! The inputs of a target begin with its corpus in `tests/fuzz/TARGET/`, one file an input. Each is tried as it is, then
-//! changed at random, from a fixed seed. An input whose outcome was not seen before is kept and changed further, which
-//! leads deeper without a compiler that measures coverage. Each test tries a few hundred inputs; with
-//! `SEAWALL_FUZZ_SECONDS` it goes on for so long, from a seed of its own, and prints what was slow:
+//! The inputs of a target begin with its corpus in `tests/fuzz/TARGET/`, one file an input. Each is
+//! tried as it is, then changed at random, from a fixed seed. An input whose outcome was not seen
+//! before is kept and changed further, which leads deeper without a compiler that measures
+//! coverage. Each test tries a few hundred inputs; with `SEAWALL_FUZZ_SECONDS` it goes on for so
+//! long, from a seed of its own, and prints what was slow:
 //!
 //! ```text
 //! SEAWALL_FUZZ_SECONDS=600 cargo test --locked --test it -- fuzz::documents --nocapture
 //! ```
 //!
-//! An input that fails is written to the temporary folder of the machine, and named. It belongs into the corpus.
+//! An input that fails is written to the temporary folder of the machine, and named. It belongs
+//! into the corpus.
 
 mod mutate;
 mod targets;
@@ -31,14 +33,16 @@ const FEW: usize = 40;
 const LONGEST: usize = 16 << 10;
 /// Inputs that are kept because their outcome was new.
 const KEPT: usize = 4_000;
-/// The time that one input may take where the test looks for slow ones, on a machine that does something else meanwhile.
+/// The time that one input may take where the test looks for slow ones, on a machine that does
+/// something else meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Tries so many inputs of a target, or for as long as the environment says. The target returns the outcome in short,
-/// without what an input chooses freely.
+/// Tries so many inputs of a target, or for as long as the environment says. The target returns the
+/// outcome in short, without what an input chooses freely.
 fn fuzz(name: &str, inputs: usize, target: impl Fn(&[u8]) -> String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(name);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut pool: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
     assert!(!pool.is_empty(), "a target has a corpus");
@@ -61,8 +65,13 @@ fn fuzz(name: &str, inputs: usize, target: impl Fn(&[u8]) -> String) {
             std::fs::write(&file, &input).unwrap();
             file.display().to_string()
         };
-        let outcome = outcome.unwrap_or_else(|_| panic!("{name}, input {tried} panics: {}", file("panic")));
-        assert!(deadline.is_none() || took < PATIENCE, "{name}, input {tried} takes {took:?}: {}", file("slow"));
+        let outcome =
+            outcome.unwrap_or_else(|_| panic!("{name}, input {tried} panics: {}", file("panic")));
+        assert!(
+            deadline.is_none() || took < PATIENCE,
+            "{name}, input {tried} takes {took:?}: {}",
+            file("slow")
+        );
         if deadline.is_some() && slowest.last().is_none_or(|(longest, _)| took > *longest) {
             slowest.push((took, file(&format!("slow-{}", slowest.len()))));
         }
@@ -76,7 +85,9 @@ fn fuzz(name: &str, inputs: usize, target: impl Fn(&[u8]) -> String) {
     }
     if let Some((longest, file)) = slowest.last() {
         let outcomes = outcomes.len();
-        let line = format!("{name}: {tried} inputs, {outcomes} outcomes; the slowest took {longest:?}: {file}\n");
+        let line = format!(
+            "{name}: {tried} inputs, {outcomes} outcomes; the slowest took {longest:?}: {file}\n"
+        );
         std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
 }

@@ -102,7 +102,8 @@ impl Mutator {
                 let from = self.below(lines.len());
                 let to = (from + 1 + self.below(4)).min(lines.len());
                 let part = lines.get(from..to).unwrap_or_default().concat();
-                let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                let start =
+                    bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
                 drop(bytes.splice(start..start, part));
             }
             _ => {

@@ -1,4 +1,5 @@
-//! What reads the inputs. Each target goes on with what it read, as the program does, and returns the outcome in short.
+//! What reads the inputs. Each target goes on with what it read, as the program does, and returns
+//! the outcome in short.
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
@@ -14,8 +15,8 @@ use seawall::emulator::Fault;
 use seawall::evidence::{self, Input};
 use seawall::format::{self, Layout};
 use seawall::model::{
-    Action, Body, Cedar, Decision, Desired, HttpResource, Live, Ownership, Policy, Resources, Rule, Scope,
-    TeamDirectory,
+    Action, Body, Cedar, Decision, Desired, HttpResource, Live, Ownership, Policy, Resources, Rule,
+    Scope, TeamDirectory,
 };
 use seawall::plan::{self, Plan, stale};
 use seawall::render;
@@ -31,7 +32,8 @@ static WORKSPACE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     folder
 });
 
-/// The most rules and requests of an input, and the bytes of each: how comparing grows is for the benchmarks to say.
+/// The most rules and requests of an input, and the bytes of each: how comparing grows is for the
+/// benchmarks to say.
 const LINES: usize = 8;
 const LINE: usize = 60;
 
@@ -61,7 +63,8 @@ fn planned(desired: &Desired, live: &Live) -> String {
     let target = plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
     let ownership = Ownership { exclusive: true, ..Ownership::default() };
     let docker = plan::DockerInput { target: &target, desired, live, ownership: &ownership };
-    let made = plan::make(plan::Input { docker: Some(docker), ..plan::Input::new(&Default::default()) });
+    let made =
+        plan::make(plan::Input { docker: Some(docker), ..plan::Input::new(&Default::default()) });
     let Ok(made) = made else { return "impossible".to_owned() };
     black_box(render::markdown::plan(&made));
     let text = made.to_json();
@@ -86,8 +89,10 @@ pub(super) fn document(input: &[u8]) -> String {
         Err(findings) => codes(&findings),
         Ok(loaded) => {
             let resolved = plan::docker::teams::resolve(&loaded.desired, &TeamDirectory::default());
-            let plan =
-                resolved.map_or_else(|_| "no such team".to_owned(), |desired| planned(&desired, &Live::default()));
+            let plan = resolved.map_or_else(
+                |_| "no such team".to_owned(),
+                |desired| planned(&desired, &Live::default()),
+            );
             format!("{} {plan}", codes(&loaded.findings))
         }
     }
@@ -101,7 +106,8 @@ pub(super) fn settings(input: &[u8]) -> String {
     }
 }
 
-/// Rules as a service may have them, one a line: `old|new|both allow|deny ACTION RESOURCE`; other lines are requests.
+/// Rules as a service may have them, one a line: `old|new|both allow|deny ACTION RESOURCE`; other
+/// lines are requests.
 pub(super) fn patterns(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     let (mut ends, mut requests) = ([Vec::new(), Vec::new()], Vec::new());
@@ -118,18 +124,31 @@ pub(super) fn patterns(input: &[u8]) -> String {
         let resources = match action.starts_with("request:") {
             true => {
                 let (host, path) = resource.split_once('/').unwrap_or((resource, ""));
-                Resources::Http(vec![HttpResource { host: host.to_owned(), port: None, path: format!("/{path}") }])
+                Resources::Http(vec![HttpResource {
+                    host: host.to_owned(),
+                    port: None,
+                    path: format!("/{path}"),
+                }])
             }
             false => Resources::Plain(resource.split(", ").map(str::to_owned).collect()),
         };
-        let rule = Rule { name: format!("r{number}"), decision, actions: vec![Action::parse(action)], resources };
+        let rule = Rule {
+            name: format!("r{number}"),
+            decision,
+            actions: vec![Action::parse(action)],
+            resources,
+        };
         for (end, own) in ends.iter_mut().zip(["old", "new"]) {
             if side == own || side == "both" {
                 end.push(rule.clone());
             }
         }
     }
-    let policy = |rules| Policy { name: "p".to_owned(), scope: Scope::Organization, body: Body::Allowlist(rules) };
+    let policy = |rules| Policy {
+        name: "p".to_owned(),
+        scope: Scope::Organization,
+        body: Body::Allowlist(rules),
+    };
     let [old, new] = ends.map(|rules| [policy(rules)]);
     let (found, whole) = match compare(&old, &new, &TeamDirectory::default()) {
         Comparison::Complete(changes) => (changes, true),
@@ -138,7 +157,11 @@ pub(super) fn patterns(input: &[u8]) -> String {
     let state = seawall::access::State::new(&new);
     let answers = requests.iter().filter_map(|line| Request::parse(line).ok()).map(|request| {
         let everybody = state.who(&request, &TeamDirectory::default());
-        format!("{:?} {:?}", state.ask(&BTreeSet::new(), &request).verdict, everybody.nobody.verdict)
+        format!(
+            "{:?} {:?}",
+            state.ask(&BTreeSet::new(), &request).verdict,
+            everybody.nobody.verdict
+        )
     });
     let answers: Vec<String> = answers.collect();
     let sizes = [&found.widened, &found.narrowed, &found.uncertain].map(Vec::len);
@@ -149,14 +172,17 @@ pub(super) fn patterns(input: &[u8]) -> String {
 pub(super) fn cedar(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     let (old, new) = text.split_once("\n---\n").unwrap_or((&text, ""));
-    let findings: BTreeSet<&str> = cedar::examine(old).into_iter().map(|finding| finding.code).collect();
+    let findings: BTreeSet<&str> =
+        cedar::examine(old).into_iter().map(|finding| finding.code).collect();
     let statements = cedar::statements(old).map_or(0, |all| all.len());
     let policy = |text: &str| {
         let cedar = Cedar { text: text.to_owned(), schema_url: cedar::SCHEMA_URL.to_owned() };
         [Policy { name: "p".to_owned(), scope: Scope::Organization, body: Body::Cedar(cedar) }]
     };
     let changes = cedar::compare(&policy(old), &policy(new)).len();
-    let request = cedar::McpRequest::parse(r#"invokeTool a/x {"readOnly": true, "destructive": false}"#).unwrap();
+    let request =
+        cedar::McpRequest::parse(r#"invokeTool a/x {"readOnly": true, "destructive": false}"#)
+            .unwrap();
     let answer = cedar::McpPolicies::new(&policy(old)).decide(&BTreeSet::new(), &request);
     format!("{findings:?} {} {} {:?}", statements.min(9), changes.min(9), answer.outcome)
 }
@@ -167,7 +193,11 @@ pub(super) fn plan(input: &[u8]) -> String {
         Err(error) => short(error),
         Ok(plan) => {
             let text = plan.to_json();
-            assert_eq!(Plan::from_json(&text).unwrap().to_json(), text, "what was read is saved as it was");
+            assert_eq!(
+                Plan::from_json(&text).unwrap().to_json(),
+                text,
+                "what was read is saved as it was"
+            );
             black_box(render::markdown::plan(&plan));
             let stale = stale::check(&plan, &Live::default()).len();
             let again = plan.judged_again(Some(&Live::default()), None);
@@ -184,7 +214,10 @@ pub(super) fn snapshot(input: &[u8]) -> String {
         Err(error) => short(error),
         Ok(all) => {
             let said = all.into_iter().map(|snapshot| {
-                assert_eq!(docker::Snapshot::parse(&snapshot.text()).unwrap().text(), snapshot.text());
+                assert_eq!(
+                    docker::Snapshot::parse(&snapshot.text()).unwrap().text(),
+                    snapshot.text()
+                );
                 let live = snapshot.docker.map(docker::DockerSnapshot::live);
                 live.map_or_else(String::new, |live| {
                     live.map_or_else(short, |live| planned(&Desired::default(), &live))
@@ -197,14 +230,19 @@ pub(super) fn snapshot(input: &[u8]) -> String {
 
 /// A file of records, compressed or not.
 pub(super) fn records(folder: &Path, input: &[u8]) -> String {
-    let name = if input.first() == Some(&b'{') || input.starts_with(&[0x1f]) { "records.jsonl" } else { "records.csv" };
+    let name = if input.first() == Some(&b'{') || input.starts_with(&[0x1f]) {
+        "records.jsonl"
+    } else {
+        "records.csv"
+    };
     let file = folder.join(name);
     std::fs::write(&file, input).unwrap();
     let raw = evidence::raw(&file).map_or_else(short, |all| all.len().min(9).to_string());
     match evidence::read(&[Input::Path(file)]) {
         Err(error) => short(error),
         Ok(reading) => {
-            let why: BTreeSet<String> = reading.broken.iter().map(|broken| broken.why.clone()).collect();
+            let why: BTreeSet<String> =
+                reading.broken.iter().map(|broken| broken.why.clone()).collect();
             format!("{raw} {why:?} {:?}", reading.requests.window().requests.min(9))
         }
     }
@@ -230,12 +268,14 @@ pub(super) fn fault(input: &[u8]) -> String {
 pub(super) fn request(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     let other = short(format!("{:?}", Request::parse(&text)));
-    let mcp = cedar::McpRequest::parse(&text).map_or_else(|why| short(format!("{why:?}")), |_| "MCP".to_owned());
+    let mcp = cedar::McpRequest::parse(&text)
+        .map_or_else(|why| short(format!("{why:?}")), |_| "MCP".to_owned());
     format!("{other}, {mcp}")
 }
 
-/// A service that answers with an input. Its parts, between lines of `=====`, answer one request after the other, the last
-/// one all that follow: a part that begins with `HTTP/` is the whole answer, another one a body of JSON.
+/// A service that answers with an input. Its parts, between lines of `=====`, answer one request
+/// after the other, the last one all that follow: a part that begins with `HTTP/` is the whole
+/// answer, another one a body of JSON.
 pub(super) struct Service {
     base: String,
     input: Arc<Mutex<(usize, Vec<u8>)>>,
@@ -285,7 +325,8 @@ impl Service {
         let reader = docker::AuditReader::new(self.client(input), "my-org");
         let files = docker::download::Files::new(folder.path().join("records.jsonl")).unwrap();
         let hour = 3_600_000_000;
-        let read = self.runtime.block_on(docker::download::download(&reader, &files, hour, &mut |_| {}));
+        let read =
+            self.runtime.block_on(docker::download::download(&reader, &files, hour, &mut |_| {}));
         read.map_or_else(short, |count| count.min(9).to_string())
     }
 }

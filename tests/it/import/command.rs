@@ -9,7 +9,12 @@ use crate::examples::seawall;
 
 fn allow(name: &str, hosts: &[&str]) -> Rule {
     let resources = Resources::Plain(hosts.iter().map(|host| (*host).to_owned()).collect());
-    Rule { name: name.to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources }
+    Rule {
+        name: name.to_owned(),
+        decision: Decision::Allow,
+        actions: vec![Action::ConnectTcp],
+        resources,
+    }
 }
 
 fn network(name: &str, teams: &[usize], rules: Vec<Rule>) -> Policy {
@@ -90,21 +95,28 @@ fn what_is_live_becomes_documents_and_planning_changes_nothing() {
           - {host: b.example.com, port: 443, path: /x/**}
           - {host: a.example.com, path: /}
     "#);
-    let (code, stdout, _) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    let (code, stdout, _) =
+        seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
     assert_eq!(code, Some(0), "{stdout}");
     let (code, stdout, _) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
-    assert_eq!((code, stdout.as_str()), (Some(0), "Nothing to import: every live policy is declared.\n"));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(0), "Nothing to import: every live policy is declared.\n")
+    );
 }
 
 #[test]
 fn a_dry_run_shows_the_files_and_writes_none() {
     let folder = workspace("", &organization(policies()));
     let before = files(folder.path());
-    let (code, stdout, stderr) = seawall(folder.path(), &["import", "--dry-run", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["import", "--dry-run", "--live-from", "live.json"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert!(stdout.contains("policies/mcp.yaml\napiVersion"), "{stdout}");
     assert!(
-        stdout.ends_with("Would write 3 files: planning now changes nothing, and access is as it was.\n"),
+        stdout.ends_with(
+            "Would write 3 files: planning now changes nothing, and access is as it was.\n"
+        ),
         "{stdout}"
     );
     assert_eq!(files(folder.path()), before);
@@ -127,11 +139,13 @@ fn files_that_are_there_are_overwritten_only_when_forced_and_what_they_declared_
       help: move it away, or overwrite it with `--force`
     "#);
     assert_eq!(files(folder.path()), [("policies/research.yaml".to_owned(), own.to_owned())]);
-    let (code, stdout, stderr) = seawall(folder.path(), &["import", "--force", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["import", "--force", "--live-from", "live.json"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     let names: Vec<String> = files(folder.path()).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["policies/research-v2.yaml", "policies/research.yaml"]);
-    let (code, stdout, _) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    let (code, stdout, _) =
+        seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
     assert_eq!(code, Some(0), "{stdout}");
 }
 
@@ -170,10 +184,14 @@ fn policies_that_no_document_can_express_are_reported_and_the_rest_is_imported()
 
 #[test]
 fn an_include_pattern_that_still_matches_nothing_is_reported() {
-    let folder = workspace("include: ['policies/*.yaml', 'tests/*.yaml']\n", &organization(policies()));
+    let folder =
+        workspace("include: ['policies/*.yaml', 'tests/*.yaml']\n", &organization(policies()));
     let (code, stdout, stderr) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
     assert!(code == Some(0) && stdout.contains("Wrote 3 files"), "{stdout}{stderr}");
-    assert!(stderr.contains("include-matches-nothing") && stderr.contains("before `seawall plan`"), "{stderr}");
+    assert!(
+        stderr.contains("include-matches-nothing") && stderr.contains("before `seawall plan`"),
+        "{stderr}"
+    );
     fs::create_dir(folder.path().join("tests")).unwrap();
     let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nexpect:\n  - deny: read /x\n";
     fs::write(folder.path().join("tests/t.yaml"), test).unwrap();
@@ -184,7 +202,9 @@ fn an_include_pattern_that_still_matches_nothing_is_reported() {
 #[test]
 fn one_policy_is_imported_by_its_name() {
     let folder = workspace("", &organization(policies()));
-    let import = |name: &str| seawall(folder.path(), &["import", "--live-from", "live.json", "--policy", name]);
+    let import = |name: &str| {
+        seawall(folder.path(), &["import", "--live-from", "live.json", "--policy", name])
+    };
     let (code, stdout, _) = import("Empty");
     assert_eq!((code, files(folder.path()).len()), (Some(0), 1), "{stdout}");
     let (code, _, stderr) = import("Empty");
@@ -192,19 +212,25 @@ fn one_policy_is_imported_by_its_name() {
     assert!(stderr.contains("`Empty` is declared already: policies/empty.yaml:3"), "{stderr}");
     let (code, _, stderr) = import("MPC");
     assert_eq!(code, Some(2));
-    assert!(stderr.contains("no live policy is named `MPC`\n  help: did you mean `MCP`?"), "{stderr}");
+    assert!(
+        stderr.contains("no live policy is named `MPC`\n  help: did you mean `MCP`?"),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn patterns_say_where_files_go_and_policies_of_others_stay_out() {
-    let live = organization(vec![network("Own", &[], Vec::new()), network("legacy-1", &[], Vec::new())]);
-    let settings = "  unmanaged: [legacy-*]\ninclude: [documents/**/docker-*.yaml, documents/*.yml]\n";
+    let live =
+        organization(vec![network("Own", &[], Vec::new()), network("legacy-1", &[], Vec::new())]);
+    let settings =
+        "  unmanaged: [legacy-*]\ninclude: [documents/**/docker-*.yaml, documents/*.yml]\n";
     let folder = workspace(settings, &live);
     let (code, stdout, stderr) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
     assert_eq!((code, files(folder.path()).len()), (Some(0), 1), "{stdout}{stderr}");
     // Planning is refused while a pattern matches nothing, which is not about what was imported.
     assert!(
-        stderr.contains("`documents/**/docker-*.yaml` matches no file") && stderr.contains("before `seawall plan`")
+        stderr.contains("`documents/**/docker-*.yaml` matches no file")
+            && stderr.contains("before `seawall plan`")
     );
     insta::assert_snapshot!(stdout, @r#"
       documents/own.yml  Own
@@ -214,18 +240,26 @@ fn patterns_say_where_files_go_and_policies_of_others_stay_out() {
 
 #[test]
 fn what_others_own_stays_out_and_is_taken_over_only_by_its_name() {
-    let live = organization(vec![network("team-a web", &[], Vec::new()), network("team-b web", &[], Vec::new())]);
+    let live = organization(vec![
+        network("team-a web", &[], Vec::new()),
+        network("team-b web", &[], Vec::new()),
+    ]);
     let folder = workspace("  ownership: exclusive\n  owns: [team-a *]\n", &live);
     let (code, stdout, stderr) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
     assert_eq!((code, files(folder.path()).len(), stderr.as_str()), (Some(0), 1, ""), "{stdout}");
-    assert!(stdout.ends_with("left to others according to `seawall.yaml`: `team-b web`.\n"), "{stdout}");
-    let (code, stdout, _) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    assert!(
+        stdout.ends_with("left to others according to `seawall.yaml`: `team-b web`.\n"),
+        "{stdout}"
+    );
+    let (code, stdout, _) =
+        seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
     assert!(code == Some(0) && stdout.contains("left as they are): `team-b web`"), "{stdout}");
     let import = ["import", "--live-from", "live.json", "--policy", "team-b web"];
     let (code, stdout, stderr) = seawall(folder.path(), &import);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     let text = fs::read_to_string(folder.path().join("policies/team-b-web.yaml")).unwrap();
     assert!(text.contains("name: team-b web\nadopt: true\nrules: []\n"), "{text}");
-    let (code, stdout, _) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    let (code, stdout, _) =
+        seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
     assert_eq!(code, Some(0), "{stdout}");
 }

@@ -1,4 +1,5 @@
-//! Documents for what is live: whatever an organization holds, planning right after an import is empty.
+//! Documents for what is live: whatever an organization holds, planning right after an import is
+//! empty.
 
 mod command;
 mod odd;
@@ -7,7 +8,9 @@ mod random;
 use std::fs;
 use std::path::Path;
 
-use seawall::model::{Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId, Team, TeamDirectory};
+use seawall::model::{
+    Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId, Team, TeamDirectory,
+};
 use seawall::service::docker::Snapshot;
 
 pub(crate) const ORG: &str = "my-org";
@@ -20,7 +23,10 @@ pub(crate) fn organization(policies: Vec<Policy>) -> Live {
         .into_iter()
         .zip(1..)
         .map(|(Policy { name, scope, body }, number)| {
-            let rule = |(rule, index): (_, usize)| LiveRule { id: RuleId(format!("rule_{number}_{index}")), rule };
+            let rule = |(rule, index): (_, usize)| LiveRule {
+                id: RuleId(format!("rule_{number}_{index}")),
+                rule,
+            };
             let body = match body {
                 seawall::model::Body::Allowlist(rules) => {
                     LiveBody::Allowlist(rules.into_iter().zip(1..).map(rule).collect())
@@ -35,13 +41,16 @@ pub(crate) fn organization(policies: Vec<Policy>) -> Live {
 }
 
 pub(crate) fn team(number: usize) -> String {
-    format!("{number}{number}{number}{number}{number}{number}{number}{number}-1111-4111-8111-111111111111")
+    format!(
+        "{number}{number}{number}{number}{number}{number}{number}{number}-1111-4111-8111-111111111111"
+    )
 }
 
 /// A workspace with these settings beside the organization, and the snapshot `live.json`.
 pub(crate) fn workspace(settings: &str, live: &Live) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let text = format!("apiVersion: seawall/v1\nkind: Workspace\ndocker:\n  org: {ORG}\n{settings}");
+    let text =
+        format!("apiVersion: seawall/v1\nkind: Workspace\ndocker:\n  org: {ORG}\n{settings}");
     fs::write(folder.path().join("seawall.yaml"), text).unwrap();
     fs::write(folder.path().join("live.json"), Snapshot::from(live).text()).unwrap();
     folder

@@ -17,7 +17,8 @@ fn imported(snapshot: &Value) -> (TempDir, Option<i32>, String) {
 }
 
 fn of_rule(actions: &[&str], key: &str, resources: &Value) -> Value {
-    let rule = json!({"id": "r", "name": "r", "decision": "allow", "actions": actions, key: resources});
+    let rule =
+        json!({"id": "r", "name": "r", "decision": "allow", "actions": actions, key: resources});
     json!({
         "format_version": 1,
         "docker": {"org": "acme", "teams": [], "policies": [{"id": "p", "name": "P", "allowlist_v0": {"rules": [rule]}}]},
@@ -40,14 +41,18 @@ fn patterns_of_unknown_meaning_are_imported_with_a_warning_and_planning_changes_
         (folders(&["/a/../b", "/a//b", "/a/"]), "/a//b"),
         (hosts(&["a.example", "a.example"]), ""), // a list is a set
         (of_rule(&["connect:quic"], "resources", &json!(["a.example"])), "`connect:quic`"),
-        (of_rule(&["connect:tcp", "connect:quic"], "resources", &json!(["a.example"])), "`connect:quic`"),
+        (
+            of_rule(&["connect:tcp", "connect:quic"], "resources", &json!(["a.example"])),
+            "`connect:quic`",
+        ),
         (of_rule(&["exec"], "resources", &json!(["/bin/sh"])), "`exec`"),
     ];
     for (snapshot, warned) in table {
         let (folder, code, output) = imported(&snapshot);
         assert_eq!(code, Some(0), "{snapshot}: {output}");
-        let warning =
-            output.lines().find(|line| line.starts_with("warning: policies/p.yaml:") && line.contains(warned));
+        let warning = output
+            .lines()
+            .find(|line| line.starts_with("warning: policies/p.yaml:") && line.contains(warned));
         assert_eq!(warning.is_some(), !warned.is_empty(), "{snapshot}: {output}");
         let (code, stdout, stderr) =
             seawall(folder.path(), &["plan", "--detailed-exitcode", "--live-from", "live.json"]);
@@ -56,8 +61,11 @@ fn patterns_of_unknown_meaning_are_imported_with_a_warning_and_planning_changes_
         assert_eq!(code, Some(0), "{snapshot}: {stdout}{stderr}");
         // Whoever writes another such pattern is told as ever.
         let text = fs::read_to_string(folder.path().join("policies/p.yaml")).unwrap();
-        let copied: String =
-            text.lines().filter(|line| !line.contains("# seawall:")).map(|line| format!("{line}\n")).collect();
+        let copied: String = text
+            .lines()
+            .filter(|line| !line.contains("# seawall:"))
+            .map(|line| format!("{line}\n"))
+            .collect();
         fs::write(folder.path().join("policies/p.yaml"), &copied).unwrap();
         let (code, _, _) = seawall(folder.path(), &["validate"]);
         assert_eq!(code == Some(1), copied != text, "{snapshot}: {text}");
@@ -84,6 +92,7 @@ fn statuses_of_later_versions_are_left_as_they_are_with_a_warning() {
     let warning = "warning: policies/v.yaml: the policy has the status `suspended`, `R` has the status `escalated`, which \
                    documents cannot set; it is kept\n";
     assert!(output.contains(warning), "{output}");
-    let (code, stdout, stderr) = seawall(folder.path(), &["plan", "--detailed-exitcode", "--live-from", "live.json"]);
+    let (code, stdout, stderr) =
+        seawall(folder.path(), &["plan", "--detailed-exitcode", "--live-from", "live.json"]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 }

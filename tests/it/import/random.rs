@@ -1,5 +1,6 @@
-//! The property over random organizations: each live policy is imported or refused with a reason, nothing of what was
-//! imported would change, and without refusals a plan is empty, also where everything undeclared is to go.
+//! The property over random organizations: each live policy is imported or refused with a reason,
+//! nothing of what was imported would change, and without refusals a plan is empty, also where
+//! everything undeclared is to go.
 
 use proptest::prelude::*;
 use seawall::model::{Action, Body, Cedar, Decision, HttpResource, Policy, Resources, Rule, Scope};
@@ -8,8 +9,22 @@ use super::{files, organization, team, workspace};
 use crate::examples::seawall;
 
 fn text() -> impl Strategy<Value = String> {
-    let words =
-        ["no", "1.0", "null", "~", "2026-01-01", "con", "../x", "Policy", "policy", "a", "b", "x: y # z", "研究", "🦀"];
+    let words = [
+        "no",
+        "1.0",
+        "null",
+        "~",
+        "2026-01-01",
+        "con",
+        "../x",
+        "Policy",
+        "policy",
+        "a",
+        "b",
+        "x: y # z",
+        "研究",
+        "🦀",
+    ];
     prop_oneof![
         4 => prop::sample::select(words.to_vec()).prop_map(str::to_owned),
         1 => "[a-c \t\n\r:#'\"\\\\{}&*|\u{1b}\u{202e}é-]{1,12}",
@@ -18,17 +33,32 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn rule(filesystem: bool) -> BoxedStrategy<Rule> {
-    let hosts = vec!["a.example.com", "b.example.com:443", "**.example.com", "10.0.0.0/8", "*.x.example.com"];
+    let hosts = vec![
+        "a.example.com",
+        "b.example.com:443",
+        "**.example.com",
+        "10.0.0.0/8",
+        "*.x.example.com",
+    ];
     let folders = vec!["/data/**", "C:\\data\\**", "~/src", "/etc/passwd"];
     let plain = |list: Vec<&str>| Resources::Plain(list.into_iter().map(str::to_owned).collect());
     let network = (
-        prop::sample::subsequence(vec![Action::ConnectTcp, Action::ConnectUdp], 1..=2).prop_shuffle(),
+        prop::sample::subsequence(vec![Action::ConnectTcp, Action::ConnectUdp], 1..=2)
+            .prop_shuffle(),
         prop::sample::subsequence(hosts, 1..=4).prop_shuffle(),
     );
-    let target =
-        |(path, port): (&str, Option<u16>)| HttpResource { host: "a.example.com".into(), port, path: path.into() };
-    let http = prop::sample::subsequence(vec![("/x", None), ("/**", Some(443)), ("/y/*", Some(80))], 1..=3)
-        .prop_map(move |list| (vec![Action::Request("get")], Resources::Http(list.into_iter().map(target).collect())));
+    let target = |(path, port): (&str, Option<u16>)| HttpResource {
+        host: "a.example.com".into(),
+        port,
+        path: path.into(),
+    };
+    let http = prop::sample::subsequence(
+        vec![("/x", None), ("/**", Some(443)), ("/y/*", Some(80))],
+        1..=3,
+    )
+    .prop_map(move |list| {
+        (vec![Action::Request("get")], Resources::Http(list.into_iter().map(target).collect()))
+    });
     let folders = (
         prop::sample::subsequence(vec![Action::Read, Action::Write], 1..=2),
         prop::sample::subsequence(folders, 1..=3).prop_shuffle(),
@@ -39,18 +69,30 @@ fn rule(filesystem: bool) -> BoxedStrategy<Rule> {
     };
     let decision = prop_oneof![Just(Decision::Allow), Just(Decision::Deny)];
     (text(), decision, body)
-        .prop_map(|(name, decision, (actions, resources))| Rule { name, decision, actions, resources })
+        .prop_map(|(name, decision, (actions, resources))| Rule {
+            name,
+            decision,
+            actions,
+            resources,
+        })
         .boxed()
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
     let scope = prop::sample::subsequence((1..=6).collect::<Vec<_>>(), 0..=2)
         .prop_map(|teams| Scope::from_teams(teams.into_iter().map(team)));
-    let rules = |filesystem| prop::collection::vec(rule(filesystem), 0..5).prop_map(Body::Allowlist);
+    let rules =
+        |filesystem| prop::collection::vec(rule(filesystem), 0..5).prop_map(Body::Allowlist);
     let layout = "(  |\t|// ü\n|\n|\r\n| \n){0,5}";
     let cedar = (layout, layout, any::<bool>()).prop_map(|(before, after, other)| {
-        let text = format!("{before}permit (principal, action, resource)\n  when {{ resource.readOnly }};{after}");
-        let schema = if other { "https://schemas.docker.com/policy/cedar/v1/mcp/v0" } else { "https://example.com/s" };
+        let text = format!(
+            "{before}permit (principal, action, resource)\n  when {{ resource.readOnly }};{after}"
+        );
+        let schema = if other {
+            "https://schemas.docker.com/policy/cedar/v1/mcp/v0"
+        } else {
+            "https://example.com/s"
+        };
         Body::Cedar(Cedar { text, schema_url: schema.to_owned() })
     });
     let body = prop_oneof![4 => rules(false), 2 => rules(true), 1 => cedar];

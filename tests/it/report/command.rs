@@ -11,7 +11,8 @@ use crate::evidence::{connect, lines};
 use crate::examples::{copy, repository, seawall};
 
 fn page(folder: &Path, arguments: &[&str]) -> String {
-    let all: Vec<&str> = ["report", "--out", "report.html"].iter().chain(arguments).copied().collect();
+    let all: Vec<&str> =
+        ["report", "--out", "report.html"].iter().chain(arguments).copied().collect();
     let (code, stdout, stderr) = seawall(folder, &all);
     assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
     assert!(stderr.contains("Wrote `report.html`."), "{stderr}");
@@ -34,7 +35,11 @@ fn text(page: &str) -> String {
             _ => {}
         }
     }
-    let text = text.replace("&gt;", ">").replace("&lt;", "<").replace("&quot;", "\"").replace("&#39;", "'");
+    let text = text
+        .replace("&gt;", ">")
+        .replace("&lt;", "<")
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'");
     text.replace("&amp;", "&").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -94,17 +99,30 @@ fn the_repository_gives_the_commit_the_last_change_and_links() {
     let page_of = |arguments: &[&str]| page(&folder.path().join("policies"), arguments);
     let plain = page_of(&[]);
     let told = text(&plain);
-    assert!(told.contains("4 November 2026, 10:00 UTC") && told.contains("4 November 2026, Ana Ruiz"), "{told}");
-    assert!(!told.contains("changes that are not committed"), "the report itself is left out by `.gitignore`, or not");
+    assert!(
+        told.contains("4 November 2026, 10:00 UTC") && told.contains("4 November 2026, Ana Ruiz"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("changes that are not committed"),
+        "the report itself is left out by `.gitignore`, or not"
+    );
     assert!(!plain.contains("href=\"http"), "nothing tells where the repository is shown");
     let linked = page_of(&["--link", "https://git.corp.example/p/blob/main/{file}#L{line}"]);
-    assert!(linked.contains("https://git.corp.example/p/blob/main/policies/teams/research.yaml#L10"), "{linked}");
+    assert!(
+        linked.contains("https://git.corp.example/p/blob/main/policies/teams/research.yaml#L10"),
+        "{linked}"
+    );
     // A line that nobody committed has nobody's name.
     let file = folder.path().join("policies/teams/research.yaml");
-    let changed = fs::read_to_string(&file).unwrap().replace("cve.mitre.org:443", "cve.mitre.org:8443");
+    let changed =
+        fs::read_to_string(&file).unwrap().replace("cve.mitre.org:443", "cve.mitre.org:8443");
     fs::write(&file, changed).unwrap();
     let told = text(&page_of(&[]));
-    assert!(told.contains("with changes that are not committed") && told.contains("not committed yet"), "{told}");
+    assert!(
+        told.contains("with changes that are not committed") && told.contains("not committed yet"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -116,13 +134,20 @@ fn in_github_actions_places_link_to_the_commit() {
     git(folder.path(), &["commit", "-q", "-m", "base"]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.current_dir(folder.path()).args(["report", "--out", "report.html"]);
-    let head = Command::new("git").current_dir(folder.path()).args(["rev-parse", "HEAD"]).output().unwrap();
+    let head = Command::new("git")
+        .current_dir(folder.path())
+        .args(["rev-parse", "HEAD"])
+        .output()
+        .unwrap();
     let head = String::from_utf8(head.stdout).unwrap();
-    command.env("GITHUB_SERVER_URL", "https://github.com").env("GITHUB_REPOSITORY", "acme/policies");
+    command
+        .env("GITHUB_SERVER_URL", "https://github.com")
+        .env("GITHUB_REPOSITORY", "acme/policies");
     command.env("GITHUB_SHA", head.trim());
     assert!(command.output().unwrap().status.success());
     let page = || fs::read_to_string(folder.path().join("report.html")).unwrap();
-    let base = format!("https://github.com/acme/policies/blob/{}/teams/research.yaml#L10", head.trim());
+    let base =
+        format!("https://github.com/acme/policies/blob/{}/teams/research.yaml#L10", head.trim());
     assert!(page().contains(&base), "{base}");
     // A commit that GitHub does not know has no page there.
     command.env("GITHUB_SHA", "0123456789012345678901234567890123456789");
@@ -173,7 +198,8 @@ fn a_change_of_documents_is_shown_with_the_requests_that_it_would_have_denied() 
 fn a_change_of_live_state_is_shown_with_guards_and_undeclared_policies() {
     let (folder, base) = changed();
     let base = folder.path().join(base);
-    fs::write(base.join("other.yaml"), network("Legacy", "", &["allow legacy.example.com:443"])).unwrap();
+    fs::write(base.join("other.yaml"), network("Legacy", "", &["allow legacy.example.com:443"]))
+        .unwrap();
     fs::write(
         base.join("seawall.yaml"),
         "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n",
@@ -197,11 +223,16 @@ fn a_change_of_live_state_is_shown_with_guards_and_undeclared_policies() {
 fn each_of_several_organizations_has_its_sections() {
     let policy = network("All", "", &["allow git.example.com:443"]);
     let folder = workspace(&policy.replace("rules:", "orgs: [acme-labs]\nrules:"));
-    fs::write(folder.path().join("other.yaml"), network("Base", "", &["allow base.example.com:443"])).unwrap();
+    fs::write(
+        folder.path().join("other.yaml"),
+        network("Base", "", &["allow base.example.com:443"]),
+    )
+    .unwrap();
     let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {orgs: [acme, acme-labs], endpoint: embedded}\n";
     fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let page = page(folder.path(), &[]);
-    let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let ids: Vec<&str> =
+        page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     let mut unique = ids.clone();
     unique.sort_unstable();
     unique.dedup();

@@ -1,4 +1,5 @@
-//! The report of an organization as large as the service takes it: 100 policies of 250 rules, 36 teams.
+//! The report of an organization as large as the service takes it: 100 policies of 250 rules, 36
+//! teams.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,7 +15,8 @@ const TEAMS: usize = 36;
 /// What the page may weigh.
 const MOST_BYTES: usize = 10_000_000;
 
-/// Policies for the organization, for a team, and for every second team, with folders and requests among them.
+/// Policies for the organization, for a team, and for every second team, with folders and requests
+/// among them.
 fn organization(folder: &Path) {
     fs::write(
         folder.join("seawall.yaml"),
@@ -27,8 +29,11 @@ fn organization(folder: &Path) {
         match policy % 5 {
             0 => {}
             1 => {
-                let teams: Vec<String> =
-                    (0..TEAMS).skip(policy % 2).step_by(2).map(|team| format!("team-{team}")).collect();
+                let teams: Vec<String> = (0..TEAMS)
+                    .skip(policy % 2)
+                    .step_by(2)
+                    .map(|team| format!("team-{team}"))
+                    .collect();
                 writeln!(text, "scope: {{teams: [{}]}}", teams.join(", ")).unwrap();
             }
             _ => writeln!(text, "scope: {{teams: [team-{}]}}", policy % TEAMS).unwrap(),
@@ -36,7 +41,8 @@ fn organization(folder: &Path) {
         text += "rules:\n";
         for rule in 0..RULES {
             let decision = if rule % 9 == 0 { "deny" } else { "allow" };
-            write!(text, "  - name: {decision} service {rule}\n    decision: {decision}\n").unwrap();
+            write!(text, "  - name: {decision} service {rule}\n    decision: {decision}\n")
+                .unwrap();
             match (policy % 10, rule % 10) {
                 (9, _) => writeln!(text, "    actions: [read]\n    resources: [\"/data/{policy}/{rule}/**\"]").unwrap(),
                 (_, 5) => writeln!(
@@ -77,7 +83,8 @@ fn the_largest_organization_fits_a_page() {
     assert_eq!(rows, POLICIES * RULES);
     // What is allowed is listed, each with its rule, and once for all teams of a policy.
     assert!(!page.contains("Too long to list"));
-    let whole = page.split("<section class=dense").find(|own| own.contains(">Policy 6</a>")).unwrap();
+    let whole =
+        page.split("<section class=dense").find(|own| own.contains(">Policy 6</a>")).unwrap();
     assert!(whole.contains("service-1.team-6.example.com:443<a href=#r-"), "{}", &whole[..2_000]);
     assert_eq!(page.matches(" service-1.team-6.example.com:443<a").count(), 1);
     assert!(page.matches("The same as <a").count() > TEAMS);

@@ -40,13 +40,16 @@ fn hostile() -> String {
     text
 }
 
-/// The tags of a page, as a browser finds them: a sign, a name, and attributes up to the end outside of quotes.
+/// The tags of a page, as a browser finds them: a sign, a name, and attributes up to the end
+/// outside of quotes.
 fn tags(page: &str) -> Vec<String> {
     let mut tags = Vec::new();
     let mut rest = page;
     while let Some(start) = rest.find('<') {
         rest = &rest[start + 1..];
-        if !rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/' || first == '!') {
+        if !rest
+            .starts_with(|first: char| first.is_ascii_alphabetic() || first == '/' || first == '!')
+        {
             continue;
         }
         let mut quote = None;
@@ -78,8 +81,12 @@ fn names_are_escaped_in_markup() {
     std::fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let page = page(&report(folder.path()));
     let tags = tags(&page);
-    let named = |name: &str| tags.iter().filter(|tag| tag.split([' ', '\n']).next() == Some(name)).count();
-    assert_eq!((named("script"), named("style"), named("img"), named("link"), named("iframe")), (1, 1, 0, 0, 0));
+    let named =
+        |name: &str| tags.iter().filter(|tag| tag.split([' ', '\n']).next() == Some(name)).count();
+    assert_eq!(
+        (named("script"), named("style"), named("img"), named("link"), named("iframe")),
+        (1, 1, 0, 0, 0)
+    );
     for tag in &tags {
         let attributes = tag.split_once(' ').map(|(_, attributes)| attributes).unwrap_or_default();
         // What stands in quotes is a value.
@@ -120,7 +127,9 @@ fn the_policy_of_the_page_allows_its_own_style_and_script_and_nothing_else() {
     let before = page.split("<style>").next().unwrap();
     assert!(before.contains("Content-Security-Policy"), "it holds for the style too");
     assert!(!page.contains(" style="), "an inline style would be refused");
-    for request in ["url(", "@import", "http-equiv=refresh", "<link", "fetch(", "XMLHttpRequest", "import("] {
+    for request in
+        ["url(", "@import", "http-equiv=refresh", "<link", "fetch(", "XMLHttpRequest", "import("]
+    {
         assert!(!page.contains(request), "{request}");
     }
 }

@@ -20,13 +20,15 @@ use tempfile::TempDir;
 /// A workspace with these documents in one file.
 pub(super) fn workspace(documents: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
-    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
+    let settings =
+        "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
     fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     fs::write(folder.path().join("all.yaml"), documents).unwrap();
     folder
 }
 
-/// A network policy for these teams (none: everyone) with these rules: `allow` or `deny`, then a resource.
+/// A network policy for these teams (none: everyone) with these rules: `allow` or `deny`, then a
+/// resource.
 pub(super) fn network(name: &str, teams: &str, rules: &[&str]) -> String {
     let mut text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\n");
     if !teams.is_empty() {
@@ -50,7 +52,8 @@ pub(super) fn load(folder: &Path) -> Loaded {
 /// The report about a workspace's documents alone.
 pub(super) fn report(folder: &Path) -> Report {
     let loaded = load(folder);
-    let policies: Vec<Policy> = loaded.desired.policies.iter().map(|one| one.policy.clone()).collect();
+    let policies: Vec<Policy> =
+        loaded.desired.policies.iter().map(|one| one.policy.clone()).collect();
     let state = State::new(&policies);
     let teams = TeamDirectory::default();
     let trials = trial::run(&state, &loaded.tests, &str::to_owned);
@@ -78,7 +81,10 @@ pub(super) fn report(folder: &Path) -> Report {
 /// Runs `git` in a folder, with fixed names and times.
 pub(super) fn git(folder: &Path, arguments: &[&str]) {
     let mut command = Command::new("git");
-    command.current_dir(folder).args(["-c", "user.name=Ana Ruiz", "-c", "user.email=ana@example.com"]).args(arguments);
+    command
+        .current_dir(folder)
+        .args(["-c", "user.name=Ana Ruiz", "-c", "user.email=ana@example.com"])
+        .args(arguments);
     for name in ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"] {
         command.env(name, "2026-11-04T10:00:00Z");
     }

@@ -65,10 +65,18 @@ fn each_rule_shows_its_passage_its_model_and_its_review() {
     assert_eq!(fact(first, "From"), Some("section 4.2, paragraph 1"));
     assert_eq!(fact(first, "Notes"), Some("Wording as in the handbook."));
     assert_eq!(fact(second, "Notes"), Some("The limit is another one."));
-    assert_eq!(fact(second, "Rejected by"), Some("declared in the documents"), "no history tells who");
+    assert_eq!(
+        fact(second, "Rejected by"),
+        Some("declared in the documents"),
+        "no history tells who"
+    );
     assert_eq!(fact(third, "Extracted by"), None);
-    let steps = |rule: &TrailRule| rule.chain.iter().map(|step| step.text.clone()).collect::<Vec<_>>();
-    assert_eq!(steps(first), ["section 4.2, paragraph 1", "rule AU-001", "approved", "policy draft"]);
+    let steps =
+        |rule: &TrailRule| rule.chain.iter().map(|step| step.text.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        steps(first),
+        ["section 4.2, paragraph 1", "rule AU-001", "approved", "policy draft"]
+    );
     assert_eq!(steps(third), ["no passage known", "rule AU-003", "not reviewed", "policy draft"]);
     assert_eq!(policy.state, "1 of 3 rules approved.");
 }
@@ -83,15 +91,23 @@ fn the_text_is_whole_and_its_passages_are_marked() {
         .text
         .iter()
         .filter(|piece| piece.marked)
-        .map(|piece| (piece.text.as_str(), piece.rules.iter().map(|rule| rule.name.as_str()).collect()))
+        .map(|piece| {
+            (piece.text.as_str(), piece.rules.iter().map(|rule| rule.name.as_str()).collect())
+        })
         .collect();
     assert_eq!(
         marked,
         [
-            ("Staff and their agents shall not\npass on personal data of customers.", vec!["AU-001"]),
+            (
+                "Staff and their agents shall not\npass on personal data of customers.",
+                vec!["AU-001"]
+            ),
             ("Refunds above 500 EUR need the consent of a manager.", vec!["AU-002"]),
         ],
         "a line end in the text is a blank in what is quoted"
     );
-    assert_eq!(policy.unplaced.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["AU-003"]);
+    assert_eq!(
+        policy.unplaced.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(),
+        ["AU-003"]
+    );
 }

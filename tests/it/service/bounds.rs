@@ -27,7 +27,8 @@ async fn pages_without_end_are_an_error_that_says_so() {
             "large pages",
             |number| {
                 let id = format!("pol_{number}");
-                json!({"data": [{"id": id, "name": "x".repeat(24 << 20)}], "next_page_token": id}).to_string()
+                json!({"data": [{"id": id, "name": "x".repeat(24 << 20)}], "next_page_token": id})
+                    .to_string()
             },
             "over 64 MiB",
         ),
@@ -39,7 +40,8 @@ async fn pages_without_end_are_an_error_that_says_so() {
         (
             "objects without end",
             |number| {
-                let data: Vec<_> = (0..100).map(|index| json!({"id": format!("pol_{number}_{index}")})).collect();
+                let data: Vec<_> =
+                    (0..100).map(|index| json!({"id": format!("pol_{number}_{index}")})).collect();
                 json!({"data": data, "next_page_token": number.to_string()}).to_string()
             },
             "over 1000 objects",
@@ -68,22 +70,32 @@ async fn pages_without_end_are_an_error_that_says_so() {
 #[tokio::test]
 async fn teams_and_policies_for_agents_are_bounded_too() {
     let odd = Odd::start(|number, request| {
-        let host = request.head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
+        let host =
+            request.head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
         let next = format!("http://{host}/v2/orgs/my-org/groups?page={number}");
-        let groups: Vec<_> = (0..600).map(|index| json!({"uuid": format!("{number}-{index}"), "name": "t"})).collect();
+        let groups: Vec<_> = (0..600)
+            .map(|index| json!({"uuid": format!("{number}-{index}"), "name": "t"}))
+            .collect();
         answer(200, &json!({"results": groups, "next": next}).to_string())
     })
     .await;
     let error = client(&odd).reader.teams().await.unwrap_err();
-    assert!(error.to_string().contains("more teams than the service can hold: over 50000 objects"), "{error}");
+    assert!(
+        error.to_string().contains("more teams than the service can hold: over 50000 objects"),
+        "{error}"
+    );
 
     let odd = Odd::start(|number, _| {
-        let policies: Vec<_> = (0..100).map(|index| json!({"id": format!("{number}-{index}"), "name": "p"})).collect();
+        let policies: Vec<_> =
+            (0..100).map(|index| json!({"id": format!("{number}-{index}"), "name": "p"})).collect();
         answer(200, &json!({"results": policies, "total": 1_000_000_000}).to_string())
     })
     .await;
     let error = vijil::Reader::new(client(&odd).http).snapshot().await.unwrap_err();
-    assert!(error.to_string().contains("more policies than the service can hold: over 10000 objects"), "{error}");
+    assert!(
+        error.to_string().contains("more policies than the service can hold: over 10000 objects"),
+        "{error}"
+    );
 
     // Few bytes that become many values.
     let odd = Odd::start(|number, _| {
@@ -129,9 +141,17 @@ async fn what_nests_as_deep_as_may_be_is_planned_saved_and_read_back() {
     let live = vijil::Reader::new(client(&odd).http).live().await.unwrap();
     let target = plan::vijil::VijilTarget { endpoint: "embedded".to_owned() };
     let edit_active = seawall::model::EditActive::InPlace;
-    let input =
-        plan::vijil::Input { target: &target, desired: &[], live: &live, exclusive: true, edit_active, notes: "" };
-    let plan = plan::make(plan::Input { vijil: Some(input), ..plan::Input::new(&Default::default()) }).unwrap();
+    let input = plan::vijil::Input {
+        target: &target,
+        desired: &[],
+        live: &live,
+        exclusive: true,
+        edit_active,
+        notes: "",
+    };
+    let plan =
+        plan::make(plan::Input { vijil: Some(input), ..plan::Input::new(&Default::default()) })
+            .unwrap();
     assert!(!plan.is_empty());
     let text = plan.to_json();
     assert_eq!(Plan::from_json(&text).unwrap(), plan);

@@ -1,4 +1,5 @@
-//! `seawall snapshot` as a process: settings and credentials from outside, exit codes, and what it says.
+//! `seawall snapshot` as a process: settings and credentials from outside, exit codes, and what it
+//! says.
 
 use std::path::Path;
 use std::process::Output;
@@ -92,9 +93,19 @@ async fn wrong_settings_are_told_before_anything_is_sent() {
     let table = [
         ("{org: my-org}", &[][..], 5, "there are no Docker credentials"),
         ("{endpoint: embedded}", &[], 2, "no Docker organization is named"),
-        ("{org: o}", &["--docker-endpoint", "http://hub.docker.com/v2"], 2, "`--docker-endpoint`: plain http"),
+        (
+            "{org: o}",
+            &["--docker-endpoint", "http://hub.docker.com/v2"],
+            2,
+            "`--docker-endpoint`: plain http",
+        ),
         ("{org: o}", &["--docker-endpoint", "https://hub.docker.com"], 2, "does not end in `v2`"),
-        ("{org: o, endpoint: 'https://hub.docker.com.example/v2'}", &[], 2, "would send Docker credentials to"),
+        (
+            "{org: o, endpoint: 'https://hub.docker.com.example/v2'}",
+            &[],
+            2,
+            "would send Docker credentials to",
+        ),
     ];
     for (docker, arguments, code, says) in table {
         let folder = workspace(docker);

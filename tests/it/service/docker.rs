@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use seawall::emulator::{
-    Answer, Calls, DockerOperation, Edit, Emulator, FalseAnswer, Fault, FaultKind, Operation, Running, Seed,
+    Answer, Calls, DockerOperation, Edit, Emulator, FalseAnswer, Fault, FaultKind, Operation,
+    Running, Seed,
 };
 use seawall::exit::Explain as _;
 use seawall::model::Live;
@@ -15,7 +16,12 @@ use super::{Client, SECRET, limits};
 
 /// An organization with this many policies of one rule, in the order of their numbers.
 async fn organization(policies: usize) -> Running {
-    Emulator::builder().seed(seed(policies)).latency(Duration::from_millis(1)).start().await.unwrap()
+    Emulator::builder()
+        .seed(seed(policies))
+        .latency(Duration::from_millis(1))
+        .start()
+        .await
+        .unwrap()
 }
 
 fn seed(policies: usize) -> Seed {
@@ -31,7 +37,9 @@ fn seed(policies: usize) -> Seed {
         .collect();
     let teams = [serde_json::json!({"id": "t1", "name": "research"})];
     let docker = serde_json::json!({"org": "my-org", "teams": teams, "policies": policies});
-    Snapshot::parse(&serde_json::json!({"format_version": 1, "docker": docker}).to_string()).unwrap().into()
+    Snapshot::parse(&serde_json::json!({"format_version": 1, "docker": docker}).to_string())
+        .unwrap()
+        .into()
 }
 
 fn names(live: &Live) -> Vec<&str> {
@@ -60,7 +68,8 @@ async fn every_page_is_read_with_as_many_calls_in_flight_as_allowed() {
 async fn teams_are_read_on_every_page() {
     let names: Vec<_> = (0..205).map(|number| format!("team {number:03}")).collect();
     let emulator = Emulator::builder().teams(names.clone()).start().await.unwrap();
-    let mut read: Vec<_> = Client::of(&emulator).reader.teams().await.unwrap().into_iter().map(|t| t.name).collect();
+    let mut read: Vec<_> =
+        Client::of(&emulator).reader.teams().await.unwrap().into_iter().map(|t| t.name).collect();
     read.sort();
     assert_eq!(read, names);
 }
@@ -69,25 +78,39 @@ async fn teams_are_read_on_every_page() {
 async fn a_policy_that_vanishes_is_left_out_once_the_list_agrees() {
     let emulator = organization(3).await;
     let delete = Edit::new(|state| {
-        state.orgs.get_mut("my-org").unwrap().policies.retain(|_, policy| policy.name != "policy 001");
+        state
+            .orgs
+            .get_mut("my-org")
+            .unwrap()
+            .policies
+            .retain(|_, policy| policy.name != "policy 001");
     });
     emulator.arm(
-        Fault::new(FaultKind::Edit(delete)).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))).nth(1),
+        Fault::new(FaultKind::Edit(delete))
+            .on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy)))
+            .nth(1),
     );
-    assert_eq!(names(&Client::of(&emulator).reader.live().await.unwrap()), ["policy 000", "policy 002"]);
+    assert_eq!(
+        names(&Client::of(&emulator).reader.live().await.unwrap()),
+        ["policy 000", "policy 002"]
+    );
 }
 
 #[tokio::test]
 async fn a_policy_that_is_listed_but_never_found_is_an_error() {
     let emulator = organization(3).await;
     let missing = FaultKind::Refuse(Answer::status(404));
-    emulator.arm(Fault::new(missing).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))));
+    emulator.arm(
+        Fault::new(missing).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))),
+    );
     let error = Client::of(&emulator).reader.live().await.unwrap_err();
     assert!(matches!(error, Error::Vanished { .. }), "{error}");
 
     emulator.disarm();
     let broken = FaultKind::Refuse(Answer::status(500));
-    emulator.arm(Fault::new(broken).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))));
+    emulator.arm(
+        Fault::new(broken).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))),
+    );
     let error = Client::of(&emulator).reader.live().await.unwrap_err();
     assert!(matches!(error, Error::Http(_)), "{error}");
 }
@@ -98,7 +121,9 @@ async fn no_single_page_is_believed_that_a_policy_is_not_there() {
         for list in 1..=2 {
             let emulator = organization(3).await;
             emulator
-                .edit(|state| state.org_mut("my-org").policy_mut("policy 001").unwrap().name = "new".into())
+                .edit(|state| {
+                    state.org_mut("my-org").policy_mut("policy 001").unwrap().name = "new".into()
+                })
                 .unwrap();
             let fault = Fault::new(FaultKind::FalseAnswer(lie))
                 .on(Calls::Operation(Operation::Docker(DockerOperation::ListPolicies)))
@@ -133,11 +158,19 @@ async fn pages_that_never_end_and_answers_about_something_else_are_errors() {
     .await;
     let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
     let error = client.reader.live().await.unwrap_err();
-    assert!(matches!(error, Error::Http(seawall::service::http::Error::Unbounded { what: "policies", .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Http(seawall::service::http::Error::Unbounded { what: "policies", .. })
+        ),
+        "{error}"
+    );
 
     let odd = Odd::start(|_, request| match request.path.split('?').next() {
         Some(path) if path.ends_with("/groups") => json(200, r#"{"results":[],"next":null}"#),
-        Some(path) if path.ends_with("/policies") => json(200, r#"{"data":[{"id":"p"}],"next_page_token":null}"#),
+        Some(path) if path.ends_with("/policies") => {
+            json(200, r#"{"data":[{"id":"p"}],"next_page_token":null}"#)
+        }
         _ => json(200, r#"{"id":"q","name":"another"}"#),
     })
     .await;
@@ -150,7 +183,8 @@ async fn pages_that_never_end_and_answers_about_something_else_are_errors() {
 async fn an_organization_that_cannot_be_read_is_never_empty() {
     let emulator = organization(1).await;
     let secret = emulator.secret();
-    let wrong = Client::new(&emulator.base_url(), emulator.identifier(), secret, "my-orgg", limits());
+    let wrong =
+        Client::new(&emulator.base_url(), emulator.identifier(), secret, "my-orgg", limits());
     let error = wrong.reader.snapshot().await.unwrap_err();
     assert!(matches!(&error, Error::NoOrganization { org, .. } if org == "my-orgg"), "{error}");
     assert!(error.hint().unwrap().contains("--org"));
@@ -170,10 +204,13 @@ async fn pages_may_be_odd() {
     let empty = r#"{"data":[],"next_page_token":null}"#;
     let table: [(&[&str], Result<usize, &str>); 8] = [
         (&[empty], Ok(0)),
-        (&[r#"{"data":[]}"#], Ok(0)),                              // the token may be absent
-        (&[r#"{"data":[],"next_page_token":""}"#], Ok(0)),         // or empty
+        (&[r#"{"data":[]}"#], Ok(0)), // the token may be absent
+        (&[r#"{"data":[],"next_page_token":""}"#], Ok(0)), // or empty
         (&[r#"{"data":[],"next_page_token":"a"}"#, empty], Ok(0)), // an empty page is not the last
-        (&[r#"{"data":[],"next_page_token":"a"}"#, r#"{"data":[],"next_page_token":"a"}"#], Err("repeats the pages")),
+        (
+            &[r#"{"data":[],"next_page_token":"a"}"#, r#"{"data":[],"next_page_token":"a"}"#],
+            Err("repeats the pages"),
+        ),
         (&["{}"], Err("missing field `data`")), // an answer without a list is not an empty list
         (&["[]"], Err("cannot read")),
         (&[r#"{"data":[{"id":"p","org":"other"}]}"#], Err("policies of `other`")),
@@ -183,13 +220,18 @@ async fn pages_may_be_odd() {
         let page = std::sync::atomic::AtomicUsize::new(0);
         let odd = Odd::start(move |_, request| match request.path.contains("/groups") {
             true => json(200, r#"{"results":[],"next":null}"#),
-            false => json(200, &owned[page.fetch_add(1, std::sync::atomic::Ordering::SeqCst).min(owned.len() - 1)]),
+            false => json(
+                200,
+                &owned[page.fetch_add(1, std::sync::atomic::Ordering::SeqCst).min(owned.len() - 1)],
+            ),
         })
         .await;
         let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
         match (client.reader.live().await, expected) {
             (Ok(live), Ok(policies)) => assert_eq!(live.policies.len(), policies, "{pages:?}"),
-            (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{pages:?}: {error}"),
+            (Err(error), Err(says)) => {
+                assert!(error.to_string().contains(says), "{pages:?}: {error}")
+            }
             (result, _) => panic!("{pages:?}: {result:?}"),
         }
     }
@@ -199,13 +241,16 @@ async fn pages_may_be_odd() {
 async fn the_next_page_of_teams_is_asked_for_at_home_only() {
     let elsewhere = Odd::start(|_, _| json(200, r#"{"results":[],"next":null}"#)).await;
     let link = format!("{}/orgs/my-org/groups?page=2", elsewhere.base());
-    let odd = Odd::start(move |_, _| json(200, &format!(r#"{{"results":[],"next":"{link}"}}"#))).await;
+    let odd =
+        Odd::start(move |_, _| json(200, &format!(r#"{{"results":[],"next":"{link}"}}"#))).await;
     let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
     let error = client.reader.teams().await.unwrap_err();
     assert!(error.to_string().contains("redirect to"), "{error}");
     assert_eq!(elsewhere.seen().len(), 0);
 
-    let odd = Odd::start(|_, _| json(200, r#"{"results":[],"next":"/v2/orgs/my-org/groups?page=2"}"#)).await;
+    let odd =
+        Odd::start(|_, _| json(200, r#"{"results":[],"next":"/v2/orgs/my-org/groups?page=2"}"#))
+            .await;
     let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
     let error = client.reader.teams().await.unwrap_err();
     assert!(matches!(error, Error::EndlessPages { what: "teams", .. }), "{error}");
@@ -226,7 +271,7 @@ async fn what_the_service_may_add_or_leave_out_changes_nothing() {
     let table = [
         (bare, Ok(0)),
         (full, Ok(0)),
-        (unknown, Ok(1)),                                         // a later version's action is kept
+        (unknown, Ok(1)), // a later version's action is kept
         (vague, Err("neither `resources` nor `http_resources`")), // a rule is never read as saying less than it does
         (both, Err("both rules and Cedar text")),
         (&maybe, Err("unknown variant `maybe`")),
@@ -236,14 +281,18 @@ async fn what_the_service_may_add_or_leave_out_changes_nothing() {
         let owned = policy.to_owned();
         let odd = Odd::start(move |_, request| match request.path.split('?').next() {
             Some(path) if path.ends_with("/groups") => json(200, r#"{"results":[],"next":null}"#),
-            Some(path) if path.ends_with("/policies") => json(200, r#"{"data":[{"id":"p"}],"next_page_token":null}"#),
+            Some(path) if path.ends_with("/policies") => {
+                json(200, r#"{"data":[{"id":"p"}],"next_page_token":null}"#)
+            }
             _ => json(200, &owned),
         })
         .await;
         let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
         match (client.reader.live().await, expected) {
             (Ok(live), Ok(rules)) => assert_eq!(live.policies[0].rules().len(), rules, "{policy}"),
-            (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{policy}: {error}"),
+            (Err(error), Err(says)) => {
+                assert!(error.to_string().contains(says), "{policy}: {error}")
+            }
             (result, _) => panic!("{policy}: {result:?}"),
         }
     }
@@ -256,10 +305,12 @@ async fn a_snapshot_is_the_same_bytes_read_back_and_seeded() {
     let snapshot = Snapshot::parse(&text).unwrap();
     assert_eq!(snapshot.text(), text);
     let live = snapshot.docker.unwrap().live().unwrap();
-    let meaning = Snapshot::parse(&Snapshot::from(&live).text()).unwrap().docker.unwrap().live().unwrap();
+    let meaning =
+        Snapshot::parse(&Snapshot::from(&live).text()).unwrap().docker.unwrap().live().unwrap();
     assert_eq!(meaning, live); // times and names of the organization aside, a snapshot can be made from the meaning
 
-    let again = Emulator::builder().seed(Snapshot::parse(&text).unwrap().into()).start().await.unwrap();
+    let again =
+        Emulator::builder().seed(Snapshot::parse(&text).unwrap().into()).start().await.unwrap();
     assert_eq!(Client::of(&again).reader.snapshot().await.unwrap().text(), text);
 }
 

@@ -42,11 +42,14 @@ async fn said(client: &Client) -> String {
 #[tokio::test]
 async fn no_field_brings_a_secret_back() {
     let empty = || json(200, r#"{"results":[],"next":null}"#);
-    let policies = |body: String| json(200, &format!(r#"{{"data":[{body}],"next_page_token":null}}"#));
+    let policies =
+        |body: String| json(200, &format!(r#"{{"data":[{body}],"next_page_token":null}}"#));
     let mut number = 0;
     for echo in echoes() {
-        for place in ["org", "id", "name", "scope", "rule", "cedar", "team", "next", "type", "message", "code", "text"]
-        {
+        for place in [
+            "org", "id", "name", "scope", "rule", "cedar", "team", "next", "type", "message",
+            "code", "text",
+        ] {
             let said_by_service = echo.clone();
             let odd = Odd::bare(move |_, request| {
                 let echo = &said_by_service;
@@ -103,14 +106,18 @@ async fn a_snapshot_holds_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("seawall.yaml"),
-        format!("apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: my-org, endpoint: \"{}\"}}\n", odd.base()),
+        format!(
+            "apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: my-org, endpoint: \"{}\"}}\n",
+            odd.base()
+        ),
     )
     .unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.args(["snapshot", "-v", "-v", "-v"]).current_dir(folder.path()).env_clear();
     command.envs([("DOCKER_USERNAME", "someone"), ("DOCKER_PASSWORD", TOKEN)]);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(Snapshot::parse_each(&stdout).is_ok() && stdout.contains("[secret]"), "{stdout}");
     for secret in [TOKEN, BEARER] {

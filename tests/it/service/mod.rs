@@ -1,4 +1,5 @@
-//! The shipped clients over real sockets: against the emulator, and against servers that do what no service should.
+//! The shipped clients over real sockets: against the emulator, and against servers that do what no
+//! service should.
 
 mod bounds;
 mod command;
@@ -33,16 +34,24 @@ impl Client {
         let clock = Clock::manual("2026-10-21T07:28:00Z".parse().unwrap());
         let waits: Arc<Mutex<Vec<Waiting>>> = Arc::default();
         let seen = Arc::clone(&waits);
-        let observer: http::Observer = Arc::new(move |wait: &Waiting| seen.lock().unwrap().push(wait.clone()));
+        let observer: http::Observer =
+            Arc::new(move |wait: &Waiting| seen.lock().unwrap().push(wait.clone()));
         let authorization = Credentials::new(identifier, secret.to_owned().into()).authorization();
         let base = BaseUrl::parse(base).unwrap();
-        let connection = Connection::with(base, authorization, limits, clock.clone(), Some(observer)).unwrap();
+        let connection =
+            Connection::with(base, authorization, limits, clock.clone(), Some(observer)).unwrap();
         let http = http::Reader::new(connection);
         Self { reader: Reader::new(http.clone(), org), http, clock, waits }
     }
 
     fn of(emulator: &Running) -> Self {
-        Self::new(&emulator.base_url(), emulator.identifier(), emulator.secret(), emulator.org(), limits())
+        Self::new(
+            &emulator.base_url(),
+            emulator.identifier(),
+            emulator.secret(),
+            emulator.org(),
+            limits(),
+        )
     }
 
     fn waits(&self) -> Vec<Waiting> {
@@ -57,7 +66,8 @@ fn limits() -> Limits {
 
 /// The right to write that an approved plan gives, here one of nothing.
 fn access() -> http::WriteAccess {
-    let target = seawall::plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
+    let target =
+        seawall::plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
     let docker = seawall::plan::DockerInput {
         target: &target,
         desired: &Default::default(),
@@ -67,5 +77,7 @@ fn access() -> http::WriteAccess {
     let guards = Default::default();
     let input = seawall::plan::Input { docker: Some(docker), ..seawall::plan::Input::new(&guards) };
     let plan = seawall::plan::make(input).unwrap();
-    http::WriteAccess::granted_by(&seawall::execute::Approved::new(plan, &Default::default()).unwrap())
+    http::WriteAccess::granted_by(
+        &seawall::execute::Approved::new(plan, &Default::default()).unwrap(),
+    )
 }

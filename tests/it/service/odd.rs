@@ -26,8 +26,11 @@ pub(super) struct Odd {
 }
 
 impl Odd {
-    /// Answers logins with a token, and everything else by `reply`, which is given the number of the request from 0.
-    pub(super) async fn start(reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
+    /// Answers logins with a token, and everything else by `reply`, which is given the number of
+    /// the request from 0.
+    pub(super) async fn start(
+        reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         Self::bare(move |number, request| match request.path.ends_with("/auth/token") {
             true => json(200, &format!(r#"{{"access_token":"token-{number}"}}"#)),
             false => reply(number, request),
@@ -36,7 +39,9 @@ impl Odd {
     }
 
     /// Answers everything by `reply`.
-    pub(super) async fn bare(reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(super) async fn bare(
+        reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
@@ -97,7 +102,9 @@ async fn receive(stream: &mut TcpStream) -> Option<Request> {
         }
     };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let length = head
+        .lines()
+        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
     while bytes.len() < end + 4 + length.unwrap_or(0) {
         stream.read_buf(&mut bytes).await.ok()?;
     }
@@ -115,6 +122,8 @@ pub(super) fn json(status: u16, body: &str) -> Reply {
 /// An answer with these header lines.
 pub(super) fn answer(status: u16, headers: &str, body: &[u8]) -> Reply {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n");
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+    );
     Some([head.as_bytes(), body].concat())
 }

@@ -25,7 +25,8 @@ async fn one_login_serves_many_calls_and_each_says_who_asks() {
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let http = client.http.clone();
-        calls.spawn(async move { http.get::<Value, _>(&["a b", "ä/.."], &[("page", "1&2")]).await });
+        calls
+            .spawn(async move { http.get::<Value, _>(&["a b", "ä/.."], &[("page", "1&2")]).await });
     }
     for result in calls.join_all().await {
         result.unwrap();
@@ -37,7 +38,10 @@ async fn one_login_serves_many_calls_and_each_says_who_asks() {
     assert_eq!(login, serde_json::json!({"identifier": "someone", "secret": SECRET}));
     assert!(!seen[0].head.to_lowercase().contains("authorization"));
     for request in odd.asked() {
-        assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/v2/a%20b/%C3%A4%2F..?page=1%262"));
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("GET", "/v2/a%20b/%C3%A4%2F..?page=1%262")
+        );
         assert!(request.head.contains("authorization: Bearer token-0"), "{}", request.head);
         assert!(request.head.contains(concat!("user-agent: seawall/", env!("CARGO_PKG_VERSION"))));
     }
@@ -52,7 +56,10 @@ async fn an_ended_token_is_renewed_once() {
     .await;
     get(&odd_client(&odd, limits())).await.unwrap();
     let paths: Vec<_> = odd.seen().into_iter().map(|request| request.path).collect();
-    assert_eq!(paths, ["/v2/auth/token", "/v2/orgs/my-org/thing", "/v2/auth/token", "/v2/orgs/my-org/thing"]);
+    assert_eq!(
+        paths,
+        ["/v2/auth/token", "/v2/orgs/my-org/thing", "/v2/auth/token", "/v2/orgs/my-org/thing"]
+    );
 
     let odd = Odd::start(|_, _| json(401, "{}")).await; // and not for ever
     let error = get(&odd_client(&odd, limits())).await.unwrap_err();
@@ -88,7 +95,9 @@ async fn refused_credentials_are_sent_once() {
 #[tokio::test]
 async fn no_secret_comes_back_in_what_is_said() {
     let echo = |status| {
-        move |_: usize, request: &super::odd::Request| json(status, &format!("{}{}", request.head, request.body))
+        move |_: usize, request: &super::odd::Request| {
+            json(status, &format!("{}{}", request.head, request.body))
+        }
     };
     let login = |status| move |_: usize, request: &super::odd::Request| json(status, &request.body);
     let mut said = String::new();
@@ -110,7 +119,9 @@ async fn no_secret_comes_back_in_what_is_said() {
 
 #[tokio::test]
 async fn every_way_to_ask_for_patience_is_heeded() {
-    for form in [WaitForm::Seconds, WaitForm::Date, WaitForm::Unix, WaitForm::Reset, WaitForm::Older] {
+    for form in
+        [WaitForm::Seconds, WaitForm::Date, WaitForm::Unix, WaitForm::Reset, WaitForm::Older]
+    {
         let limit = FaultKind::RateLimit(Wait { seconds: 30, form });
         let now = "2026-10-21T07:28:00Z".parse().unwrap();
         let emulator = Emulator::builder()
@@ -141,7 +152,9 @@ async fn one_rate_limit_holds_for_all_calls() {
     .await;
     let base = BaseUrl::parse(&odd.base()).unwrap();
     let limits = Limits { concurrency: 1, ..limits() };
-    let reader = Reader::new(Connection::new(base, Authorization::Bearer(SECRET.to_owned().into()), limits).unwrap());
+    let reader = Reader::new(
+        Connection::new(base, Authorization::Bearer(SECRET.to_owned().into()), limits).unwrap(),
+    );
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..5 {
         let reader = reader.clone();
@@ -157,7 +170,7 @@ async fn one_rate_limit_holds_for_all_calls() {
 async fn patience_ends() {
     let table = [
         (429, "Retry-After: 3600\r\n", "asks to wait for 3600 s", 1..=1), // longer than anybody waits
-        (429, "", "429", 8..=29),                                         // two minutes of growing steps
+        (429, "", "429", 8..=29), // two minutes of growing steps
         (503, "", "503", 7..=7),
         (500, "", "500", 4..=4),
     ];
@@ -173,16 +186,24 @@ async fn patience_ends() {
 
 #[tokio::test]
 async fn a_read_outlives_what_passes() {
-    let answers = [500, 502, 503, 504]
-        .into_iter()
-        .flat_map(|status| [Form::Html, Form::Empty, Form::Text].map(|form| Answer { form, ..Answer::status(status) }));
-    let faults = answers.map(FaultKind::Refuse).chain([FaultKind::Cut, FaultKind::LoseBefore, FaultKind::LoseAfter]);
+    let answers = [500, 502, 503, 504].into_iter().flat_map(|status| {
+        [Form::Html, Form::Empty, Form::Text].map(|form| Answer { form, ..Answer::status(status) })
+    });
+    let faults = answers.map(FaultKind::Refuse).chain([
+        FaultKind::Cut,
+        FaultKind::LoseBefore,
+        FaultKind::LoseAfter,
+    ]);
     for kind in faults.chain([FaultKind::ExpireTokens]) {
         let emulator = Emulator::builder().teams(["research"]).start().await.unwrap();
         emulator.arm(Fault::new(kind.clone()).nth(1)); // at the login
         emulator.arm(Fault::new(kind.clone()).on(Calls::Reads).nth(1)); // at the first read
         let client = Client::of(&emulator);
-        assert_eq!(client.reader.live().await.map(|live| live.teams.iter().count()), Ok(1), "{kind:?}");
+        assert_eq!(
+            client.reader.live().await.map(|live| live.teams.iter().count()),
+            Ok(1),
+            "{kind:?}"
+        );
     }
 }
 
@@ -197,10 +218,14 @@ async fn a_silent_service_is_given_up() {
 #[tokio::test]
 async fn nobody_there_is_unreachable() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(); // free again
-    let client = Client::new(&format!("http://127.0.0.1:{port}/v2"), "someone", SECRET, "my-org", limits());
+    let client =
+        Client::new(&format!("http://127.0.0.1:{port}/v2"), "someone", SECRET, "my-org", limits());
     let error = get(&client).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
-    assert!(error.to_string().starts_with(&format!("cannot reach 127.0.0.1:{port}: tcp connect error")), "{error}");
+    assert!(
+        error.to_string().starts_with(&format!("cannot reach 127.0.0.1:{port}: tcp connect error")),
+        "{error}"
+    );
     assert_eq!(client.waits().len(), 4);
 }
 
@@ -221,7 +246,11 @@ async fn a_redirect_takes_no_token_along() {
 async fn answers_are_read_compressed_and_within_a_limit() {
     let odd = Odd::start(|number, _| match number {
         1 => answer(200, "Content-Encoding: gzip\r\n", SMALL),
-        2 => answer(200, "Content-Encoding: gzip\r\n", include_bytes!("../../service/spaces.json.gz")),
+        2 => answer(
+            200,
+            "Content-Encoding: gzip\r\n",
+            include_bytes!("../../service/spaces.json.gz"),
+        ),
         _ => json(200, &format!("[{}]", " ".repeat(100_000))),
     })
     .await;
@@ -235,8 +264,10 @@ async fn answers_are_read_compressed_and_within_a_limit() {
 }
 
 /// `{"a":1}`, compressed.
-const SMALL: &[u8] =
-    &[31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 84, 178, 50, 172, 5, 0, 175, 172, 27, 86, 7, 0, 0, 0];
+const SMALL: &[u8] = &[
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 84, 178, 50, 172, 5, 0, 175, 172, 27, 86, 7, 0,
+    0, 0,
+];
 
 #[tokio::test]
 async fn an_answer_that_is_not_the_apis_is_unreadable() {

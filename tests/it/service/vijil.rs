@@ -1,4 +1,5 @@
-//! The Vijil client: pages, both forms of errors, credentials, and that nothing leaves for elsewhere.
+//! The Vijil client: pages, both forms of errors, credentials, and that nothing leaves for
+//! elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,8 @@ use super::{access, limits};
 fn client(odd: &Odd, credentials: Credentials) -> Reader {
     let base = endpoint(&odd.base().replace("/v2", "")).unwrap();
     let clock = Clock::manual("2026-10-21T07:28:00Z".parse().unwrap());
-    let connection = Connection::with(base, credentials.authorization(), limits(), clock, None).unwrap();
+    let connection =
+        Connection::with(base, credentials.authorization(), limits(), clock, None).unwrap();
     Reader::new(http::Reader::new(connection))
 }
 
@@ -34,13 +36,15 @@ fn policy(number: usize) -> Value {
 
 /// A number in a query.
 fn number(request: &Request, name: &str) -> usize {
-    let found = request.path.split(['?', '&']).find_map(|part| part.strip_prefix(&format!("{name}=")));
+    let found =
+        request.path.split(['?', '&']).find_map(|part| part.strip_prefix(&format!("{name}=")));
     found.and_then(|text| text.parse().ok()).unwrap()
 }
 
 #[tokio::test]
 async fn every_page_is_read_whatever_counts_it() {
-    // Pages that are smaller than asked for; `total`, `count` of all, `count` of the page, or nothing.
+    // Pages that are smaller than asked for; `total`, `count` of all, `count` of the page, or
+    // nothing.
     for form in 0..4 {
         let odd = Odd::start(move |_, request| {
             if request.path.contains("/rules") {
@@ -61,7 +65,8 @@ async fn every_page_is_read_whatever_counts_it() {
         let names: Vec<&str> = live.policies.iter().map(|policy| policy.name.as_str()).collect();
         assert_eq!(names, ["p0", "p1", "p2", "p3", "p4"], "{form}");
         assert!(live.policies.iter().all(|policy| policy.status == "draft"));
-        let lists = odd.asked().into_iter().filter(|request| request.path.starts_with("/v1/policies/?"));
+        let lists =
+            odd.asked().into_iter().filter(|request| request.path.starts_with("/v1/policies/?"));
         let offsets: Vec<usize> = lists.map(|request| number(&request, "offset")).collect();
         assert_eq!(offsets[..3], [0, 2, 4], "{form}");
     }
@@ -97,7 +102,8 @@ async fn a_pair_is_exchanged_and_exchanged_once_more_after_a_401() {
     })
     .await;
     client(&odd, pair()).live().await.unwrap();
-    let paths: Vec<String> = odd.seen().iter().map(|one| one.path.split('?').next().unwrap().to_owned()).collect();
+    let paths: Vec<String> =
+        odd.seen().iter().map(|one| one.path.split('?').next().unwrap().to_owned()).collect();
     assert_eq!(paths, ["/v1/auth/token", "/v1/policies/", "/v1/auth/token", "/v1/policies/"]);
     let body: Value = serde_json::from_str(&odd.seen()[0].body).unwrap();
     assert_eq!(body, value!({"client_id": "vk_one", "client_secret": "secret-one"}));
@@ -111,7 +117,9 @@ async fn a_key_is_never_renewed_and_a_session_is_once() {
     assert_eq!((seen.len(), seen[0].head.contains("authorization: Bearer key-one")), (1, true));
 
     let odd = Odd::bare(|_, request| match request.path.as_str() {
-        "/v1/auth/jwt/refresh" => json(200, r#"{"access_token": "token-two", "token_type": "bearer"}"#),
+        "/v1/auth/jwt/refresh" => {
+            json(200, r#"{"access_token": "token-two", "token_type": "bearer"}"#)
+        }
         _ if request.head.contains("token-one") => json(401, r#"{"detail": "Not authenticated"}"#),
         _ => json(200, r#"{"results": [], "total": 0}"#),
     })
@@ -125,10 +133,14 @@ async fn a_key_is_never_renewed_and_a_session_is_once() {
 
 #[tokio::test]
 async fn only_a_slash_is_followed_and_only_on_the_same_host() {
-    let here = Odd::start(|_, request| match request.path.split_once('?').unwrap_or((&request.path, "")) {
-        ("/v1/policies/", query) => answer(307, &format!("Location: /v1/policies?{query}\r\n"), b""),
-        ("/v1/policies", _) => json(200, r#"{"results": [], "total": 0}"#),
-        _ => json(500, "{}"),
+    let here = Odd::start(|_, request| {
+        match request.path.split_once('?').unwrap_or((&request.path, "")) {
+            ("/v1/policies/", query) => {
+                answer(307, &format!("Location: /v1/policies?{query}\r\n"), b"")
+            }
+            ("/v1/policies", _) => json(200, r#"{"results": [], "total": 0}"#),
+            _ => json(500, "{}"),
+        }
     })
     .await;
     client(&here, pair()).live().await.unwrap();
@@ -150,7 +162,11 @@ async fn only_a_slash_is_followed_and_only_on_the_same_host() {
 async fn notes_travel_percent_encoded_and_a_write_follows_a_slash_once() {
     let turns = Arc::new(AtomicUsize::new(0));
     let odd = Odd::start(move |_, request| match turns.fetch_add(1, Ordering::SeqCst) {
-        0 => answer(307, &format!("Location: {}\r\n", request.path.replacen("/approve", "/approve/", 1)), b""),
+        0 => answer(
+            307,
+            &format!("Location: {}\r\n", request.path.replacen("/approve", "/approve/", 1)),
+            b"",
+        ),
         _ => json(200, r#"{"id": "r", "rule_id": "R"}"#),
     })
     .await;
@@ -164,5 +180,8 @@ async fn notes_travel_percent_encoded_and_a_write_follows_a_slash_once() {
     assert!(matches!(writer.send(&write).await, WriteOutcome::Done { status: 200, .. }));
     let notes = "notes=so%20%26%20so%3A%20100%20%25%20%2B%20%22%C3%A4%22%231";
     let paths: Vec<String> = odd.asked().into_iter().map(|request| request.path).collect();
-    assert_eq!(paths, [format!("/v1/rules/r/approve?{notes}"), format!("/v1/rules/r/approve/?{notes}")]);
+    assert_eq!(
+        paths,
+        [format!("/v1/rules/r/approve?{notes}"), format!("/v1/rules/r/approve/?{notes}")]
+    );
 }

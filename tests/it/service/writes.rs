@@ -1,7 +1,9 @@
-//! What becomes of a write under each fault: it arrives once, unless the service did nothing with it.
+//! What becomes of a write under each fault: it arrives once, unless the service did nothing with
+//! it.
 
 use seawall::emulator::{
-    Answer, Calls, DockerOperation, Edit, Emulator, Fault, FaultKind, Form, Operation, Running, Wait, WaitForm,
+    Answer, Calls, DockerOperation, Edit, Emulator, Fault, FaultKind, Form, Operation, Running,
+    Wait, WaitForm,
 };
 use seawall::service::docker::{Request, Writer};
 use seawall::service::http::{Error, Limits, Method, WriteOutcome};
@@ -30,7 +32,8 @@ async fn outcome(kind: FaultKind) -> (WriteOutcome, usize, usize) {
 #[tokio::test]
 async fn a_write_of_unknown_outcome_is_not_repeated() {
     let refuse = |status| FaultKind::Refuse(Answer { form: Form::Html, ..Answer::status(status) });
-    let after = |status| FaultKind::RefuseAfter(Answer { form: Form::Html, ..Answer::status(status) });
+    let after =
+        |status| FaultKind::RefuseAfter(Answer { form: Form::Html, ..Answer::status(status) });
     let table = [
         (FaultKind::LoseBefore, 0),
         (FaultKind::LoseAfter, 1),
@@ -54,7 +57,10 @@ async fn a_write_of_unknown_outcome_is_not_repeated() {
 async fn a_refused_write_is_not_done() {
     for status in [400, 403, 404, 409, 501] {
         let (outcome, arrived, made) = outcome(FaultKind::Refuse(Answer::status(status))).await;
-        assert!(matches!(&outcome, WriteOutcome::Refused(refusal) if refusal.status == status), "{outcome:?}");
+        assert!(
+            matches!(&outcome, WriteOutcome::Refused(refusal) if refusal.status == status),
+            "{outcome:?}"
+        );
         assert_eq!((arrived, made), (1, 0));
     }
 }
@@ -87,7 +93,11 @@ async fn without_a_connection_nothing_was_sent() {
     assert!(matches!(outcome, WriteOutcome::NotSent(Error::Unreachable { .. })), "{outcome:?}");
     assert_eq!(client.waits().len(), 4);
 
-    let refused = Emulator::builder().fault(Fault::new(FaultKind::Refuse(Answer::status(401)))).start().await.unwrap();
+    let refused = Emulator::builder()
+        .fault(Fault::new(FaultKind::Refuse(Answer::status(401))))
+        .start()
+        .await
+        .unwrap();
     let writer = Writer::new(&Client::of(&refused).reader, &access());
     let outcome = writer.send(&create()).await;
     assert!(matches!(outcome, WriteOutcome::NotSent(Error::Login { .. })), "{outcome:?}");
@@ -98,13 +108,21 @@ async fn odd_answers_to_a_write() {
     let html: &[u8] = b"<html>ok</html>";
     type Expected = fn(&WriteOutcome) -> bool;
     let table: [(u16, &[u8], Expected); 4] = [
-        (200, b"", |outcome| matches!(outcome, WriteOutcome::Done { body: serde_json::Value::Null, .. })),
+        (200, b"", |outcome| {
+            matches!(outcome, WriteOutcome::Done { body: serde_json::Value::Null, .. })
+        }),
         (200, html, |outcome| matches!(outcome, WriteOutcome::Unknown(Error::Unreadable { .. }))), // who was that?
-        (307, b"", |outcome| matches!(outcome, WriteOutcome::Refused(refusal) if refusal.status == 307)),
+        (
+            307,
+            b"",
+            |outcome| matches!(outcome, WriteOutcome::Refused(refusal) if refusal.status == 307),
+        ),
         (501, html, |outcome| matches!(outcome, WriteOutcome::Refused(_))),
     ];
     for (status, body, expected) in table {
-        let odd = Odd::start(move |_, _| answer(status, "Location: http://127.0.0.1:9/v2\r\n", body)).await;
+        let odd =
+            Odd::start(move |_, _| answer(status, "Location: http://127.0.0.1:9/v2\r\n", body))
+                .await;
         let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
         let writer = Writer::new(&client.reader, &access());
         let outcome = writer.send(&create()).await;

@@ -55,7 +55,10 @@ async fn drafts_come_with_where_they_were_drawn_from_and_without_a_decision() {
     let output = world.run(&["import"]);
     let told = text(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("`Twins`: another live policy has the same name") && told.contains("`Grave`"), "{told}");
+    assert!(
+        told.contains("`Twins`: another live policy has the same name") && told.contains("`Grave`"),
+        "{told}"
+    );
     let written = fs::read_to_string(world.path().join("policies/acceptable-use.yaml")).unwrap();
     for piece in [
         "model_used: reader-2",
@@ -67,13 +70,22 @@ async fn drafts_come_with_where_they_were_drawn_from_and_without_a_decision() {
         assert!(written.contains(piece), "{piece}\n{written}");
     }
     // Only what people decided is written as decided.
-    let reviews: Vec<&str> = written.lines().filter(|line| line.contains("review:")).map(str::trim).collect();
+    let reviews: Vec<&str> =
+        written.lines().filter(|line| line.contains("review:")).map(str::trim).collect();
     assert_eq!(reviews, ["review: {approved: seen}", "review: {rejected: \"no: # never\"}"]);
     assert!(!written.contains("status:") && !written.contains("extracted_by: manual"), "{written}");
     let plan = world.run(&["plan", "--detailed-exitcode"]);
     assert_eq!(plan.status.code(), Some(0), "{}", text(&plan));
-    assert!(fs::read_to_string(world.path().join("policies/archive-2025.yaml")).unwrap().contains("status: archived"));
+    assert!(
+        fs::read_to_string(world.path().join("policies/archive-2025.yaml"))
+            .unwrap()
+            .contains("status: archived")
+    );
     assert!(world.service.writes().is_empty());
     let again = world.run(&["import", "--policy", "Acceptable use"]);
-    assert!(text(&again).contains("is declared already: policies/acceptable-use.yaml:3"), "{}", text(&again));
+    assert!(
+        text(&again).contains("is declared already: policies/acceptable-use.yaml:3"),
+        "{}",
+        text(&again)
+    );
 }

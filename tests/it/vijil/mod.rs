@@ -1,4 +1,5 @@
-//! Policies for agents from documents to a service and back, under every way in which the service may behave.
+//! Policies for agents from documents to a service and back, under every way in which the service
+//! may behave.
 
 mod drafts;
 mod settings;
@@ -10,7 +11,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use seawall::emulator::vijil::AfterEdit;
-use seawall::emulator::{Emulator, Operation, Running, Seed, VijilAccount, VijilBehaviour, VijilOperation};
+use seawall::emulator::{
+    Emulator, Operation, Running, Seed, VijilAccount, VijilBehaviour, VijilOperation,
+};
 use serde_json::{Value, json};
 
 const RULES: &str = "  - rule_id: PRIV-001
@@ -45,10 +48,19 @@ impl World {
             api_key: Some("key-of-one".into()),
             email: None,
         };
-        let service =
-            Emulator::builder().vijil_account(account).vijil_behaviour(behaviour).seed(seed).start().await.unwrap();
+        let service = Emulator::builder()
+            .vijil_account(account)
+            .vijil_behaviour(behaviour)
+            .seed(seed)
+            .start()
+            .await
+            .unwrap();
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
+        fs::write(
+            folder.path().join("seawall.yaml"),
+            "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n",
+        )
+        .unwrap();
         Self { folder, service }
     }
 
@@ -63,7 +75,10 @@ impl World {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.run_with(arguments, &[("VIJIL_CLIENT_ID", "vk_one"), ("VIJIL_CLIENT_SECRET", "secret-one")])
+        self.run_with(
+            arguments,
+            &[("VIJIL_CLIENT_ID", "vk_one"), ("VIJIL_CLIENT_SECRET", "secret-one")],
+        )
     }
 
     fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -92,8 +107,13 @@ impl World {
 
     fn steps(&self) -> Vec<String> {
         let plan = self.plan();
-        let step =
-            |step: &Value| format!("{} {}", step["op"].as_str().unwrap(), step["rule"].as_str().unwrap_or("policy"));
+        let step = |step: &Value| {
+            format!(
+                "{} {}",
+                step["op"].as_str().unwrap(),
+                step["rule"].as_str().unwrap_or("policy")
+            )
+        };
         plan["steps"].as_array().unwrap().iter().map(step).collect()
     }
 
@@ -121,12 +141,17 @@ impl World {
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_keeps_the_policy_active_and_is_approved_at_once_with_the_fewest_calls() {
-    let world = World::new(VijilBehaviour { after_edit: AfterEdit::Unchanged, ..Default::default() }).await;
+    let world =
+        World::new(VijilBehaviour { after_edit: AfterEdit::Unchanged, ..Default::default() }).await;
     world.write("active", RULES);
     assert_eq!(
         world.steps(),
@@ -235,7 +260,10 @@ async fn no_single_answer_is_believed_that_something_is_gone() {
         let state = world.service.state().vijil;
         let ids: Vec<&str> = state.rules.values().map(|rule| rule.text("rule_id")).collect();
         assert_eq!(state.policies.len(), 1, "{fault}: {}", text(&output));
-        assert!(ids.len() <= 2 && ids.iter().filter(|id| **id == "PRIV-001").count() == 1, "{fault}: {ids:?}");
+        assert!(
+            ids.len() <= 2 && ids.iter().filter(|id| **id == "PRIV-001").count() == 1,
+            "{fault}: {ids:?}"
+        );
         // What is said to be gone is gone, where the plan knew of it.
         let left = ids.contains(&"PRIV-002") && text(&output).contains("1 to delete");
         assert!(!left || output.status.code() != Some(0), "{fault}: {}", text(&output));
@@ -269,7 +297,9 @@ async fn a_saved_plan_is_refused_once_a_rule_has_moved() {
     world.service.forget_calls();
     let refused = world.run(&["apply", "--plan", "plan.json", "--yes"]);
     assert_eq!(refused.status.code(), Some(4), "{}", text(&refused));
-    assert!(text(&refused).contains("may disclose everything") && world.service.writes().is_empty());
+    assert!(
+        text(&refused).contains("may disclose everything") && world.service.writes().is_empty()
+    );
     edit(&world, "Agents must not disclose customer PII.");
     let applied = world.run(&["apply", "--plan", "plan.json", "--yes"]);
     assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
@@ -300,7 +330,11 @@ async fn credentials_notes_and_secrets() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::create_dir_all(home.join(".vijil")).unwrap();
-    fs::write(home.join(".vijil/config.yaml"), format!("auth_token: {}\n", world.service.vijil_token())).unwrap();
+    fs::write(
+        home.join(".vijil/config.yaml"),
+        format!("auth_token: {}\n", world.service.vijil_token()),
+    )
+    .unwrap();
     world.service.expire_tokens();
     let output = world.run_with(&["plan"], &[("HOME", home.to_str().unwrap())]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -314,7 +348,12 @@ async fn a_saved_plan_whose_steps_were_changed_is_refused() {
     let saved = fs::read_to_string(world.path().join("plan.json")).unwrap();
     let changed = |pointer: &str, value: Value| {
         let mut plan: Value = serde_json::from_str(&saved).unwrap();
-        let step = plan["steps"].as_array().unwrap().iter().position(|step| step["op"] == "approve").unwrap();
+        let step = plan["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .position(|step| step["op"] == "approve")
+            .unwrap();
         *plan.pointer_mut(&format!("/steps/{step}/{pointer}")).unwrap() = value;
         plan
     };
@@ -341,8 +380,9 @@ async fn an_optional_field_that_a_document_leaves_out_stays_as_the_service_has_i
     let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.apply();
-    let add =
-        |object: &mut Value, more: Value| object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let add = |object: &mut Value, more: Value| {
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone())
+    };
     let edit = |state: &mut seawall::emulator::State| {
         for policy in state.vijil.policies.values_mut() {
             let policy = &mut std::sync::Arc::make_mut(policy).object;
@@ -350,8 +390,12 @@ async fn an_optional_field_that_a_document_leaves_out_stays_as_the_service_has_i
         }
         for rule in state.vijil.rules.values_mut() {
             let rule = &mut std::sync::Arc::make_mut(rule).object;
-            add(rule, json!({"target": "t", "assignee": "all", "category": "brand", "tags": ["t"]}));
-            let condition = json!({"condition_type": "time", "field": "hour", "operator": ">", "value": 8});
+            add(
+                rule,
+                json!({"target": "t", "assignee": "all", "category": "brand", "tags": ["t"]}),
+            );
+            let condition =
+                json!({"condition_type": "time", "field": "hour", "operator": ">", "value": 8});
             add(rule, json!({"constraint_logic": "any", "constraints": [condition]}));
             add(&mut rule["consequence"], json!({"message": "no", "ticket": {"queue": "p1"}}));
         }
@@ -365,7 +409,8 @@ async fn an_optional_field_that_a_document_leaves_out_stays_as_the_service_has_i
     world.apply();
     let vijil = world.service.state().vijil;
     let rule = vijil.rules.values().find(|rule| rule.text("rule_id") == "PRIV-001").unwrap();
-    let consequence = json!({"action": "block", "severity": "low", "message": "no", "ticket": {"queue": "p1"}});
+    let consequence =
+        json!({"action": "block", "severity": "low", "message": "no", "ticket": {"queue": "p1"}});
     assert_eq!((&rule.object["consequence"], &rule.object["target"]), (&consequence, &json!("t")));
 }
 
@@ -400,13 +445,15 @@ async fn reviewers_read_sentences_quotations_and_what_changes_by_words() {
         assert!(markdown.contains(piece), "{piece}\n{markdown}");
     }
     world.apply();
-    world.write("active", &rules.replace("must not disclose customer PII", "must never disclose any customer PII"));
+    world.write(
+        "active",
+        &rules.replace("must not disclose customer PII", "must never disclose any customer PII"),
+    );
     let words = "natural_language: Agents must [-not-] {+never+} disclose {+any+} customer PII.";
     let shown = text(&world.run(&["plan"]));
     assert!(shown.contains(words), "{shown}");
     let markdown = text(&world.run(&["plan", "--format", "markdown"]));
-    let words =
-        "<code>Agents must</code> <del><code>not</code></del> <ins><code>never</code></ins> <code>disclose</code>";
+    let words = "<code>Agents must</code> <del><code>not</code></del> <ins><code>never</code></ins> <code>disclose</code>";
     assert!(markdown.contains(words), "{markdown}");
 }
 
@@ -434,14 +481,21 @@ fn rules_are_compared_across_policies() {
         write("a.yaml", &policy("a", "", "prohibition", "No.", ""));
         write("b.yaml", &policy("b", status, kind, sentence, review));
         let mut validate = Command::new(env!("CARGO_BIN_EXE_seawall"));
-        let output = validate.current_dir(folder.path()).args(["validate", "--format", "json"]).output().unwrap();
+        let output = validate
+            .current_dir(folder.path())
+            .args(["validate", "--format", "json"])
+            .output()
+            .unwrap();
         let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
         let findings = findings["findings"].as_array().unwrap();
         // The rules have one id, and sentences of one word, which are findings of their own.
         let others = ["shared-rule-id", "vague-sentence"];
-        let findings: Vec<&Value> =
-            findings.iter().filter(|finding| !others.contains(&finding["code"].as_str().unwrap())).collect();
-        let mut codes: Vec<&str> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
+        let findings: Vec<&Value> = findings
+            .iter()
+            .filter(|finding| !others.contains(&finding["code"].as_str().unwrap()))
+            .collect();
+        let mut codes: Vec<&str> =
+            findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
         codes.sort_unstable();
         assert_eq!(codes, expected, "{kind} {sentence} {review} {findings:?}");
         for finding in findings {
@@ -460,7 +514,8 @@ async fn each_step_for_vijil_is_one_that_the_plan_explains() {
     assert_eq!(world.steps(), ["update PRIV-001", "approve PRIV-001"]);
     let saved = world.run(&["plan", "--out", "plan.json"]);
     assert_eq!(saved.status.code(), Some(0), "{}", text(&saved));
-    let saved: Value = serde_json::from_str(&fs::read_to_string(world.path().join("plan.json")).unwrap()).unwrap();
+    let saved: Value =
+        serde_json::from_str(&fs::read_to_string(world.path().join("plan.json")).unwrap()).unwrap();
     let written = world.service.writes().len();
     let append = |plan: &mut Value, index: usize| {
         let mut step = plan["steps"][index].clone();
@@ -485,18 +540,29 @@ async fn each_step_for_vijil_is_one_that_the_plan_explains() {
             "not approved",
         ),
         (Box::new(|plan| plan["steps"][0]["policy"] = "Other".into()), "is shown as `Other`"),
-        (Box::new(|plan| plan["steps"][0]["before"]["natural_language"] = "Harmless.".into()), "after it was saved"),
+        (
+            Box::new(|plan| plan["steps"][0]["before"]["natural_language"] = "Harmless.".into()),
+            "after it was saved",
+        ),
         (Box::new(|plan| plan["vijil"]["live"]["touched"] = json!([])), "no such policy"),
-        (Box::new(|plan| plan["vijil"]["live"]["touched"][0]["was"]["name"] = "x".into()), "not what was live"),
-        (Box::new(|plan| plan["vijil"]["live"]["touched"][0]["was"]["rules"] = json!([])), "not what was live"),
+        (
+            Box::new(|plan| plan["vijil"]["live"]["touched"][0]["was"]["name"] = "x".into()),
+            "not what was live",
+        ),
+        (
+            Box::new(|plan| plan["vijil"]["live"]["touched"][0]["was"]["rules"] = json!([])),
+            "not what was live",
+        ),
     ];
     for (change, says) in table {
         let mut plan = saved.clone();
         change(&mut plan);
         plan["checksum"] = "".into();
-        let mut document: seawall::plan::saved::PlanDocument = serde_json::from_value(plan).unwrap();
+        let mut document: seawall::plan::saved::PlanDocument =
+            serde_json::from_value(plan).unwrap();
         document.sign();
-        fs::write(world.path().join("changed.json"), serde_json::to_string(&document).unwrap()).unwrap();
+        fs::write(world.path().join("changed.json"), serde_json::to_string(&document).unwrap())
+            .unwrap();
         let refused = world.run(&["apply", "--plan", "changed.json", "--yes"]);
         assert_eq!(refused.status.code(), Some(4), "{says}: {}", text(&refused));
         assert!(text(&refused).contains(says), "{says}: {}", text(&refused));

@@ -1,8 +1,9 @@
-//! Every way in which the service may behave, in few combinations: each choice meets each other choice in one of them.
+//! Every way in which the service may behave, in few combinations: each choice meets each other
+//! choice in one of them.
 
 use seawall::emulator::vijil::{
-    ActiveEdit, AfterEdit, ClientIds, Consequences, Count, CreatedStatus, DeleteWithRules, Duplicates, NullUpdate,
-    PatchedActive, RefusedActivation, SecondReview, VijilOrder,
+    ActiveEdit, AfterEdit, ClientIds, Consequences, Count, CreatedStatus, DeleteWithRules,
+    Duplicates, NullUpdate, PatchedActive, RefusedActivation, SecondReview, VijilOrder,
 };
 use seawall::emulator::{Answer, FaultKind, Form, VijilBehaviour};
 
@@ -74,8 +75,16 @@ fn factors() -> Vec<Factor> {
         client_ids: ClientIds, null_update: NullUpdate, consequences: Consequences, count: Count, order: VijilOrder,
         delete_with_rules: DeleteWithRules,
     };
-    factors.extend(switches!(rejected_rules_pass, only_drafts_activate, copies_without_rules, older_fields));
-    factors.push((faults().len(), Box::new(|setting, choice| setting.fault = faults()[choice].clone())));
+    factors.extend(switches!(
+        rejected_rules_pass,
+        only_drafts_activate,
+        copies_without_rules,
+        older_fields
+    ));
+    factors.push((
+        faults().len(),
+        Box::new(|setting, choice| setting.fault = faults()[choice].clone()),
+    ));
     factors.push((NTH, Box::new(|setting, choice| setting.nth = choice + 1)));
     factors
 }
@@ -83,12 +92,14 @@ fn factors() -> Vec<Factor> {
 /// The calls of a run that are made to fail, one at a time.
 const NTH: usize = 7;
 
-/// Rows of choices in which each pair of choices of two things occurs: greedily, the row that has most that are missing.
+/// Rows of choices in which each pair of choices of two things occurs: greedily, the row that has
+/// most that are missing.
 fn rows(sizes: &[usize]) -> Vec<Vec<usize>> {
     let mut missing: Vec<(usize, usize, usize, usize)> = Vec::new();
     for one in 0..sizes.len() {
         for other in one + 1..sizes.len() {
-            let pairs = (0..sizes[one]).flat_map(|a| (0..sizes[other]).map(move |b| (one, a, other, b)));
+            let pairs =
+                (0..sizes[one]).flat_map(|a| (0..sizes[other]).map(move |b| (one, a, other, b)));
             missing.extend(pairs);
         }
     }
@@ -107,7 +118,8 @@ fn rows(sizes: &[usize]) -> Vec<Vec<usize>> {
                 });
                 found.count()
             };
-            row[factor] = (0..sizes[factor]).max_by_key(|choice| (gain(*choice), std::cmp::Reverse(*choice)));
+            row[factor] =
+                (0..sizes[factor]).max_by_key(|choice| (gain(*choice), std::cmp::Reverse(*choice)));
         }
         let row: Vec<usize> = row.into_iter().map(Option::unwrap).collect();
         missing.retain(|(one, a, other, b)| row[*one] != *a || row[*other] != *b);
@@ -134,7 +146,10 @@ fn each_pair_of_choices_occurs_in_few_combinations() {
     for one in 0..sizes.len() {
         for other in one + 1..sizes.len() {
             for (a, b) in (0..sizes[one]).flat_map(|a| (0..sizes[other]).map(move |b| (a, b))) {
-                assert!(rows.iter().any(|row| row[one] == a && row[other] == b), "{one} {a} {other} {b}");
+                assert!(
+                    rows.iter().any(|row| row[one] == a && row[other] == b),
+                    "{one} {a} {other} {b}"
+                );
             }
         }
     }

@@ -1,12 +1,13 @@
-//! One story of policies for agents, told under every way in which the service may behave, with a call that fails in
-//! each chapter.
+//! One story of policies for agents, told under every way in which the service may behave, with a
+//! call that fails in each chapter.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use seawall::emulator::vijil::{ActiveEdit, AfterEdit, DeleteWithRules};
 use seawall::emulator::{
-    Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State, VijilAccount, VijilBehaviour, VijilOperation,
+    Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State, VijilAccount,
+    VijilBehaviour, VijilOperation,
 };
 use seawall::execute::{Approved, Outcome, Readers, StepOutcome, execute};
 use seawall::exit::Exit;
@@ -135,11 +136,18 @@ pub(super) struct Team {
 
 impl Team {
     pub(super) async fn new(behaviour: VijilBehaviour, limits: Limits) -> Self {
-        let account =
-            VijilAccount { client_id: "vk_one".into(), client_secret: "secret-one".into(), api_key: None, email: None };
+        let account = VijilAccount {
+            client_id: "vk_one".into(),
+            client_secret: "secret-one".into(),
+            api_key: None,
+            email: None,
+        };
         let clock = Clock::manual("2026-04-22T00:00:00Z".parse().unwrap());
         let time = clock.clone();
-        let builder = Emulator::builder().vijil_account(account).vijil_behaviour(behaviour).clock(move || time.now());
+        let builder = Emulator::builder()
+            .vijil_account(account)
+            .vijil_behaviour(behaviour)
+            .clock(move || time.now());
         let emulator = builder.start().await.unwrap();
         let edit_active = EditActive::InPlace;
         let team = Self { edit_active, emulator, clock, limits, passed: Arc::default() };
@@ -173,16 +181,29 @@ impl Team {
     async fn plan(&self, reader: &Reader, desired: &[DesiredVijilPolicy]) -> Plan {
         let target = VijilTarget { endpoint: self.emulator.origin().to_owned() };
         let live = &reader.live().await.unwrap();
-        let input = Input { target: &target, desired, live, exclusive: true, edit_active: self.edit_active, notes: "" };
-        plan::make(plan::Input { vijil: Some(input), ..plan::Input::new(&Default::default()) }).unwrap()
+        let input = Input {
+            target: &target,
+            desired,
+            live,
+            exclusive: true,
+            edit_active: self.edit_active,
+            notes: "",
+        };
+        plan::make(plan::Input { vijil: Some(input), ..plan::Input::new(&Default::default()) })
+            .unwrap()
     }
 
     pub(super) async fn apply(&self, desired: &[DesiredVijilPolicy]) -> (Plan, Outcome) {
         let reader = self.reader();
         let approved = Approved::new(self.plan(&reader, desired).await, &BTreeSet::new()).unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let outcome =
-            execute(&approved, Readers { vijil: Some(&reader), ..Readers::default() }, stopped, &mut |_| {}).await;
+        let outcome = execute(
+            &approved,
+            Readers { vijil: Some(&reader), ..Readers::default() },
+            stopped,
+            &mut |_| {},
+        )
+        .await;
         (approved.plan().clone(), outcome)
     }
 
@@ -198,30 +219,46 @@ pub(super) fn desired(documents: &str) -> Vec<DesiredVijilPolicy> {
     let folder = tempfile::tempdir().unwrap();
     let document = format!("apiVersion: seawall/v1\nkind: AgentPolicy\n{documents}");
     std::fs::write(folder.path().join("policies.yaml"), document).unwrap();
-    std::fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
+    std::fs::write(
+        folder.path().join("seawall.yaml"),
+        "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n",
+    )
+    .unwrap();
     match workspace::load(folder.path(), None, EmptyWorkspace::Refused) {
         Ok(loaded) => loaded.desired.vijil,
         Err(findings) => panic!(
             "{}",
-            seawall::render::diagnostic::human(&findings, folder.path(), seawall::render::diagnostic::Detail::Full)
+            seawall::render::diagnostic::human(
+                &findings,
+                folder.path(),
+                seawall::render::diagnostic::Detail::Full
+            )
         ),
     }
 }
 
-/// A rule of an active policy that was not reviewed as it stands: it is not approved, or its content was approved under
-/// other notes than its own. With `in_place`, its content counts alone: the approval follows the edit.
+/// A rule of an active policy that was not reviewed as it stands: it is not approved, or its
+/// content was approved under other notes than its own. With `in_place`, its content counts alone:
+/// the approval follows the edit.
 fn unreviewed(
     state: &State,
     reviewed: &BTreeSet<(String, String)>,
     notes_count: bool,
     in_place: bool,
 ) -> Option<String> {
-    let active = state.vijil.policies.iter().filter(|(_, policy)| policy.text("status") == "active");
+    let active =
+        state.vijil.policies.iter().filter(|(_, policy)| policy.text("status") == "active");
     let mut rules = active.flat_map(|(id, _)| state.vijil.rules_of(id));
     let wrong = rules.find(|rule| {
-        let own = (content(rule.text("rule_id"), rule.text("natural_language")), rule.text("review_notes").to_owned());
-        let known =
-            if notes_count && !in_place { reviewed.contains(&own) } else { reviewed.iter().any(|one| one.0 == own.0) };
+        let own = (
+            content(rule.text("rule_id"), rule.text("natural_language")),
+            rule.text("review_notes").to_owned(),
+        );
+        let known = if notes_count && !in_place {
+            reviewed.contains(&own)
+        } else {
+            reviewed.iter().any(|one| one.0 == own.0)
+        };
         !known || !in_place && rule.text("status") != "approved"
     });
     wrong.map(|rule| rule.object.to_string())
@@ -288,13 +325,17 @@ async fn the_story_ends_as_the_documents_say_however_the_service_behaves_and_wha
 /// Ids of the policies that are active.
 fn active(state: &State) -> BTreeSet<String> {
     let policies = state.vijil.policies.iter();
-    policies.filter(|(_, policy)| policy.text("status") == "active").map(|(id, _)| id.clone()).collect()
+    policies
+        .filter(|(_, policy)| policy.text("status") == "active")
+        .map(|(id, _)| id.clone())
+        .collect()
 }
 
 async fn tell(setting: &Setting, edit_active: EditActive) {
     let in_place = edit_active == EditActive::InPlace;
     let team = Team { edit_active, ..Team::new(setting.behaviour, Limits::default()).await };
-    // Where an edit leaves the earlier approval, its notes may stay too: the next run finds the rule approved.
+    // Where an edit leaves the earlier approval, its notes may stay too: the next run finds the
+    // rule approved.
     let notes_count = setting.behaviour.after_edit != AfterEdit::Unchanged;
     let mut reviewed: BTreeSet<(String, String)> = BTreeSet::new();
     for (chapter, (documents, end)) in CHAPTERS.iter().zip(ENDS).enumerate() {
@@ -306,7 +347,10 @@ async fn tell(setting: &Setting, edit_active: EditActive) {
             team.emulator.arm(Fault::new(fault.clone()).on(Calls::Writes).nth(setting.nth));
         }
         let (plan, first) = team.apply(&desired).await;
-        assert!(matches!(first.exit(), Exit::Done | Exit::Partial | Exit::Failed), "{about}: {first:?}");
+        assert!(
+            matches!(first.exit(), Exit::Done | Exit::Partial | Exit::Failed),
+            "{about}: {first:?}"
+        );
         let failed = first.exit() != Exit::Done;
         team.heal();
         let (again, second) = team.apply(&desired).await;
@@ -318,7 +362,8 @@ async fn tell(setting: &Setting, edit_active: EditActive) {
         let after = active(&team.emulator.state());
         for state in team.passed() {
             assert_eq!(unreviewed(&state, &reviewed, notes_count, in_place), None, "{about}");
-            let off: Vec<_> = before.intersection(&after).filter(|id| !active(&state).contains(*id)).collect();
+            let off: Vec<_> =
+                before.intersection(&after).filter(|id| !active(&state).contains(*id)).collect();
             let may_be_off = !in_place || setting.behaviour.active_edit == ActiveEdit::BecomesDraft;
             assert!(off.is_empty() || may_be_off, "{about}: {off:?} is not active in between");
         }
@@ -337,7 +382,10 @@ async fn a_service_that_hangs_ends_the_run_early() {
     let rules: String = (0..40).map(rule).collect();
     let desired = desired(&format!("name: Data\ncategory: privacy\nrules:\n{rules}"));
     team.emulator.arm(
-        Fault::new(FaultKind::Delay(std::time::Duration::from_millis(400))).on(Calls::Writes).nth(2).times(usize::MAX),
+        Fault::new(FaultKind::Delay(std::time::Duration::from_millis(400)))
+            .on(Calls::Writes)
+            .nth(2)
+            .times(usize::MAX),
     );
     let (_, outcome) = team.apply(&desired).await;
     let given_up = outcome.steps.values().filter(|ended| **ended == StepOutcome::Abandoned).count();
@@ -348,13 +396,18 @@ async fn a_service_that_hangs_ends_the_run_early() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_goes_with_its_rules_costs_one_call_and_a_refusal_says_what_to_do() {
-    for (delete_with_rules, exit) in [(DeleteWithRules::Cascades, Exit::Done), (DeleteWithRules::Refused, Exit::Failed)]
+    for (delete_with_rules, exit) in
+        [(DeleteWithRules::Cascades, Exit::Done), (DeleteWithRules::Refused, Exit::Failed)]
     {
-        let team =
-            Team::new(VijilBehaviour { delete_with_rules, ..VijilBehaviour::default() }, Limits::default()).await;
+        let team = Team::new(
+            VijilBehaviour { delete_with_rules, ..VijilBehaviour::default() },
+            Limits::default(),
+        )
+        .await;
         team.apply(&desired(CHAPTERS[1])).await;
         team.emulator.forget_calls();
-        let (plan, outcome) = team.apply(&desired("name: Other\ncategory: custom\nrules: []\n")).await;
+        let (plan, outcome) =
+            team.apply(&desired("name: Other\ncategory: custom\nrules: []\n")).await;
         let deletes = team.emulator.writes().iter().filter(|call| call.method == "DELETE").count();
         assert_eq!(deletes, 1);
         let told = seawall::render::outcome::human(&plan, &outcome);
@@ -365,18 +418,22 @@ async fn a_policy_that_goes_with_its_rules_costs_one_call_and_a_refusal_says_wha
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_got_lost_is_told_from_the_one_before_the_edit() {
-    let behaviour = VijilBehaviour { after_edit: AfterEdit::Unchanged, ..VijilBehaviour::default() };
+    let behaviour =
+        VijilBehaviour { after_edit: AfterEdit::Unchanged, ..VijilBehaviour::default() };
     for (kind, approvals) in [(FaultKind::LoseBefore, 2), (FaultKind::LoseAfter, 1)] {
         let team = Team::new(behaviour, Limits::default()).await;
         team.apply(&desired(CHAPTERS[1])).await;
         team.emulator.forget_calls();
         let approve = Calls::Operation(Operation::Vijil(VijilOperation::ApproveRule));
         team.emulator.arm(Fault::new(kind.clone()).on(approve).nth(1));
-        let edited =
-            CHAPTERS[1].replace("No PII., review: {approved: seen 1}", "Never any PII., review: {approved: seen 2}");
+        let edited = CHAPTERS[1].replace(
+            "No PII., review: {approved: seen 1}",
+            "Never any PII., review: {approved: seen 2}",
+        );
         let (_, outcome) = team.apply(&desired(&edited)).await;
         assert_eq!(outcome.exit(), Exit::Done, "{outcome:?}");
-        let sent = team.emulator.writes().iter().filter(|call| call.path.ends_with("/approve")).count();
+        let sent =
+            team.emulator.writes().iter().filter(|call| call.path.ends_with("/approve")).count();
         assert_eq!(sent, approvals, "{kind:?}");
         let vijil = team.emulator.state().vijil;
         let rule = vijil.rules.values().find(|rule| rule.text("rule_id") == "A-1").unwrap();
@@ -386,20 +443,29 @@ async fn an_approval_that_got_lost_is_told_from_the_one_before_the_edit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_active_policy_that_cannot_be_edited_in_place_says_what_to_do() {
-    let edited =
-        CHAPTERS[1].replace("No PII., review: {approved: seen 1}", "Never any PII., review: {approved: seen 2}");
+    let edited = CHAPTERS[1].replace(
+        "No PII., review: {approved: seen 1}",
+        "Never any PII., review: {approved: seen 2}",
+    );
     for (active_edit, status, told) in [
         (ActiveEdit::Refused, "active", "edit_active: deactivate"),
         (ActiveEdit::BecomesDraft, "draft", "no longer active but `draft`"),
     ] {
-        let team = Team::new(VijilBehaviour { active_edit, ..VijilBehaviour::default() }, Limits::default()).await;
+        let team = Team::new(
+            VijilBehaviour { active_edit, ..VijilBehaviour::default() },
+            Limits::default(),
+        )
+        .await;
         team.apply(&desired(CHAPTERS[1])).await;
         let (plan, outcome) = team.apply(&desired(&edited)).await;
         assert_ne!(outcome.exit(), Exit::Done, "{active_edit:?}");
         let text = seawall::render::outcome::human(&plan, &outcome);
         assert!(text.contains(told), "{text}");
         let state = team.emulator.state();
-        assert_eq!(state.vijil.policies.values().map(|policy| policy.text("status")).collect::<Vec<_>>(), [status]);
+        assert_eq!(
+            state.vijil.policies.values().map(|policy| policy.text("status")).collect::<Vec<_>>(),
+            [status]
+        );
         // The way that always works ends as the documents ask.
         let team = Team { edit_active: EditActive::Deactivate, ..team };
         assert_eq!(team.apply(&desired(&edited)).await.1.exit(), Exit::Done);
@@ -411,10 +477,14 @@ async fn an_active_policy_that_cannot_be_edited_in_place_says_what_to_do() {
 async fn a_rule_that_fails_does_not_keep_the_other_rules_of_an_active_policy_from_their_approval() {
     let team = Team::new(VijilBehaviour::default(), Limits::default()).await;
     team.apply(&desired(CHAPTERS[1])).await;
-    let edited =
-        CHAPTERS[1].replace("No PII.", "Never any PII.").replace("Log it.", "Log it all.").replace("seen 1", "seen 2");
+    let edited = CHAPTERS[1]
+        .replace("No PII.", "Never any PII.")
+        .replace("Log it.", "Log it all.")
+        .replace("seen 1", "seen 2");
     let update = Calls::Operation(Operation::Vijil(VijilOperation::UpdateRule));
-    team.emulator.arm(Fault::new(FaultKind::Refuse(seawall::emulator::Answer::status(403))).on(update).nth(1));
+    team.emulator.arm(
+        Fault::new(FaultKind::Refuse(seawall::emulator::Answer::status(403))).on(update).nth(1),
+    );
     let (_, outcome) = team.apply(&desired(&edited)).await;
     assert_eq!(outcome.exit(), Exit::Partial, "{outcome:?}");
     let state = team.emulator.state();

@@ -9,7 +9,8 @@ use super::{RULES, World, text};
 
 impl World {
     fn guards(&self, guards: &str) {
-        let settings = format!("apiVersion: seawall/v1\nkind: Workspace\nvijil: {{}}\nguards: {guards}\n");
+        let settings =
+            format!("apiVersion: seawall/v1\nkind: Workspace\nvijil: {{}}\nguards: {guards}\n");
         fs::write(self.path().join("seawall.yaml"), settings).unwrap();
     }
 
@@ -19,7 +20,8 @@ impl World {
         let shown = self.run(&["plan"]);
         let headline = text(&shown).lines().next().unwrap_or_default().to_owned();
         let json = self.run(&["plan", "--format", "json"]);
-        let plan = serde_json::from_slice(&json.stdout).unwrap_or_else(|_| panic!("{}", text(&json)));
+        let plan =
+            serde_json::from_slice(&json.stdout).unwrap_or_else(|_| panic!("{}", text(&json)));
         (shown.status.code(), headline, plan)
     }
 }
@@ -37,7 +39,8 @@ async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guard
     let first = RULES.split("  - rule_id: PRIV-002").next().unwrap();
     let second = RULES.replace(first, "");
     let with = |from: &str, to: &str| RULES.replacen(from, to, 1);
-    let condition = "    constraints: [{condition_type: context, field: hour, operator: '>', value: 8}]\n";
+    let condition =
+        "    constraints: [{condition_type: context, field: hour, operator: '>', value: 8}]\n";
     let permission = RULES.to_owned()
         + "  - {rule_id: OK-1, rule_type: permission, action: read, consequence: {action: log, severity: low}, \
            natural_language: Agents may read all., review: {approved: ok}}\n";
@@ -45,8 +48,18 @@ async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guard
     let table = [
         ("draft", RULES.to_owned(), "deactivates 1 policy for agents", true),
         ("archived", RULES.to_owned(), "deactivates 1 policy for agents", true),
-        ("active", with("action: block", "action: log"), "weakens PRIV-001: block → log; approves", true),
-        ("active", with("severity: high", "severity: info"), "weakens PRIV-001: severity high → info", true),
+        (
+            "active",
+            with("action: block", "action: log"),
+            "weakens PRIV-001: block → log; approves",
+            true,
+        ),
+        (
+            "active",
+            with("severity: high", "severity: info"),
+            "weakens PRIV-001: severity high → info",
+            true,
+        ),
         (
             "active",
             with("block, severity: high", "warn, severity: low"),
@@ -73,7 +86,12 @@ async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guard
             "deactivates 1 policy for agents; weakens PRIV-001: rejected",
             true,
         ),
-        ("active", with("action: warn", "action: block"), "Plan for Vijil: approves 1 rule for agents", false), // stricter
+        (
+            "active",
+            with("action: warn", "action: block"),
+            "Plan for Vijil: approves 1 rule for agents",
+            false,
+        ), // stricter
         ("active", with("log what they read", "log all that they read"), "rewords PRIV-002", false),
         (
             "active",
@@ -90,9 +108,19 @@ async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guard
         assert_eq!(message(&plan, "deny_widening").contains("weaken"), refused, "{says}: {plan:#}");
         let (code, _, plan) = world.judged("{deny_widening: false}");
         assert_eq!(code, Some(0), "{says}: {plan:#}");
-        assert_eq!(plan["vijil"].get("weakened").is_some(), refused || says.starts_with("rewords"), "{says}: {plan:#}");
+        assert_eq!(
+            plan["vijil"].get("weakened").is_some(),
+            refused || says.starts_with("rewords"),
+            "{says}: {plan:#}"
+        );
         let markdown = text(&world.run(&["plan", "--format", "markdown"]));
-        let first = markdown.lines().next().unwrap().replace("<code>", "").replace("</code>", "").replace("&#95;", "_");
+        let first = markdown
+            .lines()
+            .next()
+            .unwrap()
+            .replace("<code>", "")
+            .replace("</code>", "")
+            .replace("&#95;", "_");
         assert!(first.contains(says.trim_start_matches("Plan for Vijil: ")), "{says}\n{first}");
         // What is saved is what is shown, and judged by its guards again.
         world.guards("{deny_widening: true}");
@@ -108,7 +136,8 @@ async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guard
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_counts_as_deleted() {
+async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_counts_as_deleted()
+{
     let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.apply();
@@ -125,7 +154,13 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
             "protected",
             "weakens the protected policy `Data` (weaken-rule): PRIV-001: block → log",
         ),
-        ("{protected: [Data]}", "active", reworded.as_str(), "protected", "(weaken-rule): PRIV-002: reworded"),
+        (
+            "{protected: [Data]}",
+            "active",
+            reworded.as_str(),
+            "protected",
+            "(weaken-rule): PRIV-002: reworded",
+        ),
         ("{protected: [Data]}", "active", stricter.as_str(), "", ""),
         (
             "{protected: [Data]}",
@@ -135,7 +170,13 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
             "weakens the protected policy `Data` (deactivate): Data: active → archived",
         ),
         ("{protected: [{name: Data, allow: [weaken-rule]}]}", "active", log.as_str(), "", ""),
-        ("{protected: [{name: Data, allow: [weaken-rule]}]}", "draft", RULES, "protected", "(deactivate)"),
+        (
+            "{protected: [{name: Data, allow: [weaken-rule]}]}",
+            "draft",
+            RULES,
+            "protected",
+            "(deactivate)",
+        ),
         ("{protected: [{name: Data, allow: [deactivate]}]}", "draft", RULES, "", ""),
         (
             "{max_deletes: 0}",
@@ -150,13 +191,22 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
     for (guards, status, rules, guard, says) in table {
         match rules {
             "[]" => {
-                let head = "apiVersion: seawall/v1\nkind: AgentPolicy\nname: Data\ncategory: privacy\n";
-                fs::write(world.path().join("data.yaml"), format!("{head}status: {status}\nrules: []\n")).unwrap();
+                let head =
+                    "apiVersion: seawall/v1\nkind: AgentPolicy\nname: Data\ncategory: privacy\n";
+                fs::write(
+                    world.path().join("data.yaml"),
+                    format!("{head}status: {status}\nrules: []\n"),
+                )
+                .unwrap();
             }
             rules => world.write(status, rules),
         }
         let (code, _, plan) = world.judged(guards);
-        assert_eq!(code, Some(if guard.is_empty() { 0 } else { 4 }), "{guards} {status} {says}: {plan:#}");
+        assert_eq!(
+            code,
+            Some(if guard.is_empty() { 0 } else { 4 }),
+            "{guards} {status} {says}: {plan:#}"
+        );
         assert!(
             guard.is_empty() || message(&plan, guard).contains(says),
             "{guards} {status}: {}",
@@ -185,7 +235,8 @@ async fn a_note_of_a_former_text_is_a_warning_and_rules_are_counted_by_consequen
     assert!(shown.contains("Warning: `PRIV-001` of `Data` changes, and the note of its approval is the one of its former text  data.yaml:"), "{shown}");
     let markdown = text(&world.run(&["plan", "--format", "markdown"]));
     assert!(
-        markdown.contains("> [!WARNING]\n> <code>`PRIV-001` of `Data` changes") || markdown.contains("PRIV-001"),
+        markdown.contains("> [!WARNING]\n> <code>`PRIV-001` of `Data` changes")
+            || markdown.contains("PRIV-001"),
         "{markdown}"
     );
     // A new note is a new review; without one, the pipeline's own note is taken.
@@ -202,7 +253,10 @@ async fn a_rule_or_policy_that_comes_beside_an_equal_one_that_goes_looks_like_a_
     world.apply();
     let hint = |plan: &Value| plan["warnings"][0]["help"].as_str().map(str::to_owned);
     world.write("active", &RULES.replace("PRIV-002", "LOG-2"));
-    assert_eq!(hint(&world.plan()).as_deref(), Some("looks like a rename: add previously: [PRIV-002]"));
+    assert_eq!(
+        hint(&world.plan()).as_deref(),
+        Some("looks like a rename: add previously: [PRIV-002]")
+    );
     let shown = text(&world.run(&["plan"]));
     assert!(shown.contains("  looks like a rename: add previously: [PRIV-002]\n"), "{shown}");
     // It says something else, or says so itself.
@@ -214,6 +268,7 @@ async fn a_rule_or_policy_that_comes_beside_an_equal_one_that_goes_looks_like_a_
     }
     world.write("active", RULES);
     let text = fs::read_to_string(world.path().join("data.yaml")).unwrap();
-    fs::write(world.path().join("data.yaml"), text.replace("name: Data", "name: Customers")).unwrap();
+    fs::write(world.path().join("data.yaml"), text.replace("name: Data", "name: Customers"))
+        .unwrap();
     assert_eq!(hint(&world.plan()).as_deref(), Some("looks like a rename: add previously: [Data]"));
 }

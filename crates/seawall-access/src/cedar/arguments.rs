@@ -1,9 +1,9 @@
 //! The types of `context.args` and `context.request_time` that a statement assumes.
 //!
-//! Cedar's types are closed and the keys of a tool's arguments belong to the tool, so that no fixed schema can contain
-//! them; the type of the request time is not documented. A statement is therefore validated with the arguments that it
-//! reads, each optional and with the type that its use implies: missing guards are found, and nothing is reported about
-//! unknown types.
+//! Cedar's types are closed and the keys of a tool's arguments belong to the tool, so that no fixed
+//! schema can contain them; the type of the request time is not documented. A statement is
+//! therefore validated with the arguments that it reads, each optional and with the type that its
+//! use implies: missing guards are found, and nothing is reported about unknown types.
 //!
 //! Invariant: everything that a statement reads below `context.args` is declared as optional.
 
@@ -53,7 +53,8 @@ impl Reads {
         reads
     }
 
-    /// The attributes of `context.args` in Cedar's JSON schema format; `None` if the statement reads none.
+    /// The attributes of `context.args` in Cedar's JSON schema format; `None` if the statement
+    /// reads none.
     pub(super) fn arguments(&self) -> Option<Value> {
         self.args.as_ref().map(Shape::attributes)
     }
@@ -66,7 +67,10 @@ impl Reads {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the engine's tree may grow; what is new holds no arguments")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the engine's tree may grow; what is new holds no arguments"
+    )]
     fn walk(&mut self, expr: &Expr, wanted: Option<&Type>) {
         match expr {
             Expr::GetAttr { expr: inner, .. } => match path(expr) {
@@ -97,7 +101,10 @@ impl Reads {
                 self.walk(else_expr, wanted);
             }
             Expr::Set(items) => {
-                let item = items.iter().find_map(|item| type_of(item)).or_else(|| wanted.and_then(element));
+                let item = items
+                    .iter()
+                    .find_map(|item| type_of(item))
+                    .or_else(|| wanted.and_then(element));
                 items.iter().for_each(|one| self.walk(one, item.as_ref()));
             }
             Expr::Record(fields) => fields.values().for_each(|field| self.walk(field, None)),
@@ -114,7 +121,9 @@ impl Reads {
                 }
                 here.used_as = here.used_as.take().or_else(|| wanted.cloned());
             }
-            ["request_time", ..] => self.request_time = self.request_time.take().or_else(|| wanted.cloned()),
+            ["request_time", ..] => {
+                self.request_time = self.request_time.take().or_else(|| wanted.cloned())
+            }
             _ => {}
         }
     }
@@ -122,7 +131,11 @@ impl Reads {
 
 impl Shape {
     fn attributes(&self) -> Value {
-        self.keys.iter().map(|(key, shape)| (key.clone(), shape.declaration())).collect::<Map<_, _>>().into()
+        self.keys
+            .iter()
+            .map(|(key, shape)| (key.clone(), shape.declaration()))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     fn declaration(&self) -> Value {
@@ -131,7 +144,10 @@ impl Shape {
             (true, Some(used_as)) => used_as.declaration(),
             (true, None) => STRING.declaration(),
         };
-        declaration.as_object_mut().expect("a declaration is an object").insert("required".to_owned(), json!(false));
+        declaration
+            .as_object_mut()
+            .expect("a declaration is an object")
+            .insert("required".to_owned(), json!(false));
         declaration
     }
 }
@@ -145,7 +161,8 @@ impl Type {
     }
 }
 
-/// The path of attributes from the context to the value that is read; `None` if it does not start at the context.
+/// The path of attributes from the context to the value that is read; `None` if it does not start
+/// at the context.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only attribute access makes a path")]
 pub(super) fn path(expr: &Expr) -> Option<Vec<&str>> {
     match expr {
@@ -179,9 +196,11 @@ fn operand(op: UnaryOp) -> Option<Type> {
         UnaryOp::IsEmpty => set_of(None),
         UnaryOp::Datetime | UnaryOp::Decimal | UnaryOp::Duration | UnaryOp::Ip => Some(STRING),
         UnaryOp::ToDate | UnaryOp::ToTime => Some(DATETIME),
-        UnaryOp::ToMilliseconds | UnaryOp::ToSeconds | UnaryOp::ToMinutes | UnaryOp::ToHours | UnaryOp::ToDays => {
-            Some(DURATION)
-        }
+        UnaryOp::ToMilliseconds
+        | UnaryOp::ToSeconds
+        | UnaryOp::ToMinutes
+        | UnaryOp::ToHours
+        | UnaryOp::ToDays => Some(DURATION),
         _ => Some(ADDRESS),
     }
 }
@@ -195,15 +214,18 @@ fn operands(op: BinaryOp, left: &Expr, right: &Expr) -> (Option<Type>, Option<Ty
         BinaryOp::And | BinaryOp::Or => both(Some(BOOL)),
         BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul => both(Some(LONG)),
         BinaryOp::Eq | BinaryOp::NotEq => both(either()),
-        BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater | BinaryOp::GreaterEq => both(either().or(Some(LONG))),
+        BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater | BinaryOp::GreaterEq => {
+            both(either().or(Some(LONG)))
+        }
         BinaryOp::Contains => (set_of(type_of(right)), type_of(left).as_ref().and_then(element)),
         BinaryOp::ContainsAll | BinaryOp::ContainsAny => both(either().or_else(|| set_of(None))),
         BinaryOp::IsInRange => both(Some(ADDRESS)),
         BinaryOp::Offset => (Some(DATETIME), Some(DURATION)),
         BinaryOp::DurationSince => both(Some(DATETIME)),
-        BinaryOp::DecimalLessThan | BinaryOp::DecimalLessEq | BinaryOp::DecimalGreater | BinaryOp::DecimalGreaterEq => {
-            both(Some(DECIMAL))
-        }
+        BinaryOp::DecimalLessThan
+        | BinaryOp::DecimalLessEq
+        | BinaryOp::DecimalGreater
+        | BinaryOp::DecimalGreaterEq => both(Some(DECIMAL)),
         _ => (None, None),
     }
 }
@@ -212,13 +234,19 @@ fn operands(op: BinaryOp, left: &Expr, right: &Expr) -> (Option<Type>, Option<Ty
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest do not show their type")]
 fn type_of(expr: &Expr) -> Option<Type> {
     match expr {
-        Expr::Literal(Literal::Bool(_)) | Expr::HasAttr { .. } | Expr::Like { .. } | Expr::Is { .. } => Some(BOOL),
+        Expr::Literal(Literal::Bool(_))
+        | Expr::HasAttr { .. }
+        | Expr::Like { .. }
+        | Expr::Is { .. } => Some(BOOL),
         Expr::Literal(Literal::Long(_)) => Some(LONG),
         Expr::Literal(Literal::String(_)) => Some(STRING),
-        Expr::Set(items) => items.iter().find_map(|item| type_of(item)).map(|item| Type::Set(Box::new(item))),
+        Expr::Set(items) => {
+            items.iter().find_map(|item| type_of(item)).map(|item| Type::Set(Box::new(item)))
+        }
         Expr::GetAttr { expr: inner, attr } if matches!(**inner, Expr::Var(Var::Resource)) => {
             super::McpAction::ALL.into_iter().find_map(|action| {
-                let (_, kind) = schema::attributes(action.resource_type()).find(|(name, _)| name == attr)?;
+                let (_, kind) =
+                    schema::attributes(action.resource_type()).find(|(name, _)| name == attr)?;
                 Some(match kind {
                     AttributeType::Bool => BOOL,
                     AttributeType::String => STRING,
@@ -232,9 +260,11 @@ fn type_of(expr: &Expr) -> Option<Type> {
             UnaryOp::Duration | UnaryOp::ToTime => Some(DURATION),
             UnaryOp::Decimal => Some(DECIMAL),
             UnaryOp::Ip => Some(ADDRESS),
-            UnaryOp::ToMilliseconds | UnaryOp::ToSeconds | UnaryOp::ToMinutes | UnaryOp::ToHours | UnaryOp::ToDays => {
-                Some(LONG)
-            }
+            UnaryOp::ToMilliseconds
+            | UnaryOp::ToSeconds
+            | UnaryOp::ToMinutes
+            | UnaryOp::ToHours
+            | UnaryOp::ToDays => Some(LONG),
             _ => Some(BOOL),
         },
         Expr::BinaryOp { op, .. } => match op {
@@ -295,7 +325,11 @@ mod tests {
             ("context has args.x", "x", named("String")),
         ] {
             let (arguments, _) = reads(condition);
-            assert_eq!(arguments.map(|arguments| arguments[key].clone()), Some(expected), "{condition}");
+            assert_eq!(
+                arguments.map(|arguments| arguments[key].clone()),
+                Some(expected),
+                "{condition}"
+            );
         }
         assert_eq!(reads("resource.args.contains(\"x\")").0, None);
     }

@@ -1,20 +1,24 @@
 //! The effect of a change of MCP policies on each audience: proven, or reported as uncertain.
 //!
-//! A call is denied, approved first, or allowed. A call gets further in the new state than in the old only if
+//! A call is denied, approved first, or allowed. A call gets further in the new state than in the
+//! old only if
 //!
-//! * something stopped it that no longer does: a forbid is removed, or an approval is removed while a permit exists; or
+//! * something stopped it that no longer does: a forbid is removed, or an approval is removed while
+//!   a permit exists; or
 //! * something lets it through that did not: a permit or an approval is added.
 //!
-//! An added or removed statement is not a reason if another statement covers everything that it matches and has the
-//! same effect. Without a remaining reason, no call gets further: that is a proof. With one, a request that gets
-//! further is searched; once found, it is the proof, since the engine decides it in both states. Losing access is the
-//! same with the states exchanged.
+//! An added or removed statement is not a reason if another statement covers everything that it
+//! matches and has the same effect. Without a remaining reason, no call gets further: that is a
+//! proof. With one, a request that gets further is searched; once found, it is the proof, since the
+//! engine decides it in both states. Losing access is the same with the states exchanged.
 //!
-//! The audiences are the organization, each team, and each pair of teams. Pairs are enough: of the statements above,
-//! one lets the call through in one state, and one stops it, or makes it governed at all, in the other. A change of a
-//! larger audience is not listed if its subsets have it already ([`reasons::only_here`]).
+//! The audiences are the organization, each team, and each pair of teams. Pairs are enough: of the
+//! statements above, one lets the call through in one state, and one stops it, or makes it governed
+//! at all, in the other. A change of a larger audience is not listed if its subsets have it already
+//! ([`reasons::only_here`]).
 //!
-//! Invariant: an audience without an entry has no change, and an entry that is certain has a witness.
+//! Invariant: an audience without an entry has no change, and an entry that is certain has a
+//! witness.
 
 mod calls;
 mod reasons;
@@ -29,13 +33,18 @@ use self::calls::Changed;
 use self::reasons::{only_here, reasons, shortened, witness};
 use super::decide::{Governing, McpPolicies, Outcome};
 use super::limit::with_deep_stack;
-use super::{APPROVAL, Effect, McpAction, McpRequest, SCHEMA_URL, Statement, cover, example, statements, validate};
+use super::{
+    APPROVAL, Effect, McpAction, McpRequest, SCHEMA_URL, Statement, cover, example, statements,
+    validate,
+};
 use crate::model::{Body, Policy, Scope};
 
-/// The number of requests that are tried for one reason, and for all reasons of an audience together.
+/// The number of requests that are tried for one reason, and for all reasons of an audience
+/// together.
 const TRIES: usize = 400;
 const TRIES_TOGETHER: usize = 4_000;
-/// The number of evaluations in one comparison, so that it ends in seconds. Everything that is not tried is uncertain.
+/// The number of evaluations in one comparison, so that it ends in seconds. Everything that is not
+/// tried is uncertain.
 const MOST_TRIALS: usize = 4_000_000;
 /// Every call, in the form of [`McpChange::access`].
 const EVERYTHING: &str = "mcp **";
@@ -119,10 +128,14 @@ pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
         let mut small: BTreeMap<Vec<String>, Audience<'_>> = BTreeMap::new();
         for teams in audiences(&old, &new) {
             let audience = Audience::new(&teams, &old, &new, &trials);
-            let smaller: Vec<&Audience<'_>> = subsets(&teams).filter_map(|teams| small.get(&teams)).collect();
-            if audience.sees_a_change() && !smaller.iter().any(|smaller| smaller.sees_the_same(&audience)) {
+            let smaller: Vec<&Audience<'_>> =
+                subsets(&teams).filter_map(|teams| small.get(&teams)).collect();
+            if audience.sees_a_change()
+                && !smaller.iter().any(|smaller| smaller.sees_the_same(&audience))
+            {
                 let found = audience.changes(&smaller);
-                let fresh = found.into_iter().filter(|change| !shown(change, &changes)).collect::<Vec<_>>();
+                let fresh =
+                    found.into_iter().filter(|change| !shown(change, &changes)).collect::<Vec<_>>();
                 changes.extend(fresh);
             }
             if teams.len() < 2 {
@@ -137,7 +150,8 @@ pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
     })
 }
 
-/// Returns `true` if a smaller audience has the same change, and no request shows a further one for this audience.
+/// Returns `true` if a smaller audience has the same change, and no request shows a further one for
+/// this audience.
 fn shown(change: &McpChange, changes: &[McpChange]) -> bool {
     change.witness.is_none()
         && changes.iter().any(|other| {
@@ -171,14 +185,20 @@ impl State {
                 number,
             };
             match statements(&cedar.text) {
-                Ok(found) => said.extend(found.into_iter().enumerate().map(|(number, statement)| {
-                    if cedar.schema_url == SCHEMA_URL {
-                        new((kind(&statement), statement.canonical.clone()), Some(number), Some(statement))
-                    } else {
-                        let text = format!("{}\n{}", cedar.schema_url, statement.canonical);
-                        new((Kind::Unknown, text), Some(number), None)
-                    }
-                })),
+                Ok(found) => {
+                    said.extend(found.into_iter().enumerate().map(|(number, statement)| {
+                        if cedar.schema_url == SCHEMA_URL {
+                            new(
+                                (kind(&statement), statement.canonical.clone()),
+                                Some(number),
+                                Some(statement),
+                            )
+                        } else {
+                            let text = format!("{}\n{}", cedar.schema_url, statement.canonical);
+                            new((Kind::Unknown, text), Some(number), None)
+                        }
+                    }))
+                }
                 Err(_) => {
                     let text = format!("{}\n{}", cedar.schema_url, cedar.text);
                     said.push(new((Kind::Unknown, text), None, None));
@@ -219,7 +239,8 @@ fn kind(statement: &Statement) -> Kind {
 
 /// The organization, each team and each pair of teams in scopes, small ones first.
 fn audiences(old: &State, new: &State) -> Vec<Vec<String>> {
-    let teams: BTreeSet<&str> = old.said.iter().chain(&new.said).flat_map(|said| said.scope.teams()).collect();
+    let teams: BTreeSet<&str> =
+        old.said.iter().chain(&new.said).flat_map(|said| said.scope.teams()).collect();
     let own = |teams: &[&str]| teams.iter().map(|team| (*team).to_owned()).collect::<Vec<_>>();
     let mut audiences = vec![Vec::new()];
     audiences.extend(teams.iter().map(|team| own(&[team])));
@@ -260,19 +281,21 @@ impl<'a> Audience<'a> {
         self.said.iter().map(keys).eq(other.said.iter().map(keys))
     }
 
-    /// Returns `true` if a request gets further in the new state; `false` if a state is uncertain. For losses, the
-    /// states are exchanged.
+    /// Returns `true` if a request gets further in the new state; `false` if a state is uncertain.
+    /// For losses, the states are exchanged.
     fn further(&self, request: &McpRequest, widens: bool) -> bool {
         let made = || self.states.map(|state| state.governing(&self.teams));
         let cost: usize = self.said.iter().map(BTreeMap::len).sum();
         self.trials.set(self.trials.get().saturating_add(cost));
-        let [old, new] =
-            self.governing.get_or_init(made).each_ref().map(|policies| match policies.decide(request).outcome {
-                Outcome::Deny => Some(0),
-                Outcome::Approval => Some(1),
-                Outcome::Allow => Some(2),
-                Outcome::Uncertain => None,
-            });
+        let [old, new] = self.governing.get_or_init(made).each_ref().map(|policies| match policies
+            .decide(request)
+            .outcome
+        {
+            Outcome::Deny => Some(0),
+            Outcome::Approval => Some(1),
+            Outcome::Allow => Some(2),
+            Outcome::Uncertain => None,
+        });
         old.zip(new).is_some_and(|(old, new)| if widens { new > old } else { new < old })
     }
 
@@ -290,7 +313,8 @@ impl<'a> Audience<'a> {
         let [old, new] = &self.said;
         let (from, to) = if widens { (old, new) } else { (new, old) };
         let shows = |request: &McpRequest| {
-            self.further(request, widens) && !smaller.iter().any(|audience| audience.further(request, widens))
+            self.further(request, widens)
+                && !smaller.iter().any(|audience| audience.further(request, widens))
         };
         if from.is_empty() {
             // Without any policy, everything is permitted already.
@@ -301,13 +325,19 @@ impl<'a> Audience<'a> {
             return Vec::new();
         }
         if to.is_empty() {
-            return ungoverned(&self.teams, from, widens, |request| !self.is_over_budget() && shows(request));
+            return ungoverned(&self.teams, from, widens, |request| {
+                !self.is_over_budget() && shows(request)
+            });
         }
         let sides = smaller.iter().map(|audience| audience.said.each_ref());
-        let smaller: Vec<_> = sides.map(|[old, new]| if widens { [old, new] } else { [new, old] }).collect();
+        let smaller: Vec<_> =
+            sides.map(|[old, new]| if widens { [old, new] } else { [new, old] }).collect();
         let mut reasons = reasons(from, to);
-        reasons.retain(|(said, comes)| smaller.iter().all(|smaller| only_here(said, *comes, to, *smaller)));
-        let trees: Vec<&Template> = from.values().chain(to.values()).filter_map(|said| said.tree()).collect();
+        reasons.retain(|(said, comes)| {
+            smaller.iter().all(|smaller| only_here(said, *comes, to, *smaller))
+        });
+        let trees: Vec<&Template> =
+            from.values().chain(to.values()).filter_map(|said| said.tree()).collect();
         let most = TRIES_TOGETHER.checked_div(reasons.len()).unwrap_or(0).min(TRIES);
         let mut changes: Vec<McpChange> = Vec::new();
         for (said, comes) in reasons {
@@ -319,14 +349,17 @@ impl<'a> Audience<'a> {
                 effect: said.statement.as_ref().map(|statement| statement.effect),
                 number: said.number,
             };
-            for (access, witness) in
-                said_with_witnesses(calls::changed(said, comes, from, to), &in_scope(said), |changed| {
+            for (access, witness) in said_with_witnesses(
+                calls::changed(said, comes, from, to),
+                &in_scope(said),
+                |changed| {
                     witness(said, &trees, most, |request| {
                         changed.is_none_or(|changed| has(changed, request)) && shows(request)
                     })
-                })
-            {
-                let alike = |change: &&mut McpChange| change.witness == witness && change.access == access;
+                },
+            ) {
+                let alike =
+                    |change: &&mut McpChange| change.witness == witness && change.access == access;
                 match changes.iter_mut().find(alike) {
                     Some(change) => change.because.push(cause.clone()),
                     None => {
@@ -383,7 +416,8 @@ impl Occurrence {
     }
 }
 
-/// The changes if no policy governs the audience any more, or did before: the gateway then permits everything.
+/// The changes if no policy governs the audience any more, or did before: the gateway then permits
+/// everything.
 fn ungoverned(
     teams: &[String],
     from: &InForce<'_>,
@@ -392,16 +426,22 @@ fn ungoverned(
 ) -> Vec<McpChange> {
     let found = statements("permit (principal, action, resource);").expect("it is Cedar");
     let Some(everything) = found.first() else { return Vec::new() };
-    let permits = |said: &Occurrence| said.statement.as_ref().is_some_and(|one| cover::covers(one, everything));
-    if from.keys().all(|(kind, _)| *kind == Kind::Permit) && from.values().any(|said| permits(said)) {
+    let permits = |said: &Occurrence| {
+        said.statement.as_ref().is_some_and(|one| cover::covers(one, everything))
+    };
+    if from.keys().all(|(kind, _)| *kind == Kind::Permit) && from.values().any(|said| permits(said))
+    {
         return Vec::new();
     }
     let trees: Vec<&Template> = from.values().filter_map(|said| said.tree()).collect();
     let starts = everything.tree.iter().chain(trees.iter().copied());
-    let tries = starts.flat_map(|first| example::requests(first, &trees, TRIES)).take(TRIES_TOGETHER);
+    let tries =
+        starts.flat_map(|first| example::requests(first, &trees, TRIES)).take(TRIES_TOGETHER);
     let tries: Vec<McpRequest> = tries.collect();
     let witness = |changed: Option<&Changed>| {
-        let shows = |request: &McpRequest| changed.is_none_or(|changed| has(changed, request)) && shows(request);
+        let shows = |request: &McpRequest| {
+            changed.is_none_or(|changed| has(changed, request)) && shows(request)
+        };
         tries.iter().find(|request| shows(request)).map(|request| shortened(request.clone(), shows))
     };
     let understood = from.keys().all(|(kind, _)| *kind != Kind::Unknown);
@@ -412,8 +452,13 @@ fn ungoverned(
         McpCause { comes, policy, statement: None, effect: None, number: None }
     };
     let because: Vec<McpCause> = policies.into_iter().map(cause).collect();
-    let change =
-        |(access, witness)| McpChange { teams: teams.to_vec(), widens, witness, access, because: because.clone() };
+    let change = |(access, witness)| McpChange {
+        teams: teams.to_vec(),
+        widens,
+        witness,
+        access,
+        because: because.clone(),
+    };
     said_with_witnesses(changed, EVERYTHING, witness).into_iter().map(change).collect()
 }
 

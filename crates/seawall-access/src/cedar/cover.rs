@@ -1,14 +1,15 @@
 //! Decides if one statement subsumes another, and if a statement matches no request.
 //!
-//! Invariant: `true` is proven from the form of the statements; `false` only means that no proof was found.
+//! Invariant: `true` is proven from the form of the statements; `false` only means that no proof
+//! was found.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use cedar_policy::pst::{
-    ActionConstraint, BinaryOp, Clause, EntityOrSlot, Expr, Literal, PrincipalConstraint, ResourceConstraint, Template,
-    UnaryOp, Var,
+    ActionConstraint, BinaryOp, Clause, EntityOrSlot, Expr, Literal, PrincipalConstraint,
+    ResourceConstraint, Template, UnaryOp, Var,
 };
 
 use super::finding::{Finding, code};
@@ -16,7 +17,8 @@ use super::imply::{contradict, implies, implies_others};
 use super::{Effect, Statement};
 use crate::hash::HashMap;
 
-/// The number of comparisons of requirements for one index. Requirements that are not compared count as not covered.
+/// The number of comparisons of requirements for one index. Requirements that are not compared
+/// count as not covered.
 const MOST_COMPARISONS: usize = 20_000_000;
 
 /// The requirements of a statement, according to its form.
@@ -47,21 +49,24 @@ impl Form {
 
 /// Returns `true` if `outer` matches every request that `inner` matches.
 ///
-/// A statement matches if its scope and all its conditions hold without an error. A statement whose requirements are
-/// all among those of another one therefore matches whenever the other one does. Recursive: call it with
-/// [`super::with_deep_stack`].
+/// A statement matches if its scope and all its conditions hold without an error. A statement whose
+/// requirements are all among those of another one therefore matches whenever the other one does.
+/// Recursive: call it with [`super::with_deep_stack`].
 #[must_use]
 pub fn covers(outer: &Statement, inner: &Statement) -> bool {
     let (Some(outer), Some(inner)) = (Form::new(outer), Form::new(inner)) else { return false };
     let given = &inner.requirements;
     outer.has_wider_scope(&inner)
-        && outer.requirements.iter().all(|required| given.iter().any(|given| implies(given, required)))
+        && outer
+            .requirements
+            .iter()
+            .all(|required| given.iter().any(|given| implies(given, required)))
 }
 
 /// An index of statements by their requirements, to find those that cover another statement.
 ///
-/// Most requirements imply nothing but themselves, so that they are looked up instead of compared. A statement is
-/// checked only if its rarest requirement is given.
+/// Most requirements imply nothing but themselves, so that they are looked up instead of compared.
+/// A statement is checked only if its rarest requirement is given.
 pub struct Covering<T> {
     outers: Vec<Outer<T>>,
     /// The distinct requirements, by their text.
@@ -96,7 +101,8 @@ impl<T> Covering<T> {
         };
         for (value, statement) in statements {
             let Some(form) = Form::new(statement) else { continue };
-            let mut requirements: Vec<usize> = form.requirements.iter().map(|one| index.number(one)).collect();
+            let mut requirements: Vec<usize> =
+                form.requirements.iter().map(|one| index.number(one)).collect();
             requirements.sort_unstable();
             requirements.dedup();
             index.outers.push(Outer { value, form, requirements });
@@ -138,9 +144,15 @@ impl<T> Covering<T> {
             .collect();
         found.sort_unstable();
         let covers = |outer: &&Outer<T>| {
-            outer.requirements.iter().all(|number| implied.contains(number)) && outer.form.has_wider_scope(&inner)
+            outer.requirements.iter().all(|number| implied.contains(number))
+                && outer.form.has_wider_scope(&inner)
         };
-        found.into_iter().filter_map(|at| self.outers.get(at)).filter(covers).map(|outer| &outer.value).collect()
+        found
+            .into_iter()
+            .filter_map(|at| self.outers.get(at))
+            .filter(covers)
+            .map(|outer| &outer.value)
+            .collect()
     }
 
     /// The requirements that a requirement implies.
@@ -190,7 +202,10 @@ pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
 pub(super) fn covered_permits(found: &[Arc<Statement>]) -> Vec<Finding> {
     let of = |effect| found.iter().filter(move |statement| statement.effect == effect);
     let mut forbids = Covering::new(of(Effect::Forbid).map(|forbid| ((), &**forbid)));
-    of(Effect::Permit).filter(|permit| !forbids.find(permit).is_empty()).map(|permit| covered(permit)).collect()
+    of(Effect::Permit)
+        .filter(|permit| !forbids.find(permit).is_empty())
+        .map(|permit| covered(permit))
+        .collect()
 }
 
 /// The finding about a permit that a forbid covers.
@@ -210,7 +225,9 @@ pub(super) fn requirements(statement: &Template) -> Vec<Expr> {
     for clause in statement.clauses() {
         match clause {
             Clause::When(condition) => conjuncts(condition, &mut all),
-            Clause::Unless(condition) => all.push(Expr::UnaryOp { op: UnaryOp::Not, expr: Arc::clone(condition) }),
+            Clause::Unless(condition) => {
+                all.push(Expr::UnaryOp { op: UnaryOp::Not, expr: Arc::clone(condition) })
+            }
         }
     }
     all
@@ -264,7 +281,10 @@ mod tests {
 
     #[test]
     fn an_index_finds_what_comparing_all_finds() {
-        let scopes = ["principal, action, resource", "principal, action == MCP::Action::\"invokeTool\", resource"];
+        let scopes = [
+            "principal, action, resource",
+            "principal, action == MCP::Action::\"invokeTool\", resource",
+        ];
         let conditions = [
             "true",
             "resource.readOnly",
@@ -278,13 +298,19 @@ mod tests {
         ];
         let text: String = scopes
             .iter()
-            .flat_map(|scope| conditions.iter().map(move |one| format!("permit ({scope}) when {{ {one} }};\n")))
+            .flat_map(|scope| {
+                conditions.iter().map(move |one| format!("permit ({scope}) when {{ {one} }};\n"))
+            })
             .collect();
         let found = statements(&text).expect("it is Cedar");
         let mut index = Covering::new(found.iter().enumerate().map(|(at, one)| (at, &**one)));
         for inner in &found {
-            let expected: Vec<usize> =
-                found.iter().enumerate().filter(|(_, outer)| covers(outer, inner)).map(|(at, _)| at).collect();
+            let expected: Vec<usize> = found
+                .iter()
+                .enumerate()
+                .filter(|(_, outer)| covers(outer, inner))
+                .map(|(at, _)| at)
+                .collect();
             let indexed: Vec<usize> = index.find(inner).into_iter().copied().collect();
             assert_eq!(indexed, expected, "{}", inner.source);
         }

@@ -1,8 +1,8 @@
 //! Decides an MCP request with the Cedar authorizer, over all policies that govern an audience.
 //!
-//! Invariant: the answer is allow, deny or approval only if that holds for everything that the documentation leaves
-//! open: attributes that the request does not state, the type of the request time, clauses on the principal, texts for
-//! other schemas.
+//! Invariant: the answer is allow, deny or approval only if that holds for everything that the
+//! documentation leaves open: attributes that the request does not state, the type of the request
+//! time, clauses on the principal, texts for other schemas.
 
 mod terms;
 mod tree;
@@ -12,7 +12,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cedar_policy::pst::{Expr, Template};
-use cedar_policy::{Authorizer, Entities, Entity, Policy as CedarPolicy, PolicyId, PolicySet, Request};
+use cedar_policy::{
+    Authorizer, Entities, Entity, Policy as CedarPolicy, PolicyId, PolicySet, Request,
+};
 
 use self::terms::{attributes, context, uid};
 use self::tree::{conditions, on_principal, scope_only, tests_attributes};
@@ -41,7 +43,8 @@ struct Compiled {
 pub struct Answer {
     /// The outcome for the request.
     pub outcome: Outcome,
-    /// The statements that decide, in the order of policies and statements; if uncertain, those that may decide.
+    /// The statements that decide, in the order of policies and statements; if uncertain, those
+    /// that may decide.
     pub because: Vec<Reason>,
     /// Further notes.
     pub notes: Vec<String>,
@@ -96,15 +99,18 @@ impl McpPolicies {
     /// Parses the Cedar policies among these.
     #[must_use]
     pub fn new(policies: &[Policy]) -> Self {
-        let compiled = policies.iter().enumerate().filter_map(|(index, policy)| match &policy.body {
-            Body::Cedar(cedar) => Some(Compiled {
-                index,
-                name: policy.name.clone(),
-                scope: policy.scope.clone(),
-                statements: statements(&cedar.text).ok().filter(|_| cedar.schema_url == SCHEMA_URL),
-            }),
-            Body::Allowlist(_) => None,
-        });
+        let compiled =
+            policies.iter().enumerate().filter_map(|(index, policy)| match &policy.body {
+                Body::Cedar(cedar) => Some(Compiled {
+                    index,
+                    name: policy.name.clone(),
+                    scope: policy.scope.clone(),
+                    statements: statements(&cedar.text)
+                        .ok()
+                        .filter(|_| cedar.schema_url == SCHEMA_URL),
+                }),
+                Body::Allowlist(_) => None,
+            });
         Self { policies: compiled.collect() }
     }
 
@@ -121,7 +127,8 @@ impl McpPolicies {
 
     /// The statements of a policy that match a request, or may match it.
     pub(crate) fn said_by(&self, index: usize, request: &McpRequest) -> Vec<Reason> {
-        let governing = Governing::new(self.policies.iter().filter(|policy| policy.index == index).collect());
+        let governing =
+            Governing::new(self.policies.iter().filter(|policy| policy.index == index).collect());
         with_deep_stack(|| Question::new(request).reasons(&governing))
     }
 
@@ -131,8 +138,9 @@ impl McpPolicies {
         self.governing(teams).decide(request)
     }
 
-    /// Decides a request of a member of exactly these teams of which only the action is known, without one statement,
-    /// given by policy and number. A statement with any other condition may match the request or not.
+    /// Decides a request of a member of exactly these teams of which only the action is known,
+    /// without one statement, given by policy and number. A statement with any other condition may
+    /// match the request or not.
     #[must_use]
     pub fn decide_action(
         &self,
@@ -148,7 +156,8 @@ impl McpPolicies {
             arguments: None,
             request_time: None,
         };
-        let governing: Vec<&Compiled> = self.policies.iter().filter(|policy| policy.scope.governs(teams)).collect();
+        let governing: Vec<&Compiled> =
+            self.policies.iter().filter(|policy| policy.scope.governs(teams)).collect();
         if governing.is_empty() {
             return self.decide(teams, &unnamed);
         }
@@ -170,21 +179,23 @@ impl McpPolicies {
         Question::new(&unnamed).conclude(reasons)
     }
 
-    /// The statements about an action, by policy and number; and whether each matches every request of the action.
+    /// The statements about an action, by policy and number; and whether each matches every request
+    /// of the action.
     #[must_use]
     pub fn statements_about(&self, action: McpAction) -> Vec<((usize, usize), bool)> {
         let of_policy = |policy: &Compiled| -> Vec<((usize, usize), bool)> {
             let numbered = policy.statements.iter().flatten().enumerate();
-            let about =
-                numbered.filter_map(|(number, one)| Some(((policy.index, number), matches_action(one, action)?)));
+            let about = numbered.filter_map(|(number, one)| {
+                Some(((policy.index, number), matches_action(one, action)?))
+            });
             about.collect()
         };
         self.policies.iter().flat_map(of_policy).collect()
     }
 }
 
-/// Returns `true` if a statement matches every request of an action, because it has neither a scope nor a condition.
-/// `None` for a statement about other actions.
+/// Returns `true` if a statement matches every request of an action, because it has neither a scope
+/// nor a condition. `None` for a statement about other actions.
 fn matches_action(statement: &Statement, action: McpAction) -> Option<bool> {
     let (policy, tree) = (statement.policy.as_ref()?, statement.tree.as_ref()?);
     let is_plain = || {
@@ -211,10 +222,13 @@ type Position = (usize, usize);
 
 impl<'a> Governing<'a> {
     fn new(policies: Vec<&'a Compiled>) -> Self {
-        let mut governing = Self { policies, set: PolicySet::new(), by_id: BTreeMap::new(), apart: Vec::new() };
+        let mut governing =
+            Self { policies, set: PolicySet::new(), by_id: BTreeMap::new(), apart: Vec::new() };
         for (position, policy) in governing.policies.iter().enumerate() {
             for (number, statement) in policy.statements.iter().flatten().enumerate() {
-                let (Some(parsed), Some(tree)) = (&statement.policy, &statement.tree) else { continue };
+                let (Some(parsed), Some(tree)) = (&statement.policy, &statement.tree) else {
+                    continue;
+                };
                 let policy = parsed.new_id(PolicyId::new(id((position, number))));
                 governing.set.add(policy).expect("ids are distinct");
                 governing.by_id.insert(id((position, number)), (position, number));
@@ -251,7 +265,8 @@ fn id((position, number): Position) -> String {
     format!("{position}.{number}")
 }
 
-/// Returns `true` if a statement alone matches a request that states everything the statement reads.
+/// Returns `true` if a statement alone matches a request that states everything the statement
+/// reads.
 pub(super) fn matches(statement: &Statement, request: &McpRequest) -> bool {
     statement.policy.as_ref().is_some_and(|policy| Question::new(request).engine(policy).0)
 }
@@ -271,17 +286,26 @@ impl<'a> Question<'a> {
         let resource = uid(request.action.resource_type(), &request.target);
         let mut entities = Vec::new();
         let mut parents = HashSet::new();
-        if let Some(server) = request.server.as_ref().filter(|_| request.action != McpAction::Register) {
+        if let Some(server) =
+            request.server.as_ref().filter(|_| request.action != McpAction::Register)
+        {
             let server = uid("Server", server);
             entities.push(Entity::with_uid(server.clone()));
             parents.insert(server);
         }
-        let entity = Entity::new(resource.clone(), attributes, parents).expect("the values hold no extension calls");
+        let entity = Entity::new(resource.clone(), attributes, parents)
+            .expect("the values hold no extension calls");
         entities.push(entity);
-        let entities = Entities::from_entities(entities, None).expect("the entities are distinct and form no circle");
-        let asked =
-            Request::new(uid("Principal", ""), uid("Action", request.action.name()), resource, context(request), None)
-                .expect("without a schema nothing is refused");
+        let entities = Entities::from_entities(entities, None)
+            .expect("the entities are distinct and form no circle");
+        let asked = Request::new(
+            uid("Principal", ""),
+            uid("Action", request.action.name()),
+            resource,
+            context(request),
+            None,
+        )
+        .expect("without a schema nothing is refused");
         Self { request, asked, entities, unknown }
     }
 
@@ -292,9 +316,13 @@ impl<'a> Question<'a> {
     /// The statements that match, or may match.
     fn reasons(&self, governing: &Governing<'_>) -> Vec<Reason> {
         let mut reasons: BTreeMap<Position, Reason> = BTreeMap::new();
-        let foreign = governing.policies.iter().enumerate().filter(|(_, policy)| policy.statements.is_none());
+        let foreign =
+            governing.policies.iter().enumerate().filter(|(_, policy)| policy.statements.is_none());
         for (position, policy) in foreign {
-            reasons.insert((position, 0), reason(policy, None, Some("its text is not understood".to_owned())));
+            reasons.insert(
+                (position, 0),
+                reason(policy, None, Some("its text is not understood".to_owned())),
+            );
         }
         let mut without: Option<PolicySet> = None;
         for key in &governing.apart {
@@ -337,7 +365,8 @@ impl<'a> Question<'a> {
             .then(|| "its clause on the principal is documented never to match".to_owned())
     }
 
-    /// Evaluates one statement with the Cedar authorizer. Returns whether it matches, and whether it fails.
+    /// Evaluates one statement with the Cedar authorizer. Returns whether it matches, and whether
+    /// it fails.
     fn engine(&self, policy: &CedarPolicy) -> (bool, bool) {
         let set = PolicySet::from_policies([policy.clone()]).expect("one policy has one id");
         let response = Authorizer::new().is_authorized(&self.asked, &set, &self.entities);
@@ -351,24 +380,33 @@ impl<'a> Question<'a> {
         let unknown = |name: &str| self.unknown.iter().copied().find(|unknown| *unknown == name);
         let here = |expr: &Expr| match expr {
             Expr::GetAttr { attr, .. } if read => unknown(attr.as_str()),
-            Expr::HasAttr { attrs, .. } if !read => attrs.iter().find_map(|attr| unknown(attr.as_str())),
+            Expr::HasAttr { attrs, .. } if !read => {
+                attrs.iter().find_map(|attr| unknown(attr.as_str()))
+            }
             _ => None,
         };
-        conditions(tree).find_map(|condition| condition.reduce(&|expr| here(expr).map(Some), &Option::or, None))
+        conditions(tree)
+            .find_map(|condition| condition.reduce(&|expr| here(expr).map(Some), &Option::or, None))
     }
 
     /// Combines the statements: a forbid outranks approval, and approval outranks a permit.
     fn conclude(&self, reasons: Vec<Reason>) -> Answer {
-        let certain = |effect| reasons.iter().filter(move |one| one.doubt.is_none() && one.effect == Some(effect));
+        let certain = |effect| {
+            reasons.iter().filter(move |one| one.doubt.is_none() && one.effect == Some(effect))
+        };
         let doubtful = |wanted: Effect| {
-            reasons.iter().any(|one| one.doubt.is_some() && one.effect.is_none_or(|effect| effect == wanted))
+            reasons
+                .iter()
+                .any(|one| one.doubt.is_some() && one.effect.is_none_or(|effect| effect == wanted))
         };
         let permitted = certain(Effect::Permit).next().is_some();
         let asks = certain(Effect::Permit).any(|one| one.approval.is_some());
-        let may_ask = reasons.iter().any(|one| one.doubt.is_some() && (one.effect.is_none() || one.approval.is_some()));
-        let may_permit = reasons
+        let may_ask = reasons
             .iter()
-            .any(|one| one.doubt.is_some() && one.effect != Some(Effect::Forbid) && one.approval.is_none());
+            .any(|one| one.doubt.is_some() && (one.effect.is_none() || one.approval.is_some()));
+        let may_permit = reasons.iter().any(|one| {
+            one.doubt.is_some() && one.effect != Some(Effect::Forbid) && one.approval.is_none()
+        });
         let registers = self.request.action == McpAction::Register;
         let outcome = if certain(Effect::Forbid).next().is_some() || asks && registers {
             Outcome::Deny
@@ -385,7 +423,8 @@ impl<'a> Question<'a> {
         } else {
             Outcome::Deny
         };
-        let because: Vec<Reason> = reasons.into_iter().filter(|one| decides(outcome, one)).collect();
+        let because: Vec<Reason> =
+            reasons.into_iter().filter(|one| decides(outcome, one)).collect();
         let notes = self.notes(outcome, &because);
         Answer { outcome, because, notes }
     }
@@ -415,13 +454,20 @@ impl<'a> Question<'a> {
 fn decides(outcome: Outcome, reason: &Reason) -> bool {
     match outcome {
         Outcome::Uncertain => true,
-        Outcome::Deny => reason.doubt.is_none() && (reason.effect == Some(Effect::Forbid) || reason.approval.is_some()),
+        Outcome::Deny => {
+            reason.doubt.is_none()
+                && (reason.effect == Some(Effect::Forbid) || reason.approval.is_some())
+        }
         Outcome::Approval => reason.doubt.is_none() && reason.approval.is_some(),
         Outcome::Allow => reason.doubt.is_none(),
     }
 }
 
-fn reason(policy: &Compiled, statement: Option<(usize, &Statement)>, doubt: Option<String>) -> Reason {
+fn reason(
+    policy: &Compiled,
+    statement: Option<(usize, &Statement)>,
+    doubt: Option<String>,
+) -> Reason {
     let permit = statement.filter(|(_, one)| one.effect == Effect::Permit);
     Reason {
         policy: policy.index,

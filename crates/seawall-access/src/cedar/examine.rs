@@ -1,7 +1,7 @@
 //! All findings about a single Cedar text.
 //!
-//! Invariant: findings are in the order of the text, and each cause is reported once: a statement that cannot match for
-//! a reported reason is not also reported as never matching.
+//! Invariant: findings are in the order of the text, and each cause is reported once: a statement
+//! that cannot match for a reported reason is not also reported as never matching.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use super::{McpAction, Mistake, Statement, advice, cover, explain, operators, st
 pub fn examine(text: &str) -> Vec<Finding> {
     let (found, mut findings) = read(text);
     findings.extend(with_deep_stack(|| {
-        let mut findings: Vec<Finding> = found.iter().flat_map(|statement| of_statement(text, statement)).collect();
+        let mut findings: Vec<Finding> =
+            found.iter().flat_map(|statement| of_statement(text, statement)).collect();
         findings.extend(cover::covered_permits(&found));
         findings
     }));
@@ -26,7 +27,8 @@ pub fn examine(text: &str) -> Vec<Finding> {
     findings
 }
 
-/// The parts of a text that the service refuses for every schema: invalid syntax, no statement, an `@id`, a slot.
+/// The parts of a text that the service refuses for every schema: invalid syntax, no statement, an
+/// `@id`, a slot.
 ///
 /// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
 #[must_use]
@@ -38,21 +40,29 @@ pub fn examine_syntax(text: &str) -> Vec<Finding> {
 fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
     let found = match statements(text) {
         Ok(found) => found,
-        Err(mistakes) => return (Vec::new(), mistakes.into_iter().map(|mistake| syntax(text, mistake)).collect()),
+        Err(mistakes) => {
+            return (
+                Vec::new(),
+                mistakes.into_iter().map(|mistake| syntax(text, mistake)).collect(),
+            );
+        }
     };
     if found.is_empty() {
         let help = "write a statement, or remove the document".to_owned();
         let message = "the Cedar text has neither a `permit` nor a `forbid`".to_owned();
-        return (found, vec![Finding { start: 0, end: text.len(), code: code::EMPTY, message, help }]);
+        return (
+            found,
+            vec![Finding { start: 0, end: text.len(), code: code::EMPTY, message, help }],
+        );
     }
     let findings = found.iter().flat_map(|statement| traps::refused(text, statement)).collect();
     (found, findings)
 }
 
 fn syntax(text: &str, mistake: Mistake) -> Finding {
-    let help = advice::find(text, &mistake)
-        .or(mistake.help)
-        .unwrap_or_else(|| "see https://docs.cedarpolicy.com/policies/syntax-policy.html".to_owned());
+    let help = advice::find(text, &mistake).or(mistake.help).unwrap_or_else(|| {
+        "see https://docs.cedarpolicy.com/policies/syntax-policy.html".to_owned()
+    });
     let message = format!("this is not valid Cedar: {}", mistake.message);
     Finding { start: mistake.start, end: mistake.end, code: code::SYNTAX, message, help }
 }
@@ -68,12 +78,17 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     findings.extend(traps::question_marks(text, statement));
     findings.extend(traps::server_types(text, statement, tree));
     findings.extend(explain::unguarded(&checked));
-    let complaints = checked.complaints.iter().filter(|complaint| !on_principal || complaint.kind != Kind::EntityType);
+    let complaints = checked
+        .complaints
+        .iter()
+        .filter(|complaint| !on_principal || complaint.kind != Kind::EntityType);
     let operators = operators::examine(text, statement, tree);
     // If an operand fails, the finding about its operator is more precise than the validator's.
     let told = |finding: &Finding| {
-        let of = |operator: &Finding| operator.start <= finding.start && finding.end <= operator.end;
-        matches!(finding.code, code::TYPE_MISMATCH | code::CONTAINS_ON_STRING) && operators.iter().any(of)
+        let of =
+            |operator: &Finding| operator.start <= finding.start && finding.end <= operator.end;
+        matches!(finding.code, code::TYPE_MISMATCH | code::CONTAINS_ON_STRING)
+            && operators.iter().any(of)
     };
     let explained = complaints.filter_map(|complaint| explain::explain(text, complaint, &checked));
     findings.extend(explained.filter(|finding| !told(finding)));
@@ -89,7 +104,11 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
 fn never(statement: &Statement, tree: &Template, actions: &BTreeSet<McpAction>) -> Finding {
     let message = format!("this `{}` matches no request", statement.effect);
     let server = match &tree.resource {
-        ResourceConstraint::Eq(EntityOrSlot::Entity(uid)) if uid.ty.to_string() == "MCP::Server" => Some(uid),
+        ResourceConstraint::Eq(EntityOrSlot::Entity(uid))
+            if uid.ty.to_string() == "MCP::Server" =>
+        {
+            Some(uid)
+        }
         ResourceConstraint::Any
         | ResourceConstraint::Eq(_)
         | ResourceConstraint::In(_)
@@ -102,5 +121,11 @@ fn never(statement: &Statement, tree: &Template, actions: &BTreeSet<McpAction>) 
             "its scope and conditions exclude each other; compare the action with the type of its resource".to_owned()
         }
     };
-    Finding { start: statement.span.start, end: statement.span.end, code: code::NEVER_MATCHES, message, help }
+    Finding {
+        start: statement.span.start,
+        end: statement.span.end,
+        code: code::NEVER_MATCHES,
+        message,
+        help,
+    }
 }

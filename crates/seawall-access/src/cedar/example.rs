@@ -1,13 +1,14 @@
 //! Example requests made of the names, numbers and patterns that statements compare with.
 //!
-//! Invariant: the same statements give the same requests in the same order; those that match the first statement come
-//! first.
+//! Invariant: the same statements give the same requests in the same order; those that match the
+//! first statement come first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cedar_policy::pst::{
-    BinaryOp, Clause, EntityOrSlot, EntityUID, Expr, Literal, PatternElem, ResourceConstraint, Template, UnaryOp, Var,
+    BinaryOp, Clause, EntityOrSlot, EntityUID, Expr, Literal, PatternElem, ResourceConstraint,
+    Template, UnaryOp, Var,
 };
 use serde_json::{Map, Value};
 
@@ -52,7 +53,8 @@ impl Choice {
     }
 }
 
-/// Up to `most` requests that the first of these statements may match, varied by the values in the others.
+/// Up to `most` requests that the first of these statements may match, varied by the values in the
+/// others.
 pub(super) fn requests(first: &Template, others: &[&Template], most: usize) -> Vec<McpRequest> {
     let mut values = Values::default();
     values.add_statement(first);
@@ -66,7 +68,9 @@ impl Values {
     fn add_statement(&mut self, statement: &Template) {
         match &statement.resource {
             ResourceConstraint::Any | ResourceConstraint::Is(_) => {}
-            ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) => {
+            ResourceConstraint::Eq(uid)
+            | ResourceConstraint::In(uid)
+            | ResourceConstraint::IsIn(_, uid) => {
                 if let EntityOrSlot::Entity(uid) = uid {
                     self.entity(uid);
                 }
@@ -95,7 +99,9 @@ impl Values {
                 self.condition(right, wanted);
             }
             Expr::IfThenElse { cond, then_expr, else_expr } => {
-                [cond, then_expr, else_expr].into_iter().for_each(|part| self.condition(part, wanted));
+                [cond, then_expr, else_expr]
+                    .into_iter()
+                    .for_each(|part| self.condition(part, wanted));
             }
             Expr::Like { expr, pattern } => {
                 if let Some(part) = part_of(expr) {
@@ -131,16 +137,23 @@ impl Values {
             self.entity(uid);
         }
         if let (BinaryOp::Contains, Expr::Set(items), Some(part)) = (op, left, part_of(right)) {
-            items.iter().filter_map(|item| constant(item)).for_each(|value| self.offer(part.clone(), value, wanted));
+            items
+                .iter()
+                .filter_map(|item| constant(item))
+                .for_each(|value| self.offer(part.clone(), value, wanted));
         }
-        if let (BinaryOp::Contains, Some(part), Some(value)) = (op, part_of(left), constant(right)) {
+        if let (BinaryOp::Contains, Some(part), Some(value)) = (op, part_of(left), constant(right))
+        {
             self.offer(part, Value::Array(vec![value]), wanted);
         }
         for (one, other) in [(left, right), (right, left)] {
             let (Some(part), Some(value)) = (part_of(one), constant(other)) else { continue };
             let near = value.as_i64().map(|number| [number.checked_sub(1), number.checked_add(1)]);
             self.offer(part.clone(), value, wanted == (op != BinaryOp::NotEq));
-            near.into_iter().flatten().flatten().for_each(|number| self.offer(part.clone(), number.into(), false));
+            near.into_iter()
+                .flatten()
+                .flatten()
+                .for_each(|number| self.offer(part.clone(), number.into(), false));
         }
     }
 
@@ -154,9 +167,15 @@ impl Values {
     fn offer(&mut self, part: Part, value: Value, promising: bool) {
         // A name may belong to a tool or to a prompt.
         let parts = match &part {
-            Part::Attribute(name) if name == "name" => vec![Part::Target("Tool".into()), Part::Target("Prompt".into())],
+            Part::Attribute(name) if name == "name" => {
+                vec![Part::Target("Tool".into()), Part::Target("Prompt".into())]
+            }
             Part::Attribute(name) if name == "uri" => vec![Part::Target("Resource".into())],
-            Part::Server | Part::Target(_) | Part::Attribute(_) | Part::Argument(_) | Part::RequestTime => vec![part],
+            Part::Server
+            | Part::Target(_)
+            | Part::Attribute(_)
+            | Part::Argument(_)
+            | Part::RequestTime => vec![part],
         };
         for part in parts {
             let choice = self.by_part.entry(part.clone()).or_default();
@@ -175,7 +194,8 @@ impl Values {
             .filter(|(part, _)| belongs(part, action))
             .map(|(part, choice)| (part, choice.values()))
             .collect();
-        let choices = parts.iter().map(|(_, values)| values.len()).try_fold(1_usize, usize::checked_mul);
+        let choices =
+            parts.iter().map(|(_, values)| values.len()).try_fold(1_usize, usize::checked_mul);
         let count = choices.unwrap_or(usize::MAX).min(most);
         let mut requests = Vec::new();
         for number in 0..count {
@@ -197,7 +217,9 @@ fn belongs(part: &Part, action: McpAction) -> bool {
     match part {
         Part::Server => action != McpAction::InvokePrimordial,
         Part::Target(kind) => action != McpAction::Register && kind == action.resource_type(),
-        Part::Attribute(name) => schema::attributes(action.resource_type()).any(|(known, _)| known == name),
+        Part::Attribute(name) => {
+            schema::attributes(action.resource_type()).any(|(known, _)| known == name)
+        }
         Part::Argument(_) => action.has_arguments(),
         Part::RequestTime => action.has_request_time(),
     }
@@ -211,27 +233,45 @@ fn assemble(action: McpAction, chosen: &BTreeMap<&Part, &Value>) -> Option<McpRe
     };
     let server = name(&Part::Server, "other-server")?;
     let target = name(&Part::Target(action.resource_type().to_owned()), "other")?;
-    if server.contains(char::is_whitespace) || target.contains(char::is_whitespace) || server.contains('{') {
+    if server.contains(char::is_whitespace)
+        || target.contains(char::is_whitespace)
+        || server.contains('{')
+    {
         return None;
     }
     let (server, target) = match action {
         McpAction::Register => (Some(server.clone()), server),
         McpAction::InvokePrimordial => (None, target),
-        McpAction::InvokeTool | McpAction::ReadResource | McpAction::GetPrompt if server.contains('/') => return None,
-        McpAction::InvokeTool | McpAction::ReadResource | McpAction::GetPrompt => (Some(server), target),
+        McpAction::InvokeTool | McpAction::ReadResource | McpAction::GetPrompt
+            if server.contains('/') =>
+        {
+            return None;
+        }
+        McpAction::InvokeTool | McpAction::ReadResource | McpAction::GetPrompt => {
+            (Some(server), target)
+        }
     };
-    let mut request =
-        McpRequest { action, server, target, attributes: Map::new(), arguments: None, request_time: None };
+    let mut request = McpRequest {
+        action,
+        server,
+        target,
+        attributes: Map::new(),
+        arguments: None,
+        request_time: None,
+    };
     for (part, value) in chosen {
         match (part, value) {
             (Part::Server | Part::Target(_), _) => {}
             (Part::Attribute(name), Value::Null) => {
-                let (_, kind) = schema::attributes(action.resource_type()).find(|(known, _)| known == name)?;
+                let (_, kind) =
+                    schema::attributes(action.resource_type()).find(|(known, _)| known == name)?;
                 request.set(name, kind.other()).ok()?;
             }
             (Part::Attribute(name), value) => request.set(name, (*value).clone()).ok()?,
             (Part::Argument(_) | Part::RequestTime, Value::Null) => {}
-            (Part::Argument(path), value) => insert(request.arguments.get_or_insert_default(), path, value)?,
+            (Part::Argument(path), value) => {
+                insert(request.arguments.get_or_insert_default(), path, value)?
+            }
             (Part::RequestTime, value) => request.set("request_time", (*value).clone()).ok()?,
         }
     }
@@ -276,9 +316,11 @@ fn constant(expr: &Expr) -> Option<Value> {
         Expr::Literal(Literal::Long(value)) => Some((*value).into()),
         Expr::Literal(Literal::String(value)) => Some(value.as_str().into()),
         Expr::UnaryOp { op: UnaryOp::Datetime, expr } => constant(expr),
-        Expr::Set(items) => {
-            items.iter().map(|item: &Arc<Expr>| constant(item)).collect::<Option<Vec<_>>>().map(Value::Array)
-        }
+        Expr::Set(items) => items
+            .iter()
+            .map(|item: &Arc<Expr>| constant(item))
+            .collect::<Option<Vec<_>>>()
+            .map(Value::Array),
         _ => None,
     }
 }
@@ -319,11 +361,13 @@ mod tests {
         ] {
             let found = statements(text).expect("parses");
             let tries = requests(found[0].tree.as_ref().expect("no template"), &[], 64);
-            let body = Body::Cedar(Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() });
+            let body =
+                Body::Cedar(Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() });
             let policy = Policy { name: "p".to_owned(), scope: Scope::Organization, body };
             let policies = McpPolicies::new(&[policy]);
-            let permitted =
-                |request: &&McpRequest| policies.decide(&Default::default(), request).outcome == Outcome::Allow;
+            let permitted = |request: &&McpRequest| {
+                policies.decide(&Default::default(), request).outcome == Outcome::Allow
+            };
             let met = tries.iter().find(permitted).unwrap_or_else(|| panic!("{text}\n{tries:#?}"));
             // It can be written as a request.
             assert_eq!(McpRequest::parse(&met.to_string()).as_ref(), Ok(met), "{text}");

@@ -9,8 +9,8 @@ use crate::suggestion::{did_you_mean, nearest};
 
 /// The names that other tools and drafts use for the actions.
 ///
-/// Source: the method names of the Model Context Protocol, and the example of the Docker AI Governance API that says
-/// `call_tool`.
+/// Source: the method names of the Model Context Protocol, and the example of the Docker AI
+/// Governance API that says `call_tool`.
 const ALIASES: [(&str, &str); 9] = [
     ("calltool", "invokeTool"),
     ("toolscall", "invokeTool"),
@@ -23,8 +23,8 @@ const ALIASES: [(&str, &str); 9] = [
     ("resourceslist", "listResources"),
 ];
 
-/// The finding for a validator's complaint. [`unguarded`] reports missing guards, and a separate check reports clauses
-/// on the principal.
+/// The finding for a validator's complaint. [`unguarded`] reports missing guards, and a separate
+/// check reports clauses on the principal.
 pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> Option<Finding> {
     let source = text.get(complaint.start..complaint.end).unwrap_or_default();
     let (code, message, help) = match complaint.kind {
@@ -33,12 +33,25 @@ pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> O
         Kind::EntityType => unknown_type(source),
         Kind::ContextAttribute => context_attribute(complaint, checked),
         Kind::ResourceAttribute => resource_attribute(complaint, checked)?,
-        Kind::Type if complaint.message.contains("AnyEntity") && complaint.message.contains("saw String") => {
-            let message = format!("{} treats a string as an entity: the statement is skipped", backticked(source));
-            (code::TYPE_MISMATCH, message, "compare the string itself with `==` or `like`".to_owned())
+        Kind::Type
+            if complaint.message.contains("AnyEntity")
+                && complaint.message.contains("saw String") =>
+        {
+            let message = format!(
+                "{} treats a string as an entity: the statement is skipped",
+                backticked(source)
+            );
+            (
+                code::TYPE_MISMATCH,
+                message,
+                "compare the string itself with `==` or `like`".to_owned(),
+            )
         }
         Kind::Type if complaint.help.as_deref().is_some_and(|help| help.contains("`like`")) => {
-            let message = format!("{} is a string, and `.contains()` looks into sets", backticked(receiver(source)));
+            let message = format!(
+                "{} is a string, and `.contains()` looks into sets",
+                backticked(receiver(source))
+            );
             let help = format!("write `{} like \"*…*\"`", receiver(source));
             (code::CONTAINS_ON_STRING, message, help)
         }
@@ -57,13 +70,15 @@ pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> O
 /// One finding for each place that reads arguments without checking that they exist.
 pub(super) fn unguarded(checked: &Checked) -> Vec<Finding> {
     let mut places: BTreeMap<(usize, usize), BTreeSet<(usize, &str)>> = BTreeMap::new();
-    for complaint in checked.complaints.iter().filter(|complaint| complaint.kind == Kind::Unguarded) {
+    for complaint in checked.complaints.iter().filter(|complaint| complaint.kind == Kind::Unguarded)
+    {
         let guards = places.entry((complaint.start, complaint.end)).or_default();
         guards.insert((complaint.message.len(), complaint.message.as_str()));
     }
     let finding = |((start, end), guards): ((usize, usize), BTreeSet<(usize, &str)>)| {
         let guards: Vec<&str> = guards.into_iter().map(|(_, guard)| guard).collect();
-        let message = "an argument is read that can be missing; then the statement is skipped".to_owned();
+        let message =
+            "an argument is read that can be missing; then the statement is skipped".to_owned();
         let help = format!("put `{} &&` in front", guards.join(" && "));
         Finding { start, end, code: code::UNGUARDED_ARGUMENT, message, help }
     };
@@ -82,10 +97,13 @@ fn unknown_action(source: &str) -> (&'static str, String, String) {
 
 /// The action that another name stands for.
 pub(super) fn nearest_action(id: &str) -> Option<&'static str> {
-    let plain: String = id.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain: String =
+        id.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let known = || McpAction::ALL.iter().map(|action| action.name()).chain(UNGATED);
     let alias = ALIASES.iter().find(|(alias, _)| *alias == plain).map(|(_, name)| *name);
-    alias.or_else(|| known().find(|name| name.eq_ignore_ascii_case(&plain))).or_else(|| nearest(id, known()))
+    alias
+        .or_else(|| known().find(|name| name.eq_ignore_ascii_case(&plain)))
+        .or_else(|| nearest(id, known()))
 }
 
 /// The actions in words, as advice.
@@ -94,14 +112,16 @@ pub(super) fn action_names() -> String {
 }
 
 /// The entity types in words, as advice.
-const TYPE_NAMES: &str =
-    "the types are `MCP::Server`, `MCP::Tool`, `MCP::Primordial`, `MCP::Resource` and `MCP::Prompt`";
+const TYPE_NAMES: &str = "the types are `MCP::Server`, `MCP::Tool`, `MCP::Primordial`, `MCP::Resource` and `MCP::Prompt`";
 
 fn unknown_type(source: &str) -> (&'static str, String, String) {
     let name = source.rsplit("::").next().unwrap_or(source).trim();
     let message = format!("there is no entity type {}", backticked(source));
     let known = || McpAction::ALL.iter().map(|action| action.resource_type());
-    let help = match known().find(|known| known.eq_ignore_ascii_case(name)).or_else(|| nearest(name, known())) {
+    let help = match known()
+        .find(|known| known.eq_ignore_ascii_case(name))
+        .or_else(|| nearest(name, known()))
+    {
         Some(known) => format!("did you mean `MCP::{known}`? {TYPE_NAMES}"),
         None if name.to_ascii_lowercase().contains("group") => {
             "groups of servers are not supported; name the servers one by one".to_owned()
@@ -114,8 +134,13 @@ fn unknown_type(source: &str) -> (&'static str, String, String) {
 fn context_attribute(complaint: &Complaint, checked: &Checked) -> (&'static str, String, String) {
     let name = complaint.message.as_str();
     if name == "request_time" {
-        let message = "a registration carries no `context.request_time`; there the statement never matches";
-        return (code::REGISTER_TIME, message.to_owned(), "give registration a statement without it".to_owned());
+        let message =
+            "a registration carries no `context.request_time`; there the statement never matches";
+        return (
+            code::REGISTER_TIME,
+            message.to_owned(),
+            "give registration a statement without it".to_owned(),
+        );
     }
     let message = format!("{} carries no `context.{name}`", list(&complaint.actions));
     let help = match (name, nearest(name, ["args", "request_time"])) {
@@ -123,14 +148,27 @@ fn context_attribute(complaint: &Complaint, checked: &Checked) -> (&'static str,
         (_, Some(near)) => format!("did you mean `context.{near}`?"),
         (_, None) => "the context has `args` and `request_time`".to_owned(),
     };
-    let code = if complaint.actions == checked.actions { code::UNKNOWN_ATTRIBUTE } else { code::ATTRIBUTE_OF_OTHERS };
+    let code = if complaint.actions == checked.actions {
+        code::UNKNOWN_ATTRIBUTE
+    } else {
+        code::ATTRIBUTE_OF_OTHERS
+    };
     (code, message, help)
 }
 
-fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'static str, String, String)> {
+fn resource_attribute(
+    complaint: &Complaint,
+    checked: &Checked,
+) -> Option<(&'static str, String, String)> {
     let name = complaint.message.as_str();
-    let types: BTreeSet<&str> = complaint.actions.iter().map(|action| action.resource_type()).collect();
-    let lacks = |what: &str| match types.iter().map(|name| format!("`MCP::{name}`")).collect::<Vec<_>>().as_slice() {
+    let types: BTreeSet<&str> =
+        complaint.actions.iter().map(|action| action.resource_type()).collect();
+    let lacks = |what: &str| match types
+        .iter()
+        .map(|name| format!("`MCP::{name}`"))
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         all if all.len() == McpAction::ALL.len() => format!("no resource has {what}"),
         [one] => format!("{one} has no {}", what.trim_start_matches("an ")),
         several => format!("{} have no {}", several.join(", "), what.trim_start_matches("an ")),
@@ -143,12 +181,17 @@ fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'sta
     if complaint.actions != checked.actions && !owners.is_empty() {
         let actions = list(&complaint.actions);
         let message = format!("{lacking}: for {actions} the statement is skipped");
-        let help =
-            format!("name the actions that it is about, such as `action == MCP::Action::\"{}\"`", owners.first()?);
+        let help = format!(
+            "name the actions that it is about, such as `action == MCP::Action::\"{}\"`",
+            owners.first()?
+        );
         return Some((code::ATTRIBUTE_OF_OTHERS, message, help));
     }
-    let known: BTreeSet<&str> =
-        types.iter().flat_map(|resource_type| schema::attributes(resource_type)).map(|(name, _)| name).collect();
+    let known: BTreeSet<&str> = types
+        .iter()
+        .flat_map(|resource_type| schema::attributes(resource_type))
+        .map(|(name, _)| name)
+        .collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => did_you_mean(near, &known.into_iter().collect::<Vec<_>>()),
         None if name.to_ascii_lowercase().starts_with("server") => {
@@ -159,8 +202,12 @@ fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'sta
                 owners.iter().map(|action| format!("`MCP::{}`", action.resource_type())).collect();
             format!("`{name}` is an attribute of {}", owners.join(" and "))
         }
-        None if known.is_empty() => format!("compare the whole: `resource == MCP::{}::\"name\"`", types.first()?),
-        None => format!("the attributes are `{}`", known.into_iter().collect::<Vec<_>>().join("`, `")),
+        None if known.is_empty() => {
+            format!("compare the whole: `resource == MCP::{}::\"name\"`", types.first()?)
+        }
+        None => {
+            format!("the attributes are `{}`", known.into_iter().collect::<Vec<_>>().join("`, `"))
+        }
     };
     Some((code::UNKNOWN_ATTRIBUTE, lacking, help))
 }

@@ -1,6 +1,7 @@
 //! Rewrites guards that the engine's validator does not follow, such as `!(context has args) || …`.
 //!
-//! The validator knows the guarantees of `&&` and `if`. Cedar stops at the first side of `||` that is true, so that `!a
+//! The validator knows the guarantees of `&&` and `if`. Cedar stops at the first side of `||` that
+//! is true, so that `!a
 //! || b` is `if a then b else true`; a double negation cancels out.
 //!
 //! Invariant: the result evaluates to the same value as the input, errors included.
@@ -31,12 +32,20 @@ fn positive(expr: &Expr) -> Expr {
         return negated(expr);
     }
     match expr {
-        Expr::BinaryOp { op: BinaryOp::And, left, right } => conjunction(positive(left), positive(right)),
+        Expr::BinaryOp { op: BinaryOp::And, left, right } => {
+            conjunction(positive(left), positive(right))
+        }
         Expr::BinaryOp { op: BinaryOp::Or, left, right } => match (denied(left), &**left) {
             (Some(guard), _) => choice(guard, positive(right), Expr::Literal(Literal::Bool(true))),
             // `a || !b || c` is `a || (!b || c)`.
-            (None, Expr::BinaryOp { op: BinaryOp::Or, left: first, right: second }) if denied(second).is_some() => {
-                let rest = Expr::BinaryOp { op: BinaryOp::Or, left: Arc::clone(second), right: Arc::clone(right) };
+            (None, Expr::BinaryOp { op: BinaryOp::Or, left: first, right: second })
+                if denied(second).is_some() =>
+            {
+                let rest = Expr::BinaryOp {
+                    op: BinaryOp::Or,
+                    left: Arc::clone(second),
+                    right: Arc::clone(right),
+                };
                 or(positive(first), positive(&rest))
             }
             (None, _) => or(positive(left), positive(right)),
@@ -62,12 +71,15 @@ fn negated(expr: &Expr) -> Expr {
     }
 }
 
-/// The expression that a condition negates: `a` for `!a`, `a && b` for `!a || !b`; `None` if it is not a negation.
+/// The expression that a condition negates: `a` for `!a`, `a && b` for `!a || !b`; `None` if it is
+/// not a negation.
 #[expect(clippy::wildcard_enum_match_arm, reason = "all else is not a denial")]
 fn denied(expr: &Expr) -> Option<Expr> {
     match expr {
         Expr::UnaryOp { op: UnaryOp::Not, expr } => Some(positive(expr)),
-        Expr::BinaryOp { op: BinaryOp::Or, left, right } => Some(conjunction(denied(left)?, denied(right)?)),
+        Expr::BinaryOp { op: BinaryOp::Or, left, right } => {
+            Some(conjunction(denied(left)?, denied(right)?))
+        }
         _ => None,
     }
 }

@@ -1,8 +1,8 @@
 //! Implications between requirements, according to their form.
 //!
-//! Invariant: a positive answer holds for every request for which the given requirement evaluates to true. The values
-//! that it reads then exist and have the types that they are compared with, so that the other requirement does not
-//! fail.
+//! Invariant: a positive answer holds for every request for which the given requirement evaluates
+//! to true. The values that it reads then exist and have the types that they are compared with, so
+//! that the other requirement does not fail.
 
 use std::sync::Arc;
 
@@ -22,9 +22,12 @@ pub(super) fn implies(given: &Expr, required: &Expr) -> bool {
     }
     let Some((subject, values)) = one_of(given) else { return false };
     match (required, one_of(required)) {
-        (_, Some((other, allowed))) => subject == other && values.iter().all(|value| allowed.contains(value)),
+        (_, Some((other, allowed))) => {
+            subject == other && values.iter().all(|value| allowed.contains(value))
+        }
         (Expr::Like { expr, pattern }, None) => {
-            let like = |value: &&Literal| matches!(value, Literal::String(text) if matches(pattern, text));
+            let like =
+                |value: &&Literal| matches!(value, Literal::String(text) if matches(pattern, text));
             **expr == *subject && values.iter().all(like)
         }
         _ => false,
@@ -51,17 +54,25 @@ pub(super) fn contradict(one: &Expr, other: &Expr) -> bool {
     if let (Some((one, first)), Some((other, second))) = (one_of(one), one_of(other)) {
         return one == other && !first.iter().any(|value| second.contains(value));
     }
-    if let (Expr::Like { expr: one, pattern: first }, Expr::Like { expr: other, pattern: second }) = (one, other) {
+    if let (Expr::Like { expr: one, pattern: first }, Expr::Like { expr: other, pattern: second }) =
+        (one, other)
+    {
         return one == other
-            && (ends_differ(first.iter(), second.iter()) || ends_differ(first.iter().rev(), second.iter().rev()));
+            && (ends_differ(first.iter(), second.iter())
+                || ends_differ(first.iter().rev(), second.iter().rev()));
     }
     for (one, other) in [(one, other), (other, one)] {
         if let (Some((subject, values)), Expr::Like { expr, pattern }) = (one_of(one), other) {
-            let like = |value: &Literal| matches!(value, Literal::String(text) if matches(pattern, text));
+            let like =
+                |value: &Literal| matches!(value, Literal::String(text) if matches(pattern, text));
             return *subject == **expr && !values.into_iter().any(like);
         }
     }
-    if let (Expr::Is { expr, entity_type: one, .. }, Expr::Is { expr: same, entity_type: other, .. }) = (one, other) {
+    if let (
+        Expr::Is { expr, entity_type: one, .. },
+        Expr::Is { expr: same, entity_type: other, .. },
+    ) = (one, other)
+    {
         return expr == same && one != other;
     }
     // Attributes of a server belong to the one name that the server is registered under.
@@ -104,13 +115,13 @@ fn interval(expr: &Expr) -> Option<(&Expr, (i64, i64))> {
 fn one_of(expr: &Expr) -> Option<(&Expr, Vec<&Literal>)> {
     let Expr::BinaryOp { op, left, right } = expr else { return None };
     match (op, &**left, &**right) {
-        (BinaryOp::Eq, subject, Expr::Literal(value)) | (BinaryOp::Eq, Expr::Literal(value), subject) => {
-            Some((subject, vec![value]))
-        }
+        (BinaryOp::Eq, subject, Expr::Literal(value))
+        | (BinaryOp::Eq, Expr::Literal(value), subject) => Some((subject, vec![value])),
         (BinaryOp::Contains, Expr::Set(items), subject) => {
             let literal = |item: &'_ Arc<Expr>| matches!(**item, Expr::Literal(_));
-            let values =
-                items.iter().filter_map(|item| if let Expr::Literal(value) = &**item { Some(value) } else { None });
+            let values = items.iter().filter_map(|item| {
+                if let Expr::Literal(value) = &**item { Some(value) } else { None }
+            });
             items.iter().all(literal).then(|| (subject, values.collect()))
         }
         _ => None,
@@ -133,9 +144,13 @@ fn atom(expr: &Expr) -> (&Expr, bool) {
 }
 
 /// Returns `true` if two patterns, read from one end, differ before a wildcard of either.
-fn ends_differ<'a>(one: impl Iterator<Item = &'a PatternElem>, other: impl Iterator<Item = &'a PatternElem>) -> bool {
-    let literal =
-        |pair: &(&PatternElem, &PatternElem)| *pair.0 != PatternElem::Wildcard && *pair.1 != PatternElem::Wildcard;
+fn ends_differ<'a>(
+    one: impl Iterator<Item = &'a PatternElem>,
+    other: impl Iterator<Item = &'a PatternElem>,
+) -> bool {
+    let literal = |pair: &(&PatternElem, &PatternElem)| {
+        *pair.0 != PatternElem::Wildcard && *pair.1 != PatternElem::Wildcard
+    };
     one.zip(other).take_while(literal).any(|(one, other)| one != other)
 }
 
@@ -195,7 +210,11 @@ mod tests {
             ("context.args.n < 5", "context.args.m < 6", false),
             // names
             (r#"resource.name == "a""#, r#"["a", "b"].contains(resource.name)"#, true),
-            (r#"["a", "b"].contains(resource.name)"#, r#"["b", "a", "c"].contains(resource.name)"#, true),
+            (
+                r#"["a", "b"].contains(resource.name)"#,
+                r#"["b", "a", "c"].contains(resource.name)"#,
+                true,
+            ),
             (r#"["a", "b"].contains(resource.name)"#, r#"resource.name == "a""#, false),
             (r#"resource.name == "get_x""#, r#"resource.name like "get_*""#, true),
             (r#"["get_x", "set"].contains(resource.name)"#, r#"resource.name like "*et*""#, true),
@@ -205,9 +224,17 @@ mod tests {
             (r#"resource.readOnly && resource.name == "a""#, "resource.readOnly", true),
             ("resource.readOnly", r#"resource.readOnly && resource.name == "a""#, false),
             // entities
-            (r#"resource == MCP::Server::"a""#, r#"resource in MCP::Server::"a" && resource is MCP::Server"#, true),
+            (
+                r#"resource == MCP::Server::"a""#,
+                r#"resource in MCP::Server::"a" && resource is MCP::Server"#,
+                true,
+            ),
         ] {
-            assert_eq!(cover::covers(&statement(required), &statement(given)), expected, "{given} ⇒ {required}");
+            assert_eq!(
+                cover::covers(&statement(required), &statement(given)),
+                expected,
+                "{given} ⇒ {required}"
+            );
         }
     }
 
@@ -235,8 +262,16 @@ mod tests {
             (r#"resource in MCP::Server::"a""#, r#"resource in MCP::Server::"b""#, true),
             (r#"resource in MCP::Server::"a""#, r#"resource in MCP::Primordial::"b""#, false),
         ] {
-            assert_eq!(cover::are_disjoint(&statement(one), &statement(other)), expected, "{one} | {other}");
-            assert_eq!(cover::are_disjoint(&statement(other), &statement(one)), expected, "{other} | {one}");
+            assert_eq!(
+                cover::are_disjoint(&statement(one), &statement(other)),
+                expected,
+                "{one} | {other}"
+            );
+            assert_eq!(
+                cover::are_disjoint(&statement(other), &statement(one)),
+                expected,
+                "{other} | {one}"
+            );
         }
     }
 }

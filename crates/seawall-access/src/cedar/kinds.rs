@@ -1,7 +1,7 @@
 //! The kinds of value that an expression can have.
 //!
-//! Invariant: an expression never has a value of another kind, whatever a request holds; one that can have none errs
-//! for certain, so that the engine skips its statement.
+//! Invariant: an expression never has a value of another kind, whatever a request holds; one that
+//! can have none errs for certain, so that the engine skips its statement.
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
 
@@ -77,7 +77,10 @@ impl Kinds {
     }
 
     pub(super) fn plural(self) -> &'static str {
-        Self::NAMES.iter().find(|(kinds, ..)| self.0 & !kinds.0 == 0).map_or("values", |(.., plural)| plural)
+        Self::NAMES
+            .iter()
+            .find(|(kinds, ..)| self.0 & !kinds.0 == 0)
+            .map_or("values", |(.., plural)| plural)
     }
 }
 
@@ -112,13 +115,21 @@ impl PartKinds {
 /// Returns `true` if a statement can match a request of which this is true.
 pub(super) fn may_match(statement: &Template, assumed: Assumption<'_>) -> bool {
     statement.clauses().iter().all(|clause| match clause {
-        Clause::When(condition) => kinds_if(condition, Some(assumed), &mut |_, _| ()).meets(Kinds::TRUE),
-        Clause::Unless(condition) => kinds_if(condition, Some(assumed), &mut |_, _| ()).meets(Kinds::FALSE),
+        Clause::When(condition) => {
+            kinds_if(condition, Some(assumed), &mut |_, _| ()).meets(Kinds::TRUE)
+        }
+        Clause::Unless(condition) => {
+            kinds_if(condition, Some(assumed), &mut |_, _| ()).meets(Kinds::FALSE)
+        }
     })
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "of the rest nothing is known")]
-fn kinds_if<'a>(expr: &'a Expr, assumed: Option<Assumption<'_>>, tell: &mut dyn FnMut(&'a Expr, Kinds)) -> Kinds {
+fn kinds_if<'a>(
+    expr: &'a Expr,
+    assumed: Option<Assumption<'_>>,
+    tell: &mut dyn FnMut(&'a Expr, Kinds),
+) -> Kinds {
     let mut of = |expr: &'a Expr| kinds_if(expr, assumed, &mut *tell);
     let truth_if = |met: bool| if met { Kinds::TRUTH } else { Kinds::NONE };
     let kinds = match expr {
@@ -126,7 +137,8 @@ fn kinds_if<'a>(expr: &'a Expr, assumed: Option<Assumption<'_>>, tell: &mut dyn 
         Expr::Literal(Literal::Bool(false)) => Kinds::FALSE,
         Expr::Literal(Literal::Long(_)) => Kinds::NUMBER,
         Expr::Literal(Literal::String(_)) => Kinds::TEXT,
-        Expr::Literal(Literal::EntityUID(_)) | Expr::Var(Var::Principal | Var::Action | Var::Resource) => Kinds::ENTITY,
+        Expr::Literal(Literal::EntityUID(_))
+        | Expr::Var(Var::Principal | Var::Action | Var::Resource) => Kinds::ENTITY,
         Expr::Var(Var::Context) => Kinds::RECORD,
         Expr::UnaryOp { op, expr } => unary(*op, of(expr)),
         Expr::BinaryOp { op: BinaryOp::And, left, right } => {
@@ -147,7 +159,8 @@ fn kinds_if<'a>(expr: &'a Expr, assumed: Option<Assumption<'_>>, tell: &mut dyn 
                 _ => &[],
             };
             // A value of another kind than all items equals none of them.
-            let items = items.iter().map(|item| of(item)).reduce(Kinds::union).unwrap_or(Kinds::ANY);
+            let items =
+                items.iter().map(|item| of(item)).reduce(Kinds::union).unwrap_or(Kinds::ANY);
             if found == Kinds::TRUTH && !items.meets(other) { Kinds::FALSE } else { found }
         }
         Expr::GetAttr { expr: inner, attr } => {
@@ -199,7 +212,9 @@ fn of_context(path: &[&str]) -> Kinds {
 
 /// The kind of an attribute of a resource.
 fn of_resource(name: &str) -> Kinds {
-    let of_type = |action: McpAction| schema::attributes(action.resource_type()).find(|(own, _)| *own == name);
+    let of_type = |action: McpAction| {
+        schema::attributes(action.resource_type()).find(|(own, _)| *own == name)
+    };
     match McpAction::ALL.into_iter().find_map(of_type) {
         Some((_, AttributeType::Bool)) => Kinds::TRUTH,
         Some((_, AttributeType::String)) => Kinds::TEXT,
@@ -223,9 +238,11 @@ fn unary(op: UnaryOp, of: Kinds) -> Kinds {
         UnaryOp::Ip => (Kinds::TEXT, Kinds::ADDRESS),
         UnaryOp::ToDate => (Kinds::TIME, Kinds::TIME),
         UnaryOp::ToTime => (Kinds::TIME, Kinds::DURATION),
-        UnaryOp::ToMilliseconds | UnaryOp::ToSeconds | UnaryOp::ToMinutes | UnaryOp::ToHours | UnaryOp::ToDays => {
-            (Kinds::DURATION, Kinds::NUMBER)
-        }
+        UnaryOp::ToMilliseconds
+        | UnaryOp::ToSeconds
+        | UnaryOp::ToMinutes
+        | UnaryOp::ToHours
+        | UnaryOp::ToDays => (Kinds::DURATION, Kinds::NUMBER),
         _ => (Kinds::ADDRESS, Kinds::TRUTH),
     };
     if of.meets(takes) { gives } else { Kinds::NONE }
@@ -255,10 +272,17 @@ fn binary(op: BinaryOp, left: Kinds, right: Kinds) -> Kinds {
         BinaryOp::ContainsAll | BinaryOp::ContainsAny => {
             (left.meets(Kinds::SET) && right.meets(Kinds::SET), Kinds::TRUTH)
         }
-        BinaryOp::IsInRange => (left.meets(Kinds::ADDRESS) && right.meets(Kinds::ADDRESS), Kinds::TRUTH),
+        BinaryOp::IsInRange => {
+            (left.meets(Kinds::ADDRESS) && right.meets(Kinds::ADDRESS), Kinds::TRUTH)
+        }
         BinaryOp::Offset => (left.meets(Kinds::TIME) && right.meets(Kinds::DURATION), Kinds::TIME),
-        BinaryOp::DurationSince => (left.meets(Kinds::TIME) && right.meets(Kinds::TIME), Kinds::DURATION),
-        BinaryOp::DecimalLessThan | BinaryOp::DecimalLessEq | BinaryOp::DecimalGreater | BinaryOp::DecimalGreaterEq => {
+        BinaryOp::DurationSince => {
+            (left.meets(Kinds::TIME) && right.meets(Kinds::TIME), Kinds::DURATION)
+        }
+        BinaryOp::DecimalLessThan
+        | BinaryOp::DecimalLessEq
+        | BinaryOp::DecimalGreater
+        | BinaryOp::DecimalGreaterEq => {
             (left.meets(Kinds::DECIMAL) && right.meets(Kinds::DECIMAL), Kinds::TRUTH)
         }
         _ => (true, Kinds::ANY),

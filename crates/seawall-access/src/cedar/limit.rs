@@ -1,8 +1,8 @@
 //! Limits on the input of the engine, whose parser, validator and evaluator are recursive.
 //!
-//! Invariant: a text within the limits is processed without a stack overflow on every thread; a text beyond them is an
-//! error with a place. The service states no such limit except the size of a policy; texts that people write are far
-//! below.
+//! Invariant: a text within the limits is processed without a stack overflow on every thread; a
+//! text beyond them is an error with a place. The service states no such limit except the size of a
+//! policy; texts that people write are far below.
 
 use super::{
     Mistake,
@@ -15,7 +15,8 @@ pub const MAX_NESTING: usize = 100;
 /// The number of operators in a statement that each make Cedar's tree one level deeper.
 pub const MAX_OPERATORS: usize = 5_000;
 
-/// Stack for both limits at once with the frames of an unoptimized build; unused pages cost nothing.
+/// Stack for both limits at once with the frames of an unoptimized build; unused pages cost
+/// nothing.
 const STACK_BYTES: usize = 256 << 20;
 
 /// Runs work of the engine with enough stack for every text within the limits.
@@ -43,7 +44,12 @@ pub(super) fn exceeded(text: &str) -> Option<Mistake> {
         } else {
             continue;
         };
-        return Some(Mistake { start: token.span.start, end: token.span.end, message, help: Some(help.to_owned()) });
+        return Some(Mistake {
+            start: token.span.start,
+            end: token.span.end,
+            message,
+            help: Some(help.to_owned()),
+        });
     }
     None
 }
@@ -62,7 +68,8 @@ mod tests {
     use super::super::statements;
     use super::*;
 
-    /// A condition of every shape that deepens the tree, as deep as the limits permit and one level deeper.
+    /// A condition of every shape that deepens the tree, as deep as the limits permit and one level
+    /// deeper.
     #[test]
     fn limits_keep_the_engine_within_its_stack() {
         let nest = MAX_NESTING - 1;
@@ -94,6 +101,9 @@ mod tests {
             "\"abc\", ".repeat(20_000)
         );
         assert!(exceeded(&list).is_none());
-        assert!(exceeded(&"permit (principal, action, resource) when { a.b.c };".repeat(5_000)).is_none());
+        assert!(
+            exceeded(&"permit (principal, action, resource) when { a.b.c };".repeat(5_000))
+                .is_none()
+        );
     }
 }

@@ -1,11 +1,13 @@
-//! A cache of parsed texts: checks, comparison, order and display use the same ones, and each is parsed once.
+//! A cache of parsed texts: checks, comparison, order and display use the same ones, and each is
+//! parsed once.
 //!
 //! Invariant: a cached value is what parsing returns, and the size of the cache is limited.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The size of the texts in the cache: those of a large organization before and after a change, in bytes.
+/// The size of the texts in the cache: those of a large organization before and after a change, in
+/// bytes.
 const MOST: usize = 16 << 20;
 
 /// The results of parsing texts.
@@ -30,7 +32,8 @@ impl<T: Clone> Memory<T> {
         if let Some(parsed) = self.texts().parsed.get(text) {
             return parsed.clone();
         }
-        // Parsed outside of the lock: two threads rarely parse the same text, and get the same result.
+        // Parsed outside of the lock: two threads rarely parse the same text, and get the same
+        // result.
         let parsed = parse();
         let mut texts = self.texts();
         if texts.bytes + text.len() > MOST {

@@ -1,13 +1,14 @@
-//! Cedar policies for MCP: parsed, validated, compared and decided by `cedar-policy`, the engine of the service's
-//! gateway.
+//! Cedar policies for MCP: parsed, validated, compared and decided by `cedar-policy`, the engine of
+//! the service's gateway.
 //!
-//! Invariant: every place is a byte range of the given text; the caller, who knows if that text is a block scalar or a
-//! file, converts it to lines. Nothing here is guessed: what the documented behaviour leaves open is uncertain.
+//! Invariant: every place is a byte range of the given text; the caller, who knows if that text is
+//! a block scalar or a file, converts it to lines. Nothing here is guessed: what the documented
+//! behaviour leaves open is uncertain.
 //!
-//! The cost of the engine (version 4.14, `nm -S` and `cargo build --release -p cedar-policy` with its dependencies
-//! built): 3 MB of machine code in a program of 34 MB, and 160 s of one processor, 1 min 54 s on two. No feature makes
-//! it optional: validation, decisions, comparison and the emulator all need it, and a program without it would accept
-//! what the service refuses.
+//! The cost of the engine (version 4.14, `nm -S` and `cargo build --release -p cedar-policy` with
+//! its dependencies built): 3 MB of machine code in a program of 34 MB, and 160 s of one processor,
+//! 1 min 54 s on two. No feature makes it optional: validation, decisions, comparison and the
+//! emulator all need it, and a program without it would accept what the service refuses.
 
 mod advice;
 mod arguments;

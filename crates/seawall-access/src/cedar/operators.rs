@@ -1,8 +1,10 @@
-//! Operators that fail on their operands, so that the engine skips the statement, and comparisons that never hold.
+//! Operators that fail on their operands, so that the engine skips the statement, and comparisons
+//! that never hold.
 //!
-//! The validator knows the vendor's types, but nothing about the arguments of a call. Still, arguments are JSON values,
-//! among which there are no entities. A statement whose `in` or `like` gets an operand that it cannot take never has an
-//! effect: a `permit` grants nothing, a `forbid` stops nothing.
+//! The validator knows the vendor's types, but nothing about the arguments of a call. Still,
+//! arguments are JSON values, among which there are no entities. A statement whose `in` or `like`
+//! gets an operand that it cannot take never has an effect: a `permit` grants nothing, a `forbid`
+//! stops nothing.
 //!
 //! Invariant: a finding holds whatever the types of arguments are.
 
@@ -37,13 +39,18 @@ struct Operators<'a> {
 
 /// The findings about operators, each with the place of the operator and its operands.
 pub(super) fn examine(text: &str, statement: &Statement, tree: &Template) -> Vec<Finding> {
-    let mut operators = Operators { parts: PartKinds::new(tree), all: Vec::new(), uses: Vec::new() };
+    let mut operators =
+        Operators { parts: PartKinds::new(tree), all: Vec::new(), uses: Vec::new() };
     for clause in tree.clauses() {
         let (word, condition, holds) = match clause {
             Clause::When(condition) => ("when", condition, true),
             Clause::Unless(condition) => ("unless", condition, false),
         };
-        operators.push(word, (condition, None), operators.needs(&[(condition, Side::Right)], Kinds::TRUTH));
+        operators.push(
+            word,
+            (condition, None),
+            operators.needs(&[(condition, Side::Right)], Kinds::TRUTH),
+        );
         operators.walk(condition, Some(holds));
     }
     if operators.all.iter().all(|operator| operator.fault.is_none()) {
@@ -56,7 +63,8 @@ pub(super) fn examine(text: &str, statement: &Statement, tree: &Template) -> Vec
     let mut of_word: BTreeMap<&str, (Vec<usize>, usize)> = BTreeMap::new();
     let mut findings = Vec::new();
     for operator in operators.all {
-        let (places, next) = of_word.entry(operator.word).or_insert_with(|| (places(&words, operator.word), 0));
+        let (places, next) =
+            of_word.entry(operator.word).or_insert_with(|| (places(&words, operator.word), 0));
         let at = places.get(*next).copied();
         *next += 1;
         let Some(fault) = &operator.fault else { continue };
@@ -65,7 +73,10 @@ pub(super) fn examine(text: &str, statement: &Statement, tree: &Template) -> Vec
             let end = words.get(at)?.span.start;
             Some(text.get(span.start..end)?.trim().trim_end_matches('.').to_owned())
         });
-        let right = at.and_then(|at| text.get(words.get(at)?.span.end..span.end)).unwrap_or_default().trim();
+        let right = at
+            .and_then(|at| text.get(words.get(at)?.span.end..span.end))
+            .unwrap_or_default()
+            .trim();
         let right = if is_method(operator.word) { in_parentheses(right) } else { right };
         let sides = (left.as_deref().unwrap_or_default(), right);
         findings.push(repairs::finding(statement, &operator, fault, sides, &span));
@@ -74,8 +85,8 @@ pub(super) fn examine(text: &str, statement: &Statement, tree: &Template) -> Vec
 }
 
 impl<'a> Operators<'a> {
-    /// Looks at the operators in the order of the text. `holds` is what a condition has to be for the statement to match,
-    /// where that can be told.
+    /// Looks at the operators in the order of the text. `holds` is what a condition has to be for
+    /// the statement to match, where that can be told.
     #[expect(clippy::wildcard_enum_match_arm, reason = "what has no parts has no operators")]
     fn walk(&mut self, expr: &'a Expr, holds: Option<bool>) {
         match expr {
@@ -98,7 +109,11 @@ impl<'a> Operators<'a> {
                 }
                 self.walk(expr, None);
                 if *op == UnaryOp::IsEmpty {
-                    self.push("isEmpty", (expr, None), self.needs(&[(expr, Side::Left)], Kinds::SET));
+                    self.push(
+                        "isEmpty",
+                        (expr, None),
+                        self.needs(&[(expr, Side::Left)], Kinds::SET),
+                    );
                     self.take(expr, Kinds::SET);
                 }
             }
@@ -118,7 +133,8 @@ impl<'a> Operators<'a> {
             Expr::Like { expr, .. } => {
                 self.walk(expr, None);
                 let found = self.parts.of(expr);
-                let fault = (!found.is_empty() && !found.meets(Kinds::TEXT)).then_some(Fault::NoText(found));
+                let fault = (!found.is_empty() && !found.meets(Kinds::TEXT))
+                    .then_some(Fault::NoText(found));
                 self.push("like", (expr, None), fault);
                 self.take(expr, Kinds::TEXT);
             }
@@ -142,11 +158,17 @@ impl<'a> Operators<'a> {
         }
     }
 
-    fn push(&mut self, word: &'static str, (left, right): (&'a Expr, Option<&'a Expr>), fault: Option<Fault>) {
+    fn push(
+        &mut self,
+        word: &'static str,
+        (left, right): (&'a Expr, Option<&'a Expr>),
+        fault: Option<Fault>,
+    ) {
         self.all.push(Operator { word, left, right, in_list: false, fault });
     }
 
-    /// The first operand that is of none of the kinds that are needed; one that errs itself is told there.
+    /// The first operand that is of none of the kinds that are needed; one that errs itself is told
+    /// there.
     fn needs(&self, operands: &[(&'a Expr, Side)], needed: Kinds) -> Option<Fault> {
         operands.iter().find_map(|(operand, side)| {
             let found = self.parts.of(operand);
@@ -155,7 +177,10 @@ impl<'a> Operators<'a> {
         })
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest have no words that are not methods of their own")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest have no words that are not methods of their own"
+    )]
     fn binary(&mut self, op: BinaryOp, left: &'a Expr, right: &'a Expr, holds: Option<bool>) {
         let (own, other) = (self.parts.of(left), self.parts.of(right));
         let err = own.is_empty() || other.is_empty();
@@ -179,10 +204,18 @@ impl<'a> Operators<'a> {
                 let no_order = !err && kinds::ordered(own, other).is_empty();
                 (word, no_order.then_some(Fault::NoOrder(own, other)))
             }
-            BinaryOp::And => ("&&", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::TRUTH)),
-            BinaryOp::Or => ("||", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::TRUTH)),
-            BinaryOp::Add => ("+", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::NUMBER)),
-            BinaryOp::Mul => ("*", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::NUMBER)),
+            BinaryOp::And => {
+                ("&&", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::TRUTH))
+            }
+            BinaryOp::Or => {
+                ("||", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::TRUTH))
+            }
+            BinaryOp::Add => {
+                ("+", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::NUMBER))
+            }
+            BinaryOp::Mul => {
+                ("*", self.needs(&[(left, Side::Left), (right, Side::Right)], Kinds::NUMBER))
+            }
             BinaryOp::Contains => {
                 let fault = self.needs(&[(left, Side::Left)], Kinds::SET);
                 ("contains", fault.or_else(|| self.never_in(left, right)))
@@ -227,7 +260,9 @@ impl<'a> Operators<'a> {
                 items.iter().fold(Kinds::NONE, |all, item| all.union(self.parts.of(item)))
             }
             // The sets that resources have hold texts.
-            left if self.parts.of(left) == Kinds::SET && matches!(left, Expr::GetAttr { .. }) => Kinds::TEXT,
+            left if self.parts.of(left) == Kinds::SET && matches!(left, Expr::GetAttr { .. }) => {
+                Kinds::TEXT
+            }
             _ => return None,
         };
         let truths = items.meets(Kinds::TRUTH) && sought.meets(Kinds::TRUTH);
@@ -238,7 +273,8 @@ impl<'a> Operators<'a> {
     /// Notes that the last operator takes an argument for a kind.
     fn take(&mut self, expr: &'a Expr, kind: Kinds) {
         let kind = if kind.meets(Kinds::TRUTH) && kind.is_single() { Kinds::TRUTH } else { kind };
-        let path = path(expr).filter(|path| matches!(path.as_slice(), ["args", _, ..] | ["request_time"]));
+        let path =
+            path(expr).filter(|path| matches!(path.as_slice(), ["args", _, ..] | ["request_time"]));
         if let Some(path) = path.filter(|_| kind.is_single()) {
             self.uses.push(Use { path, kind, operator: self.all.len().saturating_sub(1) });
         }
@@ -273,7 +309,8 @@ impl<'a> Operators<'a> {
             BinaryOp::Contains => {
                 self.take(left, Kinds::SET);
                 if let (Expr::Set(items), Some(true)) = (left, holds) {
-                    let items = items.iter().fold(Kinds::NONE, |all, item| all.union(self.parts.of(item)));
+                    let items =
+                        items.iter().fold(Kinds::NONE, |all, item| all.union(self.parts.of(item)));
                     self.take(right, items);
                 }
             }
@@ -295,7 +332,8 @@ impl<'a> Operators<'a> {
         for (path, uses) in by_path.into_iter().take(MOST_PATHS) {
             let matches = |kinds: Kinds| kinds::may_match(tree, Assumption { path, kinds });
             let Some(first) = uses.first().filter(|_| matches(Kinds::ANY)) else { continue };
-            let lives = uses.iter().find(|one| matches(one.kind)).map_or(first.kind, |one| one.kind);
+            let lives =
+                uses.iter().find(|one| matches(one.kind)).map_or(first.kind, |one| one.kind);
             let dead = uses.iter().find(|one| !one.kind.meets(lives) && !matches(one.kind));
             mixed.extend(dead.map(|one| (one.operator, Fault::Both(one.kind, lives))));
         }
@@ -313,7 +351,8 @@ fn is_method(word: &str) -> bool {
 
 /// The positions of a word in the conditions.
 fn places(words: &[Token<'_>], wanted: &str) -> Vec<usize> {
-    let from = words.iter().position(|word| matches!(word.text, "when" | "unless")).unwrap_or(words.len());
+    let from =
+        words.iter().position(|word| matches!(word.text, "when" | "unless")).unwrap_or(words.len());
     let is_operator = |at: &usize| {
         words.get(*at).is_some_and(|word| word.kind != Kind::Text && word.text == wanted)
             // A name after a dot is an attribute, except for the method.

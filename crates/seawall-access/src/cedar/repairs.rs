@@ -36,7 +36,10 @@ pub(super) fn finding(
         ),
         Fault::Both(here, elsewhere) => {
             let own = [Some((operator.left, left)), operator.right.map(|expr| (expr, right))];
-            let mut own = own.into_iter().flatten().filter(|(expr, _)| path(expr).is_some_and(|path| path.len() > 1));
+            let mut own = own
+                .into_iter()
+                .flatten()
+                .filter(|(expr, _)| path(expr).is_some_and(|path| path.len() > 1));
             let subject = own.next().map_or(left, |(_, text)| text);
             (
                 format!(
@@ -44,13 +47,20 @@ pub(super) fn finding(
                     here.name(),
                     elsewhere.name()
                 ),
-                "compare it as one of the two; write a statement for each where it can be either".to_owned(),
+                "compare it as one of the two; write a statement for each where it can be either"
+                    .to_owned(),
             )
         }
         Fault::NeverIn(items, sought) => (
-            format!("the set holds {} alone, and `{}` is never among them", items.plural(), sought.name()),
+            format!(
+                "the set holds {} alone, and `{}` is never among them",
+                items.plural(),
+                sought.name()
+            ),
             match (*items, *sought) {
-                (Kinds::TEXT, Kinds::ENTITY) => "look for its name: `.contains(resource.name)`".to_owned(),
+                (Kinds::TEXT, Kinds::ENTITY) => {
+                    "look for its name: `.contains(resource.name)`".to_owned()
+                }
                 (Kinds::TEXT, Kinds::NUMBER) => format!("write `{left}.contains(\"{right}\")`"),
                 _ => "compare values of one type".to_owned(),
             },
@@ -58,7 +68,11 @@ pub(super) fn finding(
         Fault::NeverEqual(own, other) => {
             let outcome = if operator.word == "==" { "never" } else { "always" };
             (
-                format!("`{left}` is {} and `{right}` is {}: the comparison {outcome} holds", own.name(), other.name()),
+                format!(
+                    "`{left}` is {} and `{right}` is {}: the comparison {outcome} holds",
+                    own.name(),
+                    other.name()
+                ),
                 equality(statement, operator, (*own, *other), (left, right)),
             )
         }
@@ -71,10 +85,17 @@ pub(super) fn finding(
             ),
             order(operator, (*own, *other), (left, right)),
         ),
-        Fault::Needs { side, needed, found } => needed_kind(operator, (*side, *needed, *found), (left, right)),
+        Fault::Needs { side, needed, found } => {
+            needed_kind(operator, (*side, *needed, *found), (left, right))
+        }
     };
-    let on_text = matches!(fault, Fault::Needs { needed: Kinds::SET, found: Kinds::TEXT, side: Side::Left });
-    let code = if on_text && operator.word != "isEmpty" { code::CONTAINS_ON_STRING } else { code::TYPE_MISMATCH };
+    let on_text =
+        matches!(fault, Fault::Needs { needed: Kinds::SET, found: Kinds::TEXT, side: Side::Left });
+    let code = if on_text && operator.word != "isEmpty" {
+        code::CONTAINS_ON_STRING
+    } else {
+        code::TYPE_MISMATCH
+    };
     Finding { start: span.start, end: span.end, code, message, help }
 }
 
@@ -93,19 +114,26 @@ fn outside(operator: &Operator<'_>, found: Kinds, (left, right): (&str, &str)) -
 #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a resource")]
 fn inside(operator: &Operator<'_>, found: Kinds, left: &str) -> (String, String) {
     let texts = operator.right.map(texts).unwrap_or_default();
-    let among_texts = format!("`{left}` is an entity and is looked for among texts, which `in` cannot do: {SKIPPED}");
+    let among_texts = format!(
+        "`{left}` is an entity and is looked for among texts, which `in` cannot do: {SKIPPED}"
+    );
     match operator.left {
-        Expr::Var(Var::Principal) => {
-            (among_texts, "say whom the policy governs with `scope`, and remove the condition".to_owned())
-        }
+        Expr::Var(Var::Principal) => (
+            among_texts,
+            "say whom the policy governs with `scope`, and remove the condition".to_owned(),
+        ),
         _ if texts.is_empty() => (
             format!("`in` looks among entities, not in {}: {SKIPPED}", found.name()),
             "name entities on the right, such as `MCP::Server::\"name\"`".to_owned(),
         ),
-        Expr::Var(Var::Action) => (among_texts, format!("write `{left} in {}`", entities("Action", &texts))),
+        Expr::Var(Var::Action) => {
+            (among_texts, format!("write `{left} in {}`", entities("Action", &texts)))
+        }
         _ => {
             let (servers, list) = (entities("Server", &texts), quoted(&texts));
-            let help = format!("write `{left} in {servers}`, or `[{list}].contains({left}.name)` for names of tools");
+            let help = format!(
+                "write `{left} in {servers}`, or `[{list}].contains({left}.name)` for names of tools"
+            );
             (among_texts, help)
         }
     }
@@ -130,7 +158,9 @@ fn equality(
     let is_written = |expr: &Expr| matches!(expr, Expr::Literal(_) | Expr::Set(_));
     let sides = [(Some(operator.left), own, left), (operator.right, other, right)];
     let [subject, value] = match sides {
-        [own, other] if own.0.is_some_and(is_written) && !other.0.is_some_and(is_written) => [other, own],
+        [own, other] if own.0.is_some_and(is_written) && !other.0.is_some_and(is_written) => {
+            [other, own]
+        }
         sides => sides,
     };
     let ((Some(expr), kind, left), (Some(written), value, right)) = (subject, value) else {
@@ -154,7 +184,9 @@ fn equality(
             }
         }
         (Kinds::TEXT, Kinds::ENTITY, _) => match written {
-            Expr::Literal(Literal::EntityUID(uid)) => format!("write `{left} {by} \"{}\"`", uid.eid),
+            Expr::Literal(Literal::EntityUID(uid)) => {
+                format!("write `{left} {by} \"{}\"`", uid.eid)
+            }
             _ => format!("write `{left} {by} \"…\"`"),
         },
         (Kinds::TRUTH, _, _) => {
@@ -169,14 +201,20 @@ fn equality(
                 None => format!("write `{left}` or `!{left}`"),
             }
         }
-        (Kinds::TEXT, Kinds::NUMBER | Kinds::TRUE | Kinds::FALSE, _) => format!("write `{left} {by} \"{right}\"`"),
-        (Kinds::NUMBER, Kinds::TEXT, [text]) if text.parse::<i64>().is_ok() => format!("write `{left} {by} {text}`"),
+        (Kinds::TEXT, Kinds::NUMBER | Kinds::TRUE | Kinds::FALSE, _) => {
+            format!("write `{left} {by} \"{right}\"`")
+        }
+        (Kinds::NUMBER, Kinds::TEXT, [text]) if text.parse::<i64>().is_ok() => {
+            format!("write `{left} {by} {text}`")
+        }
         (Kinds::TEXT, Kinds::SET, _) => format!("write `{not}{right}.contains({left})`"),
         (Kinds::SET, Kinds::TEXT, _) => format!("write `{not}{left}.contains({right})`"),
         (Kinds::RECORD, _, _) => one_argument(expr, left, &format!("{by} {right}")),
         (Kinds::TIME, Kinds::TEXT, _) => format!("write `{left} {by} datetime({right})`"),
         _ if value == Kinds::ENTITY && path(expr).is_some() => match written {
-            Expr::Literal(Literal::EntityUID(uid)) => format!("write `{left} {by} \"{}\"`", uid.eid),
+            Expr::Literal(Literal::EntityUID(uid)) => {
+                format!("write `{left} {by} \"{}\"`", uid.eid)
+            }
             _ => format!("write `{left} {by} \"…\"`"),
         },
         _ => "compare values of one type".to_owned(),
@@ -189,7 +227,11 @@ fn each(kind: &str, texts: &[&str]) -> String {
 
 /// The types that the resource of a statement can be of.
 fn resource_types(statement: &Statement) -> Vec<&'static str> {
-    let actions = statement.tree.as_ref().map(|tree| validate::actions_in_scope(&tree.action)).unwrap_or_default();
+    let actions = statement
+        .tree
+        .as_ref()
+        .map(|tree| validate::actions_in_scope(&tree.action))
+        .unwrap_or_default();
     actions.into_iter().map(super::McpAction::resource_type).collect()
 }
 
@@ -203,10 +245,16 @@ fn one_argument(expr: &Expr, text: &str, comparison: &str) -> String {
 }
 
 /// The advice for two sides that have no order.
-fn order(operator: &Operator<'_>, (own, other): (Kinds, Kinds), (left, right): (&str, &str)) -> String {
+fn order(
+    operator: &Operator<'_>,
+    (own, other): (Kinds, Kinds),
+    (left, right): (&str, &str),
+) -> String {
     let by = operator.word;
     let is_number = |text: &str| text.trim_matches('"').parse::<i64>().is_ok();
-    let is_date = |text: &str| text.trim_matches('"').starts_with(|c: char| c.is_ascii_digit()) && text.contains('-');
+    let is_date = |text: &str| {
+        text.trim_matches('"').starts_with(|c: char| c.is_ascii_digit()) && text.contains('-')
+    };
     match (own, other) {
         (own, Kinds::TEXT) if own.meets(Kinds::TIME) && is_date(right) => {
             format!("write `{left} {by} datetime({right})`")
@@ -236,7 +284,9 @@ fn order(operator: &Operator<'_>, (own, other): (Kinds, Kinds), (left, right): (
         (Kinds::TRUTH, _) => format!("write `{left}` or `!{left}`"),
         (_, Kinds::TRUTH) => format!("write `{right}` or `!{right}`"),
         (Kinds::RECORD, _) => one_argument(operator.left, left, &format!("{by} {right}")),
-        (Kinds::TEXT, _) | (_, Kinds::TEXT) => "text has no order: compare it with `==` or `like`".to_owned(),
+        (Kinds::TEXT, _) | (_, Kinds::TEXT) => {
+            "text has no order: compare it with `==` or `like`".to_owned()
+        }
         _ => "compare two numbers, two times or two durations".to_owned(),
     }
 }
@@ -264,22 +314,28 @@ fn needed_kind(
     let help = match (needed, found) {
         (Kinds::TRUTH, Kinds::TEXT) => format!("compare it: `{text} == \"…\"`"),
         (Kinds::TRUTH, Kinds::NUMBER) => format!("compare it: `{text} > 0`"),
-        (Kinds::TRUTH, Kinds::SET) => format!("write `!{text}.isEmpty()`, or `{text}.contains(\"…\")`"),
+        (Kinds::TRUTH, Kinds::SET) => {
+            format!("write `!{text}.isEmpty()`, or `{text}.contains(\"…\")`")
+        }
         (Kinds::TRUTH, Kinds::ENTITY) => format!("compare it: `{text} == MCP::Tool::\"…\"`"),
         (Kinds::TRUTH, Kinds::RECORD) => match path(expr).as_deref() {
             Some(["args"]) => "write `context has args`, or name the argument".to_owned(),
             _ => format!("name the field: `{text}.NAME`"),
         },
         (Kinds::SET, _) if side == Side::Right => format!("write `{left}.contains({text})`"),
-        (Kinds::SET, Kinds::TEXT) if operator.word == "isEmpty" => format!("write `{text} == \"\"`"),
+        (Kinds::SET, Kinds::TEXT) if operator.word == "isEmpty" => {
+            format!("write `{text} == \"\"`")
+        }
         (Kinds::SET, Kinds::TEXT) => format!("write `{text} like \"*…*\"`"),
         (Kinds::SET, Kinds::ENTITY) => {
             format!("write `{text} == MCP::Tool::\"…\"`, or `{text} in MCP::Server::\"…\"`")
         }
-        (Kinds::SET, Kinds::RECORD) => match operator.right.map(texts).unwrap_or_default().as_slice() {
-            [name] if is_identifier(name) => format!("write `{text} has {name}`"),
-            _ => format!("write `{text} has NAME`"),
-        },
+        (Kinds::SET, Kinds::RECORD) => {
+            match operator.right.map(texts).unwrap_or_default().as_slice() {
+                [name] if is_identifier(name) => format!("write `{text} has {name}`"),
+                _ => format!("write `{text} has NAME`"),
+            }
+        }
         (Kinds::ENTITY, _) if path(expr).is_some() => "compare it with text: `== \"…\"`".to_owned(),
         (Kinds::NUMBER, _) => "use numbers on both sides".to_owned(),
         _ => format!("compare `{text}` as a whole with `==`"),

@@ -1,6 +1,8 @@
-//! A request that the gateway would ask Cedar about, in readable form: `invokeTool notion/search {"readOnly": true}`.
+//! A request that the gateway would ask Cedar about, in readable form:
+//! `invokeTool notion/search {"readOnly": true}`.
 //!
-//! Invariant: a request has only attributes that the schema defines for its action, with their types.
+//! Invariant: a request has only attributes that the schema defines for its action, with their
+//! types.
 
 use std::fmt;
 
@@ -17,13 +19,16 @@ pub struct McpRequest {
     pub action: McpAction,
     /// The registered name of the server; `None` for a tool of the gateway itself.
     pub server: Option<String>,
-    /// The tool, the URI of the resource, the prompt, the tool of the gateway, or the server to register.
+    /// The tool, the URI of the resource, the prompt, the tool of the gateway, or the server to
+    /// register.
     pub target: String,
-    /// Stated attributes of the resource; the others have their documented defaults, or are unknown.
+    /// Stated attributes of the resource; the others have their documented defaults, or are
+    /// unknown.
     pub attributes: Map<String, Value>,
     /// The arguments of the call; `None` if there are none, or if they are not a JSON object.
     pub arguments: Option<Map<String, Value>>,
-    /// The time of the call: a date or a time that Cedar's `datetime` accepts. `None` if it is not stated.
+    /// The time of the call: a date or a time that Cedar's `datetime` accepts. `None` if it is not
+    /// stated.
     pub request_time: Option<String>,
 }
 
@@ -43,10 +48,10 @@ impl NoRequest {
 }
 
 impl McpRequest {
-    /// Parses `ACTION TARGET {ATTRIBUTES}`, with optional attributes. A target is `SERVER/TOOL`, `SERVER/URI` or
-    /// `SERVER/PROMPT`, where the server ends at the first slash; for `register` it is the server's name, for
-    /// `invokePrimordial` the name of the gateway's tool. In addition to attributes of the resource, a call can have
-    /// `args`, an object, and `request_time`.
+    /// Parses `ACTION TARGET {ATTRIBUTES}`, with optional attributes. A target is `SERVER/TOOL`,
+    /// `SERVER/URI` or `SERVER/PROMPT`, where the server ends at the first slash; for `register` it
+    /// is the server's name, for `invokePrimordial` the name of the gateway's tool. In addition to
+    /// attributes of the resource, a call can have `args`, an object, and `request_time`.
     ///
     /// # Errors
     ///
@@ -55,19 +60,31 @@ impl McpRequest {
         let text = text.trim();
         let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let action = parse_action(action)?;
-        let (object, quoted) = (rest.find(" {"), [" '{", " \"{"].iter().filter_map(|quoted| rest.find(quoted)).min());
+        let (object, quoted) =
+            (rest.find(" {"), [" '{", " \"{"].iter().filter_map(|quoted| rest.find(quoted)).min());
         if quoted.is_some_and(|quoted| object.is_none_or(|object| quoted < object)) {
-            // As part of the target, into which a shell's quotes would turn it, it would be a tool that does not exist.
+            // As part of the target, into which a shell's quotes would turn it, it would be a tool
+            // that does not exist.
             let help = "write them as they are, such as `{\"readOnly\": true}`";
             return Err(NoRequest::new("the attributes are in quotes", help));
         }
         let (target, object) = match object {
-            Some(at) => (rest.get(..at).unwrap_or_default().trim(), rest.get(at..).unwrap_or_default().trim()),
+            Some(at) => (
+                rest.get(..at).unwrap_or_default().trim(),
+                rest.get(at..).unwrap_or_default().trim(),
+            ),
             None if rest.trim_start().starts_with('{') => ("", rest),
             None => (rest.trim(), ""),
         };
         let (server, target) = parse_target(action, target)?;
-        let mut request = Self { action, server, target, attributes: Map::new(), arguments: None, request_time: None };
+        let mut request = Self {
+            action,
+            server,
+            target,
+            attributes: Map::new(),
+            arguments: None,
+            request_time: None,
+        };
         for (name, value) in parse_object(object)? {
             request.set(&name, value)?;
         }
@@ -81,15 +98,24 @@ impl McpRequest {
             ("args", Value::Object(arguments)) if action.has_arguments() => {
                 if let Some(unusable) = arguments.values().find_map(unusable) {
                     let message = format!("Cedar has no value for `{unusable}` in the arguments");
-                    return Err(NoRequest::new(message, "use text, whole numbers, `true`, `false`, lists and objects"));
+                    return Err(NoRequest::new(
+                        message,
+                        "use text, whole numbers, `true`, `false`, lists and objects",
+                    ));
                 }
                 self.arguments = Some(arguments);
             }
             ("args", _) if action.has_arguments() => {
-                let help = "write an object such as `{\"args\": {\"amount\": 5}}`, or leave `args` out";
-                return Err(NoRequest::new("arguments that are not object do not reach policies", help));
+                let help =
+                    "write an object such as `{\"args\": {\"amount\": 5}}`, or leave `args` out";
+                return Err(NoRequest::new(
+                    "arguments that are not object do not reach policies",
+                    help,
+                ));
             }
-            ("request_time", Value::String(time)) if action.has_request_time() && is_datetime(&time) => {
+            ("request_time", Value::String(time))
+                if action.has_request_time() && is_datetime(&time) =>
+            {
                 self.request_time = Some(time);
             }
             ("request_time", _) if action.has_request_time() => {
@@ -111,7 +137,8 @@ impl McpRequest {
 
     /// The attributes that the target does not determine.
     fn settable(&self) -> impl Iterator<Item = (&'static str, schema::AttributeType)> {
-        schema::attributes(self.action.resource_type()).filter(|(name, _)| !matches!(*name, "name" | "uri"))
+        schema::attributes(self.action.resource_type())
+            .filter(|(name, _)| !matches!(*name, "name" | "uri"))
     }
 
     fn no_attribute(&self, name: &str) -> NoRequest {
@@ -132,12 +159,18 @@ impl fmt::Display for McpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.action)?;
         match &self.server {
-            Some(server) if self.action != McpAction::Register => write!(f, "{server}/{}", self.target)?,
+            Some(server) if self.action != McpAction::Register => {
+                write!(f, "{server}/{}", self.target)?
+            }
             Some(_) | None => f.write_str(&self.target)?,
         }
         let mut said = self.attributes.clone();
-        said.extend(self.arguments.clone().map(|arguments| ("args".to_owned(), Value::Object(arguments))));
-        said.extend(self.request_time.clone().map(|time| ("request_time".to_owned(), Value::String(time))));
+        said.extend(
+            self.arguments.clone().map(|arguments| ("args".to_owned(), Value::Object(arguments))),
+        );
+        said.extend(
+            self.request_time.clone().map(|time| ("request_time".to_owned(), Value::String(time))),
+        );
         if said.is_empty() { Ok(()) } else { write!(f, " {}", Value::Object(said)) }
     }
 }
@@ -148,7 +181,10 @@ fn parse_action(text: &str) -> Result<McpAction, NoRequest> {
     }
     if UNGATED.contains(&text) {
         let message = format!("the gateway does not ask about `{text}`, so it is always allowed");
-        return Err(NoRequest::new(message, "ask about the use: `invokeTool`, `readResource` or `getPrompt`"));
+        return Err(NoRequest::new(
+            message,
+            "ask about the use: `invokeTool`, `readResource` or `getPrompt`",
+        ));
     }
     let help = match explain::nearest_action(text) {
         Some(near) => format!("did you mean `{near}`? {}", explain::action_names()),
@@ -165,19 +201,26 @@ fn parse_target(action: McpAction, target: &str) -> Result<(Option<String>, Stri
         McpAction::ReadResource => "readResource SERVER/URI",
         McpAction::GetPrompt => "getPrompt SERVER/PROMPT",
     };
-    let incomplete = || NoRequest::new(format!("`{target}` is not a target of `{action}`"), format!("write `{shape}`"));
+    let incomplete = || {
+        NoRequest::new(
+            format!("`{target}` is not a target of `{action}`"),
+            format!("write `{shape}`"),
+        )
+    };
     if target.is_empty() {
         return Err(incomplete());
     }
     match action {
         McpAction::Register => Ok((Some(target.to_owned()), target.to_owned())),
         McpAction::InvokePrimordial => Ok((None, target.to_owned())),
-        McpAction::InvokeTool | McpAction::ReadResource | McpAction::GetPrompt => match target.split_once('/') {
-            Some((server, inner)) if !server.is_empty() && !inner.is_empty() => {
-                Ok((Some(server.to_owned()), inner.to_owned()))
+        McpAction::InvokeTool | McpAction::ReadResource | McpAction::GetPrompt => {
+            match target.split_once('/') {
+                Some((server, inner)) if !server.is_empty() && !inner.is_empty() => {
+                    Ok((Some(server.to_owned()), inner.to_owned()))
+                }
+                Some(_) | None => Err(incomplete()),
             }
-            Some(_) | None => Err(incomplete()),
-        },
+        }
     }
 }
 
@@ -223,7 +266,9 @@ impl schema::AttributeType {
         match self {
             Self::Bool => value.is_boolean(),
             Self::String => value.is_string(),
-            Self::SetOfStrings => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+            Self::SetOfStrings => {
+                value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
+            }
         }
     }
 
@@ -256,7 +301,12 @@ mod tests {
             // a server ends at the first slash
             ("readResource docs/file:///a/b c", Some("docs"), "file:///a/b c", 0),
             ("getPrompt  docs/summary ", Some("docs"), "summary", 0),
-            ("invokePrimordial code-mode {\"args\": {\"a\": [1, {\"b\": \"c\"}]}}", None, "code-mode", 0),
+            (
+                "invokePrimordial code-mode {\"args\": {\"a\": [1, {\"b\": \"c\"}]}}",
+                None,
+                "code-mode",
+                0,
+            ),
             ("invokeTool a/b {\"args\": {\"text\": \"{name}\"}}", Some("a"), "b", 0),
             // a server's name may have a slash when it is registered
             (
@@ -267,7 +317,8 @@ mod tests {
             ),
         ] {
             let request = McpRequest::parse(text).expect(text);
-            let found = (request.server.as_deref(), request.target.as_str(), request.attributes.len());
+            let found =
+                (request.server.as_deref(), request.target.as_str(), request.attributes.len());
             assert_eq!(found, (server, target, attributes), "{text}");
         }
     }
@@ -275,7 +326,10 @@ mod tests {
     #[test]
     fn mistakes_say_what_to_write() {
         for (text, help) in [
-            ("", "the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`"),
+            (
+                "",
+                "the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`",
+            ),
             (
                 "call_tool notion/search",
                 "did you mean `invokeTool`? the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`",
@@ -285,19 +339,28 @@ mod tests {
             ("invokeTool {\"readOnly\": true}", "write `invokeTool SERVER/TOOL`"),
             ("invokeTool /x", "write `invokeTool SERVER/TOOL`"),
             ("register", "write `register SERVER`"),
-            ("invokeTool a/b '{\"readOnly\": true}'", "write them as they are, such as `{\"readOnly\": true}`"),
+            (
+                "invokeTool a/b '{\"readOnly\": true}'",
+                "write them as they are, such as `{\"readOnly\": true}`",
+            ),
             (
                 "invokeTool a/b {\"readonly\": true}",
                 "did you mean `readOnly`? the choices are `destructive`, `idempotent`, `openWorld`, `readOnly`, `args`, `request_time`",
             ),
             ("invokeTool a/b {\"readOnly\": \"true\"}", "write `true` or `false` without quotes"),
             ("invokeTool a/b {\"name\": \"c\"}", "the target says it already"),
-            ("invokeTool a/b {readOnly: true}", "write a JSON object, such as `{\"readOnly\": true}`"),
+            (
+                "invokeTool a/b {readOnly: true}",
+                "write a JSON object, such as `{\"readOnly\": true}`",
+            ),
             (
                 "invokeTool a/b {\"args\": [1]}",
                 "write an object such as `{\"args\": {\"amount\": 5}}`, or leave `args` out",
             ),
-            ("invokeTool a/b {\"args\": {\"x\": 1.5}}", "use text, whole numbers, `true`, `false`, lists and objects"),
+            (
+                "invokeTool a/b {\"args\": {\"x\": 1.5}}",
+                "use text, whole numbers, `true`, `false`, lists and objects",
+            ),
             (
                 "register a {\"request_time\": \"2027-01-01\"}",
                 "there is `args`, `command`, `identityURL`, `requiresNetwork`, `requiresOAuth`, `type`",

@@ -1,7 +1,7 @@
 //! The terms of MCP policies: the actions, and the schema that the engine's validator is given.
 //!
-//! Invariant: everything about entities and attributes comes from the shipped schema, so that there is a single
-//! definition.
+//! Invariant: everything about entities and attributes comes from the shipped schema, so that there
+//! is a single definition.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,8 +40,13 @@ pub const UNGATED: [&str; 3] = ["listTools", "listResources", "subscribeResource
 
 impl McpAction {
     /// All actions, in the order of the reference.
-    pub const ALL: [Self; 5] =
-        [Self::Register, Self::InvokeTool, Self::InvokePrimordial, Self::ReadResource, Self::GetPrompt];
+    pub const ALL: [Self; 5] = [
+        Self::Register,
+        Self::InvokeTool,
+        Self::InvokePrimordial,
+        Self::ReadResource,
+        Self::GetPrompt,
+    ];
 
     /// The action's id in `MCP::Action::"…"`.
     #[must_use]
@@ -102,24 +107,36 @@ pub(super) enum AttributeType {
 
 /// The schema in Cedar's JSON form.
 static JSON: LazyLock<Value> = LazyLock::new(|| {
-    let (fragment, warnings) = SchemaFragment::from_cedarschema_str(SCHEMA).expect("the shipped schema parses");
+    let (fragment, warnings) =
+        SchemaFragment::from_cedarschema_str(SCHEMA).expect("the shipped schema parses");
     assert_eq!(warnings.count(), 0, "the shipped schema has no warnings");
     fragment.to_json_value().expect("a parsed schema has a JSON form")
 });
 
 /// The attributes of each entity type, by the type's name without its namespace.
-static ATTRIBUTES: LazyLock<BTreeMap<String, BTreeMap<String, AttributeType>>> = LazyLock::new(|| {
-    let types = JSON.pointer("/MCP/entityTypes").and_then(Value::as_object).expect("the schema has entity types");
-    let attributes = |entity: &Value| {
-        let attributes = entity.pointer("/shape/attributes").and_then(Value::as_object);
-        attributes.into_iter().flatten().map(|(name, value)| (name.clone(), attribute_type(value))).collect()
-    };
-    types.iter().map(|(name, entity)| (name.clone(), attributes(entity))).collect()
-});
+static ATTRIBUTES: LazyLock<BTreeMap<String, BTreeMap<String, AttributeType>>> =
+    LazyLock::new(|| {
+        let types = JSON
+            .pointer("/MCP/entityTypes")
+            .and_then(Value::as_object)
+            .expect("the schema has entity types");
+        let attributes = |entity: &Value| {
+            let attributes = entity.pointer("/shape/attributes").and_then(Value::as_object);
+            attributes
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), attribute_type(value)))
+                .collect()
+        };
+        types.iter().map(|(name, entity)| (name.clone(), attributes(entity))).collect()
+    });
 
 /// A validator for each action that knows nothing of arguments.
 static VALIDATORS: LazyLock<BTreeMap<McpAction, Validator>> = LazyLock::new(|| {
-    McpAction::ALL.into_iter().map(|action| (action, make_validator(action, None, &json!("datetime")))).collect()
+    McpAction::ALL
+        .into_iter()
+        .map(|action| (action, make_validator(action, None, &json!("datetime"))))
+        .collect()
 });
 
 fn attribute_type(value: &Value) -> AttributeType {
@@ -132,7 +149,9 @@ fn attribute_type(value: &Value) -> AttributeType {
 }
 
 /// The attributes of an entity type; empty for a type that is not in the schema.
-pub(super) fn attributes(resource_type: &str) -> impl Iterator<Item = (&'static str, AttributeType)> {
+pub(super) fn attributes(
+    resource_type: &str,
+) -> impl Iterator<Item = (&'static str, AttributeType)> {
     ATTRIBUTES.get(resource_type).into_iter().flatten().map(|(name, kind)| (name.as_str(), *kind))
 }
 
@@ -141,22 +160,29 @@ pub(super) fn validator(action: McpAction) -> &'static Validator {
     VALIDATORS.get(&action).expect("there is a validator for each action")
 }
 
-/// The same, with the attributes of `context.args` (Cedar's JSON form) and the type of `context.request_time`.
+/// The same, with the attributes of `context.args` (Cedar's JSON form) and the type of
+/// `context.request_time`.
 pub(super) fn validator_with(action: McpAction, arguments: Value, request_time: &str) -> Validator {
     make_validator(action, Some(arguments), &json!(request_time))
 }
 
 fn make_validator(action: McpAction, arguments: Option<Value>, request_time: &Value) -> Validator {
     let mut schema = JSON.clone();
-    let actions = schema.pointer_mut("/MCP/actions").and_then(Value::as_object_mut).expect("the schema has actions");
+    let actions = schema
+        .pointer_mut("/MCP/actions")
+        .and_then(Value::as_object_mut)
+        .expect("the schema has actions");
     for (name, declared) in actions {
         let declared = declared.as_object_mut().expect("an action is an object");
         if name != action.name() {
             // A known action without entities, so that only results for the given action remain.
-            declared.insert("appliesTo".to_owned(), json!({"principalTypes": [], "resourceTypes": []}));
+            declared
+                .insert("appliesTo".to_owned(), json!({"principalTypes": [], "resourceTypes": []}));
             continue;
         }
-        let context = declared.get_mut("appliesTo").and_then(|applies| applies.pointer_mut("/context/attributes"));
+        let context = declared
+            .get_mut("appliesTo")
+            .and_then(|applies| applies.pointer_mut("/context/attributes"));
         let Some(context) = context.and_then(Value::as_object_mut) else { continue };
         if let Some(time) = context.get_mut("request_time") {
             *time = json!({"type": "EntityOrCommon", "name": request_time, "required": true});
@@ -175,7 +201,8 @@ mod tests {
     #[test]
     fn the_schema_says_what_the_code_says() {
         let actions = JSON.pointer("/MCP/actions").and_then(Value::as_object).expect("actions");
-        let mut named: Vec<&str> = McpAction::ALL.iter().map(|action| action.name()).chain(UNGATED).collect();
+        let mut named: Vec<&str> =
+            McpAction::ALL.iter().map(|action| action.name()).chain(UNGATED).collect();
         named.sort_unstable();
         let mut declared: Vec<&str> = actions.keys().map(String::as_str).collect();
         declared.sort_unstable();
@@ -185,7 +212,11 @@ mod tests {
             assert_eq!(applies["resourceTypes"], json!([action.resource_type()]));
             let context = &applies["context"]["attributes"];
             assert_eq!(context.get("args").is_some(), action.has_arguments(), "{action}");
-            assert_eq!(context.get("request_time").is_some(), action.has_request_time(), "{action}");
+            assert_eq!(
+                context.get("request_time").is_some(),
+                action.has_request_time(),
+                "{action}"
+            );
             assert_eq!(McpAction::parse(action.name()), Some(action));
             validator(action);
         }

@@ -1,7 +1,7 @@
 //! Parses Cedar text into statements.
 //!
-//! Invariant: two statements have equal canonical forms only if they have the same meaning; the forms are independent
-//! of layout, comments, parentheses and the order of annotations.
+//! Invariant: two statements have equal canonical forms only if they have the same meaning; the
+//! forms are independent of layout, comments, parentheses and the order of annotations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,7 +31,8 @@ pub enum Effect {
 pub struct Statement {
     /// Permit or forbid.
     pub effect: Effect,
-    /// Equal for statements that differ only in layout and comments; includes annotations. Not for people.
+    /// Equal for statements that differ only in layout and comments; includes annotations. Not for
+    /// people.
     pub canonical: String,
     /// The text as written, including annotations and the final semicolon.
     pub source: String,
@@ -39,8 +40,8 @@ pub struct Statement {
     pub span: Range<usize>,
     /// `@name("value")`; the value is empty where none is written.
     pub annotations: BTreeMap<String, String>,
-    /// The statement in the form of the engine; `None` for a template (`?principal`, `?resource`), which never applies
-    /// because nothing fills its slots.
+    /// The statement in the form of the engine; `None` for a template (`?principal`, `?resource`),
+    /// which never applies because nothing fills its slots.
     pub policy: Option<Policy>,
     /// Its syntax tree; `None` for a template.
     pub(super) tree: Option<pst::Template>,
@@ -86,9 +87,11 @@ pub fn statements(text: &str) -> Parsed {
 }
 
 fn parse(text: &str) -> Parsed {
-    let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| mistakes(text, &errors))?;
+    let set: PolicySet =
+        text.parse().map_err(|errors: cedar_policy::ParseErrors| mistakes(text, &errors))?;
     let policies = set.policies().map(Stated::Policy).chain(set.templates().map(Stated::Template));
-    let mut stated: Vec<(Range<usize>, Stated<'_>)> = policies.map(|one| (one.span(text), one)).collect();
+    let mut stated: Vec<(Range<usize>, Stated<'_>)> =
+        policies.map(|one| (one.span(text), one)).collect();
     stated.sort_by_key(|(span, _)| span.start);
     let forms = forms(text);
     assert_eq!(forms.len(), stated.len(), "each statement has one form");
@@ -96,13 +99,19 @@ fn parse(text: &str) -> Parsed {
     Ok(stated.into_iter().zip(forms).map(statement).collect())
 }
 
-/// The forms of all statements of a text that parses, in its order. The engine would give them one by one, and parse each
-/// once more for it.
+/// The forms of all statements of a text that parses, in its order. The engine would give them one
+/// by one, and parse each once more for it.
 fn forms(text: &str) -> Vec<est::Policy> {
-    let parsed = text_to_cst::parse_policies(text).ok().and_then(|parsed| parsed.try_into_inner().ok());
+    let parsed =
+        text_to_cst::parse_policies(text).ok().and_then(|parsed| parsed.try_into_inner().ok());
     let policies = parsed.expect("what was parsed once is parsed again").0;
-    let form = |node: Node<Option<cst::Policy>>| node.try_into_inner().ok().and_then(|one| one.try_into().ok());
-    policies.into_iter().map(|node| form(node).expect("what was parsed from text has a form")).collect()
+    let form = |node: Node<Option<cst::Policy>>| {
+        node.try_into_inner().ok().and_then(|one| one.try_into().ok())
+    };
+    policies
+        .into_iter()
+        .map(|node| form(node).expect("what was parsed from text has a form"))
+        .collect()
 }
 
 /// A statement as the engine has it.
@@ -159,7 +168,8 @@ impl From<cedar_policy::Effect> for Effect {
     }
 }
 
-/// Cedar's errors with their places. A missing end (`unexpected end of input`) is placed after the last word.
+/// Cedar's errors with their places. A missing end (`unexpected end of input`) is placed after the
+/// last word.
 fn mistakes(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Mistake> {
     let last = tokens(text).last().map_or(0, |word| word.span.end);
     let mut mistakes: Vec<Mistake> = errors
@@ -167,10 +177,13 @@ fn mistakes(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Mistake> {
         .map(|error| {
             let label = error.labels().and_then(|mut labels| labels.next());
             let start = label.as_ref().map_or(0, |label| text.floor_char_boundary(label.offset()));
-            let end = label.as_ref().map_or(text.len(), |label| text.ceil_char_boundary(label.offset() + label.len()));
+            let end = label
+                .as_ref()
+                .map_or(text.len(), |label| text.ceil_char_boundary(label.offset() + label.len()));
             // Cedar points at an unreadable character with an empty range before it.
             let end = end.max(text.ceil_char_boundary(start + 1));
-            let missing = start >= last && text.get(start..end).is_none_or(|rest| rest.trim().is_empty());
+            let missing =
+                start >= last && text.get(start..end).is_none_or(|rest| rest.trim().is_empty());
             let (start, end) = if missing { (last, last) } else { (start, end) };
             let label = label.and_then(|label| label.label().map(str::to_owned));
             let help = error.help().map(|help| help.to_string());
@@ -187,7 +200,11 @@ mod tests {
     use super::*;
 
     fn canonical(text: &str) -> Vec<String> {
-        statements(text).expect("parses").iter().map(|statement| statement.canonical.clone()).collect()
+        statements(text)
+            .expect("parses")
+            .iter()
+            .map(|statement| statement.canonical.clone())
+            .collect()
     }
 
     #[test]
@@ -232,26 +249,35 @@ mod tests {
     fn statements_keep_their_order_and_place() {
         let text = "// é\nforbid (principal, action, resource);\n\n@x(\"y\")\npermit (principal == ?principal, action, resource);\npermit (principal, action, resource);";
         let found = statements(text).expect("parses");
-        let shown: Vec<_> =
-            found.iter().map(|s| (s.effect, &text[s.span.clone()], s.policy.is_some(), s.annotations.len())).collect();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|s| (s.effect, &text[s.span.clone()], s.policy.is_some(), s.annotations.len()))
+            .collect();
         assert_eq!(
             shown,
             [
                 (Effect::Forbid, "forbid (principal, action, resource);", true, 0),
-                (Effect::Permit, "@x(\"y\")\npermit (principal == ?principal, action, resource);", false, 1),
+                (
+                    Effect::Permit,
+                    "@x(\"y\")\npermit (principal == ?principal, action, resource);",
+                    false,
+                    1
+                ),
                 (Effect::Permit, "permit (principal, action, resource);", true, 0),
             ]
         );
         assert!(statements(" // nothing\n").expect("parses").is_empty());
         let many = "permit (principal, action, resource);".repeat(30);
-        let starts: Vec<_> = statements(&many).expect("parses").into_iter().map(|s| s.span.start).collect();
+        let starts: Vec<_> =
+            statements(&many).expect("parses").into_iter().map(|s| s.span.start).collect();
         assert_eq!(starts, (0..30).map(|index| index * 37).collect::<Vec<_>>());
     }
 
     #[test]
     fn mistakes_have_their_place() {
         for (text, place) in [
-            // a missing quote, an unknown effect, a missing semicolon at the very end, an extra token
+            // a missing quote, an unknown effect, a missing semicolon at the very end, an extra
+            // token
             ("permit (principal, action, resource) when { resource.é };", "é"),
             ("allow (principal, action, resource);", "allow"),
             ("permit (principal, action, resource)", ""),

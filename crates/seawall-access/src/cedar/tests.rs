@@ -4,7 +4,10 @@ use super::examine;
 
 /// The findings as `code: text of the place`.
 fn found(text: &str) -> Vec<String> {
-    examine(text).iter().map(|finding| format!("{}: {}", finding.code, &text[finding.start..finding.end])).collect()
+    examine(text)
+        .iter()
+        .map(|finding| format!("{}: {}", finding.code, &text[finding.start..finding.end]))
+        .collect()
 }
 
 const TOOL: &str = r#"permit (principal, action == MCP::Action::"invokeTool", resource)"#;
@@ -18,12 +21,17 @@ fn register(condition: &str) -> String {
     format!("{REGISTER} when {{ {condition} }};")
 }
 
-/// Each finding is the one expected; an expectation that ends after its code says nothing of the place.
+/// Each finding is the one expected; an expectation that ends after its code says nothing of the
+/// place.
 fn expect(text: &str, expected: &[&str]) {
     let found = found(text);
-    let fits =
-        |(one, other): (&String, &&str)| if other.ends_with(": ") { one.starts_with(other) } else { one == other };
-    assert!(found.len() == expected.len() && found.iter().zip(expected).all(fits), "{text}\n{found:#?}");
+    let fits = |(one, other): (&String, &&str)| {
+        if other.ends_with(": ") { one.starts_with(other) } else { one == other }
+    };
+    assert!(
+        found.len() == expected.len() && found.iter().zip(expected).all(fits),
+        "{text}\n{found:#?}"
+    );
 }
 
 #[test]
@@ -110,9 +118,14 @@ fn approval_works_on_a_permit_by_its_exact_name_with_a_reason() {
         let expected = format!("mcp-approval-reason: @requireApproval{reason}");
         expect(&format!("@requireApproval{reason} {TOOL};"), &[&expected]);
     }
-    for name in
-        ["requireConsent", "requireConfirmation", "require_approval", "RequireApproval", "approval", "requireAproval"]
-    {
+    for name in [
+        "requireConsent",
+        "requireConfirmation",
+        "require_approval",
+        "RequireApproval",
+        "approval",
+        "requireAproval",
+    ] {
         let expected = format!("mcp-approval-name: @{name}(\"x\")");
         expect(&format!("@{name}(\"x\") {TOOL};"), &[&expected]);
     }
@@ -120,7 +133,10 @@ fn approval_works_on_a_permit_by_its_exact_name_with_a_reason() {
     let asks = format!("@requireApproval(\"x\") {REGISTER};");
     expect(&asks, &[r#"mcp-approval-on-register: @requireApproval("x")"#]);
     let all = r#"@requireApproval("x") permit (principal, action, resource);"#;
-    expect(all, &[r#"mcp-approval-on-register: @requireApproval("x")"#, "mcp-every-action: action"]);
+    expect(
+        all,
+        &[r#"mcp-approval-on-register: @requireApproval("x")"#, "mcp-every-action: action"],
+    );
     // The condition keeps it off registrations: only tools have `readOnly`.
     let tools = r#"@requireApproval("x") permit (principal, action, resource) when { resource has readOnly && !resource.readOnly };"#;
     expect(tools, &[]);
@@ -146,7 +162,8 @@ fn what_does_not_exist_or_does_not_fit_is_found_at_its_place() {
         (tool(r#"action == MCP::Action::"invoke""#), r#"mcp-unknown-action: MCP::Action::"invoke""#),
         // entity types
         (tool(r#"resource in MCP::ServerGroup::"x""#), "mcp-unknown-type: MCP::ServerGroup"),
-        // attributes: misspelt, of another type, of the context, behind a guard that says nothing about it
+        // attributes: misspelt, of another type, of the context, behind a guard that says nothing
+        // about it
         (tool("resource.redOnly"), "mcp-unknown-attribute: resource.redOnly"),
         (tool(r#"resource.uri like "x""#), "mcp-unknown-attribute: resource.uri"),
         (tool("context.arg has x"), "mcp-unknown-attribute: context.arg"),
@@ -224,7 +241,10 @@ fn a_permit_that_a_forbid_covers() {
         // everything, the action, the action among others
         ("forbid (principal, action, resource);", true),
         (r#"forbid (principal, action == MCP::Action::"invokeTool", resource);"#, true),
-        (r#"forbid (principal, action in [MCP::Action::"register", MCP::Action::"invokeTool"], resource);"#, true),
+        (
+            r#"forbid (principal, action in [MCP::Action::"register", MCP::Action::"invokeTool"], resource);"#,
+            true,
+        ),
         (r#"forbid (principal, action == MCP::Action::"register", resource);"#, false),
         // the resource, by wider scopes
         (r#"forbid (principal, action, resource in MCP::Tool::"x");"#, true),
@@ -244,7 +264,10 @@ fn a_permit_that_a_forbid_covers() {
             r#"forbid (principal, action == MCP::Action::"invokeTool", resource) when { resource.name like "set*" };"#,
             false,
         ),
-        (r#"forbid (principal, action == MCP::Action::"invokeTool", resource) unless { resource.readOnly };"#, false),
+        (
+            r#"forbid (principal, action == MCP::Action::"invokeTool", resource) unless { resource.readOnly };"#,
+            false,
+        ),
     ] {
         let found = found(&format!("{permit}\n{forbid}"));
         assert_eq!(

@@ -1,7 +1,8 @@
-//! The tokens of a Cedar text with their places: enough of its grammar to limit the input of the engine, and to point
-//! at words for which the engine's tree has no place.
+//! The tokens of a Cedar text with their places: enough of its grammar to limit the input of the
+//! engine, and to point at words for which the engine's tree has no place.
 //!
-//! Invariant: never fails and never grows beyond the text; characters that Cedar does not accept are skipped.
+//! Invariant: never fails and never grows beyond the text; characters that Cedar does not accept
+//! are skipped.
 
 use std::ops::Range;
 
@@ -69,7 +70,8 @@ pub fn comments(text: &str) -> Vec<Range<usize>> {
         while let Some(gap) = text.get(at..end)
             && let Some(found) = gap.find("//")
         {
-            let length = gap.get(found..).map_or(0, |rest| rest.find(['\n', '\r']).unwrap_or(rest.len()));
+            let length =
+                gap.get(found..).map_or(0, |rest| rest.find(['\n', '\r']).unwrap_or(rest.len()));
             comments.push(at + found..at + found + length);
             at += found + length;
         }
@@ -81,7 +83,8 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The length of the string at the start of the text; the length of the text if the string does not end.
+/// The length of the string at the start of the text; the length of the text if the string does not
+/// end.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (index, c) in text.char_indices().skip(1) {
@@ -119,7 +122,9 @@ mod tests {
         ] {
             assert_eq!(words(text), expected, "{text}");
         }
-        assert!(tokens("é \"ü\" x").iter().all(|token| token.text == &"é \"ü\" x"[token.span.clone()]));
+        assert!(
+            tokens("é \"ü\" x").iter().all(|token| token.text == &"é \"ü\" x"[token.span.clone()])
+        );
     }
     #[test]
     fn comments_are_what_lies_between_words() {

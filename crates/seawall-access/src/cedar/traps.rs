@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use cedar_policy::pst::{ActionConstraint, BinaryOp, Clause, Expr, Literal, PrincipalConstraint, Template, Var};
+use cedar_policy::pst::{
+    ActionConstraint, BinaryOp, Clause, Expr, Literal, PrincipalConstraint, Template, Var,
+};
 
 use super::finding::{Finding, code};
 use super::token::{Kind, Token, tokens};
@@ -41,7 +43,9 @@ fn annotation_place(text: &str, statement: &Statement, name: &str) -> std::ops::
     let start = rest.next().map_or(statement.span.start, |word| word.span.start);
     let name_end = rest.next().map_or(statement.span.end, |word| word.span.end);
     match rest.next() {
-        Some(open) if open.text == "(" => start..rest.nth(1).map_or(open.span.end, |close| close.span.end),
+        Some(open) if open.text == "(" => {
+            start..rest.nth(1).map_or(open.span.end, |close| close.span.end)
+        }
         Some(_) | None => start..name_end,
     }
 }
@@ -50,11 +54,17 @@ fn annotation_place(text: &str, statement: &Statement, name: &str) -> std::ops::
 pub(super) fn refused(text: &str, statement: &Statement) -> Vec<Finding> {
     let id = statement.annotations.contains_key("id").then(|| {
         let message = "a statement may not have an `@id`; the service gives it one";
-        finding(&annotation_place(text, statement, "id"), code::ID, message, "remove the annotation")
+        finding(
+            &annotation_place(text, statement, "id"),
+            code::ID,
+            message,
+            "remove the annotation",
+        )
     });
     let template = statement.tree.is_none().then(|| {
         let message = "a statement with a slot matches nothing, for nobody fills the slot";
-        let help = "remove `?principal` and `?resource`; whom a policy governs is said by its scope";
+        let help =
+            "remove `?principal` and `?resource`; whom a policy governs is said by its scope";
         finding(&statement.span, code::TEMPLATE, message, help)
     });
     id.into_iter().chain(template).collect()
@@ -67,15 +77,18 @@ pub(super) fn annotations(text: &str, statement: &Statement) -> Vec<Finding> {
         if name != APPROVAL {
             let help = format!("write `@{APPROVAL}(\"reason\")`");
             let message = format!("only `@{APPROVAL}` asks for approval; `@{name}` does nothing");
-            return resembles_approval(name).then(|| finding(&place(), code::APPROVAL_NAME, message, help));
+            return resembles_approval(name)
+                .then(|| finding(&place(), code::APPROVAL_NAME, message, help));
         }
         if statement.effect == Effect::Forbid {
-            let message = "`@requireApproval` does nothing on a `forbid`, which denies without asking";
+            let message =
+                "`@requireApproval` does nothing on a `forbid`, which denies without asking";
             let help = "remove it, or put it on a `permit`";
             return Some(finding(&place(), code::APPROVAL_ON_FORBID, message, help));
         }
         value.trim().is_empty().then(|| {
-            let help = "write `@requireApproval(\"reason\")`; the person who is asked sees the reason";
+            let help =
+                "write `@requireApproval(\"reason\")`; the person who is asked sees the reason";
             finding(&place(), code::APPROVAL_REASON, "`@requireApproval` needs a reason", help)
         })
     };
@@ -84,10 +97,12 @@ pub(super) fn annotations(text: &str, statement: &Statement) -> Vec<Finding> {
 
 /// Returns `true` if the author of this annotation probably expects an approval.
 fn resembles_approval(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let asking = ["require", "need", "ask", "must"].iter().any(|word| plain.starts_with(word));
     let for_approval = ["approv", "consent", "confirm"].iter().any(|word| plain.contains(word));
-    let bare = ["approval", "approve", "confirm", "confirmation", "consent", "ask"].contains(&plain.as_str());
+    let bare = ["approval", "approve", "confirm", "confirmation", "consent", "ask"]
+        .contains(&plain.as_str());
     bare || (asking && for_approval) || strsim::damerau_levenshtein(&plain, "requireapproval") <= 3
 }
 
@@ -107,11 +122,20 @@ pub(super) fn principal(text: &str, statement: &Statement, tree: &Template) -> O
         words.iter().filter(|word| word.kind == Kind::Name && word.text == "principal").collect();
     let place = mentions.get(usize::from(!in_scope)).map_or(&statement.span, |word| &word.span);
     let message = "a clause on the principal never matches";
-    Some(finding(place, code::PRINCIPAL, message, "say whom the policy governs with `scope`, and remove the clause"))
+    Some(finding(
+        place,
+        code::PRINCIPAL,
+        message,
+        "say whom the policy governs with `scope`, and remove the clause",
+    ))
 }
 
 pub(super) fn mentions_principal(expr: &Expr) -> bool {
-    expr.reduce(&|expr| matches!(expr, Expr::Var(Var::Principal)).then_some(true), &|a, b| a || b, false)
+    expr.reduce(
+        &|expr| matches!(expr, Expr::Var(Var::Principal)).then_some(true),
+        &|a, b| a || b,
+        false,
+    )
 }
 
 /// Actions that the gateway never asks about.
@@ -120,7 +144,8 @@ pub(super) fn ungated(text: &str, statement: &Statement) -> Vec<Finding> {
     let about = |three: &[Token<'_>]| match three {
         [kind, _, id] if kind.text == "Action" && id.kind == Kind::Text => {
             let name = UNGATED.into_iter().find(|name| id.text.trim_matches('"') == *name)?;
-            let message = format!("the gateway does not ask about `{name}`, so this decides nothing");
+            let message =
+                format!("the gateway does not ask about `{name}`, so this decides nothing");
             let help = "listings show what policies deny; govern the use with `invokeTool` or `readResource`";
             Some(finding(&id.span, code::UNGATED_ACTION, message, help))
         }
@@ -133,9 +158,16 @@ pub(super) fn ungated(text: &str, statement: &Statement) -> Vec<Finding> {
 pub(super) fn question_marks(text: &str, statement: &Statement) -> Vec<Finding> {
     let words = words(text, statement);
     let about = |two: &[Token<'_>]| match two {
-        [like, pattern] if like.text == "like" && pattern.kind == Kind::Text && pattern.text.contains('?') => {
+        [like, pattern]
+            if like.text == "like" && pattern.kind == Kind::Text && pattern.text.contains('?') =>
+        {
             let help = "write `*`, the only wildcard";
-            Some(finding(&pattern.span, code::LIKE_QUESTION_MARK, "in a pattern `?` stands for a question mark", help))
+            Some(finding(
+                &pattern.span,
+                code::LIKE_QUESTION_MARK,
+                "in a pattern `?` stands for a question mark",
+                help,
+            ))
         }
         _ => None,
     };
@@ -161,8 +193,12 @@ pub(super) fn server_types(text: &str, statement: &Statement, tree: &Template) -
     let words = words(text, statement);
     let about = |name: String| {
         let quoted = format!("\"{name}\"");
-        let place = words.iter().find(|word| word.text == quoted).map_or(&statement.span, |word| &word.span);
-        let near = SERVER_TYPES.iter().find(|known| name.len() > 2 && known.contains(name.as_str()));
+        let place = words
+            .iter()
+            .find(|word| word.text == quoted)
+            .map_or(&statement.span, |word| &word.span);
+        let near =
+            SERVER_TYPES.iter().find(|known| name.len() > 2 && known.contains(name.as_str()));
         let near = near.copied().or_else(|| nearest(&name, SERVER_TYPES));
         let help = match near {
             Some(near) => did_you_mean(near, &SERVER_TYPES),
@@ -195,7 +231,11 @@ fn compared_types(expr: &Expr) -> BTreeSet<String> {
 }
 
 /// Approval of a registration, which cannot be requested.
-pub(super) fn approval_on_register(text: &str, statement: &Statement, checked: &Checked) -> Option<Finding> {
+pub(super) fn approval_on_register(
+    text: &str,
+    statement: &Statement,
+    checked: &Checked,
+) -> Option<Finding> {
     let asks = statement.effect == Effect::Permit && statement.annotations.contains_key(APPROVAL);
     if !asks || !checked.possible.contains(&McpAction::Register) {
         return None;
@@ -206,19 +246,34 @@ pub(super) fn approval_on_register(text: &str, statement: &Statement, checked: &
     } else {
         "name the actions that ask, such as `action == MCP::Action::\"invokeTool\"`"
     };
-    Some(finding(&annotation_place(text, statement, APPROVAL), code::APPROVAL_ON_REGISTER, message, help))
+    Some(finding(
+        &annotation_place(text, statement, APPROVAL),
+        code::APPROVAL_ON_REGISTER,
+        message,
+        help,
+    ))
 }
 
 /// A permit without an action that matches several actions.
-pub(super) fn every_action(text: &str, statement: &Statement, tree: &Template, checked: &Checked) -> Option<Finding> {
+pub(super) fn every_action(
+    text: &str,
+    statement: &Statement,
+    tree: &Template,
+    checked: &Checked,
+) -> Option<Finding> {
     let several = checked.possible.len() > 1;
     if statement.effect != Effect::Permit || tree.action != ActionConstraint::Any || !several {
         return None;
     }
     let words = words(text, statement);
     let open = words.iter().position(|word| word.kind == Kind::Name && word.text == "permit")?;
-    let place = words.iter().skip(open).find(|word| word.text == "action").map_or(&statement.span, |word| &word.span);
-    let message = format!("a `permit` without an action grants {}", explain::list(&checked.possible));
+    let place = words
+        .iter()
+        .skip(open)
+        .find(|word| word.text == "action")
+        .map_or(&statement.span, |word| &word.span);
+    let message =
+        format!("a `permit` without an action grants {}", explain::list(&checked.possible));
     let help = "name the actions: `action == MCP::Action::\"invokeTool\"`, or `action in […]`";
     Some(finding(place, code::EVERY_ACTION, message, help))
 }

@@ -1,11 +1,12 @@
 //! Runs the engine's validator on a statement, action by action.
 //!
-//! The validator rejects a statement that fails for any action. At run time such a statement is only skipped for that
-//! action, so that each action is validated separately: a failure for all actions is a mistake, a failure for some is a
-//! trap.
+//! The validator rejects a statement that fails for any action. At run time such a statement is
+//! only skipped for that action, so that each action is validated separately: a failure for all
+//! actions is a mistake, a failure for some is a trap.
 //!
-//! Invariant: no finding depends on what the vendor's documentation leaves open: the types of arguments and of the
-//! request time, and the rules that strict validation adds to what evaluation requires.
+//! Invariant: no finding depends on what the vendor's documentation leaves open: the types of
+//! arguments and of the request time, and the rules that strict validation adds to what evaluation
+//! requires.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,8 @@ use std::ops::Range;
 
 use cedar_policy::pst::{ActionConstraint, EntityUID};
 use cedar_policy::{
-    Policy, PolicySet, ValidationError, ValidationMode, ValidationResult, ValidationWarning, Validator,
+    Policy, PolicySet, ValidationError, ValidationMode, ValidationResult, ValidationWarning,
+    Validator,
 };
 use miette::Diagnostic as _;
 use serde_json::json;
@@ -68,17 +70,25 @@ pub(super) enum Kind {
 /// Validates one statement of a text; a template gets an empty result.
 pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
     let (Some(policy), Some(tree)) = (&statement.policy, &statement.tree) else {
-        return Checked { actions: BTreeSet::new(), possible: BTreeSet::new(), complaints: Vec::new() };
+        return Checked {
+            actions: BTreeSet::new(),
+            possible: BTreeSet::new(),
+            complaints: Vec::new(),
+        };
     };
-    let alone = |policy: &Policy| PolicySet::from_policies([policy.clone()]).expect("one policy has one id");
+    let alone = |policy: &Policy| {
+        PolicySet::from_policies([policy.clone()]).expect("one policy has one id")
+    };
     let set = alone(policy);
     let followed = OnceCell::new();
     let actions = actions_in_scope(&tree.action);
     let reads = Reads::new(tree);
     let mut possible = BTreeSet::new();
     let mut found: BTreeMap<Complaint, BTreeSet<McpAction>> = BTreeMap::new();
-    // Without an existing action in the scope, only unknown names are of interest, and every action shows them.
-    let looked_at = if actions.is_empty() { BTreeSet::from([McpAction::InvokeTool]) } else { actions.clone() };
+    // Without an existing action in the scope, only unknown names are of interest, and every action
+    // shows them.
+    let looked_at =
+        if actions.is_empty() { BTreeSet::from([McpAction::InvokeTool]) } else { actions.clone() };
     for action in looked_at {
         let own;
         let validator: &Validator = match (reads.arguments(), reads.request_time()) {
@@ -91,20 +101,26 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
         };
         let result = validator.validate(&set, ValidationMode::Strict);
         let all = |result: &ValidationResult| -> Vec<Complaint> {
-            result.validation_errors().filter_map(|error| complaint(text, statement, error)).collect()
+            result
+                .validation_errors()
+                .filter_map(|error| complaint(text, statement, error))
+                .collect()
         };
         let mut complaints = all(&result);
         if complaints.iter().any(|complaint| complaint.kind == Kind::Unguarded)
             && let Some(set) = followed.get_or_init(|| guards::followed(tree).as_ref().map(alone))
         {
-            // The guard may be written in another way; then the place is lost, and the missing attribute identifies it.
+            // The guard may be written in another way; then the place is lost, and the missing
+            // attribute identifies it.
             let left = all(&validator.validate(set, ValidationMode::Strict));
-            let left: BTreeSet<(Kind, String)> = left.into_iter().map(|one| (one.kind, one.message)).collect();
+            let left: BTreeSet<(Kind, String)> =
+                left.into_iter().map(|one| (one.kind, one.message)).collect();
             let stays = |one: &Complaint| left.contains(&(one.kind, one.message.clone()));
             complaints.retain(|one| one.kind != Kind::Unguarded || stays(one));
         }
-        let never =
-            result.validation_warnings().any(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
+        let never = result
+            .validation_warnings()
+            .any(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
         let errs = complaints.iter().any(|complaint| !matches!(complaint.kind, Kind::Unguarded));
         if actions.contains(&action) && !never && !errs {
             possible.insert(action);
@@ -115,13 +131,16 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
             }
         }
     }
-    let complaints = found.into_iter().map(|(complaint, actions)| Complaint { actions, ..complaint }).collect();
+    let complaints =
+        found.into_iter().map(|(complaint, actions)| Complaint { actions, ..complaint }).collect();
     Checked { actions, possible, complaints }
 }
 
 /// The gated actions that a scope matches.
 pub(super) fn actions_in_scope(constraint: &ActionConstraint) -> BTreeSet<McpAction> {
-    let named = |uid: &EntityUID| McpAction::parse(&uid.eid).filter(|_| uid.ty.to_string() == "MCP::Action");
+    let named = |uid: &EntityUID| {
+        McpAction::parse(&uid.eid).filter(|_| uid.ty.to_string() == "MCP::Action")
+    };
     match constraint {
         ActionConstraint::Any => McpAction::ALL.into(),
         ActionConstraint::Eq(uid) => named(uid).into_iter().collect(),
@@ -131,8 +150,10 @@ pub(super) fn actions_in_scope(constraint: &ActionConstraint) -> BTreeSet<McpAct
 
 fn complaint(text: &str, statement: &Statement, error: &ValidationError) -> Option<Complaint> {
     let label = error.labels().and_then(|mut labels| labels.next());
-    let span: Range<usize> =
-        label.map_or_else(|| statement.span.clone(), |label| label.offset()..label.offset() + label.len());
+    let span: Range<usize> = label.map_or_else(
+        || statement.span.clone(),
+        |label| label.offset()..label.offset() + label.len(),
+    );
     let source = text.get(span.clone()).unwrap_or_default();
     let words = without_id(&error.to_string());
     let mut help = error.help().map(|help| without_id(&help.to_string()));
@@ -146,7 +167,14 @@ fn complaint(text: &str, statement: &Statement, error: &ValidationError) -> Opti
         Kind::Unguarded => backticked(&help.take()?)?.trim_end_matches(" && ..").to_owned(),
         Kind::Action | Kind::EntityType | Kind::Type | Kind::Other => words,
     };
-    Some(Complaint { start: span.start, end: span.end, kind, message, help, actions: BTreeSet::new() })
+    Some(Complaint {
+        start: span.start,
+        end: span.end,
+        kind,
+        message,
+        help,
+        actions: BTreeSet::new(),
+    })
 }
 
 /// The first text in backticks.
@@ -154,14 +182,19 @@ fn backticked(words: &str) -> Option<&str> {
     words.split('`').nth(1)
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the engine's errors may grow; what is new is told in its words")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the engine's errors may grow; what is new is told in its words"
+)]
 fn kind(error: &ValidationError, words: &str, source: &str) -> Option<Kind> {
     match error {
         ValidationError::UnrecognizedActionId(_) => Some(Kind::Action),
         ValidationError::UnrecognizedEntityType(_) => Some(Kind::EntityType),
         // A separate check reports clauses on the principal.
         ValidationError::UnsafeAttributeAccess(_) if words.contains("`MCP::Principal`") => None,
-        ValidationError::UnsafeAttributeAccess(_) if words.contains(" in context ") => Some(Kind::ContextAttribute),
+        ValidationError::UnsafeAttributeAccess(_) if words.contains(" in context ") => {
+            Some(Kind::ContextAttribute)
+        }
         ValidationError::UnsafeAttributeAccess(_) => Some(Kind::ResourceAttribute),
         ValidationError::UnsafeOptionalAttributeAccess(_) => Some(Kind::Unguarded),
         // The types of arguments are unknown, and a set of several types is valid in evaluation.
@@ -170,7 +203,9 @@ fn kind(error: &ValidationError, words: &str, source: &str) -> Option<Kind> {
         {
             None
         }
-        ValidationError::UnexpectedType(_) | ValidationError::IncompatibleTypes(_) => Some(Kind::Type),
+        ValidationError::UnexpectedType(_) | ValidationError::IncompatibleTypes(_) => {
+            Some(Kind::Type)
+        }
         // Rules of strict validation that evaluation does not have.
         ValidationError::EmptySetForbidden(_) | ValidationError::NonLitExtConstructor(_) => None,
         _ => Some(Kind::Other),

@@ -1,7 +1,7 @@
 //! The access that changes, as text whose long parts are stored once.
 //!
-//! Thousands of entries may apply to the same thousands of blocks. Invariant: two values are equal, and ordered, like
-//! their whole texts, wherever these are divided.
+//! Thousands of entries may apply to the same thousands of blocks. Invariant: two values are equal,
+//! and ordered, like their whole texts, wherever these are divided.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -53,7 +53,11 @@ impl Access {
     }
 
     fn with_place<'a>(&self, object: &'a str) -> Cow<'a, str> {
-        if self.at.is_empty() { Cow::Borrowed(object) } else { Cow::Owned(format!("{object}{}", self.at)) }
+        if self.at.is_empty() {
+            Cow::Borrowed(object)
+        } else {
+            Cow::Owned(format!("{object}{}", self.at))
+        }
     }
 }
 
@@ -80,10 +84,14 @@ impl Ord for Access {
     fn cmp(&self, other: &Self) -> Ordering {
         let (one, two) = (self.what.as_bytes(), other.what.as_bytes());
         let common = one.len().min(two.len());
-        let ((start, rest), (other_start, other_rest)) = (one.split_at(common), two.split_at(common));
+        let ((start, rest), (other_start, other_rest)) =
+            (one.split_at(common), two.split_at(common));
         start.cmp(other_start).then_with(|| match rest.is_empty() && other_rest.is_empty() {
             true => self.at.cmp(&other.at),
-            false => rest.iter().chain(self.at.as_bytes()).cmp(other_rest.iter().chain(other.at.as_bytes())),
+            false => rest
+                .iter()
+                .chain(self.at.as_bytes())
+                .cmp(other_rest.iter().chain(other.at.as_bytes())),
         })
     }
 }
@@ -120,12 +128,22 @@ mod tests {
 
     #[test]
     fn texts_compare_wherever_they_are_cut() {
-        let texts = ["", "a", "a at 10.0.0.0/8", "a at 10.0.0.0/8, 10.1.0.0/16", "a ab", "a.b at 10.0.0.0/8", "b"];
+        let texts = [
+            "",
+            "a",
+            "a at 10.0.0.0/8",
+            "a at 10.0.0.0/8, 10.1.0.0/16",
+            "a ab",
+            "a.b at 10.0.0.0/8",
+            "b",
+        ];
         let cut = |text: &str| {
             let at = |(at, _)| Access::new(text[..at].to_owned(), text[at..].into());
             text.char_indices().map(at).chain([Access::from(text.to_owned())]).collect::<Vec<_>>()
         };
-        for (one, other) in texts.iter().flat_map(|one| texts.iter().map(move |other| (*one, *other))) {
+        for (one, other) in
+            texts.iter().flat_map(|one| texts.iter().map(move |other| (*one, *other)))
+        {
             for (one_cut, other_cut) in
                 cut(one).iter().flat_map(|one| cut(other).into_iter().map(move |two| (one, two)))
             {

@@ -1,11 +1,12 @@
 //! Names of hosts that no rule tells apart, of which one is compared for all.
 //!
-//! Threat feeds list tens of thousands of hosts. Two names below one domain that stand in the same rules of both states
-//! have the same access, unless a pattern with a wildcard matches one of them and not the other. A wildcard for a whole
-//! label matches both; so only names whose first label some other pattern names or matches in part are left alone.
+//! Threat feeds list tens of thousands of hosts. Two names below one domain that stand in the same
+//! rules of both states have the same access, unless a pattern with a wildcard matches one of them
+//! and not the other. A wildcard for a whole label matches both; so only names whose first label
+//! some other pattern names or matches in part are left alone.
 //!
-//! Invariant: the comparison of the reduced states, with each representative's entries repeated for the names that it
-//! represents, is the comparison of the whole states.
+//! Invariant: the comparison of the reduced states, with each representative's entries repeated for
+//! the names that it represents, is the comparison of the whole states.
 
 use crate::glob::Glob;
 use crate::hash::{HashMap, HashSet};
@@ -71,7 +72,9 @@ pub(super) fn reduce<'a>(old: &'a [Policy], new: &'a [Policy]) -> Option<Reduced
     if left_out.is_empty() {
         return None;
     }
-    let without = |policies: &[Policy]| policies.iter().map(|policy| policy_without(policy, &left_out)).collect();
+    let without = |policies: &[Policy]| {
+        policies.iter().map(|policy| policy_without(policy, &left_out)).collect()
+    };
     Some(Reduced { old: without(old), new: without(new), alike })
 }
 
@@ -91,23 +94,29 @@ fn memberships<'a>(rules: impl Iterator<Item = &'a Rule>) -> HashMap<&'a str, u3
 
 /// The resources of a rule that are about hosts.
 fn plain(rule: &Rule) -> impl Iterator<Item = &String> {
-    let (layer, Resources::Plain(resources)) = (rule.layer(), &rule.resources) else { return [].iter() };
+    let (layer, Resources::Plain(resources)) = (rule.layer(), &rule.resources) else {
+        return [].iter();
+    };
     if layer == Some(Layer::Network) { resources.iter() } else { [].iter() }
 }
 
-/// The host and the port of a resource, 0 for every port, if it is a name in its canonical spelling.
+/// The host and the port of a resource, 0 for every port, if it is a name in its canonical
+/// spelling.
 fn exact(resource: &str) -> Option<(&str, u16)> {
     let (host, port) = match resource.split_once(':') {
-        Some((host, port)) => {
-            (host, port.parse().ok().filter(|number: &u16| *number > 0 && !port.starts_with(['0', '+']))?)
-        }
+        Some((host, port)) => (
+            host,
+            port.parse()
+                .ok()
+                .filter(|number: &u16| *number > 0 && !port.starts_with(['0', '+']))?,
+        ),
         None => (resource, 0),
     };
     let last = host.rsplit_once('.')?.1;
     let is_label = |label: &[u8]| !label.is_empty();
-    let spelled = host
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_'));
+    let spelled = host.bytes().all(|byte| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
+    });
     // An address ends in a digit.
     let is_name = last.starts_with(|sign: char| sign.is_ascii_lowercase());
     let whole = host.as_bytes().split(|byte| *byte == b'.').all(is_label);
@@ -136,7 +145,9 @@ impl Others {
                     .filter(|resource| !is_plain || exact(resource).is_none())
                     .for_each(|resource| others.add(Destination::parse(resource))),
                 Resources::Http(targets) => {
-                    targets.iter().for_each(|target| others.add(Destination::http(&target.host, target.port)));
+                    targets.iter().for_each(|target| {
+                        others.add(Destination::http(&target.host, target.port))
+                    });
                 }
             }
         }
@@ -165,7 +176,9 @@ impl Others {
 fn policy_without(policy: &Policy, left_out: &HashSet<&str>) -> Policy {
     let Policy { name, scope, body } = policy;
     let body = match body {
-        Body::Allowlist(rules) => Body::Allowlist(rules.iter().map(|rule| rule_without(rule, left_out)).collect()),
+        Body::Allowlist(rules) => {
+            Body::Allowlist(rules.iter().map(|rule| rule_without(rule, left_out)).collect())
+        }
         Body::Cedar(cedar) => Body::Cedar(cedar.clone()),
     };
     Policy { name: name.clone(), scope: scope.clone(), body }
@@ -175,7 +188,9 @@ fn rule_without(rule: &Rule, left_out: &HashSet<&str>) -> Rule {
     let Rule { name, decision, actions, resources } = rule;
     let resources = match resources {
         Resources::Plain(all) if rule.layer() == Some(Layer::Network) => {
-            let stays = |resource: &&String| exact(resource).is_none_or(|(host, _)| !left_out.contains(host));
+            let stays = |resource: &&String| {
+                exact(resource).is_none_or(|(host, _)| !left_out.contains(host))
+            };
             Resources::Plain(all.iter().filter(stays).cloned().collect())
         }
         Resources::Plain(_) | Resources::Http(_) => resources.clone(),

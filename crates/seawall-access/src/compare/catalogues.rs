@@ -1,4 +1,5 @@
-//! The patterns of the rules that match the classes of a universe, from which descriptions are chosen.
+//! The patterns of the rules that match the classes of a universe, from which descriptions are
+//! chosen.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -56,7 +57,9 @@ impl<'a> Catalogues<'a> {
     pub(super) fn requests(&self, numbering: &Numbering<'_>) -> Catalogue<'a> {
         let mut requests = self.catalogue(&self.universe.hosts, |class| {
             let whole = self.all_requests(class);
-            let each = |hits: &[Hit]| [whole.clone(), self.patterns(hits), self.requests_of_host(class, hits)].concat();
+            let each = |hits: &[Hit]| {
+                [whole.clone(), self.patterns(hits), self.requests_of_host(class, hits)].concat()
+            };
             match self.universe.requests_of(class) {
                 [] => vec![each(&[])],
                 requests => requests.iter().map(|request| each(&request.hits)).collect(),
@@ -75,7 +78,8 @@ impl<'a> Catalogues<'a> {
             let own = named_port(port);
             let texts = self.universe.addresses.iter().map(|class| {
                 let blocks = self.patterns(&class.hits);
-                let with_port: Vec<String> = blocks.iter().map(|block| text::connections(block, own)).collect();
+                let with_port: Vec<String> =
+                    blocks.iter().map(|block| text::connections(block, own)).collect();
                 [blocks, with_port].concat()
             });
             texts.collect()
@@ -87,12 +91,20 @@ impl<'a> Catalogues<'a> {
         if sets.is_empty() {
             return Vec::new();
         }
-        let blocks = self.catalogue(&self.universe.addresses, |class| vec![self.patterns(&class.hits)]);
-        parallel::map(sets.iter().collect(), PLACES_A_THREAD, |classes| place(self.universe, &blocks, classes).into())
+        let blocks =
+            self.catalogue(&self.universe.addresses, |class| vec![self.patterns(&class.hits)]);
+        parallel::map(sets.iter().collect(), PLACES_A_THREAD, |classes| {
+            place(self.universe, &blocks, classes).into()
+        })
     }
 
-    /// A catalogue of classes, each of which may represent several; `texts` has the patterns of each.
-    fn catalogue<T: Sync>(&self, classes: &[T], texts: impl Fn(&T) -> Vec<Vec<String>> + Sync) -> Catalogue<'a> {
+    /// A catalogue of classes, each of which may represent several; `texts` has the patterns of
+    /// each.
+    fn catalogue<T: Sync>(
+        &self,
+        classes: &[T],
+        texts: impl Fn(&T) -> Vec<Vec<String>> + Sync,
+    ) -> Catalogue<'a> {
         let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
         let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
         Catalogue::new(parallel::map(chunks, 1, texts).into_iter().flatten(), self.alike)
@@ -104,11 +116,14 @@ impl<'a> Catalogues<'a> {
     }
 
     fn patterns(&self, hits: &[Hit]) -> Vec<String> {
-        hits.iter().filter_map(|hit| self.narrowed(hit, hit.unknowns)).map(|target| target.to_string()).collect()
+        hits.iter()
+            .filter_map(|hit| self.narrowed(hit, hit.unknowns))
+            .map(|target| target.to_string())
+            .collect()
     }
 
-    /// The destinations of rules: HTTP rules contribute hosts to the description of connections, and rules about
-    /// connections to that of requests.
+    /// The destinations of rules: HTTP rules contribute hosts to the description of connections,
+    /// and rules about connections to that of requests.
     fn destinations(&self, hits: &[Hit]) -> Vec<Destination> {
         let targets = hits.iter().filter_map(|hit| self.narrowed(hit, hit.unknowns));
         let destinations = targets.filter_map(|target| match target.into_owned() {
@@ -120,27 +135,35 @@ impl<'a> Catalogues<'a> {
 
     fn connections(&self, class: &HostClass) -> Vec<String> {
         let own = own_name(&class.host).into_iter();
-        let own = own.flat_map(|own| [None, named_port(class)].map(|port| text::connections(&own, port)));
+        let own =
+            own.flat_map(|own| [None, named_port(class)].map(|port| text::connections(&own, port)));
         own.chain(self.destinations(&class.hits).iter().map(Destination::to_string)).collect()
     }
 
     fn all_requests(&self, class: &HostClass) -> Vec<String> {
         let destinations = self.destinations(&class.hits).into_iter();
-        destinations.map(|Destination { host, port, .. }| text::requests(host, port, "/**")).collect()
+        destinations
+            .map(|Destination { host, port, .. }| text::requests(host, port, "/**"))
+            .collect()
     }
 
     /// Requests to a single host, for changes that do not apply to every host of a pattern.
     fn requests_of_host(&self, class: &HostClass, hits: &[Hit]) -> Vec<String> {
         let Some(own) = own_name(&class.host) else { return Vec::new() };
-        // For an address, the path is described with its own name, whatever pattern of names matches it.
-        let targets = hits.iter().filter_map(|hit| self.narrowed(hit, hit.unknowns.without(Unknown::AddressAsName)));
+        // For an address, the path is described with its own name, whatever pattern of names
+        // matches it.
+        let targets = hits
+            .iter()
+            .filter_map(|hit| self.narrowed(hit, hit.unknowns.without(Unknown::AddressAsName)));
         let paths = targets.filter_map(|target| match target.as_ref() {
             Target::Http(destination, path) => Some((destination.port, text::request_path(path))),
             Target::Network(_) | Target::Folder(_) => None,
         });
         let paths = paths.chain([(None, "/**".to_owned())]);
         let port = named_port(class);
-        paths.flat_map(|(stated, path)| [stated, port].map(|port| text::requests(&own, port, &path))).collect()
+        paths
+            .flat_map(|(stated, path)| [stated, port].map(|port| text::requests(&own, port, &path)))
+            .collect()
     }
 
     /// The patterns that match another spelling of their own text.
@@ -154,7 +177,8 @@ impl<'a> Catalogues<'a> {
 
 /// Some classes of addresses, described.
 fn place(universe: &Universe, blocks: &Catalogue<'_>, classes: &BTreeSet<usize>) -> String {
-    let unmatched = |class: &usize| universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
+    let unmatched =
+        |class: &usize| universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
     let all = || 0..universe.addresses.len();
     let (word, set): (&str, Vec<usize>) = if classes.iter().any(unmatched) {
         (" except at ", all().filter(|class| !classes.contains(class)).collect())
@@ -162,10 +186,12 @@ fn place(universe: &Universe, blocks: &Catalogue<'_>, classes: &BTreeSet<usize>)
         (" at ", classes.iter().copied().collect())
     };
     let name = |left: &BTreeSet<usize>| -> Named {
-        let text = |class: &usize| universe.addresses.get(*class).map(|class| class.witness.to_string());
+        let text =
+            |class: &usize| universe.addresses.get(*class).map(|class| class.witness.to_string());
         left.iter().map(|class| (text(class).unwrap_or_default(), vec![*class])).collect()
     };
-    let descriptions = blocks.describe(&set, &|class| set.binary_search(&class).is_ok(), &|_| true, &name);
+    let descriptions =
+        blocks.describe(&set, &|class| set.binary_search(&class).is_ok(), &|_| true, &name);
     let texts: Vec<String> = descriptions.into_iter().map(|description| description.text).collect();
     format!("{word}{}", texts.join(", "))
 }

@@ -44,7 +44,8 @@ pub(super) fn causes(
             let governs = match &policy.scope {
                 Scope::Organization => true,
                 Scope::Teams(own) => {
-                    let mut teams = cell.teams.iter().filter_map(|team| statements.teams.get(*team)?.first());
+                    let mut teams =
+                        cell.teams.iter().filter_map(|team| statements.teams.get(*team)?.first());
                     teams.any(|team| own.contains(team))
                 }
             };

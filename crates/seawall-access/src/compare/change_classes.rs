@@ -1,7 +1,7 @@
 //! The classes that change, with the audiences and the addresses.
 //!
-//! Invariant: equivalent classes are judged once, so that the cost grows with the distinctions of rules, not with
-//! audiences times classes.
+//! Invariant: equivalent classes are judged once, so that the cost grows with the distinctions of
+//! rules, not with audiences times classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -70,7 +70,9 @@ pub(super) struct ChangeClasses {
 impl ChangeClasses {
     /// Returns `true` if a class of this kind has members that are reported.
     pub(super) fn reports(&self, kind: Kind) -> bool {
-        self.change_classes.iter().any(|(class, members)| class.kind == kind && !members.report.is_empty())
+        self.change_classes
+            .iter()
+            .any(|(class, members)| class.kind == kind && !members.report.is_empty())
     }
 
     /// The methods that are equivalent to this one.
@@ -85,8 +87,8 @@ impl ChangeClasses {
     }
 }
 
-/// The numbers at which the requests of each host start, in one numbering of all requests. A host without HTTP clauses
-/// has one number, which represents all its requests.
+/// The numbers at which the requests of each host start, in one numbering of all requests. A host
+/// without HTTP clauses has one number, which represents all its requests.
 pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
     let mut next = 0;
     universe
@@ -102,7 +104,8 @@ pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
 
 /// Sets of methods that no class of requests distinguishes.
 fn methods_alike(universe: &Universe) -> Vec<Actions> {
-    let told: BTreeSet<Actions> = universe.requests.iter().flatten().map(|class| class.methods).collect();
+    let told: BTreeSet<Actions> =
+        universe.requests.iter().flatten().map(|class| class.methods).collect();
     told.into_iter().fold(vec![Actions::HTTP], |alike, own| {
         let parts = alike.into_iter().flat_map(|all| [all.intersection(own), all.difference(own)]);
         parts.filter(|part| *part != Actions::default()).collect()
@@ -114,7 +117,8 @@ pub(super) fn change_classes(universe: &Universe, statements: &StateClauses) -> 
     let mut judge = Judge::new(universe, statements);
     for (at, class) in universe.folders.iter().enumerate() {
         for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
-            let changes = judge.changes(atom, universe.matches(&class.hits, action, Role::Folder), Some(0));
+            let changes =
+                judge.changes(atom, universe.matches(&class.hits, action, Role::Folder), Some(0));
             judge.add(&changes, Kind::Folders, atom, (at, 0), |_, _| false);
         }
     }
@@ -192,7 +196,8 @@ impl<'a> Judge<'a> {
             self.add(changes, Kind::Hosts, atom, (at, port), |judge, (teams, outcome, at)| {
                 let places = judge.places(*at, own);
                 judge.by_address.iter().any(|(whom, what, how, on, more)| {
-                    (whom, *what, *how, *on) == (teams, *outcome, atom, port) && places.is_subset(more)
+                    (whom, *what, *how, *on) == (teams, *outcome, atom, port)
+                        && places.is_subset(more)
                 })
             });
         }
@@ -204,19 +209,27 @@ impl<'a> Judge<'a> {
             let alike = self.methods.iter().filter(|alike| alike.meets(request.methods));
             let firsts: Vec<&str> = alike.filter_map(|alike| alike.methods().next()).collect();
             for method in firsts {
-                self.add(&changes, Kind::Requests, Atom::Http(method), (number, connect.number), |_, change| {
-                    connect.list.contains(change)
-                });
+                self.add(
+                    &changes,
+                    Kind::Requests,
+                    Atom::Http(method),
+                    (number, connect.number),
+                    |_, change| connect.list.contains(change),
+                );
             }
         }
     }
 
-    /// Records the change that an address alone makes on a port. It is reported once, for the address.
+    /// Records the change that an address alone makes on a port. It is reported once, for the
+    /// address.
     fn any_address(&mut self, atom: Atom, changes: &Changes, port: usize) {
         let addresses = &self.universe.addresses;
         for (teams, outcome, at) in &changes.list {
             let places = self.places(*at, None);
-            if places.iter().all(|place| addresses.get(*place).is_some_and(|class| !class.hits.is_empty())) {
+            if places
+                .iter()
+                .all(|place| addresses.get(*place).is_some_and(|class| !class.hits.is_empty()))
+            {
                 let cell = self.cell(ChangeClass {
                     teams: teams.clone(),
                     outcome: *outcome,
@@ -225,14 +238,17 @@ impl<'a> Judge<'a> {
                     at: None,
                 });
                 let members = places.iter().map(|place| (port * addresses.len() + place, true));
-                self.members.get_mut(cell).into_iter().for_each(|list| list.extend(members.clone()));
+                self.members
+                    .get_mut(cell)
+                    .into_iter()
+                    .for_each(|list| list.extend(members.clone()));
                 self.by_address.push((teams.clone(), *outcome, atom, port, places));
             }
         }
     }
 
-    /// Adds a member to the classes of a change. It is not reported if it `follows` from a change that is reported
-    /// elsewhere, as the number beside the member determines.
+    /// Adds a member to the classes of a change. It is not reported if it `follows` from a change
+    /// that is reported elsewhere, as the number beside the member determines.
     fn add(
         &mut self,
         changes: &Changes,
@@ -293,15 +309,19 @@ impl<'a> Judge<'a> {
         if let Some(known) = self.memory.get(&key) {
             return Rc::clone(known);
         }
-        let changes = Rc::new(Changes { number: self.memory.len(), list: self.judge(atom, &key.1, own) });
+        let changes =
+            Rc::new(Changes { number: self.memory.len(), list: self.judge(atom, &key.1, own) });
         self.memory.insert(key, Rc::clone(&changes));
         changes
     }
 
     fn judge(&mut self, atom: Atom, matches: &[Match], own: Option<usize>) -> Vec<Changed> {
         let folder = matches!(atom, Atom::Read | Atom::Write);
-        let addresses =
-            if folder { Rc::new(vec![(Vec::new(), Vec::new())]) } else { self.groups.get(self.universe, atom, own) };
+        let addresses = if folder {
+            Rc::new(vec![(Vec::new(), Vec::new())])
+        } else {
+            self.groups.get(self.universe, atom, own)
+        };
         let mut found: BTreeMap<(Teams, Outcome), Vec<usize>> = BTreeMap::new();
         for (group, (address, _)) in addresses.iter().enumerate() {
             let point = Point::new(atom, matches.iter().chain(address).copied().collect());
@@ -313,14 +333,22 @@ impl<'a> Judge<'a> {
             // A single class needs a single group.
             let everywhere = groups.len() == addresses.len();
             (!everywhere).then(|| {
-                *self.place_numbers.entry((atom == Atom::Udp, groups)).or_insert_with_key(|(_, groups)| {
-                    let classes = groups.iter().filter_map(|group| addresses.get(*group)).flat_map(|(_, own)| own);
-                    self.places.push(classes.copied().collect());
-                    self.places.len() - 1
-                })
+                *self.place_numbers.entry((atom == Atom::Udp, groups)).or_insert_with_key(
+                    |(_, groups)| {
+                        let classes = groups
+                            .iter()
+                            .filter_map(|group| addresses.get(*group))
+                            .flat_map(|(_, own)| own);
+                        self.places.push(classes.copied().collect());
+                        self.places.len() - 1
+                    },
+                )
             })
         };
-        found.into_iter().map(|((teams, outcome), groups)| (teams, outcome, place(groups))).collect()
+        found
+            .into_iter()
+            .map(|((teams, outcome), groups)| (teams, outcome, place(groups)))
+            .collect()
     }
 
     fn finish(self) -> ChangeClasses {

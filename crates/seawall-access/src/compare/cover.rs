@@ -1,6 +1,7 @@
 //! Describes classes in the patterns of the rules.
 //!
-//! Invariant: the descriptions together cover every class to report, and none claims more than is true.
+//! Invariant: the descriptions together cover every class to report, and none claims more than is
+//! true.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -17,8 +18,9 @@ pub(super) const IN_PART: &str = " in part";
 
 /// The patterns of rules, and the classes that each one certainly matches.
 ///
-/// A pattern that is about one of several hosts that are alike stands for one pattern of each of them. In every count
-/// such a host has the weight of all of them, except beside a pattern that is about itself.
+/// A pattern that is about one of several hosts that are alike stands for one pattern of each of
+/// them. In every count such a host has the weight of all of them, except beside a pattern that is
+/// about itself.
 #[derive(Debug)]
 pub(super) struct Catalogue<'a> {
     alike: &'a AlikeHosts<'a>,
@@ -32,8 +34,8 @@ pub(super) struct Catalogue<'a> {
     members: Vec<Vec<usize>>,
     /// By class: the patterns that certainly match it.
     patterns: Vec<Vec<usize>>,
-    /// By pattern: the classes that it also matches if these are another spelling. As an exception, it excludes these
-    /// only if they are to be excluded.
+    /// By pattern: the classes that it also matches if these are another spelling. As an exception,
+    /// it excludes these only if they are to be excluded.
     loose_members: Vec<Vec<usize>>,
     /// By class: these patterns.
     loose: HashMap<usize, Vec<usize>>,
@@ -80,7 +82,10 @@ struct Exception {
 
 impl<'a> Catalogue<'a> {
     /// A catalogue for this number of classes, each with the texts of the patterns that match it.
-    pub(super) fn new(classes: impl IntoIterator<Item = Vec<String>>, alike: &'a AlikeHosts<'a>) -> Self {
+    pub(super) fn new(
+        classes: impl IntoIterator<Item = Vec<String>>,
+        alike: &'a AlikeHosts<'a>,
+    ) -> Self {
         let mut catalogue = Self {
             alike,
             texts: Vec::new(),
@@ -94,13 +99,17 @@ impl<'a> Catalogue<'a> {
             known: HashMap::default(),
         };
         for (class, texts) in classes.into_iter().enumerate() {
-            let mut own: Vec<usize> = texts.into_iter().map(|text| catalogue.pattern(text)).collect();
+            let mut own: Vec<usize> =
+                texts.into_iter().map(|text| catalogue.pattern(text)).collect();
             own.sort_unstable();
             own.dedup();
-            catalogue.weights.push(own.iter().map(|pattern| catalogue.copies(*pattern)).max().unwrap_or(1));
+            catalogue
+                .weights
+                .push(own.iter().map(|pattern| catalogue.copies(*pattern)).max().unwrap_or(1));
             for &pattern in &own {
                 let weight = catalogue.weight(class, catalogue.host(pattern));
-                if let Some((members, size)) = catalogue.members.get_mut(pattern).zip(catalogue.sizes.get_mut(pattern))
+                if let Some((members, size)) =
+                    catalogue.members.get_mut(pattern).zip(catalogue.sizes.get_mut(pattern))
                 {
                     members.push(class);
                     *size += weight;
@@ -182,8 +191,9 @@ impl<'a> Catalogue<'a> {
         self.patterns.get(class).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Describes the classes of `report`. `is_true` returns whether the description may include a class; `exists`
-    /// returns which classes exist at all. `name` describes classes that no pattern does.
+    /// Describes the classes of `report`. `is_true` returns whether the description may include a
+    /// class; `exists` returns which classes exist at all. `name` describes classes that no pattern
+    /// does.
     pub(super) fn describe(
         &self,
         report: &[usize],
@@ -197,15 +207,20 @@ impl<'a> Catalogue<'a> {
             if !self.members(pattern).iter().all(|class| is_true(*class) || !exists(*class)) {
                 continue;
             }
-            let gained: Vec<usize> =
-                self.members(pattern).iter().filter(|class| left.contains(class)).copied().collect();
+            let gained: Vec<usize> = self
+                .members(pattern)
+                .iter()
+                .filter(|class| left.contains(class))
+                .copied()
+                .collect();
             if gained.is_empty() {
                 continue;
             }
             gained.iter().for_each(|class| {
                 left.remove(class);
             });
-            let (text, host, size) = (self.text(pattern).to_owned(), self.host(pattern), self.size(pattern));
+            let (text, host, size) =
+                (self.text(pattern).to_owned(), self.host(pattern), self.size(pattern));
             descriptions.push(Description { text, host, size, covered: gained });
         }
         let mut excepted: BTreeMap<usize, Excepted> = BTreeMap::new();
@@ -214,11 +229,22 @@ impl<'a> Catalogue<'a> {
             for &pattern in self.patterns(class) {
                 // A description for another class applies to this one, unless it excludes this one.
                 if excepted.get(&pattern).is_none_or(|known| !known.covered.contains(&class)) {
-                    let inside = self.members(pattern).iter().filter(|class| exists(**class)).copied().collect();
-                    excepted.insert(pattern, self.with_exceptions(pattern, inside, (class, &left), is_true));
+                    let inside = self
+                        .members(pattern)
+                        .iter()
+                        .filter(|class| exists(**class))
+                        .copied()
+                        .collect();
+                    excepted.insert(
+                        pattern,
+                        self.with_exceptions(pattern, inside, (class, &left), is_true),
+                    );
                 }
             }
-            let candidates = self.patterns(class).iter().filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
+            let candidates = self
+                .patterns(class)
+                .iter()
+                .filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
             let best = candidates
                 // Among equivalent descriptions, the shortest, which has no superfluous parts.
                 .min_by_key(|(pattern, best)| {
@@ -243,8 +269,9 @@ impl<'a> Catalogue<'a> {
         descriptions
     }
 
-    /// The patterns that match some of the classes, each with their number; those that match most first, and among
-    /// these the narrowest. The classes are counted for a description that is about `host`.
+    /// The patterns that match some of the classes, each with their number; those that match most
+    /// first, and among these the narrowest. The classes are counted for a description that is
+    /// about `host`.
     fn by_gain(&self, classes: &[usize], host: Option<&str>) -> Vec<(usize, usize)> {
         let mut matched: Vec<(usize, usize)> = Vec::new();
         for &class in classes {
@@ -256,15 +283,18 @@ impl<'a> Catalogue<'a> {
         let gain = |run: &[(usize, usize)]| run.iter().map(|(_, weight)| weight).sum();
         let mut patterns: Vec<(usize, usize)> =
             runs.filter_map(|run| run.first().map(|(pattern, _)| (*pattern, gain(run)))).collect();
-        let order = |(pattern, gain): &(usize, usize)| (Reverse(*gain), self.size(*pattern), self.text(*pattern));
+        let order = |(pattern, gain): &(usize, usize)| {
+            (Reverse(*gain), self.size(*pattern), self.text(*pattern))
+        };
         patterns.sort_by(|one, other| order(one).cmp(&order(other)));
         patterns
     }
 
-    /// A pattern of which a part is not true, with corrections: further patterns that narrow it if that is enough,
-    /// otherwise exceptions. An exception may exclude true classes as long as it keeps `class`: the others are
-    /// described elsewhere, preferably already, so that they are not among those that are `left`. If patterns cannot
-    /// distinguish them, the text says so, since excluding one member of a class would claim the others.
+    /// A pattern of which a part is not true, with corrections: further patterns that narrow it if
+    /// that is enough, otherwise exceptions. An exception may exclude true classes as long as it
+    /// keeps `class`: the others are described elsewhere, preferably already, so that they are not
+    /// among those that are `left`. If patterns cannot distinguish them, the text says so, since
+    /// excluding one member of a class would claim the others.
     fn with_exceptions(
         &self,
         pattern: usize,
@@ -280,17 +310,26 @@ impl<'a> Catalogue<'a> {
                 let members = self.members(other).iter().filter(|member| wrong.contains(member));
                 self.count(members, host.or(self.host(other)))
             };
-            let narrower = self.patterns(kept.0).iter().copied().min_by_key(|other| (rest(*other), *other));
+            let narrower =
+                self.patterns(kept.0).iter().copied().min_by_key(|other| (rest(*other), *other));
             let all = self.count(wrong.iter(), host);
             let Some(narrower) = narrower.filter(|other| rest(*other) < all) else { break };
             text = format!("{text} within {}", self.text(narrower));
             host = host.or(self.host(narrower));
-            inside = self.members(narrower).iter().filter(|member| inside.contains(member)).copied().collect();
+            inside = self
+                .members(narrower)
+                .iter()
+                .filter(|member| inside.contains(member))
+                .copied()
+                .collect();
             (exceptions, wrong) = self.exceptions(&inside, kept, host, is_true);
         }
-        let taken: BTreeSet<usize> = exceptions.iter().flat_map(|other| self.members(other.pattern)).copied().collect();
-        let covered: BTreeSet<usize> =
-            inside.into_iter().filter(|member| is_true(*member) && !taken.contains(member)).collect();
+        let taken: BTreeSet<usize> =
+            exceptions.iter().flat_map(|other| self.members(other.pattern)).copied().collect();
+        let covered: BTreeSet<usize> = inside
+            .into_iter()
+            .filter(|member| is_true(*member) && !taken.contains(member))
+            .collect();
         let unnamed = self.count(wrong.iter(), host);
         if unnamed > 0 {
             text.push_str(IN_PART);
@@ -311,15 +350,23 @@ impl<'a> Catalogue<'a> {
     /// The texts of exceptions, in order; for a host that stands for others, those of all of them.
     fn exception_texts(&self, exceptions: &[Exception], host: Option<&str>) -> Vec<Cow<'_, str>> {
         if host.is_some() || exceptions.iter().all(|other| self.host(other.pattern).is_none()) {
-            return exceptions.iter().map(|other| Cow::Borrowed(self.text(other.pattern))).collect();
+            return exceptions
+                .iter()
+                .map(|other| Cow::Borrowed(self.text(other.pattern)))
+                .collect();
         }
         let mut texts = Vec::new();
         for &Exception { pattern, attempt, gain } in exceptions {
             let text = self.text(pattern);
-            let mut add =
-                |text: Cow<'a, str>| texts.push((attempt, Reverse(gain), text.len(), self.size(pattern), text));
+            let mut add = |text: Cow<'a, str>| {
+                texts.push((attempt, Reverse(gain), text.len(), self.size(pattern), text))
+            };
             match self.host(pattern) {
-                Some(host) => self.alike.names(host).iter().for_each(|name| add(text.replace(host, name).into())),
+                Some(host) => self
+                    .alike
+                    .names(host)
+                    .iter()
+                    .for_each(|name| add(text.replace(host, name).into())),
                 None => add(text.to_owned().into()),
             }
         }
@@ -335,10 +382,11 @@ impl<'a> Catalogue<'a> {
         host: Option<&str>,
         is_true: &dyn Fn(usize) -> bool,
     ) -> (Vec<Exception>, BTreeSet<usize>) {
-        let mut wrong: BTreeSet<usize> = inside.iter().copied().filter(|member| !is_true(*member)).collect();
+        let mut wrong: BTreeSet<usize> =
+            inside.iter().copied().filter(|member| !is_true(*member)).collect();
         let mut exceptions = Vec::new();
-        // A class that is wrong if letter case matters has a pattern that certainly excludes it; the others may be
-        // another spelling.
+        // A class that is wrong if letter case matters has a pattern that certainly excludes it;
+        // the others may be another spelling.
         for (attempt, (loosely, may_take_left)) in
             [(false, false), (false, true), (true, false), (true, true)].into_iter().enumerate()
         {
@@ -353,7 +401,8 @@ impl<'a> Catalogue<'a> {
                 let loose = if loosely { self.loose_members.get(pattern) } else { None };
                 let all = || self.members(pattern).iter().chain(loose.into_iter().flatten());
                 let members = || all().filter(|member| inside.contains(member));
-                let takes = |member: &usize| *member == class || !may_take_left && left.contains(member);
+                let takes =
+                    |member: &usize| *member == class || !may_take_left && left.contains(member);
                 if !members().any(takes) && members().any(|member| wrong.contains(member)) {
                     members().for_each(|member| {
                         wrong.remove(member);

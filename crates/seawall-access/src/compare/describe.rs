@@ -23,11 +23,12 @@ use super::{Audience, Cause, Entry};
 /// The number of classes below which one thread is faster.
 const CELLS_A_THREAD: usize = 8;
 
-/// The number of entries up to which each team has its own. Above it, teams with the same changes share one.
+/// The number of entries up to which each team has its own. Above it, teams with the same changes
+/// share one.
 pub(super) const MOST_ENTRIES: usize = 20_000;
 
-/// The entries for the changes: those of the organization first, then those of teams and pairs; for each, the smallest
-/// first.
+/// The entries for the changes: those of the organization first, then those of teams and pairs; for
+/// each, the smallest first.
 pub(super) fn entries(
     universe: &Universe,
     statements: &StateClauses,
@@ -36,15 +37,24 @@ pub(super) fn entries(
     teams: &TeamDirectory,
 ) -> Vec<(Outcome, Entry)> {
     let words = Words::new(universe, change_classes, alike);
-    let reported = change_classes.change_classes.iter().filter(|(_, members)| !members.report.is_empty()).collect();
+    let reported = change_classes
+        .change_classes
+        .iter()
+        .filter(|(_, members)| !members.report.is_empty())
+        .collect();
     let said = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
         (cell, of_class(&words, (universe, statements), (cell, members), states))
     });
     let members = |cell: &ChangeClass| -> Vec<&[String]> {
-        cell.teams.iter().filter_map(|team| statements.teams.get(*team)).map(Vec::as_slice).collect()
+        cell.teams
+            .iter()
+            .filter_map(|team| statements.teams.get(*team))
+            .map(Vec::as_slice)
+            .collect()
     };
     let count = |(cell, said): &(&ChangeClass, Vec<ClassDescription>)| {
-        let audiences = members(cell).iter().fold(1, |all: usize, own| all.saturating_mul(own.len()));
+        let audiences =
+            members(cell).iter().fold(1, |all: usize, own| all.saturating_mul(own.len()));
         audiences.saturating_mul(said.len())
     };
     let each = said.iter().map(count).fold(0, usize::saturating_add) <= MOST_ENTRIES;
@@ -55,7 +65,9 @@ pub(super) fn entries(
         };
         match members(cell).as_slice() {
             [] => add(Audience::default(), said),
-            [one] if each => one.iter().for_each(|one| add(audience(&[from_ref(one)], teams), said.clone())),
+            [one] if each => {
+                one.iter().for_each(|one| add(audience(&[from_ref(one)], teams), said.clone()))
+            }
             [one, other] if each => {
                 let pairs = one.iter().flat_map(|one| other.iter().map(move |other| [one, other]));
                 pairs.for_each(|[one, other]| {
@@ -65,8 +77,9 @@ pub(super) fn entries(
             all => add(audience(all, teams), said),
         }
     }
-    let joined =
-        parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| joined(&Arc::new(audience), said));
+    let joined = parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| {
+        joined(&Arc::new(audience), said)
+    });
     joined.into_iter().flatten().collect()
 }
 
@@ -84,7 +97,8 @@ struct ClassDescription {
 }
 
 impl ClassDescription {
-    /// The order of entries for one audience, and the common part of those that differ in their methods.
+    /// The order of entries for one audience, and the common part of those that differ in their
+    /// methods.
     fn key(&self) -> (usize, &Access, &'static str, Outcome) {
         (self.size, &self.object, self.word, self.outcome)
     }
@@ -96,8 +110,11 @@ impl ClassDescription {
 
     fn entry(self, audience: Arc<Audience>) -> (Outcome, Entry) {
         let Self { size: _, object, word, outcome, methods, witness, because } = self;
-        let access =
-            if methods == Actions::default() { object.after(word) } else { object.after(&methods_text(methods)) };
+        let access = if methods == Actions::default() {
+            object.after(word)
+        } else {
+            object.after(&methods_text(methods))
+        };
         let (widens, narrows) = match outcome {
             Outcome::Widened => (true, false),
             Outcome::Narrowed => (false, true),
@@ -110,7 +127,9 @@ impl ClassDescription {
 /// One entry for the same change in several methods.
 fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription>) -> Vec<(Outcome, Entry)> {
     // The example is a request of the first method in the service's order.
-    said.sort_by(|one, other| one.key().cmp(&other.key()).then(one.methods.first().cmp(&other.methods.first())));
+    said.sort_by(|one, other| {
+        one.key().cmp(&other.key()).then(one.methods.first().cmp(&other.methods.first()))
+    });
     let mut entries: Vec<(Outcome, Entry)> = Vec::with_capacity(said.len());
     let mut said = said.into_iter().peekable();
     while let Some(mut first) = said.next() {
@@ -136,27 +155,43 @@ fn of_class(
 ) -> Vec<ClassDescription> {
     let at = words.at(cell.at);
     let word = cell.atom.word();
-    let methods =
-        if let Atom::Http(method) = cell.atom { words.change_classes.methods_like(method) } else { Actions::default() };
+    let methods = if let Atom::Http(method) = cell.atom {
+        words.change_classes.methods_like(method)
+    } else {
+        Actions::default()
+    };
     let numbering = &words.numbering;
     let causes = |members: &[usize], action: Actions| {
         let hits = members.iter().map(|member| numbering.hits(cell, *member));
         causes(statements, (cell, action), hits, universe, states)
     };
     let of = |Description { text, host, size, covered }: Description| {
-        let sample = covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
+        let sample =
+            covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
         let needed = Actions::needed(cell.atom);
-        let because =
-            if text == RESPELLED { causes(&covered, needed.union(methods)) } else { causes(&[sample], needed) };
+        let because = if text == RESPELLED {
+            causes(&covered, needed.union(methods))
+        } else {
+            causes(&[sample], needed)
+        };
         let witness = numbering.witness(cell, sample).to_string();
         let describe = |text: String, witness: String| {
             let (object, because) = (Access::new(text, Arc::clone(&at)), because.clone());
-            ClassDescription { size, object, word, outcome: cell.outcome, methods, witness, because }
+            ClassDescription {
+                size,
+                object,
+                word,
+                outcome: cell.outcome,
+                methods,
+                witness,
+                because,
+            }
         };
         Some(match host {
             None => vec![describe(text, witness)],
             Some(host) => {
-                let of = |name: &&str| describe(text.replace(host, name), witness.replace(host, name));
+                let of =
+                    |name: &&str| describe(text.replace(host, name), witness.replace(host, name));
                 words.alike.names(host).iter().map(of).collect()
             }
         })
@@ -181,7 +216,8 @@ pub(super) fn audience(sets: &[&[String]], directory: &TeamDirectory) -> Audienc
     };
     let mut sets: Vec<Vec<String>> = sets.iter().map(names).collect();
     sets.sort();
-    let alike: Vec<Vec<String>> = sets.iter_mut().map(|names| names.split_off(names.len().min(1))).collect();
+    let alike: Vec<Vec<String>> =
+        sets.iter_mut().map(|names| names.split_off(names.len().min(1))).collect();
     let is_alone = alike.iter().all(Vec::is_empty);
     Audience { teams: sets.concat(), alike: if is_alone { Vec::new() } else { alike } }
 }

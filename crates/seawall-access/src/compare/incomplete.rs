@@ -1,8 +1,8 @@
-//! The entries of a comparison that was cut short: the audiences of a rule that changes may gain, or lose, everything
-//! that it describes.
+//! The entries of a comparison that was cut short: the audiences of a rule that changes may gain,
+//! or lose, everything that it describes.
 //!
-//! Invariant: no access that may change is left out. Every added or removed rule about a part that was cut is listed
-//! for every audience of its policy.
+//! Invariant: no access that may change is left out. Every added or removed rule about a part that
+//! was cut is listed for every audience of its policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
@@ -27,7 +27,8 @@ pub(super) fn entries(
     teams: &TeamDirectory,
 ) -> (Incomplete, Vec<(Outcome, Entry)>) {
     let cut = (0..).zip(&universe.clauses).filter(|(_, clause)| {
-        cuts.iter().any(|cut| cut.is_about(&clause.target)) && statements.change(clause.group).is_change()
+        cuts.iter().any(|cut| cut.is_about(&clause.target))
+            && statements.change(clause.group).is_change()
     });
     let sources = cut.flat_map(|(number, clause)| {
         statements.sources(number, clause.actions).map(move |source| (number as usize, source))
@@ -48,7 +49,8 @@ pub(super) fn entries(
             *actions = actions.union(source.actions);
         }
     }
-    let rules: BTreeSet<Arc<Cause>> = found.keys().map(|(_, _, cause, _)| Arc::clone(cause)).collect();
+    let rules: BTreeSet<Arc<Cause>> =
+        found.keys().map(|(_, _, cause, _)| Arc::clone(cause)).collect();
     let audiences: BTreeSet<(usize, Arc<Audience>)> =
         found.keys().map(|(size, audience, ..)| (*size, Arc::clone(audience))).collect();
     let incomplete = Incomplete {
@@ -56,7 +58,10 @@ pub(super) fn entries(
         rules: rules.into_iter().collect(),
         audiences: audiences.into_iter().map(|(_, audience)| audience).collect(),
     };
-    let entry = |((_, audience, cause, number), actions): ((usize, Arc<Audience>, Arc<Cause>, usize), Actions)| {
+    let entry = |((_, audience, cause, number), actions): (
+        (usize, Arc<Audience>, Arc<Cause>, usize),
+        Actions,
+    )| {
         let target = universe.clauses.get(number).map(|clause| &clause.target);
         let widens = cause.opens();
         let outcome = Outcome::Uncertain { widens, narrows: !widens };
@@ -71,13 +76,17 @@ pub(super) fn entries(
     (incomplete, found.into_iter().flat_map(entry).collect())
 }
 
-/// The audiences of a policy: the whole organization, or its teams, with one audience for each team if `each`,
-/// otherwise one for all.
+/// The audiences of a policy: the whole organization, or its teams, with one audience for each team
+/// if `each`, otherwise one for all.
 fn audiences(scope: &Scope, each: bool, directory: &TeamDirectory) -> Vec<Audience> {
     match scope {
         Scope::Organization => vec![Audience::default()],
-        Scope::Teams(own) if each => own.iter().map(|team| audience(&[from_ref(team)], directory)).collect(),
-        Scope::Teams(own) => vec![audience(&[&own.iter().cloned().collect::<Vec<String>>()], directory)],
+        Scope::Teams(own) if each => {
+            own.iter().map(|team| audience(&[from_ref(team)], directory)).collect()
+        }
+        Scope::Teams(own) => {
+            vec![audience(&[&own.iter().cloned().collect::<Vec<String>>()], directory)]
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Changes of MCP policies as entries of a comparison.
 //!
-//! Invariant: an entry with an example is certain; an entry without one is uncertain, once for both directions.
+//! Invariant: an entry with an example is certain; an entry without one is uncertain, once for both
+//! directions.
 
 use std::sync::Arc;
 
@@ -9,7 +10,11 @@ use crate::cedar::{self, Effect, McpCause, McpChange};
 use crate::model::{Decision, Policy, TeamDirectory};
 
 /// The changes for MCP calls.
-pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Vec<(Outcome, Entry)> {
+pub(super) fn entries(
+    old: &[Policy],
+    new: &[Policy],
+    teams: &TeamDirectory,
+) -> Vec<(Outcome, Entry)> {
     let mut entries: Vec<(Outcome, Entry)> = Vec::new();
     for change in cedar::compare(old, new) {
         let McpChange { teams: keys, widens, witness, access, because } = change;
@@ -28,7 +33,8 @@ pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
             widens,
             narrows: !widens,
         };
-        match entries.iter_mut().find(|(_, other)| outcome.is_uncertain() && is_same(other, &entry)) {
+        match entries.iter_mut().find(|(_, other)| outcome.is_uncertain() && is_same(other, &entry))
+        {
             Some((_, other)) => {
                 other.widens |= entry.widens;
                 other.narrows |= entry.narrows;
@@ -42,7 +48,8 @@ pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
 /// Returns `true` if two uncertain entries differ only in the direction.
 fn is_same(one: &Entry, other: &Entry) -> bool {
     one.witness == one.access.what()
-        && (&one.audience, &one.access, &one.because) == (&other.audience, &other.access, &other.because)
+        && (&one.audience, &one.access, &one.because)
+            == (&other.audience, &other.access, &other.because)
 }
 
 fn cause(cause: McpCause) -> Cause {

@@ -1,22 +1,26 @@
 //! The effect of a change on access: which audiences gain and lose what.
 //!
-//! The two states are split into clauses ([`reach`]), these into classes ([`Universe`]), each class is judged for every
-//! relevant audience ([`outcome`]), and differences are described in the patterns of the rules ([`cover`]). Of names that
-//! no rule tells apart, one goes through all this for the others ([`alike`]).
+//! The two states are split into clauses ([`reach`]), these into classes ([`Universe`]), each class
+//! is judged for every relevant audience ([`outcome`]), and differences are described in the
+//! patterns of the rules ([`cover`]). Of names that no rule tells apart, one goes through all this
+//! for the others ([`alike`]).
 //!
-//! The words of [`Entry::access`]: `connect:tcp HOST` and `connect:udp HOST` with a host pattern, and `:PORT` where it is
-//! one port; `read PATH` and `write PATH`, of which a writable mount needs both; `GET,HEAD https://HOST/PATH` for
-//! requests, `http://` for port 80, no scheme for every port, and `ANY` for every method. After these, ` except …` takes
-//! something away, ` in part` leaves open which part of a pattern is meant, where no pattern of a rule says it, and ` at …`
-//! holds only where the host has such an address. Requests that follow from a connection are
-//! not listed beside it. `** in another spelling` is whatever may be what rules name and is written otherwise: a path in
-//! another letter case, a folder below the usual place of home folders. What rules open or close in their own spelling
-//! they may open or close in another one too, or leave as it is; that goes without saying, or every change to a path would
-//! be uncertain. It is listed where a rule that opens, or closes, has nothing certain listed for the same audience.
+//! The words of [`Entry::access`]: `connect:tcp HOST` and `connect:udp HOST` with a host pattern,
+//! and `:PORT` where it is one port; `read PATH` and `write PATH`, of which a writable mount needs
+//! both; `GET,HEAD https://HOST/PATH` for requests, `http://` for port 80, no scheme for every
+//! port, and `ANY` for every method. After these, ` except …` takes something away, ` in part`
+//! leaves open which part of a pattern is meant, where no pattern of a rule says it, and ` at …`
+//! holds only where the host has such an address. Requests that follow from a connection are not
+//! listed beside it. `** in another spelling` is whatever may be what rules name and is written
+//! otherwise: a path in another letter case, a folder below the usual place of home folders. What
+//! rules open or close in their own spelling they may open or close in another one too, or leave as
+//! it is; that goes without saying, or every change to a path would be uncertain. It is listed
+//! where a rule that opens, or closes, has nothing certain listed for the same audience.
 //!
-//! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one; `uncertain`
-//! says where something undocumented would make a difference. Where rules tell apart more than can be looked through, what
-//! they say is uncertain as a whole, and the comparison is another one by its type: [`Comparison::Incomplete`].
+//! Invariant: an entry is listed exactly when some request changes for its audience and for no
+//! smaller one; `uncertain` says where something undocumented would make a difference. Where rules
+//! tell apart more than can be looked through, what they say is uncertain as a whole, and the
+//! comparison is another one by its type: [`Comparison::Incomplete`].
 
 mod access;
 mod alike;
@@ -53,7 +57,8 @@ use super::universe::{SurveyLimit, Universe};
 pub enum Comparison {
     /// The lists hold every change.
     Complete(Changes),
-    /// The comparison was cut short. The access of certain rules is listed as uncertain, and everything else as usual.
+    /// The comparison was cut short. The access of certain rules is listed as uncertain, and
+    /// everything else as usual.
     Incomplete(Changes, Incomplete),
 }
 
@@ -64,7 +69,8 @@ pub struct Changes {
     pub widened: Vec<Entry>,
     /// Access that an audience loses.
     pub narrowed: Vec<Entry>,
-    /// Access that may change: that depends on something that is not documented, or that was not compared.
+    /// Access that may change: that depends on something that is not documented, or that was not
+    /// compared.
     pub uncertain: Vec<Entry>,
 }
 
@@ -82,7 +88,8 @@ pub struct Incomplete {
 /// Access that changes for an audience.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The audience: members of exactly these teams, and of further teams whose rules do not matter here.
+    /// The audience: members of exactly these teams, and of further teams whose rules do not matter
+    /// here.
     pub audience: Arc<Audience>,
     /// The access that changes, in patterns.
     pub access: Access,
@@ -99,16 +106,19 @@ pub struct Entry {
 /// Members of exactly these teams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Audience {
-    /// Names of at most two teams, sorted; empty for a member of none, which represents the whole organization.
+    /// Names of at most two teams, sorted; empty for a member of none, which represents the whole
+    /// organization.
     pub teams: Vec<String>,
-    /// For each of these, the other teams with the same change, sorted; empty if each team has its own entries.
+    /// For each of these, the other teams with the same change, sorted; empty if each team has its
+    /// own entries.
     pub alike: Vec<Vec<String>>,
 }
 
 /// A rule that makes the difference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cause {
-    /// True for a rule of the new state whose effect starts; false for one of the old state whose effect ends.
+    /// True for a rule of the new state whose effect starts; false for one of the old state whose
+    /// effect ends.
     pub comes: bool,
     /// The policy's name, in its own state.
     pub policy: String,
@@ -154,7 +164,12 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
 }
 
 /// The same with the limit of [`Wanted::nodes`], if that is given.
-fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: Option<usize>) -> Comparison {
+fn compare_within(
+    old: &[Policy],
+    new: &[Policy],
+    teams: &TeamDirectory,
+    nodes: Option<usize>,
+) -> Comparison {
     let whole = (old, new);
     let (mut changes, incomplete) = match alike::reduce(old, new) {
         Some(Reduced { old, new, alike }) => match of_rules((&old, &new), &alike, teams, nodes) {
@@ -189,35 +204,51 @@ fn of_rules(
         let wanted = Wanted { nodes: nodes.unwrap_or(wanted.nodes), ..wanted };
         let (universe, cuts) = Universe::divide(clauses, Spelling::Any, &wanted);
         if !cuts.is_empty() {
-            let (what, entries) = incomplete::entries(&cuts, &universe, &statements, (old, new), teams);
+            let (what, entries) =
+                incomplete::entries(&cuts, &universe, &statements, (old, new), teams);
             changes.add(entries);
             incomplete = Some(what);
         }
         statements.join_alike(&universe);
         let change_classes = change_classes(&universe, &statements);
-        changes.add(describe::entries(&universe, &statements, (&change_classes, alike), (old, new), teams));
+        changes.add(describe::entries(
+            &universe,
+            &statements,
+            (&change_classes, alike),
+            (old, new),
+            teams,
+        ));
         changes.leave_out_what_follows();
     }
     (changes, incomplete)
 }
 
 impl Changes {
-    /// Removes possible changes of other spellings because of rules with the same certain change in their own spelling.
+    /// Removes possible changes of other spellings because of rules with the same certain change in
+    /// their own spelling.
     fn leave_out_what_follows(&mut self) {
         let is_respelled = |entry: &Entry| entry.access.what().contains(words::RESPELLED);
         type Certain = BTreeMap<Arc<Audience>, BTreeSet<Arc<Cause>>>;
-        let audiences: BTreeSet<&Arc<Audience>> =
-            self.uncertain.iter().filter(|entry| is_respelled(entry)).map(|entry| &entry.audience).collect();
+        let audiences: BTreeSet<&Arc<Audience>> = self
+            .uncertain
+            .iter()
+            .filter(|entry| is_respelled(entry))
+            .map(|entry| &entry.audience)
+            .collect();
         let certain = |entries: &[Entry]| {
             let mut causes: Certain = BTreeMap::new();
             for entry in entries.iter().filter(|entry| audiences.contains(&entry.audience)) {
-                causes.entry(entry.audience.clone()).or_default().extend(entry.because.iter().cloned());
+                causes
+                    .entry(entry.audience.clone())
+                    .or_default()
+                    .extend(entry.because.iter().cloned());
             }
             causes
         };
         let (widened, narrowed) = (certain(&self.widened), certain(&self.narrowed));
         self.uncertain.retain(|entry| {
-            // A rule that only reduces a gain or a loss, such as one that another rule replaces, is irrelevant here.
+            // A rule that only reduces a gain or a loss, such as one that another rule replaces, is
+            // irrelevant here.
             let by = |certain: &Certain, opens: bool| {
                 let leads = |cause: &&Arc<Cause>| cause.opens() == opens;
                 certain.get(&entry.audience).is_some_and(|own| {
@@ -225,7 +256,8 @@ impl Changes {
                         && entry.because.iter().filter(leads).all(|cause| own.contains(cause))
                 })
             };
-            let follows = (!entry.widens || by(&widened, true)) && (!entry.narrows || by(&narrowed, false));
+            let follows =
+                (!entry.widens || by(&widened, true)) && (!entry.narrows || by(&narrowed, false));
             !(is_respelled(entry) && follows)
         });
     }
@@ -241,15 +273,28 @@ impl Changes {
     }
 }
 
-/// The entries for domains that lose their last policy: it is not documented if everything is still denied then.
+/// The entries for domains that lose their last policy: it is not documented if everything is still
+/// denied then.
 fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
     let last = |domain: Domain| -> Vec<Arc<Cause>> {
         let of = |policies: &[Policy]| -> Vec<String> {
-            policies.iter().filter(|policy| policy.domain() == Some(domain)).map(|policy| policy.name.clone()).collect()
+            policies
+                .iter()
+                .filter(|policy| policy.domain() == Some(domain))
+                .map(|policy| policy.name.clone())
+                .collect()
         };
         let gone = if of(new).is_empty() { of(old) } else { Vec::new() };
         gone.into_iter()
-            .map(|policy| Arc::new(Cause { comes: false, policy, rule: None, decision: None, statement: None }))
+            .map(|policy| {
+                Arc::new(Cause {
+                    comes: false,
+                    policy,
+                    rule: None,
+                    decision: None,
+                    statement: None,
+                })
+            })
             .collect()
     };
     [

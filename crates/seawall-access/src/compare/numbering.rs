@@ -25,14 +25,16 @@ pub(super) struct Numbering<'a> {
     pub(super) offsets: Vec<usize>,
     /// The matches of each class of folders.
     folders: HashSet<&'a [Hit]>,
-    /// The matches of classes of requests, and their methods, in the order of [`Universe::requests`].
+    /// The matches of classes of requests, and their methods, in the order of
+    /// [`Universe::requests`].
     requests: Vec<HashMap<&'a [Hit], Actions>>,
 }
 
 impl<'a> Numbering<'a> {
     pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
         let folders = universe.folders.iter().map(|class| class.hits.as_slice()).collect();
-        let mut requests: Vec<HashMap<&'a [Hit], Actions>> = vec![HashMap::default(); universe.requests.len()];
+        let mut requests: Vec<HashMap<&'a [Hit], Actions>> =
+            vec![HashMap::default(); universe.requests.len()];
         for (of_host, all) in universe.requests.iter().zip(&mut requests) {
             for own in of_host {
                 let methods = all.entry(&own.hits).or_default();
@@ -58,7 +60,8 @@ impl<'a> Numbering<'a> {
         self.offsets.partition_point(|offset| *offset <= number).saturating_sub(1)
     }
 
-    /// The position of the host that a number represents as a whole, because no HTTP clause covers it.
+    /// The position of the host that a number represents as a whole, because no HTTP clause covers
+    /// it.
     pub(super) fn uncovered(&self, number: usize) -> Option<usize> {
         let at = self.host_of(number);
         self.universe.requests_of(self.host(at)).is_empty().then_some(at)
@@ -90,27 +93,38 @@ impl<'a> Numbering<'a> {
         match (cell.kind, cell.atom) {
             (Kind::Folders, _) => self.universe.folders.get(member).is_some_and(|class| {
                 // A single folder has its own name, which may be an exception.
-                !class.single && differ(&class.hits) && self.folders.contains(cased(&class.hits).as_slice())
+                !class.single
+                    && differ(&class.hits)
+                    && self.folders.contains(cased(&class.hits).as_slice())
             }),
             (Kind::Requests, Atom::Http(method)) => {
                 let (host, request) = self.request(member);
                 request.zip(self.requests.get(host.requests)).is_some_and(|(request, all)| {
                     let methods = || all.get(cased(&request.hits).as_slice());
-                    differ(&request.hits) && methods().is_some_and(|methods| methods.meets(Actions::method(method)))
+                    differ(&request.hits)
+                        && methods().is_some_and(|methods| methods.meets(Actions::method(method)))
                 })
             }
             (Kind::Requests | Kind::Hosts | Kind::Addresses, _) => false,
         }
     }
 
-    /// Returns `true` if a member may be another spelling of a name in some rules. A single folder has its own name.
+    /// Returns `true` if a member may be another spelling of a name in some rules. A single folder
+    /// has its own name.
     pub(super) fn may_be_respelled(&self, kind: Kind, member: usize) -> bool {
         let hits = match kind {
-            Kind::Folders => self.universe.folders.get(member).filter(|class| !class.single).map(|class| &class.hits),
+            Kind::Folders => self
+                .universe
+                .folders
+                .get(member)
+                .filter(|class| !class.single)
+                .map(|class| &class.hits),
             Kind::Requests => self.request(member).1.map(|request| &request.hits),
             Kind::Hosts | Kind::Addresses => None,
         };
-        let in_doubt = |hit: &Hit| hit.unknowns.contains(Unknown::Case) || hit.unknowns.contains(Unknown::HomeFolder);
+        let in_doubt = |hit: &Hit| {
+            hit.unknowns.contains(Unknown::Case) || hit.unknowns.contains(Unknown::HomeFolder)
+        };
         hits.is_some_and(|hits| hits.iter().any(in_doubt))
     }
 
@@ -121,11 +135,13 @@ impl<'a> Numbering<'a> {
             Kind::Requests => Some(self.request(member).0),
             Kind::Folders | Kind::Addresses => None,
         };
-        host.map_or((false, false, member), |class| (class.host == Host::AnyAddress, class.port != 443, member))
+        host.map_or((false, false, member), |class| {
+            (class.host == Host::AnyAddress, class.port != 443, member)
+        })
     }
 
-    /// An address at which the change occurs, if it does not occur at all of them. `can` needs no address if all others
-    /// are denied, or if it is one that the host usually does not have.
+    /// An address at which the change occurs, if it does not occur at all of them. `can` needs no
+    /// address if all others are denied, or if it is one that the host usually does not have.
     fn address(&self, at: At, host: &Host) -> Option<&'a AddressClass> {
         let classes = self.change_classes.places(at)?;
         let first = self.universe.addresses.get(*classes.first()?)?;
@@ -133,11 +149,13 @@ impl<'a> Numbering<'a> {
         let known = Known::from_name(name);
         let hardly = |class: &AddressClass| {
             let clauses = || class.hits.iter().map(|hit| self.universe.clause(hit));
-            let narrowest = clauses().filter_map(|clause| clause.target.block()).max_by_key(IpNet::prefix_len);
+            let narrowest =
+                clauses().filter_map(|clause| clause.target.block()).max_by_key(IpNet::prefix_len);
             clauses().all(|clause| clause.decision == Decision::Deny)
                 && narrowest.is_some_and(|block| known.hardly_has(&block))
         };
-        let mut others = (0..).zip(&self.universe.addresses).filter(|(class, _)| !classes.contains(class));
+        let mut others =
+            (0..).zip(&self.universe.addresses).filter(|(class, _)| !classes.contains(class));
         (!first.hits.is_empty() || others.any(|(_, class)| !hardly(class))).then_some(first)
     }
 
@@ -150,13 +168,16 @@ impl<'a> Numbering<'a> {
         };
         let own = class.and_then(|class| self.universe.own_address(class));
         let at = own
-            .or_else(|| self.change_classes.places(cell.at).and_then(|classes| classes.first().copied()))
+            .or_else(|| {
+                self.change_classes.places(cell.at).and_then(|classes| classes.first().copied())
+            })
             .unwrap_or_default();
         self.universe.addresses.get(at).map(|class| class.hits.as_slice()).unwrap_or_default()
     }
 
     pub(super) fn witness(&self, cell: &ChangeClass, member: usize) -> Witness {
-        let address = |host: &HostClass| self.address(cell.at, &host.host).map(|class| class.witness);
+        let address =
+            |host: &HostClass| self.address(cell.at, &host.host).map(|class| class.witness);
         match cell.kind {
             Kind::Folders => {
                 let labels = self.universe.folders.get(member).map(|class| class.labels.as_slice());
@@ -168,12 +189,19 @@ impl<'a> Numbering<'a> {
             }
             Kind::Requests => {
                 let (class, request) = self.request(member);
-                Witness::host(cell.atom, class, request.map(|request| request.path.as_str()), address(class))
+                Witness::host(
+                    cell.atom,
+                    class,
+                    request.map(|request| request.path.as_str()),
+                    address(class),
+                )
             }
             Kind::Addresses => {
                 let (port, class) = self.of_any_address(member);
                 // If rules name the address itself, another host must have it.
-                let alike = |other: &&HostClass| matches!(other.host, Host::Name { .. }) && other.hits == port.hits;
+                let alike = |other: &&HostClass| {
+                    matches!(other.host, Host::Name { .. }) && other.hits == port.hits
+                };
                 match self.universe.hosts.iter().find(alike).filter(|_| class.named) {
                     Some(host) => Witness::host(cell.atom, host, None, Some(class.witness)),
                     None => Witness::address(cell.atom, class.witness, port.port),
@@ -185,14 +213,21 @@ impl<'a> Numbering<'a> {
     /// Everything that matches a member, for the action of the cell.
     pub(super) fn hits(&self, cell: &ChangeClass, member: usize) -> Vec<Hit> {
         let own: Vec<Hit> = match cell.kind {
-            Kind::Folders => self.universe.folders.get(member).map(|class| class.hits.clone()).unwrap_or_default(),
+            Kind::Folders => self
+                .universe
+                .folders
+                .get(member)
+                .map(|class| class.hits.clone())
+                .unwrap_or_default(),
             Kind::Hosts => self.host(member).hits.clone(),
             Kind::Requests => {
                 let (class, request) = self.request(member);
                 let connections = class.hits.iter().copied();
-                let connections =
-                    connections.filter(|hit| matches!(self.universe.clause(hit).target, Target::Network(_)));
-                connections.chain(request.into_iter().flat_map(|request| request.hits.iter().copied())).collect()
+                let connections = connections
+                    .filter(|hit| matches!(self.universe.clause(hit).target, Target::Network(_)));
+                connections
+                    .chain(request.into_iter().flat_map(|request| request.hits.iter().copied()))
+                    .collect()
             }
             Kind::Addresses => {
                 let (port, class) = self.of_any_address(member);

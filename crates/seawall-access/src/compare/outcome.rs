@@ -1,18 +1,20 @@
 //! The effect of a change on one point, for every relevant audience.
 //!
-//! The audiences are the organization (a member of no team), each team, and each pair of teams, and pairs are enough.
-//! Take any set of teams *T* for which a request is newly allowed in some world. In the new state some clause of one
-//! *u* ∈ *T* ∪ {organization} allows it: the name (A), the address (A′) or the request (HA); and no clause of *T* denies
-//! it, save that a denied address does not matter where a name allows. In the old state it was denied to *T*, so
+//! The audiences are the organization (a member of no team), each team, and each pair of teams, and
+//! pairs are enough. Take any set of teams *T* for which a request is newly allowed in some world.
+//! In the new state some clause of one *u* ∈ *T* ∪ {organization} allows it: the name (A), the
+//! address (A′) or the request (HA); and no clause of *T* denies it, save that a denied address
+//! does not matter where a name allows. In the old state it was denied to *T*, so
 //!
-//! * either some one *d* ∈ *T* ∪ {organization} denied it (D, HD, D′ or HC), and then *{u, d}* shows the same: its new
-//!   clauses are among those of *T* and *u* still allows, its old ones include the deny of *d*, and an old allow of a
-//!   name, which alone could have beaten a denied address, would have had to be among those of *T*;
+//! * either some one *d* ∈ *T* ∪ {organization} denied it (D, HD, D′ or HC), and then *{u, d}*
+//!   shows the same: its new clauses are among those of *T* and *u* still allows, its old ones
+//!   include the deny of *d*, and an old allow of a name, which alone could have beaten a denied
+//!   address, would have had to be among those of *T*;
 //! * or nothing allowed it, and then *{u}* alone shows the same.
 //!
-//! Losing access is the same with old and new exchanged. So only pairs of a team with an allow and a team with a deny are
-//! looked at, and the deny must come or go unless it is one of an address. Invariant: an audience is reported only where no smaller one
-//! shows the same.
+//! Losing access is the same with old and new exchanged. So only pairs of a team with an allow and
+//! a team with a deny are looked at, and the deny must come or go unless it is one of an address.
+//! Invariant: an audience is reported only where no smaller one shows the same.
 
 use crate::model::Decision;
 use crate::point::{Point, Role};
@@ -46,7 +48,8 @@ pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, 
         return Vec::new();
     }
     let organization = outcome(point, statements, &[]);
-    let mut all: Vec<(Teams, Outcome)> = organization.map(|outcome| (Vec::new(), outcome)).into_iter().collect();
+    let mut all: Vec<(Teams, Outcome)> =
+        organization.map(|outcome| (Vec::new(), outcome)).into_iter().collect();
     let teams = |keep: &dyn Fn(&crate::Match) -> bool| {
         let groups = point.matches().iter().filter(|one| keep(one)).map(|one| change(one.group));
         let mut teams: Vec<usize> = groups.flat_map(Change::teams).collect();
@@ -55,7 +58,9 @@ pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, 
         teams
     };
     let shown = |all: &[(Teams, Outcome)], teams: &[usize], outcome: Outcome| {
-        all.iter().any(|(smaller, own)| *own == outcome && smaller.iter().all(|team| teams.contains(team)))
+        all.iter().any(|(smaller, own)| {
+            *own == outcome && smaller.iter().all(|team| teams.contains(team))
+        })
     };
     for team in teams(&|_| true) {
         if let Some(outcome) = outcome(point, statements, &[team])
@@ -65,10 +70,13 @@ pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, 
         }
     }
     let denies = |one: &crate::Match| one.decision == Decision::Deny || one.role == Role::Cover;
-    let deniers = teams(&|one| denies(one) && (one.role == Role::Address || change(one.group).is_change()));
+    let deniers =
+        teams(&|one| denies(one) && (one.role == Role::Address || change(one.group).is_change()));
     let allowers = teams(&|one| one.decision == Decision::Allow && one.role != Role::Cover);
     let mut pairs = Vec::new();
-    for (&one, &other) in deniers.iter().flat_map(|denier| allowers.iter().map(move |allower| (denier, allower))) {
+    for (&one, &other) in
+        deniers.iter().flat_map(|denier| allowers.iter().map(move |allower| (denier, allower)))
+    {
         let pair = [one.min(other), one.max(other)];
         if one != other
             && let Some(outcome) = outcome(point, statements, &pair)
@@ -84,7 +92,11 @@ pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, 
 }
 
 /// The effect of the change on one audience; `None` if nothing changes in any world.
-pub(super) fn outcome(point: &Point, statements: &StateClauses, audience: &[usize]) -> Option<Outcome> {
+pub(super) fn outcome(
+    point: &Point,
+    statements: &StateClauses,
+    audience: &[usize],
+) -> Option<Outcome> {
     let before = |group: usize| statements.change(group).old.includes(audience);
     let after = |group: usize| statements.change(group).new.includes(audience);
     if !point.is_settled_one_by_one() {
@@ -107,7 +119,11 @@ pub(super) fn outcome(point: &Point, statements: &StateClauses, audience: &[usiz
 }
 
 /// The same if there are too many open questions to settle them individually.
-fn bounded(point: &Point, before: &dyn Fn(usize) -> bool, after: &dyn Fn(usize) -> bool) -> Option<Outcome> {
+fn bounded(
+    point: &Point,
+    before: &dyn Fn(usize) -> bool,
+    after: &dyn Fn(usize) -> bool,
+) -> Option<Outcome> {
     let (widens, narrows) = (point.may_open(after, &[before]), point.may_open(before, &[after]));
     match (point.bounds(before), point.bounds(after)) {
         ([_, false], [true, _]) => Some(Outcome::Widened),

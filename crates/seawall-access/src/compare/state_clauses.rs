@@ -1,8 +1,9 @@
-//! The parts of two states that are relevant for their difference, clause by clause, with their audiences.
+//! The parts of two states that are relevant for their difference, clause by clause, with their
+//! audiences.
 //!
-//! Clauses that both states have for the same audiences are relevant only if they can overlap the others
-//! ([`TargetIndex`]). Invariant: a clause occurs once, however many rules and policies of either state contain it. A
-//! regrouping, a rename or a reordering therefore leaves no difference.
+//! Clauses that both states have for the same audiences are relevant only if they can overlap the
+//! others ([`TargetIndex`]). Invariant: a clause occurs once, however many rules and policies of
+//! either state contain it. A regrouping, a rename or a reordering therefore leaves no difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,7 +34,8 @@ impl Reach {
         match scope {
             Scope::Organization => Self { organization: true, teams: BTreeSet::new() },
             Scope::Teams(own) => {
-                let teams = own.iter().filter_map(|team| teams.get(team.as_str())).copied().collect();
+                let teams =
+                    own.iter().filter_map(|team| teams.get(team.as_str())).copied().collect();
                 Self { organization: false, teams }
             }
         }
@@ -111,24 +113,30 @@ impl StateClauses {
         let mut said = ActionRules::default();
         let mut causes = Vec::new();
         let mut reaches = Reaches::default();
-        let differing = parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
+        let differing =
+            parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
         for (clauses, RuleInState { source, policy, rule }) in differing {
             let reach = reaches.of_scope(&policy.scope, &teams);
             let source = Source { cause: causes.len(), reach, ..source };
             causes.push(Arc::new(Cause::of_rule(source.new, policy, rule)));
             let (before, after) = if source.new { (NOBODY, reach) } else { (reach, NOBODY) };
-            clauses.into_iter().for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
+            clauses
+                .into_iter()
+                .for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
         }
         if !said.entries.is_empty() && !staying.is_empty() {
             let target_index = TargetIndex::new(said.targets.keys());
             let near = |(policy, rule)| {
-                let met = clauses(rule, 0).into_iter().filter(|clause| target_index.meets(&clause.target));
+                let met = clauses(rule, 0)
+                    .into_iter()
+                    .filter(|clause| target_index.meets(&clause.target));
                 (policy, met.collect::<Vec<Clause>>())
             };
             let staying = parallel::map(staying, RULES_A_THREAD, near);
             for (policy, met) in staying.into_iter().filter(|(_, met)| !met.is_empty()) {
                 let reach = reaches.of_scope(&policy.scope, &teams);
-                met.into_iter().for_each(|clause| said.add(clause, (reach, reach), None, &mut reaches));
+                met.into_iter()
+                    .for_each(|clause| said.add(clause, (reach, reach), None, &mut reaches));
             }
         }
         let mut statements = Self { teams: members, causes, ..Self::default() };
@@ -144,7 +152,10 @@ impl StateClauses {
         let mut joined: Vec<(Key, usize)> = Vec::new();
         for Entry { key, change, sources } in said.entries {
             let group = *groups.entry(change).or_insert_with_key(|(old, new)| {
-                self.changes.push(Change { old: reaches.get(*old).clone(), new: reaches.get(*new).clone() });
+                self.changes.push(Change {
+                    old: reaches.get(*old).clone(),
+                    new: reaches.get(*new).clone(),
+                });
                 self.changes.len() - 1
             });
             let Key { target, decision, action, unknowns } = key;
@@ -158,10 +169,12 @@ impl StateClauses {
                 all.extend(sources);
             }
         }
-        let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
+        let mut targets: Vec<(usize, Target)> =
+            said.targets.into_iter().map(|(target, at)| (at, target)).collect();
         targets.sort_unstable_by_key(|(at, _)| *at);
         // Most targets belong to one clause, which takes them.
-        let mut targets: Vec<Option<Target>> = targets.into_iter().map(|(_, target)| Some(target)).collect();
+        let mut targets: Vec<Option<Target>> =
+            targets.into_iter().map(|(_, target)| Some(target)).collect();
         let mut uses = vec![0_usize; targets.len()];
         for (key, _) in &joined {
             if let Some(uses) = uses.get_mut(key.target) {
@@ -169,7 +182,8 @@ impl StateClauses {
             }
         }
         for (Key { target: at, decision, action: actions, unknowns }, group) in joined {
-            let (target, left) = targets.get_mut(at).zip(uses.get_mut(at)).expect("an entry's target is known");
+            let (target, left) =
+                targets.get_mut(at).zip(uses.get_mut(at)).expect("an entry's target is known");
             *left -= 1;
             let target = if *left == 0 { target.take() } else { target.clone() };
             let target = target.expect("a target is taken by its last clause");
@@ -270,7 +284,8 @@ impl Default for Reaches<'_> {
     }
 }
 
-/// The rules of two states, with one entry for each action, so that joined and split actions are equal.
+/// The rules of two states, with one entry for each action, so that joined and split actions are
+/// equal.
 #[derive(Debug, Default)]
 struct ActionRules {
     targets: HashMap<Target, usize>,
@@ -297,7 +312,13 @@ struct Entry {
 }
 
 impl ActionRules {
-    fn add(&mut self, clause: Clause, (old, new): (usize, usize), source: Option<Source>, reaches: &mut Reaches) {
+    fn add(
+        &mut self,
+        clause: Clause,
+        (old, new): (usize, usize),
+        source: Option<Source>,
+        reaches: &mut Reaches,
+    ) {
         let Clause { target, decision, actions, unknowns, group: _ } = clause;
         let next = self.targets.len();
         let target = *self.targets.entry(target).or_insert(next);
@@ -337,16 +358,25 @@ fn content<'a>(policy: &'a Policy, rule: &'a Rule) -> Content<'a> {
 }
 
 fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> RulesOfStates<'a> {
-    let former: HashMap<&str, &Policy> = old.iter().map(|policy| (policy.name.as_str(), policy)).collect();
-    let latter: HashMap<&str, &Policy> = new.iter().map(|policy| (policy.name.as_str(), policy)).collect();
+    let former: HashMap<&str, &Policy> =
+        old.iter().map(|policy| (policy.name.as_str(), policy)).collect();
+    let latter: HashMap<&str, &Policy> =
+        new.iter().map(|policy| (policy.name.as_str(), policy)).collect();
     // Nearly all rules are in their former place, so that these are not searched elsewhere.
     let in_place = |policy: &Policy, at: usize, rule: &Rule| {
         let name = policy.name.as_str();
-        let (Some(before), Some(after)) = (former.get(name), latter.get(name)) else { return false };
+        let (Some(before), Some(after)) = (former.get(name), latter.get(name)) else {
+            return false;
+        };
         // Live policies may share a name: one of them is the counterpart.
         let paired = std::ptr::eq(*before, policy) || std::ptr::eq(*after, policy);
-        let is = |other: Option<&Rule>| other.is_some_and(|other| content(policy, other) == content(policy, rule));
-        paired && before.scope == after.scope && is(before.rules().get(at)) && is(after.rules().get(at))
+        let is = |other: Option<&Rule>| {
+            other.is_some_and(|other| content(policy, other) == content(policy, rule))
+        };
+        paired
+            && before.scope == after.scope
+            && is(before.rules().get(at))
+            && is(after.rules().get(at))
     };
     let mut staying = Vec::new();
     let mut moved = Vec::new();
@@ -354,8 +384,13 @@ fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> RulesOfStates<'a> {
         for (number, policy) in policies.iter().enumerate() {
             for (at, rule) in policy.rules().iter().enumerate() {
                 if !in_place(policy, at, rule) {
-                    let source =
-                        Source { new: is_new, policy: number, cause: 0, reach: NOBODY, actions: Actions::default() };
+                    let source = Source {
+                        new: is_new,
+                        policy: number,
+                        cause: 0,
+                        reach: NOBODY,
+                        actions: Actions::default(),
+                    };
                     moved.push(RuleInState { source, policy, rule });
                 } else if is_new {
                     staying.push((policy, rule));

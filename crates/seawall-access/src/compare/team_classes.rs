@@ -1,8 +1,9 @@
 //! Classes of equivalent teams.
 //!
-//! An organization has thousands of teams, but few scopes apply to a request. Teams in the same of these scopes gain
-//! and lose the same, so that one of them is judged for all. Invariant: teams of one class are in the same scopes of
-//! all rules that can affect the same request, so that an answer for one applies to each.
+//! An organization has thousands of teams, but few scopes apply to a request. Teams in the same of
+//! these scopes gain and lose the same, so that one of them is judged for all. Invariant: teams of
+//! one class are in the same scopes of all rules that can affect the same request, so that an
+//! answer for one applies to each.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +21,18 @@ impl InteractingGroups {
         let mut companies = Self((0..statements.changes.len()).collect());
         let group = |hit: &Hit| universe.clause(hit).group;
         // A name may have any address.
-        let mut by_address: Vec<usize> = universe.addresses.iter().flat_map(|class| &class.hits).map(group).collect();
+        let mut by_address: Vec<usize> =
+            universe.addresses.iter().flat_map(|class| &class.hits).map(group).collect();
         if !by_address.is_empty() {
-            by_address.extend(universe.hosts.iter().filter_map(|class| class.hits.first()).map(group));
+            by_address
+                .extend(universe.hosts.iter().filter_map(|class| class.hits.first()).map(group));
         }
         companies.join(by_address.into_iter());
-        for hits in
-            universe.hosts.iter().map(|class| &class.hits).chain(universe.folders.iter().map(|class| &class.hits))
+        for hits in universe
+            .hosts
+            .iter()
+            .map(|class| &class.hits)
+            .chain(universe.folders.iter().map(|class| &class.hits))
         {
             companies.join(hits.iter().map(group));
         }
@@ -88,14 +94,16 @@ impl StateClauses {
             let mut renumbered: BTreeMap<usize, usize> = BTreeMap::new();
             for teams in alike.into_values() {
                 let number = *numbers.entry(teams.clone()).or_insert_with_key(|teams| {
-                    let names = teams.iter().filter_map(|team| self.teams.get(*team)).flatten().cloned();
+                    let names =
+                        teams.iter().filter_map(|team| self.teams.get(*team)).flatten().cloned();
                     members.push(names.collect());
                     members.len() - 1
                 });
                 renumbered.extend(teams.into_iter().map(|team| (team, number)));
             }
             let renumber = |reach: &mut Reach| {
-                reach.teams = reach.teams.iter().filter_map(|team| renumbered.get(team)).copied().collect();
+                reach.teams =
+                    reach.teams.iter().filter_map(|team| renumbered.get(team)).copied().collect();
             };
             for group in groups {
                 if let Some(Change { old, new }) = self.changes.get_mut(group) {
@@ -135,9 +143,15 @@ mod tests {
         for (new, expected) in [
             ("a,b,c: allow connect:tcp x.example.com", &["a b c"][..]),
             // Two unrelated rules have a class each.
-            ("a,b,c: allow connect:tcp x.example.com\na,d: allow connect:tcp y.example.com", &["a b c", "a d"]),
+            (
+                "a,b,c: allow connect:tcp x.example.com\na,d: allow connect:tcp y.example.com",
+                &["a b c", "a d"],
+            ),
             // These can affect the same request.
-            ("a,b,c: allow connect:tcp x.example.com\na,d: deny connect:tcp **.example.com", &["a", "b c", "d"]),
+            (
+                "a,b,c: allow connect:tcp x.example.com\na,d: deny connect:tcp **.example.com",
+                &["a", "b c", "d"],
+            ),
             // So can these, through a third one.
             (
                 "a,b,c: allow connect:tcp x.example.com\na,d: allow connect:tcp y.example.com\n\
@@ -145,11 +159,15 @@ mod tests {
                 &["a", "b c", "d"],
             ),
             // A name may have any address.
-            ("a,b,c: allow connect:tcp x.example.com\na: deny connect:tcp 10.0.0.0/8", &["a", "b c"]),
+            (
+                "a,b,c: allow connect:tcp x.example.com\na: deny connect:tcp 10.0.0.0/8",
+                &["a", "b c"],
+            ),
             // Different rules have the same effect on both.
             ("a: allow connect:tcp x.example.com\nb: allow connect:tcp x.example.com", &["a", "b"]),
         ] {
-            let expected: BTreeSet<String> = expected.iter().map(|names| (*names).to_owned()).collect();
+            let expected: BTreeSet<String> =
+                expected.iter().map(|names| (*names).to_owned()).collect();
             assert_eq!(classes("", new), expected, "{new}");
         }
     }
@@ -158,8 +176,14 @@ mod tests {
     fn very_many_teams_share_their_entries() {
         let teams: Vec<String> = (0..300).map(|number| format!("t{number:03}")).collect();
         let hosts: Vec<String> = (0..100).map(|number| format!("h{number}.example.com")).collect();
-        let rule = |teams: &[String]| format!("{}: allow connect:tcp {}", teams.join(","), hosts.join(" "));
-        let told = |teams: &[String]| match compare(&[], &policies(&rule(teams)), &TeamDirectory::default()) {
+        let rule = |teams: &[String]| {
+            format!("{}: allow connect:tcp {}", teams.join(","), hosts.join(" "))
+        };
+        let told = |teams: &[String]| match compare(
+            &[],
+            &policies(&rule(teams)),
+            &TeamDirectory::default(),
+        ) {
             Comparison::Complete(changes) => changes,
             Comparison::Incomplete(..) => panic!("few rules"),
         };

@@ -15,7 +15,11 @@ pub(super) fn number_teams<'a>(
         let next = known.len();
         let scope = *known.entry(&policy.scope).or_insert(next);
         if scope == next {
-            policy.scope.teams().into_iter().for_each(|team| scopes.entry(team).or_default().push(scope));
+            policy
+                .scope
+                .teams()
+                .into_iter()
+                .for_each(|team| scopes.entry(team).or_default().push(scope));
         }
     }
     let mut numbers: HashMap<Vec<usize>, usize> = HashMap::default();

@@ -48,8 +48,12 @@ fn lines(old: &str, new: &str) -> Vec<String> {
     let line = |sign: char, entry: &Entry| {
         format!("{sign} [{}] {} | {}", entry.audience.teams.join("+"), entry.access, entry.witness)
     };
-    let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else { panic!("{comparison:?}") };
-    let of = |sign, entries: Vec<Entry>| entries.iter().map(|entry| line(sign, entry)).collect::<Vec<_>>();
+    let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else {
+        panic!("{comparison:?}")
+    };
+    let of = |sign, entries: Vec<Entry>| {
+        entries.iter().map(|entry| line(sign, entry)).collect::<Vec<_>>()
+    };
     [of('+', widened), of('-', narrowed), of('?', uncertain)].concat()
 }
 
@@ -62,7 +66,8 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: deny connect:tcp bad.example.com\nresearch: allow connect:tcp cve.mitre.org",
             &["+ [research] connect:tcp cve.mitre.org | connect:tcp cve.mitre.org:443"],
         ),
-        // A deny that stays is an exception; the documentation does not say if it includes the apex.
+        // A deny that stays is an exception; the documentation does not say if it includes the
+        // apex.
         (
             "org: deny connect:tcp bad.example.com",
             "org: deny connect:tcp bad.example.com; allow connect:tcp **.example.com:443",
@@ -95,7 +100,8 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "- [a] connect:tcp x.example.com | connect:tcp x.example.com:443",
             ],
         ),
-        // A deny of one team is removed: members of another team that is allowed gain access, if they are in both.
+        // A deny of one team is removed: members of another team that is allowed gain access, if
+        // they are in both.
         (
             "a: allow connect:tcp x.example.com\nb: deny connect:tcp x.example.com; deny connect:tcp y.example.com",
             "a: allow connect:tcp x.example.com\nb: deny connect:tcp y.example.com",
@@ -111,19 +117,25 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: allow connect:tcp 10.0.0.0/8; deny connect:tcp db.example.com",
             "org: allow connect:tcp 10.0.0.0/8",
-            &["+ [] connect:tcp db.example.com at 10.0.0.0/8 | connect:tcp db.example.com:443 at 10.0.0.1"],
+            &[
+                "+ [] connect:tcp db.example.com at 10.0.0.0/8 | connect:tcp db.example.com:443 at 10.0.0.1",
+            ],
         ),
         // A name that was decided by its address is now allowed everywhere.
         (
             "org: allow connect:tcp 10.0.0.0/8",
             "org: allow connect:tcp 10.0.0.0/8 db.example.com",
-            &["+ [] connect:tcp db.example.com except at 10.0.0.0/8 | connect:tcp db.example.com:443 at 203.0.113.1"],
+            &[
+                "+ [] connect:tcp db.example.com except at 10.0.0.0/8 | connect:tcp db.example.com:443 at 203.0.113.1",
+            ],
         ),
         // Denied addresses that the name hardly has are left out; others are listed.
         (
             "org: deny connect:tcp 169.254.0.0/16",
             "org: deny connect:tcp 169.254.0.0/16; allow request:get db.example.com:443/**",
-            &["+ [] GET https://db.example.com/** except at 169.254.0.0/16 | GET https://db.example.com/"],
+            &[
+                "+ [] GET https://db.example.com/** except at 169.254.0.0/16 | GET https://db.example.com/",
+            ],
         ),
         (
             "org: deny connect:tcp 203.0.113.0/24",
@@ -136,9 +148,12 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: deny connect:tcp bad.example.com",
             "org: deny connect:tcp bad.example.com; allow request:get,request:head api.github.com:443/repos/docker/**",
-            &["+ [] GET,HEAD https://api.github.com/repos/docker/** | GET https://api.github.com/repos/docker"],
+            &[
+                "+ [] GET,HEAD https://api.github.com/repos/docker/** | GET https://api.github.com/repos/docker",
+            ],
         ),
-        // The documentation does not say if case matters: a folder in rules is listed separately, all others together.
+        // The documentation does not say if case matters: a folder in rules is listed separately,
+        // all others together.
         (
             "org: allow read /42/**; deny read /42/Secret; deny read /42/secret",
             "org: allow read /42/**; deny read /42/Secret",
@@ -147,7 +162,10 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: deny read /42",
             "org: deny read /42; allow read *:\\Data; deny read D:\\data",
-            &["+ [] read *:\\Data except D:\\Data | read C:\\Data", "? [] read D:\\Data | read D:\\Data"],
+            &[
+                "+ [] read *:\\Data except D:\\Data | read C:\\Data",
+                "? [] read D:\\Data | read D:\\Data",
+            ],
         ),
         // Nor does it say where home folders are, and whose `/home/bob` is.
         (
@@ -155,7 +173,11 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: allow read /home/bob/**",
             &["? [] read ** in another spelling | read /home/bob/42"],
         ),
-        ("org: deny read /42", "org: deny read /42; allow read ~/42", &["+ [] read ~/42 | read ~/42"]),
+        (
+            "org: deny read /42",
+            "org: deny read /42; allow read ~/42",
+            &["+ [] read ~/42 | read ~/42"],
+        ),
         // A name without letters has no case.
         (
             "org: deny read /42",
@@ -211,11 +233,16 @@ fn changes_are_said_in_the_patterns_of_rules() {
 
 #[test]
 fn what_no_pattern_tells_apart_is_said_in_part() {
-    // Below `/Users/**`, `/Users/u/x` is `~/x` in somebody's home folder and certainly lost; what is deeper may be kept. No
-    // pattern of a rule tells these apart, so that an exception of one deeper folder would claim all others.
+    // Below `/Users/**`, `/Users/u/x` is `~/x` in somebody's home folder and certainly lost; what
+    // is deeper may be kept. No pattern of a rule tells these apart, so that an exception of one
+    // deeper folder would claim all others.
     let lines = lines("blue: allow write /Users/**", "org: deny write ~/*; allow write ~/**");
     let lost: Vec<&String> = lines.iter().filter(|line| line.starts_with('-')).collect();
-    assert_eq!(lost, ["- [blue] write /Users/** in part except ~ | write /Users/other/other"], "{lines:#?}");
+    assert_eq!(
+        lost,
+        ["- [blue] write /Users/** in part except ~ | write /Users/other/other"],
+        "{lines:#?}"
+    );
 }
 
 #[test]
@@ -232,13 +259,19 @@ fn a_regrouping_is_no_change() {
         // A rule that another one covers, even if the other one is uncertain.
         ("org: allow connect:tcp **.x.example", "org: allow connect:tcp **.x.example *.x.example"),
         // An allow under a deny.
-        ("org: deny connect:tcp **.x.example", "org: deny connect:tcp **.x.example; allow connect:tcp **.x.example"),
+        (
+            "org: deny connect:tcp **.x.example",
+            "org: deny connect:tcp **.x.example; allow connect:tcp **.x.example",
+        ),
         // Two blocks that make one.
         ("org: allow connect:tcp 10.0.0.0/9 10.128.0.0/9", "org: allow connect:tcp 10.0.0.0/8"),
         // An allow that repeats the organization's own allow.
         ("org: allow read /x", "org: allow read /x\na: allow read /x"),
         // An HTTP allow made irrelevant by a denied connection.
-        ("org: deny connect:tcp a.example", "org: deny connect:tcp a.example; allow request:get a.example/x"),
+        (
+            "org: deny connect:tcp a.example",
+            "org: deny connect:tcp a.example; allow request:get a.example/x",
+        ),
     ] {
         assert_eq!(lines(old, new), [""; 0], "\n{old}\n→\n{new}");
     }
@@ -247,9 +280,16 @@ fn a_regrouping_is_no_change() {
 #[test]
 fn causes_name_the_rules_that_make_the_difference() {
     let old = policies("org: deny connect:tcp x.example; allow connect:udp x.example");
-    let new = policies("org: allow connect:udp x.example\na: allow connect:tcp x.example y.example");
-    let comparison = compare(&old, &new, &TeamDirectory::new([Team { id: "a".into(), name: "Research".into() }]));
-    let Comparison::Complete(Changes { widened, .. }) = comparison else { panic!("{comparison:?}") };
+    let new =
+        policies("org: allow connect:udp x.example\na: allow connect:tcp x.example y.example");
+    let comparison = compare(
+        &old,
+        &new,
+        &TeamDirectory::new([Team { id: "a".into(), name: "Research".into() }]),
+    );
+    let Comparison::Complete(Changes { widened, .. }) = comparison else {
+        panic!("{comparison:?}")
+    };
     let shown: Vec<(Vec<String>, String, Vec<String>)> = widened
         .iter()
         .map(|entry| {
@@ -262,7 +302,11 @@ fn causes_name_the_rules_that_make_the_difference() {
     assert_eq!(
         shown,
         [
-            (vec!["Research".to_owned()], "connect:tcp x.example".to_owned(), vec![deny, allow.clone()]),
+            (
+                vec!["Research".to_owned()],
+                "connect:tcp x.example".to_owned(),
+                vec![deny, allow.clone()]
+            ),
             (vec!["Research".to_owned()], "connect:tcp y.example".to_owned(), vec![allow]),
         ]
     );
@@ -275,11 +319,14 @@ fn mcp_policies_are_compared_by_what_they_permit() {
         scope: Scope::from_teams(teams.iter().map(|team| (*team).to_owned())),
         body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: schema_url.to_owned() }),
     };
-    let known = |name: &str, text: &str, teams: &[&str]| cedar(name, crate::cedar::SCHEMA_URL, text, teams);
+    let known =
+        |name: &str, text: &str, teams: &[&str]| cedar(name, crate::cedar::SCHEMA_URL, text, teams);
     let foreign = |name: &str, text: &str| cedar(name, "https://schemas.example.com", text, &[]);
     let lines = |old: Policy, new: Policy| {
         let comparison = compare(&[old], &[new], &TeamDirectory::default());
-        let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else { panic!("incomplete") };
+        let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else {
+            panic!("incomplete")
+        };
         let of = |sign: &'static str, entries: Vec<Entry>| {
             entries.into_iter().map(move |entry| {
                 let because: Vec<String> = entry.because.iter().map(ToString::to_string).collect();
@@ -290,13 +337,20 @@ fn mcp_policies_are_compared_by_what_they_permit() {
     };
     let prompts = r#"permit (principal, action == MCP::Action::"getPrompt", resource);"#;
     // A rename and another layout have the same meaning, even if the schema is unknown.
-    assert_eq!(lines(known("a", prompts, &[]), known("b", &prompts.replace("; ", "\n;"), &[])), [""; 0]);
+    assert_eq!(
+        lines(known("a", prompts, &[]), known("b", &prompts.replace("; ", "\n;"), &[])),
+        [""; 0]
+    );
     assert_eq!(lines(foreign("a", prompts), foreign("b", &format!("// why\n{prompts}"))), [""; 0]);
     // One more statement, with an example.
     assert_eq!(
         lines(
             known("a", prompts, &[]),
-            known("a", &format!("{prompts} permit (principal, action, resource in MCP::Server::\"x\");"), &[])
+            known(
+                "a",
+                &format!("{prompts} permit (principal, action, resource in MCP::Server::\"x\");"),
+                &[]
+            )
         ),
         [
             "+ mcp register x | mcp register x | now allow `a › permit (principal, action, resource in MCP::Server::\"x\");`",

@@ -33,7 +33,11 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses, alike: &'a AlikeHosts<'a>) -> Self {
+    pub(super) fn new(
+        universe: &'a Universe,
+        change_classes: &'a ChangeClasses,
+        alike: &'a AlikeHosts<'a>,
+    ) -> Self {
         let numbering = Numbering::new(universe, change_classes);
         let catalogues = Catalogues::new(universe, alike);
         let needed = |kind, catalogue: &dyn Fn() -> Catalogue<'a>| {
@@ -53,34 +57,58 @@ impl<'a> Words<'a> {
         Self { change_classes, alike, numbering, folders, hosts, requests, addresses, places }
     }
 
-    /// Patterns are those of the rules, with their meaning to the service, whether letter case matters or not. Another
-    /// spelling is therefore described separately if it is uncertain, and never makes a pattern untrue.
+    /// Patterns are those of the rules, with their meaning to the service, whether letter case
+    /// matters or not. Another spelling is therefore described separately if it is uncertain, and
+    /// never makes a pattern untrue.
     pub(super) fn describe(&self, cell: &ChangeClass, members: &Members) -> Vec<Description<'a>> {
         let report = &members.report;
         let numbering = &self.numbering;
         let is_apart = |member: &usize| {
-            numbering.is_respelled(cell.kind, *member) || numbering.may_be_respelled(cell.kind, *member)
+            numbering.is_respelled(cell.kind, *member)
+                || numbering.may_be_respelled(cell.kind, *member)
         };
         if !cell.outcome.is_uncertain() {
             // A certain change is the same as the change if case matters, which is described.
             let said = |member: &usize| !numbering.follows(cell, *member);
-            return self.in_patterns(cell, &report.iter().copied().filter(said).collect::<Vec<usize>>(), members);
+            return self.in_patterns(
+                cell,
+                &report.iter().copied().filter(said).collect::<Vec<usize>>(),
+                members,
+            );
         }
-        let (covered, report): (Vec<usize>, Vec<usize>) = report.iter().copied().partition(is_apart);
+        let (covered, report): (Vec<usize>, Vec<usize>) =
+            report.iter().copied().partition(is_apart);
         let mut descriptions = self.in_patterns(cell, &report, members);
         if !covered.is_empty() {
-            descriptions.push(Description { text: RESPELLED.to_owned(), host: None, size: usize::MAX, covered });
+            descriptions.push(Description {
+                text: RESPELLED.to_owned(),
+                host: None,
+                size: usize::MAX,
+                covered,
+            });
         }
         descriptions
     }
 
-    fn in_patterns(&self, cell: &ChangeClass, report: &[usize], members: &Members) -> Vec<Description<'a>> {
+    fn in_patterns(
+        &self,
+        cell: &ChangeClass,
+        report: &[usize],
+        members: &Members,
+    ) -> Vec<Description<'a>> {
         let is_true = |member: usize| members.has(member);
-        let counts = |member: usize| members.has(member) || !self.numbering.is_respelled(cell.kind, member);
+        let counts =
+            |member: usize| members.has(member) || !self.numbering.is_respelled(cell.kind, member);
         match cell.kind {
-            Kind::Folders => self.folders.describe(report, &is_true, &counts, &|left| self.each(cell, left)),
-            Kind::Addresses => self.addresses.describe(report, &is_true, &|_| true, &|left| self.each(cell, left)),
-            Kind::Hosts => self.hosts.describe(report, &is_true, &|_| true, &|left| self.each_host(left)),
+            Kind::Folders => {
+                self.folders.describe(report, &is_true, &counts, &|left| self.each(cell, left))
+            }
+            Kind::Addresses => {
+                self.addresses.describe(report, &is_true, &|_| true, &|left| self.each(cell, left))
+            }
+            Kind::Hosts => {
+                self.hosts.describe(report, &is_true, &|_| true, &|left| self.each_host(left))
+            }
             Kind::Requests => {
                 // Requests to hosts without HTTP clauses change like their connections.
                 let tcp = ChangeClass { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
@@ -88,12 +116,16 @@ impl<'a> Words<'a> {
                 let is_true = |number| {
                     let uncovered = || self.numbering.uncovered(number);
                     members.has(number)
-                        || connections.is_some_and(|members| uncovered().is_some_and(|host| members.has(host)))
+                        || connections.is_some_and(|members| {
+                            uncovered().is_some_and(|host| members.has(host))
+                        })
                 };
                 let exists = |number| {
                     counts(number)
                         && match (self.numbering.request(number).1, cell.atom) {
-                            (Some(request), Atom::Http(method)) => request.methods.meets(Actions::method(method)),
+                            (Some(request), Atom::Http(method)) => {
+                                request.methods.meets(Actions::method(method))
+                            }
                             _ => true,
                         }
                 };
@@ -112,7 +144,10 @@ impl<'a> Words<'a> {
                 let path = request.map_or("/", |request| request.path.as_str());
                 return text::requests(ANY_OTHER_ADDRESS, Some(class.port), path);
             }
-            self.numbering.witness(&ChangeClass { at: None, ..cell.clone() }, member).object().to_owned()
+            self.numbering
+                .witness(&ChangeClass { at: None, ..cell.clone() }, member)
+                .object()
+                .to_owned()
         };
         members.iter().map(|member| (object(*member), vec![*member])).collect()
     }

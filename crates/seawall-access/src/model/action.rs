@@ -18,8 +18,8 @@ pub enum Action {
     /// An HTTP request; the method in lower case as the service spells it after `request:`, one of
     /// [`Action::METHODS`].
     Request(&'static str),
-    /// An action that the service knows and this version does not. Only live objects have one, since documents are
-    /// checked against the schema. Access that depends on it is uncertain.
+    /// An action that the service knows and this version does not. Only live objects have one,
+    /// since documents are checked against the schema. Access that depends on it is uncertain.
     Unknown(String),
 }
 
@@ -50,8 +50,9 @@ impl Action {
     /// Parses the service's spelling; any other text becomes [`Action::Unknown`].
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let method =
-            text.strip_prefix("request:").and_then(|method| Self::METHODS.iter().find(|known| **known == method));
+        let method = text
+            .strip_prefix("request:")
+            .and_then(|method| Self::METHODS.iter().find(|known| **known == method));
         match (text, method) {
             (_, Some(method)) => Self::Request(method),
             ("connect:tcp", None) => Self::ConnectTcp,

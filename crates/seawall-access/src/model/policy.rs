@@ -19,8 +19,8 @@ pub struct Policy {
 
 /// The audience that a policy governs.
 ///
-/// Team keys are ids after resolution against a [`super::TeamDirectory`]; in offline commands they are the names or ids
-/// in the document.
+/// Team keys are ids after resolution against a [`super::TeamDirectory`]; in offline commands they
+/// are the names or ids in the document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Everybody in the organization. On the wire: `teams` absent or empty.
@@ -57,7 +57,8 @@ pub struct Rule {
     pub decision: Decision,
     /// A set of at least one action, all of one layer; the order is kept for people.
     pub actions: Vec<Action>,
-    /// The resources that the actions are allowed or denied on. A set, whose order is kept for people.
+    /// The resources that the actions are allowed or denied on. A set, whose order is kept for
+    /// people.
     pub resources: Resources,
 }
 

@@ -34,7 +34,8 @@ impl TeamDirectory {
     /// A directory of these teams.
     #[must_use]
     pub fn new(teams: impl IntoIterator<Item = Team>) -> Self {
-        let by_id: BTreeMap<String, String> = teams.into_iter().map(|team| (team.id, team.name)).collect();
+        let by_id: BTreeMap<String, String> =
+            teams.into_iter().map(|team| (team.id, team.name)).collect();
         let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (id, name) in &by_id {
             by_name.entry(name.clone()).or_default().push(id.clone());

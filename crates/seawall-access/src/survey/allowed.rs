@@ -25,9 +25,12 @@ pub(super) struct Allowed {
 impl Allowed {
     /// Returns `true` if a large allowed block contains this address and most others.
     pub(super) fn has_address(&self, address: IpAddr) -> bool {
-        let is_wide = |net: &IpNet| net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 16 };
+        let is_wide =
+            |net: &IpNet| net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 16 };
         !self.blocks.is_empty()
-            && surrounding(IpNet::from(address)).filter(is_wide).any(|net| self.blocks.contains_key(&net))
+            && surrounding(IpNet::from(address))
+                .filter(is_wide)
+                .any(|net| self.blocks.contains_key(&net))
     }
 
     pub(super) fn add(&mut self, clause: &Clause) {
@@ -57,8 +60,9 @@ impl Allowed {
 }
 
 impl Survey {
-    /// Returns `true` if something that `of` matches may be allowed. A rule on a name and one on addresses may overlap,
-    /// since a name has some address; so may a rule on connections and one on requests.
+    /// Returns `true` if something that `of` matches may be allowed. A rule on a name and one on
+    /// addresses may overlap, since a name has some address; so may a rule on connections and one
+    /// on requests.
     #[must_use]
     pub fn meets_an_allow(&self, of: &Item) -> bool {
         self.may_be_allowed(&of.clause)
@@ -70,7 +74,8 @@ impl Survey {
         let port = of.target.port();
         let allows = |number: u32, actions: Actions| {
             let Item { decision, clause, .. } = self.item(number);
-            let on_port = port.is_none() || clause.target.port().is_none_or(|own| Some(own) == port);
+            let on_port =
+                port.is_none() || clause.target.port().is_none_or(|own| Some(own) == port);
             *decision == Decision::Allow && on_port && clause.actions.meets(actions)
         };
         let requests = if http { of.actions } else { Actions::HTTP };
@@ -78,13 +83,18 @@ impl Survey {
             let by_request = match &of.target {
                 Target::Http(_, path) => {
                     let walk = |path: &Sequence| {
-                        group.paths.as_ref().is_some_and(|paths| paths.meets(path, |number| allows(number, requests)))
+                        group.paths.as_ref().is_some_and(|paths| {
+                            paths.meets(path, |number| allows(number, requests))
+                        })
                     };
                     // `/*` may match `/`.
-                    walk(path) || path.tokens == [Token::One] && walk(&Sequence { tokens: Vec::new(), ..path.clone() })
+                    walk(path)
+                        || path.tokens == [Token::One]
+                            && walk(&Sequence { tokens: Vec::new(), ..path.clone() })
                 }
                 Target::Network(_) | Target::Folder(_) => {
-                    of.actions.meets(Actions::TCP) && group.http.iter().any(|number| allows(*number, requests))
+                    of.actions.meets(Actions::TCP)
+                        && group.http.iter().any(|number| allows(*number, requests))
                 }
             };
             by_request || group.network.iter().any(|number| allows(*number, connects))
@@ -110,7 +120,11 @@ impl Survey {
             HostPattern::Cidr(block) => {
                 let inside = self.literals.range(block.network()..=block.broadcast());
                 self.allowed.any_request && of.actions.meets(Actions::TCP)
-                    || self.allowed.around(*block).union(self.allowed.inside(*block)).meets(connects)
+                    || self
+                        .allowed
+                        .around(*block)
+                        .union(self.allowed.inside(*block))
+                        .meets(connects)
                     || inside.filter_map(|(_, at)| self.groups.get(*at)).any(group)
                     || self.groups_of_any_address().any(group)
             }

@@ -1,7 +1,8 @@
 //! The patterns that cover each pattern, computed once for all checks.
 //!
-//! Rules repeat each other's patterns, so that patterns are compared instead of the items that have them. Invariant:
-//! the cost is limited by [`MOST_STEPS`]; beyond it, nothing counts as covered, and [`Coverage::is_complete`] is false.
+//! Rules repeat each other's patterns, so that patterns are compared instead of the items that have
+//! them. Invariant: the cost is limited by [`MOST_STEPS`]; beyond it, nothing counts as covered,
+//! and [`Coverage::is_complete`] is false.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +11,8 @@ use crate::clause::Target;
 use crate::hash::HashMap;
 use crate::parallel;
 
-/// The largest number of nodes that are visited to look up patterns, and of pairs of patterns that are kept.
+/// The largest number of nodes that are visited to look up patterns, and of pairs of patterns that
+/// are kept.
 const MOST_STEPS: u64 = 60_000_000;
 
 /// The number of patterns that are looked up at a time.
@@ -48,7 +50,8 @@ pub(super) struct Coverage {
     starts: Vec<u32>,
     /// The items by pattern, in their order.
     items: Vec<u32>,
-    /// By pattern: the patterns that certainly cover it, which may include itself; empty if no other item covers it.
+    /// By pattern: the patterns that certainly cover it, which may include itself; empty if no
+    /// other item covers it.
     covering: Vec<Box<[u32]>>,
     is_complete: bool,
 }
@@ -86,9 +89,14 @@ impl Coverage {
         Self { starts, items: by_pattern, covering: Vec::new(), is_complete: true }
     }
 
-    /// Looks up what covers each pattern, on all processors; `find` returns the items that cover one, within these
-    /// steps.
-    pub(super) fn look_up(&mut self, items: &[Item], steps: &Steps, find: impl Fn(&Target) -> Vec<u32> + Sync) {
+    /// Looks up what covers each pattern, on all processors; `find` returns the items that cover
+    /// one, within these steps.
+    pub(super) fn look_up(
+        &mut self,
+        items: &[Item],
+        steps: &Steps,
+        find: impl Fn(&Target) -> Vec<u32> + Sync,
+    ) {
         let all: Vec<u32> = (0..).take(self.starts.len().saturating_sub(1)).collect();
         let found = parallel::map(all.chunks(PATTERNS_AT_A_TIME).collect(), 1, |chunk| {
             let of = |pattern: &u32| {
@@ -97,14 +105,21 @@ impl Coverage {
                     return Box::default();
                 };
                 let numbers = find(&first.clause.target);
-                let mut covering: Vec<u32> =
-                    numbers.iter().filter_map(|number| items.get(*number as usize)).map(|item| item.pattern).collect();
+                let mut covering: Vec<u32> = numbers
+                    .iter()
+                    .filter_map(|number| items.get(*number as usize))
+                    .map(|item| item.pattern)
+                    .collect();
                 covering.sort_unstable();
                 covering.dedup();
                 // Items with the same pattern are contiguous, and not distinguished further.
                 steps.take(numbers.len() / 8);
                 let alone = own.len() == 1 && covering.iter().all(|other| other == pattern);
-                if alone || !steps.take(covering.len()) { Box::default() } else { covering.into_boxed_slice() }
+                if alone || !steps.take(covering.len()) {
+                    Box::default()
+                } else {
+                    covering.into_boxed_slice()
+                }
             };
             chunk.iter().map(of).collect::<Vec<_>>()
         });
@@ -126,7 +141,8 @@ impl Coverage {
         self.items.get(bound(pattern)..bound(pattern + 1)).unwrap_or_default()
     }
 
-    /// The numbers of the items that certainly cover a pattern, including its own; empty if no other does.
+    /// The numbers of the items that certainly cover a pattern, including its own; empty if no
+    /// other does.
     pub(super) fn covering(&self, pattern: u32) -> impl Iterator<Item = u32> {
         let patterns = self.covering.get(pattern as usize).map(|all| &**all).unwrap_or_default();
         patterns.iter().flat_map(|pattern| self.items_of(*pattern)).copied()
@@ -154,7 +170,9 @@ mod tests {
     /// Every path of four of these segments.
     fn folders() -> Vec<String> {
         let parts = ["**", "*", "a", "b"];
-        (0..256_usize).map(|n| (0..4).map(|at| format!("/{}", parts[n >> (2 * at) & 3])).collect()).collect()
+        (0..256_usize)
+            .map(|n| (0..4).map(|at| format!("/{}", parts[n >> (2 * at) & 3])).collect())
+            .collect()
     }
 
     #[test]
@@ -165,7 +183,11 @@ mod tests {
             let policies = vec![policy(&folders); copies];
             let survey = Survey::with_steps(&policies, &steps);
             assert!(survey.is_complete());
-            let covered = survey.items().iter().filter(|item| survey.covered_by(item, |_| true).is_some()).count();
+            let covered = survey
+                .items()
+                .iter()
+                .filter(|item| survey.covered_by(item, |_| true).is_some())
+                .count();
             // Nothing else covers `/**/**/**/**`, except its copies.
             assert_eq!(covered, folders.len() * copies - usize::from(copies == 1), "{copies}");
             steps.taken.into_inner()

@@ -1,6 +1,7 @@
 //! The decision on one concrete request, from the patterns that a survey has looked up already.
 //!
-//! Invariant: the answer is that of the same [`Point`] that [`crate::State`] asks, for the stated address.
+//! Invariant: the answer is that of the same [`Point`] that [`crate::State`] asks, for the stated
+//! address.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -26,14 +27,22 @@ pub(super) struct Asked {
 impl Asked {
     /// The decision for a member of exactly these teams.
     pub(super) fn verdict(&self, survey: &Survey, teams: &BTreeSet<String>) -> Verdict {
-        self.point.verdict(|number| survey.items.get(number).is_some_and(|item| item.governs(teams)))
+        self.point
+            .verdict(|number| survey.items.get(number).is_some_and(|item| item.governs(teams)))
     }
 
-    /// The numbers of the items that match, whether patterns of names decide connections straight to an address or not.
+    /// The numbers of the items that match, whether patterns of names decide connections straight
+    /// to an address or not.
     pub(super) fn certain(&self) -> BTreeSet<usize> {
-        let certain =
-            |unknowns: Unknowns| unknowns.without(Unknown::AddressAsName).without(Unknown::AddressAsBlock).is_empty();
-        self.point.matches().iter().filter(|one| certain(one.unknowns)).map(|one| one.group).collect()
+        let certain = |unknowns: Unknowns| {
+            unknowns.without(Unknown::AddressAsName).without(Unknown::AddressAsBlock).is_empty()
+        };
+        self.point
+            .matches()
+            .iter()
+            .filter(|one| certain(one.unknowns))
+            .map(|one| one.group)
+            .collect()
     }
 }
 
@@ -50,7 +59,8 @@ impl Survey {
         let mut matches = Vec::new();
         let atom = match request {
             Request::Connect { udp, host, port } => {
-                let (atom, action) = if *udp { (Atom::Udp, Actions::UDP) } else { (Atom::Tcp, Actions::TCP) };
+                let (atom, action) =
+                    if *udp { (Atom::Udp, Actions::UDP) } else { (Atom::Tcp, Actions::TCP) };
                 self.connections(host, *port, action, &mut matches);
                 atom
             }
@@ -60,7 +70,8 @@ impl Survey {
                 Atom::Http(method)
             }
             Request::Folder { read, segments, .. } => {
-                let (atom, action) = if *read { (Atom::Read, Actions::READ) } else { (Atom::Write, Actions::WRITE) };
+                let (atom, action) =
+                    if *read { (Atom::Read, Actions::READ) } else { (Atom::Write, Actions::WRITE) };
                 for hit in self.folders.hits(&self.folders.walk(segments)) {
                     self.add_match(hit.clause, hit.unknowns, action, Role::Folder, &mut matches);
                 }
@@ -71,42 +82,67 @@ impl Survey {
         Asked { point: Point::new(atom, matches) }
     }
 
-    /// Returns `true` if a rule for the whole organization certainly denies a request that is not for MCP, whatever else
-    /// matches it.
+    /// Returns `true` if a rule for the whole organization certainly denies a request that is not
+    /// for MCP, whatever else matches it.
     pub(super) fn is_denied_to_everybody(&self, request: &Request) -> bool {
         let denies = |number: u32, action: Actions, port: Option<u16>| {
             let Item { clause, scope, decision, .. } = self.item(number);
-            let certain = clause.unknowns.union(clause.target.destination().map_or(Unknowns::NONE, |to| to.unknowns));
+            let certain = clause
+                .unknowns
+                .union(clause.target.destination().map_or(Unknowns::NONE, |to| to.unknowns));
             let on_port = clause.target.port().zip(port).is_none_or(|(own, port)| own == port);
             let is_deny = *decision == Decision::Deny && **scope == Scope::Organization;
             is_deny && certain.is_empty() && on_port && clause.actions.meets(action)
         };
         let (host, port, action) = match request {
             Request::Connect { udp: true, host, port } => (host, *port, Actions::UDP),
-            Request::Connect { host, port, .. } | Request::Http { host, port, .. } => (host, *port, Actions::TCP),
+            Request::Connect { host, port, .. } | Request::Http { host, port, .. } => {
+                (host, *port, Actions::TCP)
+            }
             Request::Folder { read, segments, .. } => {
                 let action = if *read { Actions::READ } else { Actions::WRITE };
-                return self.folders.certain(&self.folders.walk(segments)).any(|number| denies(number, action, None));
+                return self
+                    .folders
+                    .certain(&self.folders.walk(segments))
+                    .any(|number| denies(number, action, None));
             }
             Request::Mcp(_) => return false,
         };
-        let http = if let Request::Http { method, path, .. } = request { Some((*method, path)) } else { None };
+        let http = if let Request::Http { method, path, .. } = request {
+            Some((*method, path))
+        } else {
+            None
+        };
         let groups = self.groups_at(host);
         let mut certain = groups.iter().filter(|(_, unknowns)| unknowns.is_empty());
         certain.any(|(group, _)| {
             let by_path = || {
                 let ((method, path), paths) = http.zip(group.paths.as_ref())?;
                 let state = paths.walk(&http_segments(path));
-                Some(paths.certain(&state).any(|number| denies(number, Actions::method(method), Some(port))))
+                Some(
+                    paths
+                        .certain(&state)
+                        .any(|number| denies(number, Actions::method(method), Some(port))),
+                )
             };
-            group.network.iter().any(|number| denies(*number, action, Some(port))) || by_path() == Some(true)
+            group.network.iter().any(|number| denies(*number, action, Some(port)))
+                || by_path() == Some(true)
         })
     }
 
-    fn add_match(&self, number: u32, unknowns: Unknowns, action: Actions, role: Role, matches: &mut Vec<Match>) {
+    fn add_match(
+        &self,
+        number: u32,
+        unknowns: Unknowns,
+        action: Actions,
+        role: Role,
+        matches: &mut Vec<Match>,
+    ) {
         let clause = &self.item(number).clause;
         let unknowns = match &clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => unknowns.union(destination.unknowns),
+            Target::Network(destination) | Target::Http(destination, _) => {
+                unknowns.union(destination.unknowns)
+            }
             Target::Folder(_) => unknowns,
         };
         let own = Match::new(clause, unknowns.union(clause.unknowns), action, role);
@@ -118,7 +154,8 @@ impl Survey {
     fn connections(&self, host: &Host, port: u16, action: Actions, matches: &mut Vec<Match>) {
         let on_port = |clause: &Clause| clause.target.port().is_none_or(|own| own == port);
         for (group, unknowns) in self.groups_at(host) {
-            for number in group.network.iter().filter(|number| on_port(&self.item(**number).clause)) {
+            for number in group.network.iter().filter(|number| on_port(&self.item(**number).clause))
+            {
                 self.add_match(*number, unknowns, action, Role::Name, matches);
             }
         }
@@ -139,7 +176,13 @@ impl Survey {
             for hit in paths.hits(&paths.walk(&segments)) {
                 if self.item(hit.clause).clause.target.port().is_none_or(|own| own == port) {
                     let unknowns = unknowns.union(hit.unknowns);
-                    self.add_match(hit.clause, unknowns, Actions::method(method), Role::Http, matches);
+                    self.add_match(
+                        hit.clause,
+                        unknowns,
+                        Actions::method(method),
+                        Role::Http,
+                        matches,
+                    );
                 }
             }
         }
@@ -150,7 +193,8 @@ impl Survey {
         match host {
             Host::Name(labels, _) => {
                 let last_first = labels.iter().rev();
-                let state = last_first.fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
+                let state = last_first
+                    .fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
                 let hits = self.hosts.hits(&state).into_iter();
                 hits.filter_map(|hit| Some((self.group(hit.clause)?, hit.unknowns))).collect()
             }
@@ -161,6 +205,7 @@ impl Survey {
     fn groups_at_address(&self, address: IpAddr) -> Vec<(&Group, Unknowns)> {
         let own = self.literals.get(&address).and_then(|at| self.groups.get(*at));
         let own = own.into_iter().map(|group| (group, Unknowns::NONE));
-        own.chain(self.groups_of_any_address().map(|group| (group, Unknown::AddressAsName.into()))).collect()
+        own.chain(self.groups_of_any_address().map(|group| (group, Unknown::AddressAsName.into())))
+            .collect()
     }
 }

@@ -1,9 +1,10 @@
 //! Requests that a deny leaves open although its readers believe them to be denied.
 //!
-//! Each kind of gap is a pair of requests: one that the deny matches, and a related one that a reader expects to be
-//! denied with it. The engine decides both. It is a gap if somebody whom the deny governs may make the second request,
-//! by a rule that would allow the first as well without the deny: an exception that is narrower than it looks. A rule
-//! that allows only the second was written for it.
+//! Each kind of gap is a pair of requests: one that the deny matches, and a related one that a
+//! reader expects to be denied with it. The engine decides both. It is a gap if somebody whom the
+//! deny governs may make the second request, by a rule that would allow the first as well without
+//! the deny: an exception that is narrower than it looks. A rule that allows only the second was
+//! written for it.
 //!
 //! Invariant: the engine does not deny the request of a gap.
 
@@ -69,7 +70,8 @@ const MOST_ITEMS: usize = 500;
 const MOST_AUDIENCES: usize = 40;
 /// The number of home folders that are tried beside the examples.
 const MOST_HOMES: usize = 64;
-/// Names of files with credentials and settings that have no extension, and extensions of such files.
+/// Names of files with credentials and settings that have no extension, and extensions of such
+/// files.
 const FILES: [&str; 14] = [
     ".bash_history",
     ".env",
@@ -88,7 +90,8 @@ const FILES: [&str; 14] = [
 ];
 const FILE_EXTENSIONS: [&str; 12] =
     ["cfg", "conf", "crt", "env", "ini", "json", "key", "p12", "pem", "toml", "yaml", "yml"];
-/// Labels that represent any name in front of a host or below a folder. The second is for rules that name the first.
+/// Labels that represent any name in front of a host or below a folder. The second is for rules
+/// that name the first.
 const LABELS: [&str; 2] = ["www", "any-other"];
 const SEGMENTS: [&str; 2] = ["x", "any-other"];
 /// Addresses that a name of the public DNS may have, for hosts that are allowed by address.
@@ -107,14 +110,16 @@ const MACHINES: [&str; 6] = [
     "localhost.localdomain",
 ];
 
-/// The gaps of denies. Those that deny the same to the same people have the same, which are found once.
+/// The gaps of denies. Those that deny the same to the same people have the same, which are found
+/// once.
 #[derive(Debug)]
 pub struct Gaps<'a> {
     survey: &'a Survey,
     shared: HashMap<Alike, Vec<Gap<'a>>>,
 }
 
-/// What denies with the same gaps have in common: the number of the pattern, the actions, and the address of the scope.
+/// What denies with the same gaps have in common: the number of the pattern, the actions, and the
+/// address of the scope.
 type Alike = (u32, Actions, usize);
 
 /// Denies are looked at by so many at a time.
@@ -177,12 +182,16 @@ impl Survey {
             let open = || self.open(&asked, &deny.scope, &allow.scope);
             let verdict = (*verdicts.entry(Arc::as_ptr(&allow.scope).addr()).or_insert_with(open))?;
             let fits = match kind {
-                // An allow of exactly this host in both protocols, and a deny in one, is intentional.
+                // An allow of exactly this host in both protocols, and a deny in one, is
+                // intentional.
                 GapKind::Protocol => allow.clause.target.host() != deny.clause.target.host(),
                 GapKind::MountAround => verdict == Verdict::Allow,
-                GapKind::Subdomains | GapKind::Paths | GapKind::Folders => denied.as_ref().is_none_or(|denied| {
-                    both.get_or_insert_with(|| self.rules_matching(denied)).contains(&allow.of_rule())
-                }),
+                GapKind::Subdomains | GapKind::Paths | GapKind::Folders => {
+                    denied.as_ref().is_none_or(|denied| {
+                        both.get_or_insert_with(|| self.rules_matching(denied))
+                            .contains(&allow.of_rule())
+                    })
+                }
             };
             fits.then_some((allow, verdict))
         })?;
@@ -191,11 +200,13 @@ impl Survey {
 
     /// The rules of which an item certainly matches a request.
     fn rules_matching(&self, request: &Request) -> BTreeSet<(usize, usize)> {
-        let items = self.ask(request).certain().into_iter().filter_map(|number| self.items.get(number));
+        let items =
+            self.ask(request).certain().into_iter().filter_map(|number| self.items.get(number));
         items.map(Item::of_rule).collect()
     }
 
-    /// The decision on a request for somebody whom both scopes govern; `None` if it is denied to all of them.
+    /// The decision on a request for somebody whom both scopes govern; `None` if it is denied to
+    /// all of them.
     fn open(&self, asked: &Asked, deny: &Scope, allow: &Scope) -> Option<Verdict> {
         let verdicts = audiences(deny, allow).into_iter().map(|teams| asked.verdict(self, &teams));
         verdicts.max().filter(|verdict| *verdict != Verdict::Deny)
@@ -211,7 +222,11 @@ impl Survey {
             }
             Target::Http(destination, path) => {
                 let whole = path.tokens == [Token::Deep];
-                if whole { self.subdomains(deny, destination, Some("/")) } else { self.paths(deny, destination, path) }
+                if whole {
+                    self.subdomains(deny, destination, Some("/"))
+                } else {
+                    self.paths(deny, destination, path)
+                }
             }
             Target::Folder(folder) => {
                 let mut pairs = below_folder(deny, folder);
@@ -227,11 +242,15 @@ impl Survey {
         let Some(own) = instance(names, "a") else { return Vec::new() };
         let own: Vec<String> = own.into_iter().rev().collect();
         let host = own.join(".");
-        let is_leaf = own.len() < 2 || own.first().is_some_and(|label| label == "www") || MACHINES.contains(&&*host);
+        let is_leaf = own.len() < 2
+            || own.first().is_some_and(|label| label == "www")
+            || MACHINES.contains(&&*host);
         if names.tokens.last() == Some(&Token::Deep) || is_leaf {
             return Vec::new();
         }
-        let below = |label: &str| std::iter::once(label.to_owned()).chain(own.iter().cloned()).collect::<Vec<String>>();
+        let below = |label: &str| {
+            std::iter::once(label.to_owned()).chain(own.iter().cloned()).collect::<Vec<String>>()
+        };
         let mut pairs = Vec::new();
         for label in LABELS {
             for port in self.ports(destination, &Host::Name(below(label), None)) {
@@ -240,7 +259,11 @@ impl Survey {
                         Some(path) => http(deny, Host::Name(labels.to_vec(), address), port, path),
                         None => {
                             let udp = !deny.clause.actions.meets(Actions::TCP);
-                            Some(Request::Connect { udp, host: Host::Name(labels.to_vec(), address), port })
+                            Some(Request::Connect {
+                                udp,
+                                host: Host::Name(labels.to_vec(), address),
+                                port,
+                            })
                         }
                     };
                     if let (denied, Some(beside)) = (request(&own), request(&below(label))) {
@@ -259,12 +282,17 @@ impl Survey {
             return Vec::new();
         }
         let host = |address: Option<IpAddr>, label: &str| match &destination.host {
-            HostPattern::Names(names) if names.tokens == [Token::Deep] => {
-                Some(Host::Name(vec![label.to_owned(), "example".to_owned(), "com".to_owned()], address))
+            HostPattern::Names(names) if names.tokens == [Token::Deep] => Some(Host::Name(
+                vec![label.to_owned(), "example".to_owned(), "com".to_owned()],
+                address,
+            )),
+            HostPattern::Names(names) => {
+                Some(Host::Name(instance(names, label)?.into_iter().rev().collect(), address))
             }
-            HostPattern::Names(names) => Some(Host::Name(instance(names, label)?.into_iter().rev().collect(), address)),
             HostPattern::Address(address) => Some(Host::Address(*address)),
-            HostPattern::Cidr(block) => Some(Host::Address(block.hosts().next().unwrap_or(block.network()))),
+            HostPattern::Cidr(block) => {
+                Some(Host::Address(block.hosts().next().unwrap_or(block.network())))
+            }
         };
         let mut pairs = Vec::new();
         for label in LABELS {
@@ -282,8 +310,11 @@ impl Survey {
 
     /// `/x` and `/x/*`, and what is below.
     fn paths(&self, deny: &Item, destination: &Destination, path: &Sequence) -> Vec<Pair> {
-        let (Some(own), Some(labels)) = (instance(path, "x"), name(destination)) else { return Vec::new() };
-        if path.tokens.last() == Some(&Token::Deep) || path.unknowns.contains(Unknown::PatternForm) {
+        let (Some(own), Some(labels)) = (instance(path, "x"), name(destination)) else {
+            return Vec::new();
+        };
+        if path.tokens.last() == Some(&Token::Deep) || path.unknowns.contains(Unknown::PatternForm)
+        {
             return Vec::new();
         }
         let mut pairs = Vec::new();
@@ -310,8 +341,11 @@ impl Survey {
             return vec![port];
         }
         let groups = self.groups_at(host).into_iter();
-        let numbers = groups.flat_map(|(group, _)| group.network.iter().chain(&group.http)).take(MOST_ITEMS);
-        let allows = numbers.map(|number| self.item(*number)).filter(|item| item.decision == Decision::Allow);
+        let numbers =
+            groups.flat_map(|(group, _)| group.network.iter().chain(&group.http)).take(MOST_ITEMS);
+        let allows = numbers
+            .map(|number| self.item(*number))
+            .filter(|item| item.decision == Decision::Allow);
         let found: BTreeSet<Option<u16>> = allows.map(|item| item.clause.target.port()).collect();
         let by_address = self.addresses().len() > 1;
         let every = (found.contains(&None) || by_address).then_some(443);
@@ -319,7 +353,8 @@ impl Survey {
         every.into_iter().chain(named).take(MOST_PORTS).collect()
     }
 
-    /// The addresses that a name may have, if relevant: none in particular, and some if nearly all are allowed.
+    /// The addresses that a name may have, if relevant: none in particular, and some if nearly all
+    /// are allowed.
     fn addresses(&self) -> Vec<Option<IpAddr>> {
         let allowed = ADDRESSES.into_iter().filter(|address| self.allowed.has_address(*address));
         std::iter::once(None).chain(allowed.map(Some)).collect()
@@ -347,7 +382,8 @@ impl Item {
     /// The host of the pattern, and the pattern for all names below it, each with its port.
     #[must_use]
     pub fn with_subdomains(&self) -> (String, String) {
-        let (Target::Network(destination) | Target::Http(destination, _)) = &self.clause.target else {
+        let (Target::Network(destination) | Target::Http(destination, _)) = &self.clause.target
+        else {
             return (self.text(), self.text());
         };
         let mut own = destination.clone();
@@ -379,7 +415,8 @@ impl Item {
     pub fn with_folders_below(&self) -> (String, String) {
         let Target::Folder(folder) = &self.clause.target else { return (self.text(), self.text()) };
         let written = |tokens: Vec<Token>| {
-            Target::Folder(Sequence { tokens, unknowns: folder.unknowns, bare: folder.bare }).to_string()
+            Target::Folder(Sequence { tokens, unknowns: folder.unknowns, bare: folder.bare })
+                .to_string()
         };
         let mut own = folder.tokens.clone();
         if own.last() == Some(&Token::One) {
@@ -406,11 +443,17 @@ fn http(deny: &Item, host: Host, port: u16, path: &str) -> Option<Request> {
     Some(Request::Http { method, host, port, path: path.to_owned() })
 }
 
-/// `/dir` and `/dir/*`, and folders below. Denying a mount of `/` or `~` as a whole is another intention.
+/// `/dir` and `/dir/*`, and folders below. Denying a mount of `/` or `~` as a whole is another
+/// intention.
 fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
     let Some(own) = instance(folder, "x") else { return Vec::new() };
-    let is_root = own.len() < 2 || own.first().is_some_and(|format| format == path::DRIVE) && own.len() < 3;
-    if folder.tokens.last() == Some(&Token::Deep) || is_root || is_file(&own) || !path::is_folder(&own) {
+    let is_root =
+        own.len() < 2 || own.first().is_some_and(|format| format == path::DRIVE) && own.len() < 3;
+    if folder.tokens.last() == Some(&Token::Deep)
+        || is_root
+        || is_file(&own)
+        || !path::is_folder(&own)
+    {
         return Vec::new();
     }
     let read = deny.clause.actions.meets(Actions::READ);
@@ -427,7 +470,8 @@ fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
 fn is_file(segments: &[String]) -> bool {
     let Some(name) = segments.last() else { return false };
     let extension = name.trim_start_matches('.').rsplit_once('.').map(|(_, extension)| extension);
-    FILES.contains(&name.as_str()) || extension.is_some_and(|extension| FILE_EXTENSIONS.contains(&extension))
+    FILES.contains(&name.as_str())
+        || extension.is_some_and(|extension| FILE_EXTENSIONS.contains(&extension))
 }
 
 /// The parents of a denied folder, also if it is below a home folder.
@@ -436,9 +480,11 @@ fn around_folder(folder: &Sequence, homes: &BTreeSet<Vec<String>>) -> Vec<Pair> 
     // A deny of `/x/**` has its parent already.
     let behind = if folder.tokens.last() == Some(&Token::Deep) { 2 } else { 1 };
     own.truncate(own.len().saturating_sub(behind));
-    let mut around: Vec<Vec<String>> = (1..=own.len()).filter_map(|taken| Some(own.get(..taken)?.to_vec())).collect();
+    let mut around: Vec<Vec<String>> =
+        (1..=own.len()).filter_map(|taken| Some(own.get(..taken)?.to_vec())).collect();
     if own.first().is_some_and(|format| format == path::HOME) {
-        let examples = HOMES.into_iter().map(|place| (0..place.len()).map(|at| example(place, at)).collect());
+        let examples =
+            HOMES.into_iter().map(|place| (0..place.len()).map(|at| example(place, at)).collect());
         for place in examples.chain(homes.iter().cloned()).collect::<Vec<Vec<String>>>() {
             let below = [place.as_slice(), own.get(1..).unwrap_or_default()].concat();
             let longest = (1..=below.len()).filter_map(|taken| Some(below.get(..taken)?.to_vec()));
@@ -446,7 +492,8 @@ fn around_folder(folder: &Sequence, homes: &BTreeSet<Vec<String>>) -> Vec<Pair> 
         }
     } else if let Some(place) = HOMES.into_iter().find(|place| starts_with(&own, place)) {
         let below = own.get(place.len()..).unwrap_or_default();
-        let home = std::iter::once(path::HOME.to_owned()).chain(below.iter().cloned()).collect::<Vec<_>>();
+        let home =
+            std::iter::once(path::HOME.to_owned()).chain(below.iter().cloned()).collect::<Vec<_>>();
         around.extend((1..=home.len()).filter_map(|taken| Some(home.get(..taken)?.to_vec())));
     }
     around.retain(|segments| path::is_folder(segments));
@@ -475,7 +522,8 @@ pub(super) fn named_homes(items: &[Item]) -> BTreeSet<Vec<String>> {
         Target::Folder(folder) => Some(&folder.tokens),
         Target::Network(_) | Target::Http(..) => None,
     });
-    let homes = folders.flat_map(|tokens| HOMES.into_iter().filter_map(|place| named_home(tokens, place)));
+    let homes =
+        folders.flat_map(|tokens| HOMES.into_iter().filter_map(|place| named_home(tokens, place)));
     homes.take(MOST_HOMES).collect()
 }
 
@@ -485,7 +533,9 @@ fn named_home(tokens: &[Token], place: &[&str]) -> Option<Vec<String>> {
     let mut tokens = tokens.iter();
     for (at, label) in place.iter().enumerate() {
         match tokens.next()? {
-            Token::Literal(text) if *label == ANY || text.eq_ignore_ascii_case(label) => home.push(text.clone()),
+            Token::Literal(text) if *label == ANY || text.eq_ignore_ascii_case(label) => {
+                home.push(text.clone())
+            }
             Token::One => home.push(example(place, at)),
             Token::Literal(_) | Token::Deep | Token::Glob(_) => return None,
         }
@@ -494,10 +544,12 @@ fn named_home(tokens: &[Token], place: &[&str]) -> Option<Vec<String>> {
 }
 
 fn starts_with(own: &[String], place: &[&str]) -> bool {
-    own.len() >= place.len() && own.iter().zip(place).all(|(own, label)| *label == ANY || own == label)
+    own.len() >= place.len()
+        && own.iter().zip(place).all(|(own, label)| *label == ANY || own == label)
 }
 
-/// A target that a pattern matches, with this replacement for each wildcard; `None` if a wildcard is a part of a label.
+/// A target that a pattern matches, with this replacement for each wildcard; `None` if a wildcard
+/// is a part of a label.
 fn instance(pattern: &Sequence, filling: &str) -> Option<Vec<String>> {
     let label = |token: &Token| match token {
         Token::Literal(text) => Some(text.clone()),
@@ -509,7 +561,8 @@ fn instance(pattern: &Sequence, filling: &str) -> Option<Vec<String>> {
 
 /// Members of few teams whom both scopes govern.
 fn audiences(deny: &Scope, allow: &Scope) -> Vec<BTreeSet<String>> {
-    let members = |teams: &[&String]| teams.iter().map(|team| (*team).clone()).collect::<BTreeSet<String>>();
+    let members =
+        |teams: &[&String]| teams.iter().map(|team| (*team).clone()).collect::<BTreeSet<String>>();
     match (deny, allow) {
         (Scope::Organization, Scope::Organization) => vec![BTreeSet::new()],
         (Scope::Teams(teams), Scope::Organization) | (Scope::Organization, Scope::Teams(teams)) => {
@@ -517,7 +570,9 @@ fn audiences(deny: &Scope, allow: &Scope) -> Vec<BTreeSet<String>> {
         }
         (Scope::Teams(denied), Scope::Teams(allowed)) => {
             let shared = denied.intersection(allowed).map(|team| members(&[team]));
-            let apart = denied.iter().flat_map(|one| allowed.iter().map(move |other| members(&[one, other])));
+            let apart = denied
+                .iter()
+                .flat_map(|one| allowed.iter().map(move |other| members(&[one, other])));
             shared.chain(apart).take(MOST_AUDIENCES).collect()
         }
     }

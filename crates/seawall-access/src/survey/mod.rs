@@ -1,9 +1,9 @@
 //! Relations between rules: which cover another one, and which overlap another one at all.
 //!
-//! Patterns are looked up in tries and in maps of blocks, so that the cost grows with the rules, not with their square.
-//! Unlike a comparison, this relates one pattern to another: a pattern that only several others cover together is not
-//! reported as covered. Invariant: *covered* is certain, and patterns that do not *overlap* certainly have no request
-//! in common.
+//! Patterns are looked up in tries and in maps of blocks, so that the cost grows with the rules,
+//! not with their square. Unlike a comparison, this relates one pattern to another: a pattern that
+//! only several others cover together is not reported as covered. Invariant: *covered* is certain,
+//! and patterns that do not *overlap* certainly have no request in common.
 
 mod allowed;
 mod coverage;
@@ -98,11 +98,15 @@ impl Survey {
 
     fn with_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>, steps: &Steps) -> Self {
         let mut scopes: HashMap<&Scope, Arc<Scope>> = HashMap::default();
-        let mut shared = |scope| Arc::clone(scopes.entry(scope).or_insert_with(|| Arc::new(scope.clone())));
+        let mut shared =
+            |scope| Arc::clone(scopes.entry(scope).or_insert_with(|| Arc::new(scope.clone())));
         let policies: Vec<(usize, &Policy, Arc<Scope>)> =
             (0..).zip(policies).map(|(at, policy)| (at, policy, shared(&policy.scope))).collect();
         let items: Vec<Item> =
-            parallel::map(policies, 8, |(at, policy, scope)| items(at, policy, &scope)).into_iter().flatten().collect();
+            parallel::map(policies, 8, |(at, policy, scope)| items(at, policy, &scope))
+                .into_iter()
+                .flatten()
+                .collect();
         let mut survey = Self {
             items: Vec::new(),
             hosts: Trie::new(Case::Folded),
@@ -129,13 +133,19 @@ impl Survey {
         survey
     }
 
-    /// Returns `true` if it is known which patterns cover which. Otherwise nothing is reported as covered.
+    /// Returns `true` if it is known which patterns cover which. Otherwise nothing is reported as
+    /// covered.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.coverage.is_complete()
     }
 
-    fn add<'a>(&mut self, number: u32, item: &'a Item, known: &mut HashMap<&'a HostPattern, usize>) {
+    fn add<'a>(
+        &mut self,
+        number: u32,
+        item: &'a Item,
+        known: &mut HashMap<&'a HostPattern, usize>,
+    ) {
         if item.decision == Decision::Allow {
             self.allowed.add(&item.clause);
         }
@@ -144,13 +154,16 @@ impl Survey {
             Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => {
                 self.blocks.entry(*block).or_default().push(number);
             }
-            Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => {
+            Target::Network(Destination { host, .. })
+            | Target::Http(Destination { host, .. }, _) => {
                 let at = *known.entry(host).or_insert(self.groups.len());
                 if at == self.groups.len() {
                     self.groups.push(Group { network: Vec::new(), http: Vec::new(), paths: None });
                     let group = u32::try_from(at).expect("fewer hosts than bytes of policies");
                     match host {
-                        HostPattern::Names(names) => self.hosts.insert(names, Unknowns::NONE, group),
+                        HostPattern::Names(names) => {
+                            self.hosts.insert(names, Unknowns::NONE, group)
+                        }
                         HostPattern::Address(address) => drop(self.literals.insert(*address, at)),
                         HostPattern::Cidr(_) => {}
                     }
@@ -158,7 +171,8 @@ impl Survey {
                 let Some(group) = self.groups.get_mut(at) else { return };
                 if matches!(item.clause.target, Target::Http(..)) {
                     let hit = Hit { clause: number, unknowns: Unknowns::NONE };
-                    let paths = group.paths.get_or_insert_with(|| Box::new(Trie::new(Case::Unknown)));
+                    let paths =
+                        group.paths.get_or_insert_with(|| Box::new(Trie::new(Case::Unknown)));
                     item.clause.target.insert_path(paths, &hit);
                     group.http.push(number);
                 } else {
@@ -182,7 +196,8 @@ impl Survey {
         self.groups.get(number as usize)
     }
 
-    /// Returns `true` if items that `takes` accepts together certainly cover all actions of `of`; returns one of them.
+    /// Returns `true` if items that `takes` accepts together certainly cover all actions of `of`;
+    /// returns one of them.
     #[must_use]
     pub fn covered_by(&self, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
         self.first_covering(&of.clause, of, self.coverage.covering(of.pattern), takes)
@@ -194,7 +209,8 @@ impl Survey {
         self.first_covering(clause, of, numbers.into_iter(), takes)
     }
 
-    /// The first of some items that cover the target of a clause, if these cover all of its actions.
+    /// The first of some items that cover the target of a clause, if these cover all of its
+    /// actions.
     fn first_covering(
         &self,
         clause: &Clause,
@@ -217,7 +233,8 @@ impl Survey {
         None
     }
 
-    /// The numbers of the items that certainly match everything that a target matches, whatever their actions.
+    /// The numbers of the items that certainly match everything that a target matches, whatever
+    /// their actions.
     fn covering(&self, of: &Target, steps: &Steps) -> Vec<u32> {
         let mut found = Vec::new();
         let mut take = |number: u32| {
@@ -253,16 +270,21 @@ impl Survey {
             }
         }
         if let HostPattern::Cidr(block) = &destination.host {
-            surrounding(*block).filter_map(|net| self.blocks.get(&net)).flatten().copied().for_each(take);
+            surrounding(*block)
+                .filter_map(|net| self.blocks.get(&net))
+                .flatten()
+                .copied()
+                .for_each(take);
         }
         found
     }
 
     fn groups_covering(&self, host: &HostPattern, steps: &Steps) -> Vec<&Group> {
         match host {
-            HostPattern::Names(names) => {
-                covering::find(&self.hosts, names, steps).into_iter().filter_map(|at| self.group(at)).collect()
-            }
+            HostPattern::Names(names) => covering::find(&self.hosts, names, steps)
+                .into_iter()
+                .filter_map(|at| self.group(at))
+                .collect(),
             // It is open if a pattern of names decides a request to an address.
             HostPattern::Address(address) => {
                 self.literals.get(address).and_then(|at| self.groups.get(*at)).into_iter().collect()
@@ -271,7 +293,8 @@ impl Survey {
         }
     }
 
-    /// The rules that may concern the host or the address of a request, by indexes of policy and rule.
+    /// The rules that may concern the host or the address of a request, by indexes of policy and
+    /// rule.
     #[must_use]
     pub fn rules_about(&self, host: &Host) -> BTreeSet<(usize, usize)> {
         let (labels, address) = match host {
@@ -279,15 +302,25 @@ impl Survey {
             Host::Address(address) => (None, Some(*address)),
         };
         let named = labels.into_iter().flat_map(|labels| {
-            let state = labels.iter().rev().fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
+            let state = labels
+                .iter()
+                .rev()
+                .fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
             self.hosts.hits(&state)
         });
-        let named = named.filter_map(|hit| self.group(hit.clause)).chain(self.groups_of_any_address());
-        let own = address.and_then(|address| self.literals.get(&address)).and_then(|at| self.groups.get(*at));
+        let named =
+            named.filter_map(|hit| self.group(hit.clause)).chain(self.groups_of_any_address());
+        let own = address
+            .and_then(|address| self.literals.get(&address))
+            .and_then(|at| self.groups.get(*at));
         let by_host = named.chain(own).flat_map(|group| group.network.iter().chain(&group.http));
         let blocks = address.into_iter().flat_map(|address| surrounding(IpNet::from(address)));
         let by_block = blocks.filter_map(|net| self.blocks.get(&net)).flatten();
-        by_host.chain(by_block).map(|number| self.item(*number)).map(|item| (item.policy, item.rule)).collect()
+        by_host
+            .chain(by_block)
+            .map(|number| self.item(*number))
+            .map(|item| (item.policy, item.rule))
+            .collect()
     }
 
     /// The items of a rule.
@@ -303,7 +336,9 @@ impl Survey {
     /// The items on every host, which may match addresses too.
     fn groups_of_any_address(&self) -> impl Iterator<Item = &Group> {
         let hits = self.hosts.hits(&self.hosts.step(&self.hosts.start(), ":"));
-        hits.into_iter().filter(|hit| hit.unknowns.is_empty()).filter_map(|hit| self.group(hit.clause))
+        hits.into_iter()
+            .filter(|hit| hit.unknowns.is_empty())
+            .filter_map(|hit| self.group(hit.clause))
     }
 }
 
@@ -311,11 +346,20 @@ impl Survey {
 fn items(policy: usize, own: &Policy, scope: &Arc<Scope>) -> Vec<Item> {
     let of = |(rule, stated): (usize, &Rule)| {
         let decision = stated.decision;
-        let by_resource = clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
-            // Documents have no unknown actions, so that there is one clause.
-            let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
-            Some(Item { policy, rule, resource, decision, clause, scope: Arc::clone(scope), pattern: 0 })
-        });
+        let by_resource =
+            clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
+                // Documents have no unknown actions, so that there is one clause.
+                let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
+                Some(Item {
+                    policy,
+                    rule,
+                    resource,
+                    decision,
+                    clause,
+                    scope: Arc::clone(scope),
+                    pattern: 0,
+                })
+            });
         by_resource.collect::<Vec<_>>()
     };
     own.rules().iter().enumerate().flat_map(of).collect()
@@ -324,9 +368,13 @@ fn items(policy: usize, own: &Policy, scope: &Arc<Scope>) -> Vec<Item> {
 /// The actions of a clause that an item has too; a connection includes all requests.
 fn actions_covered(item: &Item, of: &Clause) -> Actions {
     match (&item.clause.target, &of.target) {
-        (Target::Network(_), Target::Http(..)) if item.clause.actions.meets(Actions::TCP) => of.actions,
+        (Target::Network(_), Target::Http(..)) if item.clause.actions.meets(Actions::TCP) => {
+            of.actions
+        }
         (Target::Network(_), Target::Http(..)) => Actions::default(),
-        (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => item.clause.actions.intersection(of.actions),
+        (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => {
+            item.clause.actions.intersection(of.actions)
+        }
     }
 }
 
@@ -341,7 +389,9 @@ impl Item {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match &self.clause.target {
-            Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => Kind::Block(*block),
+            Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => {
+                Kind::Block(*block)
+            }
             Target::Network(_) => Kind::Host,
             Target::Http(..) => Kind::Http,
             Target::Folder(_) => Kind::Folder,
@@ -351,7 +401,9 @@ impl Item {
     /// Returns `true` if it matches every host.
     #[must_use]
     pub fn is_every_host(&self) -> bool {
-        let Target::Network(Destination { host: HostPattern::Names(names), .. }) = &self.clause.target else {
+        let Target::Network(Destination { host: HostPattern::Names(names), .. }) =
+            &self.clause.target
+        else {
             return false;
         };
         names.tokens == [Token::Deep]

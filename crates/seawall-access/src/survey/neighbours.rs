@@ -1,4 +1,5 @@
-//! The neighbours of a pattern: the host or folder without its wildcard, and the other half of a mount.
+//! The neighbours of a pattern: the host or folder without its wildcard, and the other half of a
+//! mount.
 
 use std::net::IpAddr;
 
@@ -23,17 +24,20 @@ pub struct Bare {
 }
 
 impl Survey {
-    /// The host or folder that an item's pattern is about, apart from a wildcard in front of it or below it.
+    /// The host or folder that an item's pattern is about, apart from a wildcard in front of it or
+    /// below it.
     #[must_use]
     pub fn bare(&self, item: &Item) -> Option<Bare> {
         if item.is_malformed() {
             return None;
         }
         let (sequence, least) = match &item.clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
-                HostPattern::Names(names) => (names, 1),
-                HostPattern::Address(_) | HostPattern::Cidr(_) => return None,
-            },
+            Target::Network(destination) | Target::Http(destination, _) => {
+                match &destination.host {
+                    HostPattern::Names(names) => (names, 1),
+                    HostPattern::Address(_) | HostPattern::Cidr(_) => return None,
+                }
+            }
             Target::Folder(folder) => {
                 let drive = matches!(folder.tokens.first(), Some(Token::Literal(format)) if format != path::UNIX && format != path::HOME);
                 (folder, if drive { 3 } else { 2 })
@@ -57,14 +61,17 @@ impl Survey {
             Target::Network(_) | Target::Http(..) => {}
         }
         let text = match &clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => destination.host.to_string(),
+            Target::Network(destination) | Target::Http(destination, _) => {
+                destination.host.to_string()
+            }
             Target::Folder(_) => clause.target.to_string(),
         };
         Some(Bare { is_deep, text, clause })
     }
 
-    /// Returns `true` if rules certainly decide about the bare host or folder for everybody whom the item governs. For
-    /// a deny that is a deny too, or, if the wildcard certainly excludes the host, a rule on exactly that host.
+    /// Returns `true` if rules certainly decide about the bare host or folder for everybody whom
+    /// the item governs. For a deny that is a deny too, or, if the wildcard certainly excludes the
+    /// host, a rule on exactly that host.
     #[must_use]
     pub fn settles(&self, bare: &Bare, item: &Item) -> bool {
         let says = |other: &Item| {
@@ -72,7 +79,8 @@ impl Survey {
                 || other.decision == Decision::Deny
                 || !bare.is_deep && other.host().is_some_and(|host| host == bare.text)
         };
-        self.covered(&bare.clause, item, |other| says(other) && other.governs_all_of(item)).is_some()
+        self.covered(&bare.clause, item, |other| says(other) && other.governs_all_of(item))
+            .is_some()
     }
 
     /// Returns `true` if rules may allow the bare host or folder to anybody.
@@ -96,17 +104,22 @@ impl Survey {
     }
 
     fn opens(&self, item: &Item, destination: Destination) -> bool {
-        let everything = Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+        let everything =
+            Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare: Unknowns::NONE };
         let target = Target::Http(destination, everything);
         let clause = Clause { target, actions: Actions::HTTP, ..item.clause.clone() };
         self.may_be_allowed(&clause)
     }
 
-    /// Returns `true` if an item allows writing while nothing certainly allows reading to the same audience.
+    /// Returns `true` if an item allows writing while nothing certainly allows reading to the same
+    /// audience.
     #[must_use]
     pub fn lacks_reading(&self, item: &Item) -> bool {
         let actions = item.clause.actions;
-        if item.decision == Decision::Deny || !actions.meets(Actions::WRITE) || actions.meets(Actions::READ) {
+        if item.decision == Decision::Deny
+            || !actions.meets(Actions::WRITE)
+            || actions.meets(Actions::READ)
+        {
             return false;
         }
         let clause = Clause { actions: Actions::READ, ..item.clause.clone() };
@@ -116,7 +129,8 @@ impl Survey {
 }
 
 impl Item {
-    /// The parties that know the names that it matches; `None` if it matches no names, or all of them.
+    /// The parties that know the names that it matches; `None` if it matches no names, or all of
+    /// them.
     #[must_use]
     pub fn known(&self) -> Option<Known> {
         let Target::Network(destination) = &self.clause.target else { return None };
@@ -128,15 +142,18 @@ impl Item {
         }
     }
 
-    /// The host pattern without port and path; `None` for addresses, blocks, folders, and invalid hosts.
+    /// The host pattern without port and path; `None` for addresses, blocks, folders, and invalid
+    /// hosts.
     #[must_use]
     pub fn host(&self) -> Option<String> {
         match &self.clause.target {
             Target::Network(_) | Target::Http(..) if self.is_malformed() => None,
-            Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
-                HostPattern::Names(names) => Some(text::name(names)),
-                HostPattern::Address(_) | HostPattern::Cidr(_) => None,
-            },
+            Target::Network(destination) | Target::Http(destination, _) => {
+                match &destination.host {
+                    HostPattern::Names(names) => Some(text::name(names)),
+                    HostPattern::Address(_) | HostPattern::Cidr(_) => None,
+                }
+            }
             Target::Folder(_) => None,
         }
     }
@@ -160,15 +177,18 @@ impl Item {
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         match &self.clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
-                HostPattern::Address(address) => Some(*address),
-                HostPattern::Names(_) | HostPattern::Cidr(_) => None,
-            },
+            Target::Network(destination) | Target::Http(destination, _) => {
+                match &destination.host {
+                    HostPattern::Address(address) => Some(*address),
+                    HostPattern::Names(_) | HostPattern::Cidr(_) => None,
+                }
+            }
             Target::Folder(_) => None,
         }
     }
 
-    /// Returns `true` if it has no valid syntax, so that statements about its pattern would be misleading.
+    /// Returns `true` if it has no valid syntax, so that statements about its pattern would be
+    /// misleading.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         match &self.clause.target {

@@ -12,11 +12,24 @@ use crate::state::State;
 fn lines(everybody: &Everybody) -> Vec<String> {
     let line = |Who { audience, level, unless, .. }: &Who| {
         let of = |at: usize| {
-            audience.alike.get(at).into_iter().flatten().map(|other| format!("|{other}")).collect::<String>()
+            audience
+                .alike
+                .get(at)
+                .into_iter()
+                .flatten()
+                .map(|other| format!("|{other}"))
+                .collect::<String>()
         };
-        let teams: Vec<String> =
-            audience.teams.iter().enumerate().map(|(at, team)| format!("{team}{}", of(at))).collect();
-        let unless: String = unless.iter().map(|less| format!(" -{}:{:?}", less.teams.join("|"), less.level)).collect();
+        let teams: Vec<String> = audience
+            .teams
+            .iter()
+            .enumerate()
+            .map(|(at, team)| format!("{team}{}", of(at)))
+            .collect();
+        let unless: String = unless
+            .iter()
+            .map(|less| format!(" -{}:{:?}", less.teams.join("|"), less.level))
+            .collect();
         format!("{level:?} [{}]{unless}", teams.join(" + "))
     };
     everybody.who.iter().map(line).collect()
@@ -43,7 +56,11 @@ fn every_audience_is_told_once_with_whoever_gets_less() {
             "connect:tcp x.example",
             &["Allow [] -b:Deny"],
         ),
-        ("org: deny connect:tcp x.example\na: allow connect:tcp x.example", "connect:tcp x.example", &[]),
+        (
+            "org: deny connect:tcp x.example\na: allow connect:tcp x.example",
+            "connect:tcp x.example",
+            &[],
+        ),
         (
             "a,b: allow connect:tcp x.example\nb,c: deny connect:tcp x.example",
             "connect:tcp x.example",
@@ -81,22 +98,33 @@ fn mcp_calls_are_asked_for_alike() {
     let policy = |teams: &[&str], text: &str| Policy {
         name: text.to_owned(),
         scope: Scope::from_teams(teams.iter().map(|team| (*team).to_owned())),
-        body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: crate::cedar::SCHEMA_URL.to_owned() }),
+        body: Body::Cedar(Cedar {
+            text: text.to_owned(),
+            schema_url: crate::cedar::SCHEMA_URL.to_owned(),
+        }),
     };
     let call = "mcp invokeTool notion/search {\"readOnly\": true}";
     let permit = "permit (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.readOnly };";
     let asks = format!("@requireApproval(\"why\")\n{permit}");
     let forbid = "forbid (principal, action, resource);";
     // The gateway allows everything to audiences without a policy.
-    assert_eq!(lines(&who(&[policy(&["a"], permit), policy(&["b"], forbid)], call)), ["Allow [] -b:Deny"]);
+    assert_eq!(
+        lines(&who(&[policy(&["a"], permit), policy(&["b"], forbid)], call)),
+        ["Allow [] -b:Deny"]
+    );
     let nothing = policy(&[], "permit (principal, action == MCP::Action::\"register\", resource);");
     let all = [nothing, policy(&["a"], permit), policy(&["b", "c"], &asks), policy(&["d"], forbid)];
-    assert_eq!(lines(&who(&all, call)), ["Allow [a] -b|c:Approval -d:Deny", "Approval [b|c] -d:Deny"]);
+    assert_eq!(
+        lines(&who(&all, call)),
+        ["Allow [a] -b|c:Approval -d:Deny", "Approval [b|c] -d:Deny"]
+    );
 }
 
 #[test]
 fn thousands_of_teams_are_judged_by_what_tells_them_apart() {
-    let teams = |from: usize| (from..from + 3_000).map(|number| format!("t{number:04}")).collect::<Vec<_>>().join(",");
+    let teams = |from: usize| {
+        (from..from + 3_000).map(|number| format!("t{number:04}")).collect::<Vec<_>>().join(",")
+    };
     let mut text = format!("{}: allow read /data\n{}: allow write /data\n", teams(0), teams(1_500));
     // One policy for each of many teams.
     for number in 0..500 {
@@ -104,9 +132,13 @@ fn thousands_of_teams_are_judged_by_what_tells_them_apart() {
     }
     let found = who(&policies(&text), "mount rw /data");
     assert!(!found.incomplete);
-    let level: Vec<(Vec<String>, usize)> =
-        found.who.iter().map(|one| (one.audience.teams.clone(), one.audience.alike.concat().len())).collect();
-    // Those with both parts; those with one, in whatever policy, together with those with the other.
+    let level: Vec<(Vec<String>, usize)> = found
+        .who
+        .iter()
+        .map(|one| (one.audience.teams.clone(), one.audience.alike.concat().len()))
+        .collect();
+    // Those with both parts; those with one, in whatever policy, together with those with the
+    // other.
     assert_eq!(level.len(), 2);
     assert_eq!(level[0], (vec!["t1500".to_owned()], 1_499));
     assert_eq!(level[1].0, ["t0000".to_owned(), "t3000".to_owned()]);
@@ -117,7 +149,14 @@ fn thousands_of_teams_are_judged_by_what_tells_them_apart() {
 fn told(everybody: &Everybody, teams: &BTreeSet<String>) -> Option<AccessLevel> {
     let is_in = |who: &&Who| {
         let of = |at: usize, team: &String| {
-            teams.contains(team) || who.audience.alike.get(at).into_iter().flatten().any(|other| teams.contains(other))
+            teams.contains(team)
+                || who
+                    .audience
+                    .alike
+                    .get(at)
+                    .into_iter()
+                    .flatten()
+                    .any(|other| teams.contains(other))
         };
         who.audience.teams.iter().enumerate().all(|(at, team)| of(at, team))
     };
@@ -125,8 +164,8 @@ fn told(everybody: &Everybody, teams: &BTreeSet<String>) -> Option<AccessLevel> 
 }
 
 proptest! {
-    /// For every combination of at most two teams: no member has more than what is listed, and every member with less
-    /// is among the exceptions.
+    /// For every combination of at most two teams: no member has more than what is listed, and
+    /// every member with less is among the exceptions.
     #[test]
     fn nobody_is_forgotten(rules in prop::collection::vec((0usize..6, 0usize..5, 0usize..6), 1..7), asked in 0usize..4) {
         let scopes = ["org", "a", "b", "a,b", "b,c", "c"];

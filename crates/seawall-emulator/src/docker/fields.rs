@@ -39,7 +39,9 @@ impl Fields {
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, Refusal> {
         match self.take(key) {
             None => Ok(None),
-            Some(Value::String(text)) if text.is_empty() => Err(Refusal::invalid(format!("{key} is required"))),
+            Some(Value::String(text)) if text.is_empty() => {
+                Err(Refusal::invalid(format!("{key} is required")))
+            }
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(Refusal::invalid(format!("{key} must be a string"))),
         }
@@ -73,7 +75,9 @@ impl Fields {
     /// Refuses the remaining members, unless the service ignores them.
     pub(super) fn end(self, unknown: UnknownFields) -> Result<(), Refusal> {
         match (self.0.keys().next(), unknown) {
-            (Some(key), UnknownFields::Refuse) => Err(Refusal::invalid(format!("unknown field {key}"))),
+            (Some(key), UnknownFields::Refuse) => {
+                Err(Refusal::invalid(format!("unknown field {key}")))
+            }
             _ => Ok(()),
         }
     }

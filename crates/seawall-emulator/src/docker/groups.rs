@@ -39,7 +39,9 @@ impl Call<'_> {
             None => Ok(default),
             Some(text) => match whole_number(text) {
                 Some(number) if number > 0 => Ok(number),
-                Some(_) | None => Err(Refusal::invalid(format!("{name} must be a whole number from 1"))),
+                Some(_) | None => {
+                    Err(Refusal::invalid(format!("{name} must be a whole number from 1")))
+                }
             },
         };
         let size = number("page_size", PAGE)?.min(LARGEST);
@@ -65,7 +67,8 @@ impl Call<'_> {
         let search = self.request.parameter("search").map(str::to_lowercase);
         let group = self.org_state(state).teams.values().find(|group| group.name == name);
         let members = group.ok_or_else(|| Refusal::not_found("group not found"))?.members.iter();
-        let wanted = |user: &&String| search.as_ref().is_none_or(|text| user.to_lowercase().contains(text));
+        let wanted =
+            |user: &&String| search.as_ref().is_none_or(|text| user.to_lowercase().contains(text));
         let members: Vec<Value> =
             members.filter(wanted).map(|user| json!({"username": user, "type": "User"})).collect();
         self.page(&members)
@@ -122,7 +125,8 @@ impl Call<'_> {
     /// The address of another page with the same filters.
     fn page_address(&self, page: usize, size: usize) -> String {
         let path: Vec<String> = self.request.path.iter().map(|segment| encode(segment)).collect();
-        let mut address = format!("{}/{}?page={page}&page_size={size}", self.request.origin, path.join("/"));
+        let mut address =
+            format!("{}/{}?page={page}&page_size={size}", self.request.origin, path.join("/"));
         for name in ["username", "search"] {
             if let Some(value) = self.request.parameter(name) {
                 address.push_str(&format!("&{name}={}", encode(value)));

@@ -1,4 +1,5 @@
-//! Docker Hub: tokens, groups, and the governance API, as one function from state and call to state and answer.
+//! Docker Hub: tokens, groups, and the governance API, as one function from state and call to state
+//! and answer.
 //!
 //! Invariant: [`Service::handle`] changes the state only if it answers with success.
 
@@ -17,8 +18,8 @@ mod token;
 pub use refusal::{Code, Refusal};
 pub use route::DockerOperation;
 pub use settings::{
-    Account, Behaviour, DuplicateRuleNames, EmptyAllowlist, EmptyScope, Limits, ListOrder, NameMatching, Role,
-    Settings, TooLarge, UnknownFields,
+    Account, Behaviour, DuplicateRuleNames, EmptyAllowlist, EmptyScope, Limits, ListOrder,
+    NameMatching, Role, Settings, TooLarge, UnknownFields,
 };
 
 use jiff::Timestamp;
@@ -75,7 +76,9 @@ impl Service {
                 Err(refusal) => refusal.response(route.operation),
             },
             None => match self.tokens.caller(&self.settings, request) {
-                Ok(_) => Refusal::not_found("no such route").response(DockerOperation::ListPolicies),
+                Ok(_) => {
+                    Refusal::not_found("no such route").response(DockerOperation::ListPolicies)
+                }
                 Err(refusal) => refusal.response(DockerOperation::ListPolicies),
             },
         }
@@ -86,7 +89,12 @@ impl Service {
         self.tokens.expire();
     }
 
-    fn authorized(&self, state: &mut State, request: &Request, route: &Route<'_>) -> Result<Response, Refusal> {
+    fn authorized(
+        &self,
+        state: &mut State,
+        request: &Request,
+        route: &Route<'_>,
+    ) -> Result<Response, Refusal> {
         let role = self.tokens.caller(&self.settings, request)?;
         let hidden = || Refusal::not_found("organization not found");
         if role == Role::Outsider || !state.orgs.contains_key(route.org) {

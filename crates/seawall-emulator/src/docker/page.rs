@@ -9,7 +9,8 @@ use crate::exchange::{Request, whole_number};
 /// The largest page size, which is also the default.
 const PAGE: usize = 100;
 
-/// Parses `page_size`: absent or 0 means 100, more than 100 means 100, anything but a whole number from 0 is refused.
+/// Parses `page_size`: absent or 0 means 100, more than 100 means 100, anything but a whole number
+/// from 0 is refused.
 pub(super) fn size(request: &Request) -> Result<usize, Refusal> {
     let Some(text) = request.parameter("page_size") else { return Ok(PAGE) };
     match whole_number(text) {
@@ -19,9 +20,12 @@ pub(super) fn size(request: &Request) -> Result<usize, Refusal> {
     }
 }
 
-/// The id that the page follows. A token holds it and the organization, and stays valid after the policy is deleted.
+/// The id that the page follows. A token holds it and the organization, and stays valid after the
+/// policy is deleted.
 pub(super) fn after(request: &Request, org: &str) -> Result<Option<String>, Refusal> {
-    let Some(token) = request.parameter("page_token").filter(|token| !token.is_empty()) else { return Ok(None) };
+    let Some(token) = request.parameter("page_token").filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
     let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     match text.as_deref().and_then(|text| text.split_once('\n')) {
         Some((of, id)) if of == org => Ok(Some(id.to_owned())),

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::{
-    Call, Code, EmptyScope, ListOrder, NameMatching, Policy, Refusal, Scope, TooLarge, UnknownFields, cedar, page,
+    Call, Code, EmptyScope, ListOrder, NameMatching, Policy, Refusal, Scope, TooLarge,
+    UnknownFields, cedar, page,
 };
 use crate::exchange::Response;
 use crate::state::{Org, State};
@@ -36,7 +37,8 @@ impl Call<'_> {
         let name = fields.required_text("name")?;
         let scope = fields.take("scope").map(|scope| self.scope(scope)).transpose()?.flatten();
         let unknown = self.settings.behaviour.unknown_fields;
-        let cedar_v1 = fields.take("cedar_v1").map(|value| cedar::parse(value, unknown)).transpose()?;
+        let cedar_v1 =
+            fields.take("cedar_v1").map(|value| cedar::parse(value, unknown)).transpose()?;
         fields.end(unknown)?;
 
         let org = self.org_state(state);
@@ -77,7 +79,8 @@ impl Call<'_> {
         let name = fields.text("name")?;
         let scope = fields.take("scope").map(|scope| self.scope(scope)).transpose()?.flatten();
         let unknown = self.settings.behaviour.unknown_fields;
-        let cedar_v1 = fields.take("cedar_v1").map(|value| cedar::parse(value, unknown)).transpose()?;
+        let cedar_v1 =
+            fields.take("cedar_v1").map(|value| cedar::parse(value, unknown)).transpose()?;
         fields.end(unknown)?;
 
         let org = self.org_state(state);
@@ -109,7 +112,11 @@ impl Call<'_> {
         Ok(Response::json(200, &json!({"deleted": deleted.as_ref()})))
     }
 
-    pub(super) fn policy<'s>(&self, state: &'s State, id: &str) -> Result<&'s Arc<Policy>, Refusal> {
+    pub(super) fn policy<'s>(
+        &self,
+        state: &'s State,
+        id: &str,
+    ) -> Result<&'s Arc<Policy>, Refusal> {
         self.org_state(state).policies.get(id).ok_or_else(|| Refusal::not_found("policy not found"))
     }
 
@@ -143,7 +150,9 @@ impl Call<'_> {
     #[expect(clippy::unused_self, reason = "one of the checks of a call, beside its siblings")]
     fn known_teams(&self, org: &Org, teams: Option<&[String]>) -> Result<(), Refusal> {
         match teams.unwrap_or_default().iter().find(|id| !org.teams.contains_key(*id)) {
-            Some(id) => Err(Refusal::invalid(format!("team {id} is not a team of the organization"))),
+            Some(id) => {
+                Err(Refusal::invalid(format!("team {id} is not a team of the organization")))
+            }
             None => Ok(()),
         }
     }
@@ -153,7 +162,11 @@ impl Call<'_> {
             NameMatching::Exact => other == name,
             NameMatching::IgnoringCase => other.to_lowercase() == name.to_lowercase(),
         };
-        if org.policies.values().any(|policy| same(&policy.name) && Some(policy.id.as_str()) != except) {
+        if org
+            .policies
+            .values()
+            .any(|policy| same(&policy.name) && Some(policy.id.as_str()) != except)
+        {
             return Err(Refusal::conflict("policy name already in use"));
         }
         Ok(())

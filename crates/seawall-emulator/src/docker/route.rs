@@ -93,7 +93,8 @@ impl DockerOperation {
         }
     }
 
-    /// Returns `true` if it belongs to the governance API, with its own error envelope, and not to the Hub.
+    /// Returns `true` if it belongs to the governance API, with its own error envelope, and not to
+    /// the Hub.
     #[must_use]
     pub fn is_governance(self) -> bool {
         match self {
@@ -172,9 +173,15 @@ pub(super) fn find<'a>(method: &Method, path: &'a [String]) -> Option<Route<'a>>
         ("GET", ["v2", "orgs", org, "governance", "policies"]) => (O::ListPolicies, *org, "", ""),
         ("POST", ["v2", "orgs", org, "governance", "policies"]) => (O::CreatePolicy, *org, "", ""),
         ("GET", ["v2", "orgs", org, "governance", "policies", id]) => (O::GetPolicy, *org, *id, ""),
-        ("PATCH", ["v2", "orgs", org, "governance", "policies", id]) => (O::UpdatePolicy, *org, *id, ""),
-        ("DELETE", ["v2", "orgs", org, "governance", "policies", id]) => (O::DeletePolicy, *org, *id, ""),
-        ("POST", ["v2", "orgs", org, "governance", "policies", id, "rules"]) => (O::CreateRule, *org, *id, ""),
+        ("PATCH", ["v2", "orgs", org, "governance", "policies", id]) => {
+            (O::UpdatePolicy, *org, *id, "")
+        }
+        ("DELETE", ["v2", "orgs", org, "governance", "policies", id]) => {
+            (O::DeletePolicy, *org, *id, "")
+        }
+        ("POST", ["v2", "orgs", org, "governance", "policies", id, "rules"]) => {
+            (O::CreateRule, *org, *id, "")
+        }
         ("PATCH", ["v2", "orgs", org, "governance", "policies", id, "rules", rule]) => {
             (O::UpdateRule, *org, *id, *rule)
         }
@@ -185,7 +192,9 @@ pub(super) fn find<'a>(method: &Method, path: &'a [String]) -> Option<Route<'a>>
         ("POST", ["v2", "orgs", org, "groups"]) => (O::CreateGroup, *org, "", ""),
         ("GET", ["v2", "orgs", org, "groups", name]) => (O::GetGroup, *org, *name, ""),
         ("DELETE", ["v2", "orgs", org, "groups", name]) => (O::DeleteGroup, *org, *name, ""),
-        ("GET", ["v2", "orgs", org, "groups", name, "members"]) => (O::ListMembers, *org, *name, ""),
+        ("GET", ["v2", "orgs", org, "groups", name, "members"]) => {
+            (O::ListMembers, *org, *name, "")
+        }
         ("POST", ["v2", "orgs", org, "groups", name, "members"]) => (O::AddMember, *org, *name, ""),
         ("GET", ["v2", "auditlogs", "governance", org]) => (O::ListAuditLogs, *org, "", ""),
         _ => return None,

@@ -1,7 +1,7 @@
 //! The operations on rules.
 //!
-//! Invariant: a rule is validated as a whole, after the fields of a call were merged into it, so that a partial update
-//! cannot create an invalid rule.
+//! Invariant: a rule is validated as a whole, after the fields of a call were merged into it, so
+//! that a partial update cannot create an invalid rule.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::{
-    Allowlist, Call, Code, DuplicateRuleNames, EmptyAllowlist, ListOrder, Policy, Refusal, Rule, UnknownFields,
+    Allowlist, Call, Code, DuplicateRuleNames, EmptyAllowlist, ListOrder, Policy, Refusal, Rule,
+    UnknownFields,
 };
 use crate::exchange::Response;
 use crate::state::State;
@@ -25,7 +26,11 @@ struct Draft {
 }
 
 impl Call<'_> {
-    pub(super) fn create_rule(&self, state: &mut State, policy_id: &str) -> Result<Response, Refusal> {
+    pub(super) fn create_rule(
+        &self,
+        state: &mut State,
+        policy_id: &str,
+    ) -> Result<Response, Refusal> {
         let mut policy = self.allowlist(state, policy_id)?;
         let Draft { name, actions, decision, resources, http_resources } = self.draft()?;
         let required = |field: &str| Refusal::invalid(format!("{field} is required"));
@@ -53,7 +58,12 @@ impl Call<'_> {
         Ok(Response::json(201, &rule))
     }
 
-    pub(super) fn update_rule(&self, state: &mut State, policy_id: &str, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn update_rule(
+        &self,
+        state: &mut State,
+        policy_id: &str,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let mut policy = self.allowlist(state, policy_id)?;
         let old = rule(&policy, id)?.clone();
         let Draft { name, actions, decision, resources, http_resources } = self.draft()?;
@@ -74,12 +84,19 @@ impl Call<'_> {
         Ok(Response::json(200, &json!({"old": old, "new": new})))
     }
 
-    pub(super) fn delete_rule(&self, state: &mut State, policy_id: &str, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn delete_rule(
+        &self,
+        state: &mut State,
+        policy_id: &str,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let mut policy = self.allowlist(state, policy_id)?;
         let deleted = rule(&policy, id)?.clone();
         if let Some(allowlist) = &mut policy.allowlist_v0 {
             allowlist.rules.retain(|rule| rule.id != id);
-            if allowlist.rules.is_empty() && self.settings.behaviour.empty_allowlist == EmptyAllowlist::Absent {
+            if allowlist.rules.is_empty()
+                && self.settings.behaviour.empty_allowlist == EmptyAllowlist::Absent
+            {
                 policy.allowlist_v0 = None;
             }
         }
@@ -133,7 +150,9 @@ impl Call<'_> {
 
     /// Refuses a rule that is invalid as a whole in its policy.
     fn judge(&self, policy: &Policy, rule: &Rule) -> Result<(), Refusal> {
-        if let Some(action) = rule.actions.iter().find(|action| Action::parse(action).layer().is_none()) {
+        if let Some(action) =
+            rule.actions.iter().find(|action| Action::parse(action).layer().is_none())
+        {
             return Err(Refusal::invalid(format!("unknown action {action}")));
         }
         if rule.actions.is_empty() {
@@ -143,7 +162,9 @@ impl Call<'_> {
         let wanted = if layer == Layer::Http { "http_resources" } else { "resources" };
         match (&rule.resources, &rule.http_resources) {
             (Some(_), Some(_)) | (None, None) => {
-                return Err(Refusal::invalid("exactly one of resources and http_resources is required"));
+                return Err(Refusal::invalid(
+                    "exactly one of resources and http_resources is required",
+                ));
             }
             (Some(_), None) if layer == Layer::Http => {
                 return Err(Refusal::invalid("http actions need http_resources"));
@@ -155,8 +176,12 @@ impl Call<'_> {
                 return Err(Refusal::invalid("resources must not hold an empty string"));
             }
             (resources, http) => {
-                if resources.as_ref().is_some_and(Vec::is_empty) || http.as_ref().is_some_and(Vec::is_empty) {
-                    return Err(Refusal::invalid(format!("{wanted} must hold at least one resource")));
+                if resources.as_ref().is_some_and(Vec::is_empty)
+                    || http.as_ref().is_some_and(Vec::is_empty)
+                {
+                    return Err(Refusal::invalid(format!(
+                        "{wanted} must hold at least one resource"
+                    )));
                 }
             }
         }
@@ -164,7 +189,8 @@ impl Call<'_> {
         if others.clone().any(|other| other.domain().is_some() && other.domain() != rule.domain()) {
             return Err(Refusal::invalid("actions belong to another domain than the policy"));
         }
-        let conflicts = self.settings.behaviour.duplicate_rule_names == DuplicateRuleNames::Conflict;
+        let conflicts =
+            self.settings.behaviour.duplicate_rule_names == DuplicateRuleNames::Conflict;
         if conflicts && others.any(|other| other.name == rule.name) {
             return Err(Refusal::conflict("rule name already in use"));
         }
@@ -173,7 +199,11 @@ impl Call<'_> {
 }
 
 fn rule<'p>(policy: &'p Policy, id: &str) -> Result<&'p Rule, Refusal> {
-    policy.rules().iter().find(|rule| rule.id == id).ok_or_else(|| Refusal::not_found("rule not found"))
+    policy
+        .rules()
+        .iter()
+        .find(|rule| rule.id == id)
+        .ok_or_else(|| Refusal::not_found("rule not found"))
 }
 
 fn decision(text: &str) -> Result<Decision, Refusal> {
@@ -187,7 +217,9 @@ fn decision(text: &str) -> Result<Decision, Refusal> {
 fn http_resource(value: Value, unknown: UnknownFields) -> Result<HttpResource, Refusal> {
     let mut fields = Fields::from_object(value, "http_resources")?;
     let host = fields.required_text("host")?;
-    let port = fields.take("port").map(|port| port.as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0));
+    let port = fields
+        .take("port")
+        .map(|port| port.as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0));
     if port == Some(0) {
         return Err(Refusal::invalid("port must be a whole number from 1 to 65535"));
     }

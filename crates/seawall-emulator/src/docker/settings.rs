@@ -5,7 +5,8 @@
 pub struct Settings {
     /// The accounts that may log in.
     pub accounts: Vec<Account>,
-    /// True if the organization has the subscription; without it, every governance call is `permission_denied`.
+    /// True if the organization has the subscription; without it, every governance call is
+    /// `permission_denied`.
     pub entitled: bool,
     /// Limits.
     pub limits: Limits,
@@ -81,7 +82,8 @@ pub enum DuplicateRuleNames {
     Accept,
 }
 
-/// The answer for a policy after its last rule is deleted. A policy that never had a rule shows no `allowlist_v0`.
+/// The answer for a policy after its last rule is deleted. A policy that never had a rule shows no
+/// `allowlist_v0`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmptyAllowlist {
     /// No `allowlist_v0`.
@@ -165,13 +167,19 @@ impl std::fmt::Debug for Settings {
         let Self { accounts, entitled, limits, behaviour, token_seconds, audit_token: _ } = self;
         let mut shown = f.debug_struct("Settings");
         shown.field("accounts", accounts).field("entitled", entitled).field("limits", limits);
-        shown.field("behaviour", behaviour).field("token_seconds", token_seconds).finish_non_exhaustive()
+        shown
+            .field("behaviour", behaviour)
+            .field("token_seconds", token_seconds)
+            .finish_non_exhaustive()
     }
 }
 
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { identifier, secret: _, role } = self;
-        f.debug_struct("Account").field("identifier", identifier).field("role", role).finish_non_exhaustive()
+        f.debug_struct("Account")
+            .field("identifier", identifier)
+            .field("role", role)
+            .finish_non_exhaustive()
     }
 }

@@ -34,7 +34,10 @@ struct Claims {
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { key: _, generation, given } = self;
-        f.debug_struct("Tokens").field("generation", generation).field("given", given).finish_non_exhaustive()
+        f.debug_struct("Tokens")
+            .field("generation", generation)
+            .field("given", given)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,16 +50,23 @@ impl Tokens {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Answers a login. A body without both texts is a 400 (the service does not document this), wrong credentials are
-    /// a 401.
+    /// Answers a login. A body without both texts is a 400 (the service does not document this),
+    /// wrong credentials are a 401.
     pub(super) fn exchange(&self, settings: &Settings, request: &Request) -> Response {
-        let refuse = |code, message: &str| Refusal::new(code, message).response(DockerOperation::Authenticate);
+        let refuse = |code, message: &str| {
+            Refusal::new(code, message).response(DockerOperation::Authenticate)
+        };
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-        let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text =
+            |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (Some(identifier), Some(secret)) = (text("identifier"), text("secret")) else {
             return refuse(Code::InvalidArgument, "identifier and secret are required");
         };
-        if !settings.accounts.iter().any(|account| account.identifier == identifier && account.secret == secret) {
+        if !settings
+            .accounts
+            .iter()
+            .any(|account| account.identifier == identifier && account.secret == secret)
+        {
             return refuse(Code::Unauthenticated, "unauthorized");
         }
         let token = self.issue(identifier, request.at, settings.token_seconds);
@@ -83,7 +93,8 @@ impl Tokens {
         let jti = self.given.fetch_add(1, Ordering::SeqCst);
         let claims = Claims { sub: identifier.to_owned(), iat, exp: iat + seconds, jti };
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims).expect("claims are plain"));
+        let payload =
+            URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims).expect("claims are plain"));
         let signature = self.sign(&header, &payload);
         format!("{header}.{payload}.{signature}")
     }

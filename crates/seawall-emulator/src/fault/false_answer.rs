@@ -1,4 +1,5 @@
-//! Answers that look like success and are not true: what caches, replicas that lag and gateways make of a service.
+//! Answers that look like success and are not true: what caches, replicas that lag and gateways
+//! make of a service.
 
 use serde_json::{Value, json};
 
@@ -40,14 +41,22 @@ impl FalseAnswer {
                 let mut left = None;
                 for list in ["data", "results", "events"] {
                     if let Some(entries) = body.get_mut(list).and_then(Value::as_array_mut) {
-                        entries.drain(..if self == Self::Empty { entries.len() } else { entries.len().min(1) });
+                        entries.drain(
+                            ..if self == Self::Empty {
+                                entries.len()
+                            } else {
+                                entries.len().min(1)
+                            },
+                        );
                         left = Some(entries.len());
                     }
                 }
                 // The audit log ends its list with an empty text.
                 let end = if body.get("events").is_some() { "".into() } else { Value::Null };
                 let token = (self == Self::Empty).then_some(("next_page_token", end));
-                let counts = left.into_iter().flat_map(|left| [("count", left.into()), ("total", left.into())]);
+                let counts = left
+                    .into_iter()
+                    .flat_map(|left| [("count", left.into()), ("total", left.into())]);
                 for (key, said) in counts.chain(token) {
                     if let Some(value) = body.get_mut(key) {
                         *value = said;
@@ -64,7 +73,10 @@ impl FalseAnswer {
                 return Response { body: answer.body.into_iter().take(length).collect(), ..answer };
             }
             Self::Envelope => {
-                return Response::json(200, &json!({"error": {"code": "internal", "message": "refused on purpose"}}));
+                return Response::json(
+                    200,
+                    &json!({"error": {"code": "internal", "message": "refused on purpose"}}),
+                );
             }
             Self::Stale => return answer,
         }

@@ -1,6 +1,7 @@
 //! Injected failures, each at selected calls.
 //!
-//! Invariant: the calls that a fault affects depend only on the calls that arrived after it was armed.
+//! Invariant: the calls that a fault affects depend only on the calls that arrived after it was
+//! armed.
 
 mod false_answer;
 mod spec;
@@ -55,7 +56,8 @@ pub enum FaultKind {
     RefuseAfter(Answer),
     /// The call is delayed by this time.
     Delay(Duration),
-    /// The call takes effect; the head of the answer and half of its body arrive, then the connection breaks.
+    /// The call takes effect; the head of the answer and half of its body arrive, then the
+    /// connection breaks.
     Cut,
     /// The call has no effect, and the connection breaks without an answer.
     LoseBefore,
@@ -108,7 +110,8 @@ pub struct Wait {
     pub form: WaitForm,
 }
 
-/// The ways to state when to retry; each answer also has `X-RateLimit-Limit` and `X-RateLimit-Remaining`.
+/// The ways to state when to retry; each answer also has `X-RateLimit-Limit` and
+/// `X-RateLimit-Remaining`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitForm {
     /// `Retry-After` in seconds.
@@ -164,7 +167,9 @@ impl Calls {
         match self {
             Self::Any => true,
             Self::Writes => operation.is_some_and(Operation::is_write),
-            Self::Reads => operation.is_some_and(|operation| !operation.is_write() && !operation.is_login()),
+            Self::Reads => {
+                operation.is_some_and(|operation| !operation.is_write() && !operation.is_login())
+            }
             Self::Operation(wanted) => operation == Some(wanted),
         }
     }
@@ -174,8 +179,13 @@ impl Answer {
     /// A refusal with this status in the governance envelope, with the matching code.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        let codes =
-            [Code::InvalidArgument, Code::Unauthenticated, Code::PermissionDenied, Code::NotFound, Code::Conflict];
+        let codes = [
+            Code::InvalidArgument,
+            Code::Unauthenticated,
+            Code::PermissionDenied,
+            Code::NotFound,
+            Code::Conflict,
+        ];
         let code = codes.into_iter().find(|code| code.status() == status).unwrap_or(Code::Internal);
         Self { status, code: code.text().to_owned(), form: Form::Governance }
     }
@@ -184,12 +194,18 @@ impl Answer {
         let Self { status, code, form } = self;
         let message = "refused on purpose";
         match form {
-            Form::Governance => Response::json(*status, &json!({"error": {"code": code, "message": message}})),
-            Form::Hub => Response::json(*status, &json!({"message": message, "errinfo": null, "detail": code})),
+            Form::Governance => {
+                Response::json(*status, &json!({"error": {"code": code, "message": message}}))
+            }
+            Form::Hub => Response::json(
+                *status,
+                &json!({"message": message, "errinfo": null, "detail": code}),
+            ),
             Form::Text => Response::text(*status, "text/plain", format!("{message}\n")),
             Form::Html => {
-                let page =
-                    format!("<!DOCTYPE html><html><head><title>{status}</title></head><body>{message}</body></html>");
+                let page = format!(
+                    "<!DOCTYPE html><html><head><title>{status}</title></head><body>{message}</body></html>"
+                );
                 Response::text(*status, "text/html", page)
             }
             Form::Detail => Response::json(*status, &json!({"detail": message})),
@@ -201,9 +217,10 @@ impl Answer {
 impl Wait {
     pub(super) fn response(self, now: Timestamp) -> Response {
         let unix = now.as_second() + i64::from(self.seconds);
-        let answer = Response::json(429, &json!({"message": "rate limit exceeded", "errinfo": null}))
-            .with_header("X-RateLimit-Limit", 180)
-            .with_header("X-RateLimit-Remaining", 0);
+        let answer =
+            Response::json(429, &json!({"message": "rate limit exceeded", "errinfo": null}))
+                .with_header("X-RateLimit-Limit", 180)
+                .with_header("X-RateLimit-Remaining", 0);
         match self.form {
             WaitForm::Seconds => answer.with_header("Retry-After", self.seconds),
             WaitForm::Date => answer.with_header("Retry-After", http_date(unix)),

@@ -49,9 +49,12 @@ impl FromStr for Fault {
 }
 
 fn parse(spec: &str) -> Result<Fault, String> {
-    // Names of policies may contain `@` and `#`: both are searched from the end, and count only if their part is valid.
+    // Names of policies may contain `@` and `#`: both are searched from the end, and count only if
+    // their part is valid.
     let (rest, counted) = match spec.rsplit_once('#') {
-        Some((rest, count)) if !count.is_empty() && count.chars().all(|c| c.is_ascii_digit() || c == 'x') => {
+        Some((rest, count))
+            if !count.is_empty() && count.chars().all(|c| c.is_ascii_digit() || c == 'x') =>
+        {
             (rest, Some(count))
         }
         _ => (spec, None),
@@ -75,7 +78,10 @@ fn parse(spec: &str) -> Result<Fault, String> {
 }
 
 fn from_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("`{text}` is not a count from 1"))
+    text.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("`{text}` is not a count from 1"))
 }
 
 fn calls(name: &str) -> Result<Calls, String> {
@@ -115,7 +121,8 @@ fn parse_kind(kind: &str, argument: Option<&str>) -> Result<FaultKind, String> {
         "refuse-after" => Ok(FaultKind::RefuseAfter(answer(required()?)?)),
         "delay" => {
             let text = required()?;
-            let milliseconds = text.parse().map_err(|_| format!("`{text}` is not a number of milliseconds"))?;
+            let milliseconds =
+                text.parse().map_err(|_| format!("`{text}` is not a number of milliseconds"))?;
             Ok(FaultKind::Delay(Duration::from_millis(milliseconds)))
         }
         "cut" => none(FaultKind::Cut),
@@ -143,7 +150,9 @@ fn answer(text: &str) -> Result<Answer, String> {
     let mut parts = text.split(':');
     let status = parts.next().unwrap_or_default();
     let number = status.parse().ok().filter(|number| (400..600).contains(number));
-    let mut answer = Answer::status(number.ok_or_else(|| format!("`{status}` is not a status from 400 to 599"))?);
+    let mut answer = Answer::status(
+        number.ok_or_else(|| format!("`{status}` is not a status from 400 to 599"))?,
+    );
     for part in parts {
         match form(part) {
             Some(form) => answer.form = form,
@@ -207,7 +216,9 @@ fn edit(text: &str) -> Result<Edit, String> {
         [verb, policy, rule] if verb == "flip-rule" => {
             let rule = rule.clone();
             Ok(edit_policy(policy, move |policy| {
-                for live in policy.allowlist_v0.iter_mut().flat_map(|allowlist| &mut allowlist.rules) {
+                for live in
+                    policy.allowlist_v0.iter_mut().flat_map(|allowlist| &mut allowlist.rules)
+                {
                     if live.name == rule {
                         live.decision = match live.decision {
                             Decision::Allow => Decision::Deny,
@@ -241,10 +252,18 @@ mod tests {
         let read = |spec: &str| spec.parse::<Fault>().map(|fault| format!("{fault:?}"));
         // A status alone gets the matching code, at every call.
         let fault = read("refuse=409").unwrap();
-        assert!(fault.contains("conflict") && fault.contains("Any") && fault.contains("times: None"), "{fault}");
+        assert!(
+            fault.contains("conflict") && fault.contains("Any") && fault.contains("times: None"),
+            "{fault}"
+        );
         // A code and a form in either order, at one operation, at its third call.
         let fault = read("refuse=403:html:limit_exceeded@createRule#3").unwrap();
-        assert!(fault.contains("limit_exceeded") && fault.contains("Html") && fault.contains("CreateRule"), "{fault}");
+        assert!(
+            fault.contains("limit_exceeded")
+                && fault.contains("Html")
+                && fault.contains("CreateRule"),
+            "{fault}"
+        );
         assert!(fault.contains("first: 3, times: Some(1)"), "{fault}");
         // Several consecutive calls.
         assert!(read("lose-after@writes#2x5").unwrap().contains("first: 2, times: Some(5)"));

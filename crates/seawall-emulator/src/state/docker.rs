@@ -1,7 +1,8 @@
 //! Policies and rules as the service stores and shows them.
 //!
-//! Invariant: the serialized form is exactly that of the service's answers. The types are independent of the client's,
-//! so that a mistake in one is not hidden by the same mistake in the other.
+//! Invariant: the serialized form is exactly that of the service's answers. The types are
+//! independent of the client's, so that a mistake in one is not hidden by the same mistake in the
+//! other.
 
 use serde::{Deserialize, Serialize};
 

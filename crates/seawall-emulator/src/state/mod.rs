@@ -1,7 +1,8 @@
 //! The state of the services: organizations, their teams and policies.
 //!
-//! Invariant: a clone is cheap (policies are shared) and is a complete earlier state, so that a call that cannot be
-//! made durable is undone by restoring the clone, and the changes of a call are found by comparing the two.
+//! Invariant: a clone is cheap (policies are shared) and is a complete earlier state, so that a
+//! call that cannot be made durable is undone by restoring the clone, and the changes of a call are
+//! found by comparing the two.
 
 mod docker;
 mod vijil;
@@ -39,7 +40,8 @@ pub struct Org {
     pub teams: Arc<BTreeMap<String, Group>>,
     /// Policies by id.
     pub policies: BTreeMap<String, Arc<Policy>>,
-    /// Audit records in the form of the API, in the order in which they were written; none is ever removed.
+    /// Audit records in the form of the API, in the order in which they were written; none is ever
+    /// removed.
     pub records: Arc<Vec<Arc<Value>>>,
 }
 

@@ -1,8 +1,8 @@
-//! Validates bodies and queries against the declared API, with the refusals of its framework: all failures at once,
-//! each as `{"type", "loc", "msg", "input"}`.
+//! Validates bodies and queries against the declared API, with the refusals of its framework: all
+//! failures at once, each as `{"type", "loc", "msg", "input"}`.
 //!
-//! Unknown fields are ignored, as the framework does by default. Objects that the API types as "this or any object" are
-//! kept as sent.
+//! Unknown fields are ignored, as the framework does by default. Objects that the API types as
+//! "this or any object" are kept as sent.
 
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,14 @@ pub(super) const LONG: usize = usize::MAX;
 pub(super) struct Invalid(Vec<Value>);
 
 impl Invalid {
-    pub(super) fn add(&mut self, kind: &str, loc: Value, msg: impl Into<String>, input: Value, ctx: Option<Value>) {
+    pub(super) fn add(
+        &mut self,
+        kind: &str,
+        loc: Value,
+        msg: impl Into<String>,
+        input: Value,
+        ctx: Option<Value>,
+    ) {
         let mut error = json!({"type": kind, "loc": loc, "msg": msg.into(), "input": input});
         if let (Some(ctx), Some(error)) = (ctx, error.as_object_mut()) {
             error.insert("ctx".to_owned(), ctx);
@@ -59,7 +66,11 @@ impl Invalid {
 }
 
 /// The members of a JSON body that the API knows.
-pub(super) fn body(request: &Request, fields: &[Field], invalid: &mut Invalid) -> Map<String, Value> {
+pub(super) fn body(
+    request: &Request,
+    fields: &[Field],
+    invalid: &mut Invalid,
+) -> Map<String, Value> {
     if request.body.is_empty() {
         invalid.add("missing", json!(["body"]), "Field required", Value::Null, None);
         return Map::new();
@@ -68,7 +79,13 @@ pub(super) fn body(request: &Request, fields: &[Field], invalid: &mut Invalid) -
         Ok(value) => value,
         Err(error) => {
             let ctx = json!({"error": error.to_string()});
-            invalid.add("json_invalid", json!(["body", error.column()]), "JSON decode error", json!({}), Some(ctx));
+            invalid.add(
+                "json_invalid",
+                json!(["body", error.column()]),
+                "JSON decode error",
+                json!({}),
+                Some(ctx),
+            );
             return Map::new();
         }
     };
@@ -81,7 +98,13 @@ pub(super) fn body(request: &Request, fields: &[Field], invalid: &mut Invalid) -
     for field in fields {
         match members.get(field.name) {
             None if field.required => {
-                invalid.add("missing", json!(["body", field.name]), "Field required", whole.clone(), None);
+                invalid.add(
+                    "missing",
+                    json!(["body", field.name]),
+                    "Field required",
+                    whole.clone(),
+                    None,
+                );
             }
             None => {}
             Some(Value::Null) if field.nullable => {
@@ -97,7 +120,8 @@ pub(super) fn body(request: &Request, fields: &[Field], invalid: &mut Invalid) -
 }
 
 fn judge(kind: Kind, value: &Value, loc: &Value, invalid: &mut Invalid) {
-    let mut add = |kind: &str, msg: String, ctx| invalid.add(kind, loc.clone(), msg, value.clone(), ctx);
+    let mut add =
+        |kind: &str, msg: String, ctx| invalid.add(kind, loc.clone(), msg, value.clone(), ctx);
     match (kind, value) {
         (Kind::Text(least, most), Value::String(text)) => {
             let count = text.chars().count();
@@ -108,16 +132,26 @@ fn judge(kind: Kind, value: &Value, loc: &Value, invalid: &mut Invalid) {
                 add("string_too_long", msg, Some(json!({"max_length": most})));
             }
         }
-        (Kind::Text(..), _) => add("string_type", "Input should be a valid string".to_owned(), None),
+        (Kind::Text(..), _) => {
+            add("string_type", "Input should be a valid string".to_owned(), None)
+        }
         (Kind::Choice(options), value) => {
             if !value.as_str().is_some_and(|text| options.contains(&text)) {
                 let expected = one_of(options);
-                add("enum", format!("Input should be {expected}"), Some(json!({"expected": expected})));
+                add(
+                    "enum",
+                    format!("Input should be {expected}"),
+                    Some(json!({"expected": expected})),
+                );
             }
         }
         (Kind::Id, value) => {
             if value.as_str().and_then(uuid).is_none() {
-                add("uuid_parsing", "Input should be a valid UUID".to_owned(), Some(json!({"error": "invalid UUID"})));
+                add(
+                    "uuid_parsing",
+                    "Input should be a valid UUID".to_owned(),
+                    Some(json!({"error": "invalid UUID"})),
+                );
             }
         }
         (Kind::Texts, value) => {
@@ -226,7 +260,9 @@ pub(super) fn uuid(text: &str) -> Option<String> {
         return None;
     }
     let digits = digits.to_ascii_lowercase();
-    let parts: Vec<&str> =
-        [0..8, 8..12, 12..16, 16..20, 20..32].into_iter().filter_map(|part| digits.get(part)).collect();
+    let parts: Vec<&str> = [0..8, 8..12, 12..16, 16..20, 20..32]
+        .into_iter()
+        .filter_map(|part| digits.get(part))
+        .collect();
     Some(parts.join("-"))
 }

@@ -13,7 +13,11 @@ use crate::state::VijilState;
 const LARGEST: usize = 10 * 1024 * 1024;
 
 impl Call<'_> {
-    pub(super) fn upload_file(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn upload_file(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
         let Some((name, content)) = part(self.request) else {
             let mut invalid = Invalid::default();
@@ -47,24 +51,32 @@ impl Call<'_> {
     pub(super) fn download_file(&self, vijil: &VijilState, id: &str) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
         let name = vijil.policy(&id)?.text("file_name");
-        let content = vijil.files.get(&id).ok_or_else(|| Refusal::new(404, "The policy has no file"))?;
+        let content =
+            vijil.files.get(&id).ok_or_else(|| Refusal::new(404, "The policy has no file"))?;
         let answer = Response {
             status: 200,
             headers: Vec::new(),
             content_type: "application/octet-stream",
             body: content.to_vec(),
         };
-        let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
+        let plain: String =
+            name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
         Ok(answer.with_header("Content-Disposition", format!("attachment; filename=\"{plain}\"")))
     }
 
-    pub(super) fn delete_file(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn delete_file(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
         vijil.policy(&id)?;
         vijil.files.remove(&id);
         let now = self.now();
         let policy = vijil.edit_policy(&id, |policy| {
-            for key in ["file_path", "file_name", "file_type", "file_size_bytes", "converted_file_path"] {
+            for key in
+                ["file_path", "file_name", "file_type", "file_size_bytes", "converted_file_path"]
+            {
                 set(policy, key, Value::Null);
             }
             set(policy, "updated_at", now);
@@ -72,7 +84,11 @@ impl Call<'_> {
         Ok(Response::json(200, &self.shown_policy(vijil, &policy)))
     }
 
-    pub(super) fn download_converted(&self, vijil: &VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn download_converted(
+        &self,
+        vijil: &VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         vijil.policy(&self.policy_id(id)?)?;
         Err(Refusal::new(400, "The policy has no converted file"))
     }
@@ -80,7 +96,8 @@ impl Call<'_> {
 
 /// Name and content of the part `file` of a multipart body, whose boundary is its own first line.
 fn part(request: &Request) -> Option<(String, Vec<u8>)> {
-    let find = |body: &[u8], text: &[u8]| body.windows(text.len()).position(|window| window == text);
+    let find =
+        |body: &[u8], text: &[u8]| body.windows(text.len()).position(|window| window == text);
     let end = find(&request.body, b"\r\n")?;
     let boundary = request.body.get(..end)?;
     let mut rest = request.body.as_slice();

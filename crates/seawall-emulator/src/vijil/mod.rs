@@ -1,7 +1,8 @@
 //! Vijil's policies and rules, as one function from state and call to state and answer.
 //!
-//! Invariant: [`Service::handle`] changes the state only if it answers with success. Questions that the published
-//! documents leave open are decided here, with a switch in [`VijilBehaviour`] if a client must handle several answers:
+//! Invariant: [`Service::handle`] changes the state only if it answers with success. Questions that
+//! the published documents leave open are decided here, with a switch in [`VijilBehaviour`] if a
+//! client must handle several answers:
 //!
 //! | question | answer | switch |
 //! |---|---|---|
@@ -44,8 +45,9 @@ mod token;
 
 pub use route::VijilOperation;
 pub use settings::{
-    ActiveEdit, AfterEdit, ClientIds, Consequences, Count, CreatedStatus, DeleteWithRules, Duplicates, NullUpdate,
-    PatchedActive, RefusedActivation, SecondReview, Settings, VijilAccount, VijilBehaviour, VijilOrder,
+    ActiveEdit, AfterEdit, ClientIds, Consequences, Count, CreatedStatus, DeleteWithRules,
+    Duplicates, NullUpdate, PatchedActive, RefusedActivation, SecondReview, Settings, VijilAccount,
+    VijilBehaviour, VijilOrder,
 };
 
 use std::collections::BTreeMap;
@@ -64,7 +66,8 @@ pub const TEAM: &str = "5ea0a11a-7ea0-8a11-9ea0-5ea0a117ea01";
 /// The user of every token.
 pub const USER: &str = "5ea0a11a-05e0-8a11-9ea0-5ea0a1105e01";
 
-const CATEGORIES: &[&str] = &["privacy", "ethics", "security", "compliance", "operational", "brand", "custom"];
+const CATEGORIES: &[&str] =
+    &["privacy", "ethics", "security", "compliance", "operational", "brand", "custom"];
 const POLICY_STATUSES: &[&str] = &["draft", "active", "archived"];
 const RULE_TYPES: &[&str] = &["permission", "prohibition", "obligation", "recommendation"];
 const RULE_STATUSES: &[&str] = &["draft", "approved", "rejected", "modified"];
@@ -126,20 +129,30 @@ impl Service {
     #[must_use]
     pub fn handle(&self, state: &mut State, request: &Request) -> Response {
         let answer = match route::find(&request.method, &request.path) {
-            Found::Operation(VijilOperation::Login, _) => self.tokens.login(&self.settings, request),
-            Found::Operation(VijilOperation::Refresh, _) => self.tokens.refresh(&self.settings, request),
-            Found::Operation(operation, id) => self
-                .tokens
-                .check(&self.settings, request)
-                .and_then(|()| Call { behaviour: self.settings.behaviour, request }.answer(state, operation, id)),
+            Found::Operation(VijilOperation::Login, _) => {
+                self.tokens.login(&self.settings, request)
+            }
+            Found::Operation(VijilOperation::Refresh, _) => {
+                self.tokens.refresh(&self.settings, request)
+            }
+            Found::Operation(operation, id) => {
+                self.tokens.check(&self.settings, request).and_then(|()| {
+                    Call { behaviour: self.settings.behaviour, request }
+                        .answer(state, operation, id)
+                })
+            }
             Found::Elsewhere(path) => {
-                let query: Vec<String> = request.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+                let query: Vec<String> =
+                    request.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                let query =
+                    if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
                 let location = format!("{}{path}{query}", request.origin);
                 return Response::empty(307).with_header("Location", location);
             }
             Found::Method(allowed) => {
-                return Refusal::new(405, "Method Not Allowed").response().with_header("Allow", allowed);
+                return Refusal::new(405, "Method Not Allowed")
+                    .response()
+                    .with_header("Allow", allowed);
             }
             Found::Unknown => Err(Refusal::new(404, "Not Found")),
         };
@@ -148,10 +161,17 @@ impl Service {
 }
 
 impl Call<'_> {
-    fn answer(&self, state: &mut State, operation: VijilOperation, id: &str) -> Result<Response, Refusal> {
+    fn answer(
+        &self,
+        state: &mut State,
+        operation: VijilOperation,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         use VijilOperation as O;
         match operation {
-            O::Login | O::Refresh => unreachable!("answered before anything is asked of the caller"),
+            O::Login | O::Refresh => {
+                unreachable!("answered before anything is asked of the caller")
+            }
             O::ListPolicies => self.list_policies(&state.vijil),
             O::CreatePolicy => self.create_policy(state),
             O::GetPolicy => self.get_policy(&state.vijil, id),
@@ -198,7 +218,10 @@ impl Call<'_> {
             all.reverse();
         }
         let total = all.len();
-        (all.into_iter().skip(offset).take(limit).map(|stored| show(&stored.object)).collect(), total)
+        (
+            all.into_iter().skip(offset).take(limit).map(|stored| show(&stored.object)).collect(),
+            total,
+        )
     }
 }
 
@@ -220,8 +243,13 @@ impl VijilState {
     }
 }
 
-fn edit_object(objects: &mut BTreeMap<String, Arc<Stored>>, id: &str, edit: impl FnOnce(&mut Value)) -> Value {
-    let stored = objects.get_mut(id).map(Arc::make_mut).expect("the object was found before it is edited");
+fn edit_object(
+    objects: &mut BTreeMap<String, Arc<Stored>>,
+    id: &str,
+    edit: impl FnOnce(&mut Value),
+) -> Value {
+    let stored =
+        objects.get_mut(id).map(Arc::make_mut).expect("the object was found before it is edited");
     edit(&mut stored.object);
     stored.object.clone()
 }

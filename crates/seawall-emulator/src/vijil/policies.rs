@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{self, Field, Invalid, Kind, LONG};
 use super::{
-    CATEGORIES, Call, ClientIds, DeleteWithRules, Duplicates, NullUpdate, POLICY_STATUSES, PatchedActive, Refusal,
-    RefusedActivation, TEAM, USER, set,
+    CATEGORIES, Call, ClientIds, DeleteWithRules, Duplicates, NullUpdate, POLICY_STATUSES,
+    PatchedActive, Refusal, RefusedActivation, TEAM, USER, set,
 };
 use crate::exchange::Response;
 use crate::state::{State, Stored, VijilState};
@@ -46,14 +46,18 @@ impl Call<'_> {
         self.valid(invalid)?;
         let search = self.request.parameter("search").map(str::to_lowercase);
         let fits = |policy: &&Arc<Stored>| {
-            let found =
-                |text: &str| ["name", "description"].iter().any(|key| policy.text(key).to_lowercase().contains(text));
+            let found = |text: &str| {
+                ["name", "description"]
+                    .iter()
+                    .any(|key| policy.text(key).to_lowercase().contains(text))
+            };
             category.is_none_or(|category| policy.text("category") == category)
                 && status.is_none_or(|status| policy.text("status") == status)
                 && search.as_deref().is_none_or(found)
         };
         let show = |policy: &Value| self.shown_policy(vijil, policy);
-        let (results, total) = self.page(vijil.policies.values().filter(fits), (limit, offset), show);
+        let (results, total) =
+            self.page(vijil.policies.values().filter(fits), (limit, offset), show);
         Ok(Response::json(200, &json!({"results": results, "total": total})))
     }
 
@@ -66,7 +70,10 @@ impl Call<'_> {
         let id = self.new_id(state, &body, |vijil, id| vijil.policies.contains_key(id))?;
         let policy = self.policy(&id, &body);
         let answer = Response::json(201, &self.shown_policy(&state.vijil, &policy));
-        state.vijil.policies.insert(id, Arc::new(Stored { number: state.ids_given, object: policy }));
+        state
+            .vijil
+            .policies
+            .insert(id, Arc::new(Stored { number: state.ids_given, object: policy }));
         Ok(answer)
     }
 
@@ -93,16 +100,23 @@ impl Call<'_> {
         let next = state.next_uuid();
         let chosen = body.get("id").and_then(Value::as_str).and_then(fields::uuid);
         match chosen.filter(|_| self.behaviour.client_ids == ClientIds::Taken) {
-            Some(id) if taken(&state.vijil, &id) => Err(Refusal::new(409, "An object with this id already exists")),
+            Some(id) if taken(&state.vijil, &id) => {
+                Err(Refusal::new(409, "An object with this id already exists"))
+            }
             Some(id) => Ok(id),
             None => Ok(next),
         }
     }
 
     fn free_name(&self, vijil: &VijilState, name: &str, except: &str) -> Result<(), Refusal> {
-        let taken = vijil.policies.values().any(|policy| policy.text("name") == name && policy.text("id") != except);
+        let taken = vijil
+            .policies
+            .values()
+            .any(|policy| policy.text("name") == name && policy.text("id") != except);
         match self.behaviour.duplicates {
-            Duplicates::Conflict if taken => Err(Refusal::new(409, "A policy with this name already exists")),
+            Duplicates::Conflict if taken => {
+                Err(Refusal::new(409, "A policy with this name already exists"))
+            }
             Duplicates::Conflict | Duplicates::Accept => Ok(()),
         }
     }
@@ -118,7 +132,11 @@ impl Call<'_> {
         self.valid(invalid).map(|()| id)
     }
 
-    pub(super) fn update_policy(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn update_policy(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "policy_id", &mut invalid);
         let body = fields::body(self.request, UPDATE, &mut invalid);
@@ -127,10 +145,14 @@ impl Call<'_> {
         if let Some(name) = body.get("name").and_then(Value::as_str) {
             self.free_name(vijil, name, &id)?;
         }
-        if body.get("status").and_then(Value::as_str) == Some("active") && old.text("status") != "active" {
+        if body.get("status").and_then(Value::as_str) == Some("active")
+            && old.text("status") != "active"
+        {
             match self.behaviour.patched_active {
                 PatchedActive::Taken => {}
-                PatchedActive::Refused => return Err(Refusal::new(400, "Use the activate operation")),
+                PatchedActive::Refused => {
+                    return Err(Refusal::new(400, "Use the activate operation"));
+                }
                 PatchedActive::Gated => self.may_activate(vijil, &id)?,
             }
         }
@@ -147,10 +169,15 @@ impl Call<'_> {
         Ok(Response::json(200, &self.shown_policy(vijil, &policy)))
     }
 
-    pub(super) fn delete_policy(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn delete_policy(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
         vijil.policy(&id)?;
-        let rules: Vec<String> = vijil.rules_of(&id).map(|rule| rule.text("id").to_owned()).collect();
+        let rules: Vec<String> =
+            vijil.rules_of(&id).map(|rule| rule.text("id").to_owned()).collect();
         if !rules.is_empty() && self.behaviour.delete_with_rules == DeleteWithRules::Refused {
             return Err(Refusal::new(409, "The policy still has rules"));
         }
@@ -162,7 +189,11 @@ impl Call<'_> {
         Ok(Response::empty(204))
     }
 
-    pub(super) fn activate_policy(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn activate_policy(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
         let archived = vijil.policy(&id)?.text("status") == "archived";
         if archived && self.behaviour.only_drafts_activate {
@@ -178,7 +209,9 @@ impl Call<'_> {
     }
 
     fn may_activate(&self, vijil: &VijilState, id: &str) -> Result<(), Refusal> {
-        let passes = |status: &str| status == "approved" || status == "rejected" && self.behaviour.rejected_rules_pass;
+        let passes = |status: &str| {
+            status == "approved" || status == "rejected" && self.behaviour.rejected_rules_pass
+        };
         if vijil.rules_of(id).all(|rule| passes(rule.text("status"))) {
             return Ok(());
         }

@@ -11,7 +11,12 @@ use crate::state::{State, Stored};
 
 /// Name, category and sentence of the presets. The presets of the service are not published.
 const PRESETS: [(&str, &str, &str, &str); 2] = [
-    ("5ea0a11a-9e5e-8a11-9ea0-5ea0a119e5e1", "Data protection", "privacy", "Agents must not keep personal data."),
+    (
+        "5ea0a11a-9e5e-8a11-9ea0-5ea0a119e5e1",
+        "Data protection",
+        "privacy",
+        "Agents must not keep personal data.",
+    ),
     (
         "5ea0a11a-9e5e-8a11-9ea0-5ea0a119e5e2",
         "Prompt injection",
@@ -44,20 +49,32 @@ impl Call<'_> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "preset_id", &mut invalid);
         self.valid(invalid)?;
-        let Some((_, preset_name, category, text)) = PRESETS.iter().find(|preset| preset.0 == id) else {
+        let Some((_, preset_name, category, text)) = PRESETS.iter().find(|preset| preset.0 == id)
+        else {
             return Err(Refusal::new(404, "Preset not found"));
         };
-        let name = self.request.parameter("name_override").filter(|name| !name.is_empty()).unwrap_or(preset_name);
+        let name = self
+            .request
+            .parameter("name_override")
+            .filter(|name| !name.is_empty())
+            .unwrap_or(preset_name);
         let id = state.next_uuid();
         let mut policy = self.policy(&id, &members(name, category, text));
         set(&mut policy, "preset_source", *preset_name);
-        state.vijil.policies.insert(id.clone(), Arc::new(Stored { number: state.ids_given, object: policy.clone() }));
+        state.vijil.policies.insert(
+            id.clone(),
+            Arc::new(Stored { number: state.ids_given, object: policy.clone() }),
+        );
         if !self.behaviour.copies_without_rules {
             let rule = json!({"rule_type": "prohibition", "action": "follow", "consequence": {"action": "block", "severity": "high"},
                 "natural_language": text, "category": category});
             let rule_id = state.next_uuid();
-            let rule = self.rule(&rule_id, &id, rule.as_object().expect("it is written as an object"));
-            state.vijil.rules.insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
+            let rule =
+                self.rule(&rule_id, &id, rule.as_object().expect("it is written as an object"));
+            state
+                .vijil
+                .rules
+                .insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
         }
         Ok(Response::json(201, &self.shown_policy(&state.vijil, &policy)))
     }

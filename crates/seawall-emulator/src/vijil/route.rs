@@ -179,7 +179,11 @@ pub(super) fn find<'a>(method: &Method, path: &'a [String]) -> Found<'a> {
         Some(_) => segments.iter().copied().chain([""]).collect(),
         None => return Found::Unknown,
     };
-    if methods(&other).is_empty() { Found::Unknown } else { Found::Elsewhere(format!("/{}", other.join("/"))) }
+    if methods(&other).is_empty() {
+        Found::Unknown
+    } else {
+        Found::Elsewhere(format!("/{}", other.join("/")))
+    }
 }
 
 fn methods<'a>(path: &[&'a str]) -> Vec<(&'static str, VijilOperation, &'a str)> {
@@ -191,16 +195,28 @@ fn methods<'a>(path: &[&'a str]) -> Vec<(&'static str, VijilOperation, &'a str)>
         ["v1", "policies", "presets", ""] => vec![("GET", O::ListPresets, "")],
         ["v1", "policies", "presets", id, "copy"] => vec![("POST", O::CopyPreset, id)],
         ["v1", "policies", id] if !id.is_empty() => {
-            vec![("GET", O::GetPolicy, id), ("PATCH", O::UpdatePolicy, id), ("DELETE", O::DeletePolicy, id)]
+            vec![
+                ("GET", O::GetPolicy, id),
+                ("PATCH", O::UpdatePolicy, id),
+                ("DELETE", O::DeletePolicy, id),
+            ]
         }
         ["v1", "policies", id, "upload"] => vec![("POST", O::UploadFile, id)],
-        ["v1", "policies", id, "file"] => vec![("GET", O::DownloadFile, id), ("DELETE", O::DeleteFile, id)],
+        ["v1", "policies", id, "file"] => {
+            vec![("GET", O::DownloadFile, id), ("DELETE", O::DeleteFile, id)]
+        }
         ["v1", "policies", id, "converted"] => vec![("GET", O::DownloadConverted, id)],
         ["v1", "policies", id, "activate"] => vec![("POST", O::ActivatePolicy, id)],
-        ["v1", "policies", id, "rules"] => vec![("GET", O::ListPolicyRules, id), ("POST", O::CreateRule, id)],
+        ["v1", "policies", id, "rules"] => {
+            vec![("GET", O::ListPolicyRules, id), ("POST", O::CreateRule, id)]
+        }
         ["v1", "rules", ""] => vec![("GET", O::ListRules, "")],
         ["v1", "rules", id] if !id.is_empty() => {
-            vec![("GET", O::GetRule, id), ("PATCH", O::UpdateRule, id), ("DELETE", O::DeleteRule, id)]
+            vec![
+                ("GET", O::GetRule, id),
+                ("PATCH", O::UpdateRule, id),
+                ("DELETE", O::DeleteRule, id),
+            ]
         }
         ["v1", "rules", id, "approve"] => vec![("POST", O::ApproveRule, id)],
         ["v1", "rules", id, "reject"] => vec![("POST", O::RejectRule, id)],

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{self, Field, Invalid, Kind, LONG};
 use super::{
-    ActiveEdit, AfterEdit, CATEGORIES, Call, Consequences, Count, CreatedStatus, Duplicates, NullUpdate, RULE_STATUSES,
-    RULE_TYPES, Refusal, SecondReview, USER, set,
+    ActiveEdit, AfterEdit, CATEGORIES, Call, Consequences, Count, CreatedStatus, Duplicates,
+    NullUpdate, RULE_STATUSES, RULE_TYPES, Refusal, SecondReview, USER, set,
 };
 use crate::exchange::Response;
 use crate::state::{State, Stored, VijilState};
@@ -52,7 +52,11 @@ const UPDATE: &[Field] = &[
 const NULLABLE: [&str; 4] = ["target", "assignee", "category", "tags"];
 
 impl Call<'_> {
-    pub(super) fn list_policy_rules(&self, vijil: &VijilState, policy: &str) -> Result<Response, Refusal> {
+    pub(super) fn list_policy_rules(
+        &self,
+        vijil: &VijilState,
+        policy: &str,
+    ) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let policy = fields::path_id(policy, "policy_id", &mut invalid);
         let status = fields::choice(self.request, "status", RULE_STATUSES, &mut invalid);
@@ -102,7 +106,9 @@ impl Call<'_> {
         state.vijil.policy(&policy)?;
         self.active_policy_takes(&state.vijil, &policy)?;
         let rule_id = body.get("rule_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-        let taken = |rule_id: &str| state.vijil.rules_of(&policy).any(|rule| rule.text("rule_id") == rule_id);
+        let taken = |rule_id: &str| {
+            state.vijil.rules_of(&policy).any(|rule| rule.text("rule_id") == rule_id)
+        };
         if self.behaviour.duplicates == Duplicates::Conflict && rule_id.is_some_and(taken) {
             return Err(Refusal::new(409, "A rule with this rule_id already exists"));
         }
@@ -139,8 +145,12 @@ impl Call<'_> {
 
     /// A consequence in stored form.
     fn consequence(&self, mut sent: Value) -> Value {
-        if let (Consequences::Filled, Some(members)) = (self.behaviour.consequences, sent.as_object_mut()) {
-            for (key, default) in [("action", json!("warn")), ("severity", json!("medium")), ("message", Value::Null)] {
+        if let (Consequences::Filled, Some(members)) =
+            (self.behaviour.consequences, sent.as_object_mut())
+        {
+            for (key, default) in
+                [("action", json!("warn")), ("severity", json!("medium")), ("message", Value::Null)]
+            {
                 members.entry(key).or_insert(default);
             }
         }
@@ -154,7 +164,11 @@ impl Call<'_> {
         Ok(Response::json(200, &self.shown_rule(&vijil.rule(&id)?.object)))
     }
 
-    pub(super) fn update_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn update_rule(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         let mut body = fields::body(self.request, UPDATE, &mut invalid);
@@ -165,7 +179,8 @@ impl Call<'_> {
         self.active_policy_takes(vijil, &policy)?;
         let clears = self.behaviour.null_update == NullUpdate::Clears;
         body.retain(|key, value| !value.is_null() || clears && NULLABLE.contains(&key.as_str()));
-        let content = body.iter().any(|(key, value)| key != "status" && old.get(key) != Some(value));
+        let content =
+            body.iter().any(|(key, value)| key != "status" && old.get(key) != Some(value));
         let now = self.now();
         let rule = vijil.edit_rule(&id, |rule| {
             for (key, value) in body {
@@ -183,11 +198,19 @@ impl Call<'_> {
     /// Changes the review of a rule after an edit of its content.
     fn edited(&self, rule: &mut Value, old: &Value) {
         let text = |pointer: &str| old.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        if text("/provenance/extracted_by") == "llm" && old.get("original_snapshot").is_none_or(Value::is_null) {
-            let kept = ["natural_language", "rule_type", "action", "target", "constraints", "consequence"];
-            let mut snapshot: Map<String, Value> =
-                kept.iter().filter_map(|key| Some(((*key).to_owned(), old.get(*key)?.clone()))).collect();
-            snapshot.insert("severity".to_owned(), old.pointer("/consequence/severity").cloned().unwrap_or_default());
+        if text("/provenance/extracted_by") == "llm"
+            && old.get("original_snapshot").is_none_or(Value::is_null)
+        {
+            let kept =
+                ["natural_language", "rule_type", "action", "target", "constraints", "consequence"];
+            let mut snapshot: Map<String, Value> = kept
+                .iter()
+                .filter_map(|key| Some(((*key).to_owned(), old.get(*key)?.clone())))
+                .collect();
+            snapshot.insert(
+                "severity".to_owned(),
+                old.pointer("/consequence/severity").cloned().unwrap_or_default(),
+            );
             snapshot.insert("snapshotted_at".to_owned(), self.now().into());
             set(rule, "original_snapshot", Value::Object(snapshot));
         }
@@ -205,7 +228,8 @@ impl Call<'_> {
     }
 
     fn active_policy_takes(&self, vijil: &VijilState, policy: &str) -> Result<(), Refusal> {
-        let active = vijil.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
+        let active =
+            vijil.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
         if active && self.behaviour.active_edit == ActiveEdit::Refused {
             return Err(Refusal::new(409, "Rules of an active policy cannot be edited"));
         }
@@ -213,13 +237,18 @@ impl Call<'_> {
     }
 
     fn touch_policy(&self, vijil: &mut VijilState, policy: &str) {
-        let active = vijil.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
+        let active =
+            vijil.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
         if active && self.behaviour.active_edit == ActiveEdit::BecomesDraft {
             vijil.edit_policy(policy, |policy| set(policy, "status", "draft"));
         }
     }
 
-    pub(super) fn delete_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn delete_rule(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         self.valid(invalid)?;
@@ -228,14 +257,22 @@ impl Call<'_> {
         Ok(Response::empty(204))
     }
 
-    pub(super) fn approve_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn approve_rule(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         self.valid(invalid)?;
         self.review(vijil, &id, "approved", self.request.parameter("notes"))
     }
 
-    pub(super) fn reject_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn reject_rule(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+    ) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         let reason = fields::required(self.request, "reason", &mut invalid);
@@ -243,7 +280,13 @@ impl Call<'_> {
         self.review(vijil, &id, "rejected", Some(reason))
     }
 
-    fn review(&self, vijil: &mut VijilState, id: &str, status: &str, notes: Option<&str>) -> Result<Response, Refusal> {
+    fn review(
+        &self,
+        vijil: &mut VijilState,
+        id: &str,
+        status: &str,
+        notes: Option<&str>,
+    ) -> Result<Response, Refusal> {
         let again = vijil.rule(id)?.text("status") == status;
         if again && self.behaviour.second_review == SecondReview::ConflictWhenSame {
             return Err(Refusal::new(409, format!("The rule is already {status}")));

@@ -216,13 +216,20 @@ choice! {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { accounts: Vec::new(), behaviour: VijilBehaviour::default(), token_seconds: 24 * 60 * 60 }
+        Self {
+            accounts: Vec::new(),
+            behaviour: VijilBehaviour::default(),
+            token_seconds: 24 * 60 * 60,
+        }
     }
 }
 
 impl std::fmt::Debug for VijilAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { client_id, client_secret: _, api_key: _, email } = self;
-        f.debug_struct("VijilAccount").field("client_id", client_id).field("email", email).finish_non_exhaustive()
+        f.debug_struct("VijilAccount")
+            .field("client_id", client_id)
+            .field("email", email)
+            .finish_non_exhaustive()
     }
 }

@@ -29,7 +29,11 @@ impl Tokens {
     }
 
     /// Answers both logins: a key pair, or an e-mail address with a password.
-    pub(super) fn login(&self, settings: &Settings, request: &Request) -> Result<Response, Refusal> {
+    pub(super) fn login(
+        &self,
+        settings: &Settings,
+        request: &Request,
+    ) -> Result<Response, Refusal> {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let text = |key: &str| body.get(key).and_then(Value::as_str);
         let by_password = request.path.last().is_some_and(|last| last == "login");
@@ -38,7 +42,8 @@ impl Tokens {
                 account.email.as_deref().is_some_and(|email| text("email") == Some(email))
                     && text("password") == Some(&account.client_secret)
             } else {
-                text("client_id") == Some(&account.client_id) && text("client_secret") == Some(&account.client_secret)
+                text("client_id") == Some(&account.client_id)
+                    && text("client_secret") == Some(&account.client_secret)
             }
         });
         if !known {
@@ -55,7 +60,11 @@ impl Tokens {
     }
 
     /// Answers a refresh of a token that is valid or has expired.
-    pub(super) fn refresh(&self, settings: &Settings, request: &Request) -> Result<Response, Refusal> {
+    pub(super) fn refresh(
+        &self,
+        settings: &Settings,
+        request: &Request,
+    ) -> Result<Response, Refusal> {
         let token = bearer(request).ok_or_else(unauthenticated)?;
         self.claims(token, None).ok_or_else(unauthenticated)?;
         let token = self.issue(request.at.as_second(), settings.token_seconds);
@@ -65,9 +74,12 @@ impl Tokens {
     /// Refuses a call without a valid key or token.
     pub(super) fn check(&self, settings: &Settings, request: &Request) -> Result<(), Refusal> {
         let token = bearer(request).ok_or_else(unauthenticated)?;
-        let is_key = settings.accounts.iter().any(|account| account.api_key.as_deref() == Some(token));
+        let is_key =
+            settings.accounts.iter().any(|account| account.api_key.as_deref() == Some(token));
         let generation = self.generation.load(Ordering::SeqCst);
-        let alive = |claims: &Value| claims.get("exp").and_then(Value::as_i64) > Some(request.at.as_second());
+        let alive = |claims: &Value| {
+            claims.get("exp").and_then(Value::as_i64) > Some(request.at.as_second())
+        };
         if is_key || self.claims(token, Some(generation)).is_some_and(|claims| alive(&claims)) {
             return Ok(());
         }

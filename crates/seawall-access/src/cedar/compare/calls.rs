@@ -1,8 +1,9 @@
 //! Descriptions of the calls that a change affects, which never claim more than what changes.
 //!
-//! `mcp register, readResource` means every call of these actions; `mcp invokeTool */WebFetch` one tool on any server;
-//! `mcp invokeTool github/*` every tool of one server. A condition in Cedar's syntax follows ` where …`, and calls
-//! without a change follow ` except …`. ` in part` means some of the calls: too many statements overlap to say which.
+//! `mcp register, readResource` means every call of these actions; `mcp invokeTool */WebFetch` one
+//! tool on any server; `mcp invokeTool github/*` every tool of one server. A condition in Cedar's
+//! syntax follows ` where …`, and calls without a change follow ` except …`. ` in part` means some
+//! of the calls: too many statements overlap to say which.
 //!
 //! Invariant: each call that matches a description and not its exceptions does change.
 
@@ -63,14 +64,17 @@ impl Calls {
         let is_resource = |expr: &Expr| matches!(expr, Expr::Var(Var::Resource));
         match required {
             Expr::Is { expr, entity_type, in_expr: None } if is_resource(expr) => {
-                (entity_type.to_string() == format!("MCP::{}", action.resource_type())).then_some(true)
+                (entity_type.to_string() == format!("MCP::{}", action.resource_type()))
+                    .then_some(true)
             }
             Expr::BinaryOp { op, left, right } if is_resource(left) => match (op, &**right) {
                 (BinaryOp::Eq, Expr::Literal(Literal::EntityUID(uid))) => self.is(uid, action),
                 (BinaryOp::In, Expr::Literal(Literal::EntityUID(uid))) => {
                     if uid.ty.to_string() == "MCP::Server" && action != McpAction::Register {
                         let has_server = action != McpAction::InvokePrimordial;
-                        return has_server.then(|| pick(&mut self.server, uid.eid.as_str())).flatten();
+                        return has_server
+                            .then(|| pick(&mut self.server, uid.eid.as_str()))
+                            .flatten();
                     }
                     // Everything is `in` itself.
                     self.is(uid, action)
@@ -97,19 +101,26 @@ impl Calls {
     /// The calls that both match; `None` if there are certainly none.
     fn intersection(&self, other: &Self) -> Option<Self> {
         let mut both = self.clone();
-        for (own, others) in [(&mut both.server, &other.server), (&mut both.target, &other.target)] {
+        for (own, others) in [(&mut both.server, &other.server), (&mut both.target, &other.target)]
+        {
             if let Some(name) = others {
                 pick(own, name)?;
             }
         }
-        let more = other.conditions.iter().filter(|one| !self.conditions.contains(one)).cloned().collect::<Vec<_>>();
+        let more = other
+            .conditions
+            .iter()
+            .filter(|one| !self.conditions.contains(one))
+            .cloned()
+            .collect::<Vec<_>>();
         both.conditions.extend(more);
         Some(both)
     }
 
     /// These calls, without the conditions of the calls that they are an exception of.
     fn beyond(&self, calls: &Self) -> Self {
-        let conditions = self.conditions.iter().filter(|one| !calls.conditions.contains(one)).cloned().collect();
+        let conditions =
+            self.conditions.iter().filter(|one| !calls.conditions.contains(one)).cloned().collect();
         Self { conditions, ..self.clone() }
     }
 
@@ -138,11 +149,17 @@ impl Calls {
             [] => String::new(),
             [one] => format!("where {one}"),
             several => {
-                let part = |one: &String| if one.contains(" || ") { format!("({one})") } else { one.clone() };
+                let part = |one: &String| {
+                    if one.contains(" || ") { format!("({one})") } else { one.clone() }
+                };
                 format!("where {}", several.iter().map(part).collect::<Vec<_>>().join(" && "))
             }
         };
-        [object, condition].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+        [object, condition]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -166,10 +183,14 @@ fn is_own_name(attribute: &str, action: McpAction) -> bool {
 impl Changed {
     /// The description, as an entry of a comparison has it.
     pub(super) fn text(&self) -> String {
-        let has_server =
-            self.actions.iter().all(|action| !matches!(action, McpAction::Register | McpAction::InvokePrimordial));
+        let has_server = self
+            .actions
+            .iter()
+            .all(|action| !matches!(action, McpAction::Register | McpAction::InvokePrimordial));
         let calls = self.calls.text(has_server);
-        let is_everything = self.actions.len() == McpAction::ALL.len() && calls.is_empty() && self.except.is_empty();
+        let is_everything = self.actions.len() == McpAction::ALL.len()
+            && calls.is_empty()
+            && self.except.is_empty();
         if is_everything && !self.in_part {
             return EVERYTHING.to_owned();
         }
@@ -184,7 +205,8 @@ impl Changed {
         // One alone is never left out.
         let count = self.except.len();
         let spelled_out = if count <= SPELLED_OUT + 1 { count } else { SPELLED_OUT };
-        let except: Vec<String> = self.except.iter().take(spelled_out).map(|calls| calls.text(has_server)).collect();
+        let except: Vec<String> =
+            self.except.iter().take(spelled_out).map(|calls| calls.text(has_server)).collect();
         if !except.is_empty() {
             text = format!("{text} except {}", except.join(", "));
         }
@@ -219,7 +241,11 @@ impl<'a> Coverers<'a> {
 
     /// Returns `true` if calls that `takes` accepts cover others.
     fn cover(&self, others: &Calls, takes: impl Fn(&Calls) -> bool) -> bool {
-        let given = others.conditions.iter().filter_map(|condition| self.by_rarest.get(condition.as_str())).flatten();
+        let given = others
+            .conditions
+            .iter()
+            .filter_map(|condition| self.by_rarest.get(condition.as_str()))
+            .flatten();
         self.free.iter().chain(given).any(|calls| takes(calls) && calls.covers(others))
     }
 }
@@ -234,31 +260,49 @@ fn keep_widest(calls: &mut Vec<Calls>) {
 }
 
 /// The calls that get further in `to` for a statement that is added there (`comes`), or removed.
-pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &InForce<'_>) -> Vec<Changed> {
+pub(super) fn changed(
+    said: &Occurrence,
+    comes: bool,
+    from: &InForce<'_>,
+    to: &InForce<'_>,
+) -> Vec<Changed> {
     let of = |state: &InForce<'_>, kinds: &[Kind], action: McpAction| -> Vec<Calls> {
-        let found = state.values().filter(|other| kinds.contains(&other.key.0) && other.key != said.key);
+        let found =
+            state.values().filter(|other| kinds.contains(&other.key.0) && other.key != said.key);
         let found = found.filter(|other| !is_apart(said, other));
         found.filter_map(|other| Calls::matched_by(other, action)).collect()
     };
     let mut all = Vec::new();
     for &action in said.possible() {
         let Some(own) = Calls::matched_by(said, action) else { continue };
-        let within = |permits: Vec<Calls>| permits.iter().filter_map(|permit| own.intersection(permit)).collect();
+        let within = |permits: Vec<Calls>| {
+            permits.iter().filter_map(|permit| own.intersection(permit)).collect()
+        };
         let (lets, stops): (Vec<Calls>, Vec<Calls>) = match (said.key.0, comes) {
             (Kind::Permit, _) => (
                 vec![own],
-                [of(from, &[Kind::Permit], action), of(to, &[Kind::Forbid, Kind::Approval], action)].concat(),
+                [
+                    of(from, &[Kind::Permit], action),
+                    of(to, &[Kind::Forbid, Kind::Approval], action),
+                ]
+                .concat(),
             ),
             (Kind::Approval, true) => (
                 vec![own],
-                [of(from, &[Kind::Permit, Kind::Approval], action), of(to, &[Kind::Forbid], action)].concat(),
+                [
+                    of(from, &[Kind::Permit, Kind::Approval], action),
+                    of(to, &[Kind::Forbid], action),
+                ]
+                .concat(),
             ),
-            (Kind::Approval, false) => {
-                (within(of(to, &[Kind::Permit], action)), of(to, &[Kind::Forbid, Kind::Approval], action))
-            }
-            (Kind::Forbid, _) => {
-                (within(of(to, &[Kind::Permit, Kind::Approval], action)), of(to, &[Kind::Forbid], action))
-            }
+            (Kind::Approval, false) => (
+                within(of(to, &[Kind::Permit], action)),
+                of(to, &[Kind::Forbid, Kind::Approval], action),
+            ),
+            (Kind::Forbid, _) => (
+                within(of(to, &[Kind::Permit, Kind::Approval], action)),
+                of(to, &[Kind::Forbid], action),
+            ),
             (Kind::Unknown, _) => return Vec::new(),
         };
         all.extend(left(action, lets, &stops));
@@ -268,7 +312,10 @@ pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &I
 
 /// Returns `true` if no call is matched by both.
 fn is_apart(one: &Occurrence, other: &Occurrence) -> bool {
-    one.statement.as_ref().zip(other.statement.as_ref()).is_some_and(|(one, other)| cover::are_disjoint(one, other))
+    one.statement
+        .as_ref()
+        .zip(other.statement.as_ref())
+        .is_some_and(|(one, other)| cover::are_disjoint(one, other))
 }
 
 /// The changes between a state with policies and one without, in which everything is permitted.
@@ -276,8 +323,9 @@ pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
     let mut all = Vec::new();
     for action in McpAction::ALL {
         let of = |kinds: &[Kind]| -> Vec<Calls> {
-            let found =
-                governed.values().filter(|said| kinds.contains(&said.key.0) && said.possible().contains(&action));
+            let found = governed
+                .values()
+                .filter(|said| kinds.contains(&said.key.0) && said.possible().contains(&action));
             found.filter_map(|said| Calls::matched_by(said, action)).collect()
         };
         let permits = of(&[Kind::Permit]);
@@ -287,8 +335,10 @@ pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
             all.push(in_part(action));
             continue;
         }
-        let taken: Vec<Calls> =
-            permits.iter().flat_map(|permit| stopped.iter().filter_map(|stop| stop.intersection(permit))).collect();
+        let taken: Vec<Calls> = permits
+            .iter()
+            .flat_map(|permit| stopped.iter().filter_map(|stop| stop.intersection(permit)))
+            .collect();
         all.extend(left(action, taken, &[]));
     }
     joined(all)
@@ -321,8 +371,11 @@ fn joined(changes: Vec<Changed>) -> Vec<Changed> {
     let mut all: Vec<Changed> = Vec::new();
     for change in changes {
         let alike = |other: &&mut Changed| {
-            let sort = |one: &Changed| one.actions.iter().map(|action| kind(*action, one)).collect::<BTreeSet<_>>();
-            let same = (&other.calls, &other.except, other.in_part) == (&change.calls, &change.except, change.in_part);
+            let sort = |one: &Changed| {
+                one.actions.iter().map(|action| kind(*action, one)).collect::<BTreeSet<_>>()
+            };
+            let same = (&other.calls, &other.except, other.in_part)
+                == (&change.calls, &change.except, change.in_part);
             same && sort(other) == sort(&change)
         };
         match all.iter_mut().find(alike) {
@@ -335,6 +388,7 @@ fn joined(changes: Vec<Changed>) -> Vec<Changed> {
 
 /// A tool is not a resource even if both have the same name, so that these are not combined.
 fn kind(action: McpAction, change: &Changed) -> &'static str {
-    let named = std::iter::once(&change.calls).chain(&change.except).any(|calls| calls.target.is_some());
+    let named =
+        std::iter::once(&change.calls).chain(&change.except).any(|calls| calls.target.is_some());
     if named { action.name() } else { "" }
 }

@@ -9,7 +9,11 @@ fn policies(text: &str) -> Vec<Policy> {
         let (scope, text) = line.trim().split_once(": ").expect("a scope");
         let teams = scope.split(',').filter(|team| *team != "org").map(str::to_owned);
         let cedar = Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() };
-        Policy { name: format!("p{number}"), scope: Scope::from_teams(teams), body: Body::Cedar(cedar) }
+        Policy {
+            name: format!("p{number}"),
+            scope: Scope::from_teams(teams),
+            body: Body::Cedar(cedar),
+        }
     };
     text.lines().filter(|line| !line.trim().is_empty()).enumerate().map(policy).collect()
 }
@@ -67,17 +71,22 @@ fn changes_are_proven_by_a_request() {
         (
             format!("org: {tool} when {{ resource.readOnly }};"),
             format!("org: {tool};"),
-            &["+ [] mcp invokeTool except where resource.readOnly | invokeTool other-server/other"][..],
+            &["+ [] mcp invokeTool except where resource.readOnly | invokeTool other-server/other"]
+                [..],
         ),
         (
             format!("org: {tool};"),
             format!("org: {tool} when {{ resource.readOnly && resource in MCP::Server::\"a\" }};"),
-            &["- [] mcp invokeTool except a/* where resource.readOnly | invokeTool other-server/other"],
+            &[
+                "- [] mcp invokeTool except a/* where resource.readOnly | invokeTool other-server/other",
+            ],
         ),
         // a forbid comes for a team
         (
             format!("org: {tool};"),
-            format!("org: {tool};\na: forbid (principal, action, resource) when {{ resource.name like \"rm*\" }};"),
+            format!(
+                "org: {tool};\na: forbid (principal, action, resource) when {{ resource.name like \"rm*\" }};"
+            ),
             &["- [a] mcp invokeTool where resource.name like \"rm*\" | invokeTool other-server/rm"],
         ),
         // permit and forbid of different teams meet in a pair
@@ -85,7 +94,9 @@ fn changes_are_proven_by_a_request() {
             format!(
                 "a: {tool};\nb: forbid (principal, action, resource); permit (principal, action == MCP::Action::\"getPrompt\", resource);"
             ),
-            format!("a: {tool};\nb: permit (principal, action == MCP::Action::\"getPrompt\", resource);"),
+            format!(
+                "a: {tool};\nb: permit (principal, action == MCP::Action::\"getPrompt\", resource);"
+            ),
             &[
                 "+ [b] mcp getPrompt | getPrompt other-server/other",
                 "+ [a+b] mcp invokeTool, getPrompt | invokeTool other-server/other",
@@ -105,25 +116,35 @@ fn changes_are_proven_by_a_request() {
         ),
         (
             r#"org: permit (principal, action == MCP::Action::"getPrompt", resource);"#.to_owned(),
-            format!("org: permit (principal, action == MCP::Action::\"getPrompt\", resource); {asks};"),
+            format!(
+                "org: permit (principal, action == MCP::Action::\"getPrompt\", resource); {asks};"
+            ),
             &["+ [] mcp invokeTool | invokeTool other-server/other"],
         ),
         // approval of what no permit reaches takes nothing
         (
             format!("org: {tool} when {{ resource.readOnly == true }};"),
-            format!("org: {tool} when {{ resource.readOnly == true }}; {asks} when {{ resource.readOnly == false }};"),
-            &["+ [] mcp invokeTool where resource.readOnly == false | invokeTool other-server/other"],
+            format!(
+                "org: {tool} when {{ resource.readOnly == true }}; {asks} when {{ resource.readOnly == false }};"
+            ),
+            &[
+                "+ [] mcp invokeTool where resource.readOnly == false | invokeTool other-server/other",
+            ],
         ),
         // no policy any more, and the first one
         (
             format!("org: {tool};"),
             String::new(),
-            &["+ [] mcp register, invokePrimordial, readResource, getPrompt | register other-server"],
+            &[
+                "+ [] mcp register, invokePrimordial, readResource, getPrompt | register other-server",
+            ],
         ),
         (
             String::new(),
             format!("a: {tool};"),
-            &["- [a] mcp register, invokePrimordial, readResource, getPrompt | register other-server"],
+            &[
+                "- [a] mcp register, invokePrimordial, readResource, getPrompt | register other-server",
+            ],
         ),
         // one tool, on any server, of those of an action
         (
@@ -164,12 +185,17 @@ fn changes_are_proven_by_a_request() {
 #[test]
 fn what_cannot_be_shown_is_uncertain() {
     // Text of another version of Cedar, and a condition that no tried request meets.
-    assert_eq!(lines("org: permit (principal", "org: permit (principa"), ["+ [] mcp ** | ?", "- [] mcp ** | ?"]);
+    assert_eq!(
+        lines("org: permit (principal", "org: permit (principa"),
+        ["+ [] mcp ** | ?", "- [] mcp ** | ?"]
+    );
     let old = r#"org: permit (principal, action == MCP::Action::"getPrompt", resource);"#;
     let new = r#"org: permit (principal, action == MCP::Action::"getPrompt", resource); permit (principal, action == MCP::Action::"invokeTool", resource) when { context has args.n && context.args.n * context.args.n == 1369 };"#;
     assert_eq!(
         lines(old, new),
-        ["+ [] mcp invokeTool where context has args.n && (context.args.n * context.args.n) == 1369 | ?"]
+        [
+            "+ [] mcp invokeTool where context has args.n && (context.args.n * context.args.n) == 1369 | ?"
+        ]
     );
 }
 
@@ -189,5 +215,8 @@ fn causes_are_statements() {
         effect: Some(Effect::Forbid),
         number: Some(0),
     };
-    assert_eq!(changes.iter().map(|change| change.because.clone()).collect::<Vec<_>>(), [vec![cause]]);
+    assert_eq!(
+        changes.iter().map(|change| change.because.clone()).collect::<Vec<_>>(),
+        [vec![cause]]
+    );
 }

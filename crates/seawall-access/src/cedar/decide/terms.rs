@@ -1,6 +1,7 @@
 //! A request's attributes, context and names in the form of the engine.
 //!
-//! Invariant: a value that the request does not state and that has no documented default is listed as unknown.
+//! Invariant: a value that the request does not state and that has no documented default is listed
+//! as unknown.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,17 +10,24 @@ use serde_json::{Map, Value};
 
 use crate::cedar::{McpAction, McpRequest, schema};
 
-/// The attributes of the resource, stated or with their documented defaults, and those whose value is unknown.
+/// The attributes of the resource, stated or with their documented defaults, and those whose value
+/// is unknown.
 ///
-/// Source: Docker's MCP policy reference. Tools that declare nothing are not read-only, destructive, not idempotent and
-/// open to the world. Commands and arguments are empty for remote servers.
-pub(super) fn attributes(request: &McpRequest) -> (HashMap<String, RestrictedExpression>, BTreeSet<&'static str>) {
+/// Source: Docker's MCP policy reference. Tools that declare nothing are not read-only,
+/// destructive, not idempotent and open to the world. Commands and arguments are empty for remote
+/// servers.
+pub(super) fn attributes(
+    request: &McpRequest,
+) -> (HashMap<String, RestrictedExpression>, BTreeSet<&'static str>) {
     let mut known = request.attributes.clone();
     match request.action {
         McpAction::InvokeTool => {
-            for (name, value) in
-                [("readOnly", false), ("destructive", true), ("idempotent", false), ("openWorld", true)]
-            {
+            for (name, value) in [
+                ("readOnly", false),
+                ("destructive", true),
+                ("idempotent", false),
+                ("openWorld", true),
+            ] {
                 known.entry(name).or_insert(Value::Bool(value));
             }
             known.insert("name".to_owned(), request.target.clone().into());
@@ -31,7 +39,10 @@ pub(super) fn attributes(request: &McpRequest) -> (HashMap<String, RestrictedExp
             known.insert("uri".to_owned(), request.target.clone().into());
         }
         McpAction::Register => {
-            let remote = known.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("remote-"));
+            let remote = known
+                .get("type")
+                .and_then(Value::as_str)
+                .is_some_and(|kind| kind.starts_with("remote-"));
             if remote {
                 known.entry("command").or_insert_with(|| "".into());
                 known.entry("args").or_insert_with(|| Value::Array(Vec::new()));
@@ -40,7 +51,8 @@ pub(super) fn attributes(request: &McpRequest) -> (HashMap<String, RestrictedExp
         McpAction::InvokePrimordial => {}
     }
     let declared = schema::attributes(request.action.resource_type()).map(|(name, _)| name);
-    let mut unknown: BTreeSet<&'static str> = declared.filter(|name| !known.contains_key(*name)).collect();
+    let mut unknown: BTreeSet<&'static str> =
+        declared.filter(|name| !known.contains_key(*name)).collect();
     if request.action.has_request_time() && request.request_time.is_none() {
         unknown.insert("request_time");
     }
@@ -50,7 +62,8 @@ pub(super) fn attributes(request: &McpRequest) -> (HashMap<String, RestrictedExp
 pub(super) fn context(request: &McpRequest) -> Context {
     let args = request.arguments.as_ref().map(|arguments| ("args".to_owned(), record(arguments)));
     let time = request.request_time.as_ref();
-    let time = time.map(|time| ("request_time".to_owned(), RestrictedExpression::new_datetime(time)));
+    let time =
+        time.map(|time| ("request_time".to_owned(), RestrictedExpression::new_datetime(time)));
     Context::from_pairs(args.into_iter().chain(time)).expect("the request time is a datetime")
 }
 
@@ -62,7 +75,9 @@ pub(super) fn record(fields: &Map<String, Value>) -> RestrictedExpression {
 pub(super) fn expression(value: &Value) -> RestrictedExpression {
     match value {
         Value::Bool(value) => RestrictedExpression::new_bool(*value),
-        Value::Number(number) => RestrictedExpression::new_long(number.as_i64().expect("requests hold whole numbers")),
+        Value::Number(number) => {
+            RestrictedExpression::new_long(number.as_i64().expect("requests hold whole numbers"))
+        }
         Value::String(text) => RestrictedExpression::new_string(text.clone()),
         Value::Array(items) => RestrictedExpression::new_set(items.iter().map(expression)),
         Value::Object(fields) => record(fields),

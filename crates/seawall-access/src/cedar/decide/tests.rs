@@ -35,7 +35,11 @@ fn tools_have_their_documented_defaults() {
         // the tool of a server is not a resource, no prompt and no tool of the gateway
         ("resource is MCP::Tool", "invokePrimordial code-mode", "deny"),
         ("resource is MCP::Prompt && resource.name == \"b\"", "getPrompt a/b", "allow"),
-        ("resource is MCP::Resource && resource.uri like \"file:///*\"", "readResource a/file:///x", "allow"),
+        (
+            "resource is MCP::Resource && resource.uri like \"file:///*\"",
+            "readResource a/file:///x",
+            "allow",
+        ),
         ("resource in MCP::Primordial::\"code-mode\"", "invokePrimordial code-mode", "allow"),
     ] {
         let text = format!("permit (principal, action, resource) when {{ {condition} }};");
@@ -63,7 +67,10 @@ fn arguments_decide_when_they_are_there() {
     // What looks like one of Cedar's own values stays an object.
     let object = "permit (principal, action, resource) when { context.args.x has __entity };";
     assert_eq!(
-        outcome(object, "invokeTool a/b {\"args\": {\"x\": {\"__entity\": {\"type\": \"A\", \"id\": \"b\"}}}}"),
+        outcome(
+            object,
+            "invokeTool a/b {\"args\": {\"x\": {\"__entity\": {\"type\": \"A\", \"id\": \"b\"}}}}"
+        ),
         "allow"
     );
 }
@@ -71,7 +78,11 @@ fn arguments_decide_when_they_are_there() {
 #[test]
 fn what_was_not_said_is_uncertain_only_where_it_matters() {
     for (text, request, expected) in [
-        ("permit (principal, action, resource) when { resource.type == \"remote-dcr\" };", "register a", "uncertain"),
+        (
+            "permit (principal, action, resource) when { resource.type == \"remote-dcr\" };",
+            "register a",
+            "uncertain",
+        ),
         (
             "permit (principal, action, resource) when { resource.type == \"remote-dcr\" };",
             "register a {\"type\": \"remote-dcr\"}",
@@ -84,7 +95,11 @@ fn what_was_not_said_is_uncertain_only_where_it_matters() {
             "deny",
         ),
         // a test for it is a question about it; the scope answers first
-        ("permit (principal, action, resource) when { resource has command };", "register a", "uncertain"),
+        (
+            "permit (principal, action, resource) when { resource has command };",
+            "register a",
+            "uncertain",
+        ),
         (
             "permit (principal, action, resource == MCP::Server::\"b\") when { resource has command };",
             "register a",
@@ -96,7 +111,11 @@ fn what_was_not_said_is_uncertain_only_where_it_matters() {
             "register a",
             "uncertain",
         ),
-        ("forbid (principal, action, resource) when { resource.requiresOAuth };", "register a", "deny"),
+        (
+            "forbid (principal, action, resource) when { resource.requiresOAuth };",
+            "register a",
+            "deny",
+        ),
         // another forbid decides
         (
             "permit (principal, action, resource); forbid (principal, action, resource) when { resource.type == \"x\" }; forbid (principal, action, resource);",
@@ -126,7 +145,11 @@ fn what_was_not_said_is_uncertain_only_where_it_matters() {
             "deny",
         ),
         // the principal: documented never to match
-        ("permit (principal, action, resource) when { principal.role == \"x\" };", "invokeTool a/b", "deny"),
+        (
+            "permit (principal, action, resource) when { principal.role == \"x\" };",
+            "invokeTool a/b",
+            "deny",
+        ),
         ("permit (principal in MCP::Team::\"x\", action, resource);", "invokeTool a/b", "deny"),
         (
             "permit (principal, action, resource) when { principal in MCP::Team::\"x\" || resource.requiresOAuth };",
@@ -166,7 +189,10 @@ fn forbid_outranks_approval_which_outranks_permit() {
     }
     let answer = answer(&[policy("p", &[], &format!("{permit}\n{asks}"))], &[], "invokeTool a/b");
     let reason = &answer.because[0];
-    assert_eq!((answer.because.len(), reason.statement, reason.approval.as_deref()), (1, Some(1), Some("why")));
+    assert_eq!(
+        (answer.because.len(), reason.statement, reason.approval.as_deref()),
+        (1, Some(1), Some("why"))
+    );
     assert_eq!(reason.span, 38..38 + asks.len());
 }
 
@@ -174,7 +200,11 @@ fn forbid_outranks_approval_which_outranks_permit() {
 fn all_policies_that_govern_an_audience_decide_together() {
     let policies = [
         policy("everybody", &[], "permit (principal, action, resource in MCP::Server::\"a\");"),
-        policy("research", &["research"], "permit (principal, action, resource in MCP::Server::\"b\");"),
+        policy(
+            "research",
+            &["research"],
+            "permit (principal, action, resource in MCP::Server::\"b\");",
+        ),
         policy("interns", &["interns"], "forbid (principal, action, resource);"),
     ];
     for (teams, request, expected, because) in [
@@ -185,7 +215,11 @@ fn all_policies_that_govern_an_audience_decide_together() {
     ] {
         let answer = answer(&policies, teams, request);
         let names: Vec<&str> = answer.because.iter().map(|one| one.policy_name.as_str()).collect();
-        assert_eq!((answer.outcome.as_str(), names.as_slice()), (expected, because), "{teams:?} {request}");
+        assert_eq!(
+            (answer.outcome.as_str(), names.as_slice()),
+            (expected, because),
+            "{teams:?} {request}"
+        );
     }
     // Nobody governs: the gateway does not ask.
     assert_eq!(answer(&policies[1..], &[], "register evil").outcome, Outcome::Allow);

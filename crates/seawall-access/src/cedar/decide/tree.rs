@@ -16,7 +16,11 @@ pub(super) fn on_principal(tree: &Template) -> bool {
 }
 
 pub(super) fn tests_attributes(condition: &Expr) -> bool {
-    condition.reduce(&|expr| matches!(expr, Expr::HasAttr { .. }).then_some(true), &|a, b| a || b, false)
+    condition.reduce(
+        &|expr| matches!(expr, Expr::HasAttr { .. }).then_some(true),
+        &|a, b| a || b,
+        false,
+    )
 }
 
 /// The statement without its conditions.

@@ -4,7 +4,9 @@ use super::super::{code, examine};
 
 /// The place and the help of each finding about types.
 fn found(condition: &str) -> Vec<(String, String)> {
-    let text = format!(r#"forbid (principal, action == MCP::Action::"invokeTool", resource) when {{ {condition} }};"#);
+    let text = format!(
+        r#"forbid (principal, action == MCP::Action::"invokeTool", resource) when {{ {condition} }};"#
+    );
     let findings = examine(&text).into_iter().filter(|one| one.code == code::TYPE_MISMATCH);
     findings.map(|one| (text[one.start..one.end].to_owned(), one.help)).collect()
 }
@@ -18,19 +20,31 @@ fn operators_that_err_are_found_where_they_are() {
             r#"context.args.x in ["rm", "sudo"]"#,
             r#"write `["rm", "sudo"].contains(context.args.x)`"#,
         ),
-        (r#"context.args.x in "rm""#, r#"context.args.x in "rm""#, r#"write `["rm"].contains(context.args.x)`"#),
+        (
+            r#"context.args.x in "rm""#,
+            r#"context.args.x in "rm""#,
+            r#"write `["rm"].contains(context.args.x)`"#,
+        ),
         (
             r#"resource.readOnly || context.args.x in [MCP::Tool::"rm"]"#,
             r#"context.args.x in [MCP::Tool::"rm"]"#,
             r#"write `["…", "…"].contains(context.args.x)`"#,
         ),
-        (r#""a" in context.args.s"#, r#""a" in context.args.s"#, r#"write `context.args.s.contains("a")`"#),
+        (
+            r#""a" in context.args.s"#,
+            r#""a" in context.args.s"#,
+            r#"write `context.args.s.contains("a")`"#,
+        ),
         (
             r#"principal in ["a"]"#,
             r#"principal in ["a"]"#,
             "say whom the policy governs with `scope`, and remove the condition",
         ),
-        (r#"resource.name in ["rm"]"#, r#"resource.name in ["rm"]"#, r#"write `["rm"].contains(resource.name)`"#),
+        (
+            r#"resource.name in ["rm"]"#,
+            r#"resource.name in ["rm"]"#,
+            r#"write `["rm"].contains(resource.name)`"#,
+        ),
         (
             r#"resource in ["github"]"#,
             r#"resource in ["github"]"#,
@@ -66,7 +80,11 @@ fn operators_that_err_are_found_where_they_are() {
             r#"["Bash"].contains(resource)"#,
             "look for its name: `.contains(resource.name)`",
         ),
-        (r#"[1, 2].contains(resource.name)"#, r#"[1, 2].contains(resource.name)"#, "compare values of one type"),
+        (
+            r#"[1, 2].contains(resource.name)"#,
+            r#"[1, 2].contains(resource.name)"#,
+            "compare values of one type",
+        ),
     ] {
         let found = found(&format!("{guard}({condition})"));
         assert_eq!(found, [(place.to_owned(), help.to_owned())], "{condition}");
@@ -90,7 +108,10 @@ fn what_is_never_equal_is_mended() {
         ("resource.name == 5", r#"write `resource.name == "5"`"#),
         (r#"resource.name == ["a", "b"]"#, r#"write `["a", "b"].contains(resource.name)`"#),
         (r#"resource.name != ["a"]"#, r#"write `!["a"].contains(resource.name)`"#),
-        (r#"context has args && context.args == "rm""#, r#"name the argument: `context.args.NAME == "rm"`"#),
+        (
+            r#"context has args && context.args == "rm""#,
+            r#"name the argument: `context.args.NAME == "rm"`"#,
+        ),
         (
             r#"context has args && context.args has x && context.args.x == MCP::Tool::"rm""#,
             r#"write `context.args.x == "rm"`"#,
@@ -111,10 +132,19 @@ fn operands_that_no_operator_takes_are_found() {
         ("resource.readOnly > 0", "write `resource.readOnly` or `!resource.readOnly`"),
         ("resource.name < 3", "text has no order: compare it with `==` or `like`"),
         (r#"context.args.n > "5""#, "write `context.args.n > 5`"),
-        (r#"context.request_time < "2027-01-01""#, r#"write `context.request_time < datetime("2027-01-01")`"#),
-        (r#"context.request_time < decimal("1.0")"#, "write `context.request_time.lessThan(decimal(\"1.0\"))`"),
+        (
+            r#"context.request_time < "2027-01-01""#,
+            r#"write `context.request_time < datetime("2027-01-01")`"#,
+        ),
+        (
+            r#"context.request_time < decimal("1.0")"#,
+            "write `context.request_time.lessThan(decimal(\"1.0\"))`",
+        ),
         ("decimal(\"1.5\") > 2", "write `decimal(\"1.5\").greaterThan(decimal(\"2.0\"))`"),
-        (r#"datetime("2027-01-01") < duration("1h")"#, "compare two numbers, two times or two durations"),
+        (
+            r#"datetime("2027-01-01") < duration("1h")"#,
+            "compare two numbers, two times or two durations",
+        ),
         ("context.args > 5", "name the argument: `context.args.NAME > 5`"),
         ("context.args", "write `context has args`, or name the argument"),
         ("!context.args", "write `context has args`, or name the argument"),
@@ -122,16 +152,23 @@ fn operands_that_no_operator_takes_are_found() {
         (r#"context.args like "*rm*""#, r#"name the argument: `context.args.NAME like "…"`"#),
         ("!resource.name", r#"compare it: `resource.name == "…"`"#),
         ("resource.name || resource.readOnly", r#"compare it: `resource.name == "…"`"#),
-        ("resource has name && resource.name && resource.readOnly", r#"compare it: `resource.name == "…"`"#),
+        (
+            "resource has name && resource.name && resource.readOnly",
+            r#"compare it: `resource.name == "…"`"#,
+        ),
         ("resource.readOnly + 1 == 2", "use numbers on both sides"),
         ("if resource.name then true else false", r#"compare it: `resource.name == "…"`"#),
-        (r#"resource.contains("x")"#, r#"write `resource == MCP::Tool::"…"`, or `resource in MCP::Server::"…"`"#),
+        (
+            r#"resource.contains("x")"#,
+            r#"write `resource == MCP::Tool::"…"`, or `resource in MCP::Server::"…"`"#,
+        ),
         (r#"["a"].containsAny(resource.name)"#, r#"write `["a"].contains(resource.name)`"#),
         ("resource.name.isEmpty()", r#"write `resource.name == ""`"#),
         ("resource.name has x", "compare `resource.name` as a whole with `==`"),
         ("context.args.n is MCP::Tool", "compare it with text: `== \"…\"`"),
     ] {
-        let helps: Vec<String> = found(&format!("{guard}({condition})")).into_iter().map(|(_, help)| help).collect();
+        let helps: Vec<String> =
+            found(&format!("{guard}({condition})")).into_iter().map(|(_, help)| help).collect();
         assert_eq!(helps, [help], "{condition}");
     }
     for (condition, help) in [

@@ -6,10 +6,11 @@ use super::*;
 use crate::universe::Universe;
 use crate::{Point, Request, State, Verdict};
 
-/// Rules that together have too many distinctions to be compared, one of each shape, with a change that they must not
-/// hide.
+/// Rules that together have too many distinctions to be compared, one of each shape, with a change
+/// that they must not hide.
 fn shapes() -> Vec<(&'static str, &'static str, Vec<String>)> {
-    let all = |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<String>>();
+    let all =
+        |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<String>>();
     vec![
         (
             "one suffix behind many folders",
@@ -21,8 +22,16 @@ fn shapes() -> Vec<(&'static str, &'static str, Vec<String>)> {
             "read /var/lib/docker/volumes/db/data/**",
             all(20, &|n| format!("read /**/k{n}/*/*/*/*/*/*/*/*/x{n}")),
         ),
-        ("folders anywhere in a home folder", "read ~/.aws/**", all(33, &|n| format!("read ~/**/.secret{n}/**"))),
-        ("elsewhere in a home folder", "read ~/.aws/**", all(33, &|n| format!("read ~/work/**/.secret{n}/**"))),
+        (
+            "folders anywhere in a home folder",
+            "read ~/.aws/**",
+            all(33, &|n| format!("read ~/**/.secret{n}/**")),
+        ),
+        (
+            "elsewhere in a home folder",
+            "read ~/.aws/**",
+            all(33, &|n| format!("read ~/work/**/.secret{n}/**")),
+        ),
         (
             "labels anywhere in a host",
             "connect:tcp **.corp.example",
@@ -31,7 +40,13 @@ fn shapes() -> Vec<(&'static str, &'static str, Vec<String>)> {
         (
             "parts of a label",
             "connect:tcp *.corp.example",
-            all(110, &|n| format!("connect:tcp *{}{}-*{n}*.corp.example", char::from(b'a' + (n % 26) as u8), n % 7)),
+            all(110, &|n| {
+                format!(
+                    "connect:tcp *{}{}-*{n}*.corp.example",
+                    char::from(b'a' + (n % 26) as u8),
+                    n % 7
+                )
+            }),
         ),
         (
             "parts of a folder",
@@ -55,12 +70,14 @@ fn shapes() -> Vec<(&'static str, &'static str, Vec<String>)> {
 fn noise_hides_nothing() {
     for (shape, change, noise) in shapes() {
         for decision in ["deny", "allow"] {
-            let noise: Vec<String> = noise.iter().map(|rule| format!("{decision} {rule}")).collect();
+            let noise: Vec<String> =
+                noise.iter().map(|rule| format!("{decision} {rule}")).collect();
             let noise = format!("org: {}", noise.join("; "));
             let with = format!("{noise}\norg: allow {change}");
             // From an earlier pull request, and from the same one.
             for before in [noise.as_str(), ""] {
-                let comparison = compare(&policies(before), &policies(&with), &TeamDirectory::default());
+                let comparison =
+                    compare(&policies(before), &policies(&with), &TeamDirectory::default());
                 let Comparison::Complete(Changes { widened, .. }) = comparison else {
                     panic!("incomplete: {shape}, {decision}, {} before", before.len())
                 };
@@ -68,23 +85,32 @@ fn noise_hides_nothing() {
                     let (_, object) = change.split_once(' ').unwrap();
                     entry.access.text().contains(object)
                 };
-                let entry = widened.iter().find(opened).unwrap_or_else(|| panic!("hidden: {shape}, {decision}"));
+                let entry = widened
+                    .iter()
+                    .find(opened)
+                    .unwrap_or_else(|| panic!("hidden: {shape}, {decision}"));
                 assert_eq!(entry.audience.teams, [""; 0], "{shape}, {decision}");
                 let is = |state: &str| {
                     let request = Request::parse(&entry.witness).expect(&entry.witness);
                     State::new(&policies(state)).ask(&Default::default(), &request).verdict
                 };
                 let was = if before.is_empty() { Verdict::Deny } else { is(before) };
-                assert_eq!((was, is(&with)), (Verdict::Deny, Verdict::Allow), "{shape}, {decision}: {entry:?}");
+                assert_eq!(
+                    (was, is(&with)),
+                    (Verdict::Deny, Verdict::Allow),
+                    "{shape}, {decision}: {entry:?}"
+                );
             }
         }
     }
 }
 
-/// Rules of which one of each pair matches every target of a certain depth, so that no target subsumes another.
+/// Rules of which one of each pair matches every target of a certain depth, so that no target
+/// subsumes another.
 fn explosive(depth: usize) -> String {
     let behind = |n: usize| "/*".repeat(n);
-    let pair = |n: usize| format!("deny read /d/**/a*{}; deny read /d/**/[!a]*{}", behind(n), behind(n));
+    let pair =
+        |n: usize| format!("deny read /d/**/a*{}; deny read /d/**/[!a]*{}", behind(n), behind(n));
     format!("org: {}", (0..depth).map(pair).collect::<Vec<_>>().join("; "))
 }
 
@@ -102,16 +128,26 @@ fn what_cannot_be_looked_through_is_uncertain_as_a_whole() {
         incomplete.rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["now allow `p1 › allow read /d/**`"]
     );
-    let audiences: Vec<&str> = incomplete.audiences.iter().flat_map(|own| &own.teams).map(String::as_str).collect();
+    let audiences: Vec<&str> =
+        incomplete.audiences.iter().flat_map(|own| &own.teams).map(String::as_str).collect();
     assert_eq!(audiences, ["blue", "red"]);
     let shown: Vec<String> = changes
         .uncertain
         .iter()
-        .map(|entry| format!("{} {} {} {}", entry.audience.teams.join("+"), entry.access, entry.widens, entry.narrows))
+        .map(|entry| {
+            format!(
+                "{} {} {} {}",
+                entry.audience.teams.join("+"),
+                entry.access,
+                entry.widens,
+                entry.narrows
+            )
+        })
         .collect();
     assert_eq!(shown, ["blue read /d/** true false", "red read /d/** true false"]);
     // Unrelated parts are reported as usual.
-    let widened: Vec<String> = changes.widened.iter().map(|entry| entry.access.to_string()).collect();
+    let widened: Vec<String> =
+        changes.widened.iter().map(|entry| entry.access.to_string()).collect();
     assert_eq!(widened, ["connect:tcp a.example.com"]);
 }
 
@@ -120,7 +156,8 @@ const TEAMS: [&str; 3] = ["org", "red", "red,blue"];
 /// Some rules of the table, for random scopes.
 fn some(most: usize) -> impl Strategy<Value = Vec<String>> {
     let rule = prop::sample::select(crate::tests::RULES.to_vec());
-    let policy = (prop::sample::select(TEAMS.to_vec()), rule).prop_map(|(scope, rule)| format!("{scope}: {rule}"));
+    let policy = (prop::sample::select(TEAMS.to_vec()), rule)
+        .prop_map(|(scope, rule)| format!("{scope}: {rule}"));
     prop::collection::vec(policy, 0..most)
 }
 
@@ -128,9 +165,11 @@ fn some(most: usize) -> impl Strategy<Value = Vec<String>> {
 fn folder_rule() -> impl Strategy<Value = String> {
     let segment = prop::sample::select(vec!["**", "*", "a", "b*", "*c", "[!a]*"]);
     let segments = prop::collection::vec(segment, 1..5);
-    let (decision, root) = (prop::sample::select(vec!["deny", "allow"]), prop::sample::select(vec!["/d", "~", ""]));
-    (decision, root, segments)
-        .prop_map(|(decision, root, segments)| format!("{decision} read {root}/{}", segments.join("/")))
+    let (decision, root) =
+        (prop::sample::select(vec!["deny", "allow"]), prop::sample::select(vec!["/d", "~", ""]));
+    (decision, root, segments).prop_map(|(decision, root, segments)| {
+        format!("{decision} read {root}/{}", segments.join("/"))
+    })
 }
 
 /// The teams of an audience, and whether it gains something or loses something.
@@ -138,7 +177,9 @@ type Directions = BTreeSet<(Vec<String>, bool)>;
 
 /// Audiences with a certain change, and audiences with a possible one.
 fn directions(comparison: &Comparison) -> (Directions, Directions) {
-    let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else { panic!("{comparison:?}") };
+    let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else {
+        panic!("{comparison:?}")
+    };
     let of = |entries: &[Entry], widens: bool| -> Directions {
         entries.iter().map(|entry| (entry.audience.teams.clone(), widens)).collect()
     };
@@ -146,7 +187,11 @@ fn directions(comparison: &Comparison) -> (Directions, Directions) {
     let mut possible = certain.clone();
     for entry in uncertain.iter().filter(|entry| !entry.access.what().contains(words::RESPELLED)) {
         let both = [(true, entry.widens), (false, entry.narrows)];
-        possible.extend(both.iter().filter(|(_, is)| *is).map(|(widens, _)| (entry.audience.teams.clone(), *widens)));
+        possible.extend(
+            both.iter()
+                .filter(|(_, is)| *is)
+                .map(|(widens, _)| (entry.audience.teams.clone(), *widens)),
+        );
     }
     (certain, possible)
 }
@@ -154,7 +199,8 @@ fn directions(comparison: &Comparison) -> (Directions, Directions) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The essential search alone finds the same changes for the same audiences as the whole comparison.
+    /// The essential search alone finds the same changes for the same audiences as the whole
+    /// comparison.
     #[test]
     fn the_essential_is_enough(kept in some(5), gone in some(3), come in some(3)) {
         let old = policies(&[kept.clone(), gone].concat().join("\n"));
@@ -198,8 +244,8 @@ proptest! {
         prop_assert_eq!(opens(&all), opens(&essential));
     }
 
-    /// A change that widens access by itself also widens it beside other rules, or may do so, unless these certainly
-    /// deny it.
+    /// A change that widens access by itself also widens it beside other rules, or may do so,
+    /// unless these certainly deny it.
     #[test]
     fn no_noise_turns_a_widening_into_no_change(
         noise in prop::collection::vec(folder_rule(), 0..8),
@@ -232,8 +278,8 @@ proptest! {
                 for (certain, gain) in gains.iter().filter(|(_, gain)| !gain.access.what().contains(words::RESPELLED)) {
                     let request = Request::parse(&gain.witness).expect(&gain.witness);
                     let is = |state: &[Policy]| State::new(state).ask(&Default::default(), &request).verdict;
-                    // Closed by a rule, or as open as before: one more allow beside one that certainly matches adds
-                    // nothing.
+                    // Closed by a rule, or as open as before: one more allow beside one that
+                    // certainly matches adds nothing.
                     let open = |was: Verdict| was == Verdict::Allow || !certain && was == Verdict::Uncertain;
                     let was_open = earlier && (open(is(&before)) || is(&allows) == Verdict::Allow);
                     prop_assert!(is(&after) == Verdict::Deny || was_open, "{gain:?}");

@@ -18,7 +18,9 @@ fn universe() -> Vec<McpRequest> {
     let mut all = Vec::new();
     for server in ["a", "b", "x"] {
         all.push(format!("register {server} {{\"type\": \"remote-dcr\"}}"));
-        for (tool, flags) in [("c", 0), ("c", 1), ("c", 2), ("c", 3), ("d", 0), ("d", 1), ("d", 2), ("d", 3)] {
+        for (tool, flags) in
+            [("c", 0), ("c", 1), ("c", 2), ("c", 3), ("d", 0), ("d", 1), ("d", 2), ("d", 3)]
+        {
             let (read, destructive) = (flags & 1 == 1, flags & 2 == 2);
             let said = format!("{{\"readOnly\": {read}, \"destructive\": {destructive}}}");
             all.push(format!("invokeTool {server}/{tool} {said}"));
@@ -29,8 +31,10 @@ fn universe() -> Vec<McpRequest> {
 }
 
 fn state() -> impl Strategy<Value = Vec<Policy>> {
-    let policy =
-        (prop::sample::subsequence(vec!["s", "t", "u"], 0..=2), prop::sample::subsequence(STATEMENTS.to_vec(), 1..=3));
+    let policy = (
+        prop::sample::subsequence(vec!["s", "t", "u"], 0..=2),
+        prop::sample::subsequence(STATEMENTS.to_vec(), 1..=3),
+    );
     prop::collection::vec(policy, 0..=3).prop_map(|policies| {
         let line = |(teams, text): (Vec<&str>, Vec<&str>)| {
             let scope = if teams.is_empty() { "org".to_owned() } else { teams.join(",") };
@@ -52,8 +56,8 @@ fn rank(outcome: Outcome) -> u8 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Every change of a decision for some teams is reported, at least for a subset of these teams, and every certain
-    /// change that is reported exists.
+    /// Every change of a decision for some teams is reported, at least for a subset of these teams,
+    /// and every certain change that is reported exists.
     #[test]
     fn every_change_is_told_and_every_certain_change_is_one(old in state(), new in state()) {
         let changes = compare(&old, &new);

@@ -29,7 +29,8 @@ fn condition() -> impl Strategy<Value = String> {
 }
 
 fn statement() -> impl Strategy<Value = String> {
-    let effect = prop::sample::select(vec!["permit", "permit", "@requireApproval(\"x\") permit", "forbid"]);
+    let effect =
+        prop::sample::select(vec!["permit", "permit", "@requireApproval(\"x\") permit", "forbid"]);
     let clause = prop::sample::select(vec!["when", "unless"]);
     (effect, clause, condition()).prop_map(|(effect, clause, condition)| {
         format!("{effect} (principal, action, resource) {clause} {{ {condition} }};")
