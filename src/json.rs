@@ -1,10 +1,13 @@
-//! JSON texts: their nesting and number of values, measured before they are parsed, and their
-//! hashes.
+//! JSON texts: their nesting and number of values, measured before they are parsed, their hashes,
+//! and their schemas.
 //!
 //! Invariant: a text that passes [`deeper_than`] can be put into a plan, a snapshot and a report,
 //! written, and read back: each wraps it in a few levels, and the parser refuses texts that nest
 //! deeper than 127.
 
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::RecursiveTransform;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The deepest answer of a service. Its largest object needs six levels.
@@ -14,6 +17,18 @@ pub(crate) const MAX_FILE_DEPTH: usize = 80;
 
 /// The most values of a snapshot: several times those of a full organization.
 pub(crate) const MAX_FILE_VALUES: usize = 10_000_000;
+
+/// The generator of the JSON Schemas (2020-12) of what is written.
+pub(crate) fn schema_generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().with_transform(RecursiveTransform(join_lines)).into_generator()
+}
+
+/// Takes the line breaks of this source out of a description.
+pub(crate) fn join_lines(schema: &mut schemars::Schema) {
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
+}
 
 /// The deepest level of a text, and how many values it may hold at most; of a text that is not
 /// JSON, some numbers.

@@ -11,6 +11,7 @@ use schemars::transform::{RecursiveTransform, Transform as _};
 use serde_json::{Map, Value, json};
 
 use super::kind::{KINDS, Kind};
+use crate::json::join_lines;
 
 /// The schema of any document: one branch for each kind, selected by `kind` alone, so that editors
 /// complete matching keys and errors concern the intended kind.
@@ -82,9 +83,7 @@ fn tidy(schema: &mut schemars::Schema) {
         schema.remove("default");
     }
     schema.remove("format");
-    if let Some(Value::String(description)) = schema.get_mut("description") {
-        *description = description.replace('\n', " ");
-    }
+    join_lines(schema);
 }
 
 /// A kind's schema with its validator.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Drift;
+use crate::json::schema_generator;
 use crate::model::Origin;
 use crate::plan::ChangeSet;
 use crate::plan::meaning::Meaning;
@@ -129,8 +130,7 @@ pub fn set_to_json<'a>(
 /// The JSON Schema (2020-12) of the drift of several organizations; that of one stands beside it.
 #[must_use]
 pub fn set_schema() -> Value {
-    let settings = schemars::generate::SchemaSettings::draft2020_12();
-    let mut schema: Value = settings.into_generator().into_root_schema_for::<DriftSet>().into();
+    let mut schema: Value = schema_generator().into_root_schema_for::<DriftSet>().into();
     if let Some(items) = schema.pointer_mut("/properties/drifts") {
         *items = json!({
             "description": "The drift of each, in the order of `docker.orgs`; then that of Vijil.",
@@ -160,8 +160,7 @@ struct DriftSet {
 /// The JSON Schema (2020-12) of drift: that of a plan, which stands beside it, and more keys.
 #[must_use]
 pub fn schema() -> Value {
-    let settings = schemars::generate::SchemaSettings::draft2020_12();
-    let mut schema: Value = settings.into_generator().into_root_schema_for::<DriftKeys>().into();
+    let mut schema: Value = schema_generator().into_root_schema_for::<DriftKeys>().into();
     if let Some(object) = schema.as_object_mut() {
         object.insert("title".to_owned(), "seawall drift".into());
         object.insert("allOf".to_owned(), json!([{"$ref": "plan.schema.json"}]));

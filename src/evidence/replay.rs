@@ -18,6 +18,7 @@ use super::requests::{RequestGroup, Requests, Window};
 use super::time;
 use crate::access::{self, Cause, Reason};
 use crate::diagnostic::sanitize::acts_or_hides;
+use crate::json::schema_generator;
 use crate::model::{Decision, DesiredPolicy, Domain, Origin, Policy, TeamDirectory};
 use crate::source::parallel;
 
@@ -189,10 +190,7 @@ pub struct Input<'a> {
 /// The JSON Schema (2020-12) of a replay.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<Replay>()
-        .into()
+    schema_generator().into_root_schema_for::<Replay>().into()
 }
 
 /// The most frequent requests as expectations: those that both states decide as recorded. Each

@@ -19,6 +19,7 @@ use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::{Asked, time};
 use crate::access::{AddressRule, Match, Role};
+use crate::json::schema_generator;
 use crate::model::{Action, DesiredPolicy, Domain, Origin, Policy};
 use crate::source::parallel;
 
@@ -125,10 +126,7 @@ pub struct Input<'a> {
 /// The JSON Schema (2020-12) of a usage report.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<Usage>()
-        .into()
+    schema_generator().into_root_schema_for::<Usage>().into()
 }
 
 /// The results for one rule.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Plan;
 use super::saved::{FORMAT_VERSION, PlanDocument, PlanError};
+use crate::json::schema_generator;
 
 /// An organization without a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,10 +39,7 @@ struct SetDocument {
 /// The JSON Schema (2020-12) of a set of plans.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<SetDocument>()
-        .into()
+    schema_generator().into_root_schema_for::<SetDocument>().into()
 }
 
 /// Plans as JSON, with a line feed at the end.

@@ -26,8 +26,8 @@ struct World {
     uninspected_blocked: bool,
     /// A path in another letter case is the same path.
     any_case: bool,
-    /// The folders where people usually have their home folders are home folders.
-    homes: bool,
+    /// The usual place of home folders at which the home folder is, as a position in [`PLACES`].
+    home: Option<usize>,
     /// `**` decides a connection straight to an address like a name, and like a block.
     as_name: bool,
     as_block: bool,
@@ -46,7 +46,7 @@ fn worlds(request: &Request) -> Vec<World> {
         root: false,
         uninspected_blocked: false,
         any_case: false,
-        homes: false,
+        home: None,
         as_name: false,
         as_block: false,
     };
@@ -74,9 +74,23 @@ fn worlds(request: &Request) -> Vec<World> {
         Request::Http { .. } => answers()
             .map(|[apex, root, any_case]| World { apex, root, any_case, ..world })
             .collect(),
-        Request::Folder { .. } => answers()
-            .map(|[folder, any_case, homes]| World { folder, any_case, homes, ..world })
-            .collect(),
+        Request::Folder { path, .. } => {
+            let path: Vec<&str> = path.split(['/', '\\']).collect();
+            let concerns = |place: &usize| {
+                path.first() == Some(&"~") || below(PLACES[*place], &path, true).is_some()
+            };
+            let homes = (0..PLACES.len()).filter(concerns).map(Some).chain([None]);
+            homes
+                .flat_map(|home| {
+                    answers().map(move |[folder, any_case]| World {
+                        folder,
+                        any_case,
+                        home,
+                        ..world
+                    })
+                })
+                .collect()
+        }
     }
 }
 
@@ -156,57 +170,105 @@ fn path_matches(pattern: &str, path: &str, root: bool, any_case: bool) -> bool {
 /// Of the home folder of somebody whose name is not known.
 const SOMEBODY: &str = "?";
 
-/// Other ways to write a folder, if home folders are where they usually are.
-fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
-    let is =
-        |label: &str, name: &str| label == name || any_case && label.eq_ignore_ascii_case(name);
-    match path {
-        ["~", rest @ ..] => {
-            let homes = [
-                &["", "home", SOMEBODY][..],
-                &["", "Users", SOMEBODY],
-                &["", "root"],
-                &["", "var", "root"],
-                &["", "var", "home", SOMEBODY],
-                &["", "export", "home", SOMEBODY],
-                &["", "usr", "home", SOMEBODY],
-                &["", "mnt", "home", SOMEBODY],
-                &["", "nfs", "home", SOMEBODY],
-                &["", "net", SOMEBODY, "home", SOMEBODY],
-                &["", "homes", SOMEBODY],
-                &["", "net", SOMEBODY, "export", "home", SOMEBODY],
-                &["", "mnt", "nfs", "home", SOMEBODY],
-                &["", "Network", "Servers", SOMEBODY, "Users", SOMEBODY],
-                &["", "Volumes", SOMEBODY, "Users", SOMEBODY],
-                &["", "srv", "home", SOMEBODY],
-                &["", "afs", SOMEBODY, "home", SOMEBODY],
-                &["", "private", "var", "root"],
-                &["", "System", "Volumes", "Data", "Users", SOMEBODY],
-                &["?:", "Users", SOMEBODY],
-                &["", "", SOMEBODY, SOMEBODY],
-            ];
-            homes.map(|home| [home, rest].concat()).to_vec()
-        }
-        ["", name, _, rest @ ..] if is(name, "home") || is(name, "Users") => {
-            vec![[&["~"], rest].concat()]
-        }
-        ["", name, rest @ ..] if is(name, "root") => vec![[&["~"], rest].concat()],
-        [drive, name, _, rest @ ..] if drive.ends_with(':') && is(name, "Users") => {
-            vec![[&["~"], rest].concat()]
-        }
-        _ => Vec::new(),
-    }
+/// The usual places of home folders.
+const PLACES: [&[&str]; 32] = [
+    &["", "home", SOMEBODY],
+    &["", "Users", SOMEBODY],
+    &["", "root"],
+    &["", "var", "home", SOMEBODY],
+    &["", "var", "root"],
+    &["", "export", "home", SOMEBODY],
+    &["", "usr", "home", SOMEBODY],
+    &["", "mnt", "home", SOMEBODY],
+    &["", "nfs", "home", SOMEBODY],
+    &["", "net", SOMEBODY, "home", SOMEBODY],
+    &["", "homes", SOMEBODY],
+    &["", "net", SOMEBODY, "export", "home", SOMEBODY],
+    &["", "mnt", "nfs", "home", SOMEBODY],
+    &["", "Network", "Servers", SOMEBODY, "Users", SOMEBODY],
+    &["", "Volumes", SOMEBODY, "Users", SOMEBODY],
+    &["", "srv", "home", SOMEBODY],
+    &["", "afs", SOMEBODY, "home", SOMEBODY],
+    &["", "afs", SOMEBODY, "user", SOMEBODY, SOMEBODY],
+    &["", "usr", "users", SOMEBODY],
+    &["", "private", "var", "root"],
+    &["", "System", "Volumes", "Data", "Users", SOMEBODY],
+    &["", "mnt", "c", "Users", SOMEBODY],
+    &["", "home", SOMEBODY, SOMEBODY],
+    &["", "export", "home", SOMEBODY, SOMEBODY],
+    &["", "var", "home", SOMEBODY, SOMEBODY],
+    &["", "home", "local", SOMEBODY, SOMEBODY],
+    &["?:", "Users", SOMEBODY],
+    &["?:", "Documents and Settings", SOMEBODY],
+    &["", "", "wsl.localhost", SOMEBODY, "home", SOMEBODY],
+    &["", "", "wsl.localhost", SOMEBODY, "root"],
+    &["", "", SOMEBODY, SOMEBODY],
+    &["", "", SOMEBODY, SOMEBODY, SOMEBODY],
+];
+
+/// The rest of a path below a place.
+fn below<'a, 'b>(place: &[&str], path: &'a [&'b str], any_case: bool) -> Option<&'a [&'b str]> {
+    let (start, rest) = path.split_at_checked(place.len())?;
+    let fits = |(own, label): (&&str, &&str)| match *own {
+        // The folders of a system of its own, and no server.
+        SOMEBODY => !label.is_empty() && *label != "wsl.localhost",
+        "?:" => label.ends_with(':'),
+        own => own == *label || any_case && own.eq_ignore_ascii_case(label),
+    };
+    place.iter().zip(start).all(fits).then_some(rest)
 }
 
-fn folder_matches(pattern: &str, path: &str, folder: bool, any_case: bool, homes: bool) -> bool {
+/// The names of folders that rules name in home folders, in lower case.
+fn named_in_homes(policies: &[&[Policy]]) -> BTreeSet<String> {
+    let rules = policies.iter().copied().flatten().flat_map(Policy::rules);
+    let paths = rules.flat_map(|rule| match &rule.resources {
+        Resources::Plain(paths) => paths.as_slice(),
+        Resources::Http(_) => &[],
+    });
+    let rest = paths.filter_map(|path| path.strip_prefix("~/").or(path.strip_prefix("$HOME/")));
+    rest.filter_map(|rest| rest.split('/').next()).map(str::to_lowercase).collect()
+}
+
+/// Another way to write a folder, if home folders are at this place. A folder that rules name in
+/// home folders is not the home folder of a domain's member.
+fn at_home<'a>(
+    path: &[&'a str],
+    any_case: bool,
+    place: usize,
+    named: &BTreeSet<String>,
+) -> Option<Vec<&'a str>> {
+    let place = PLACES[place];
+    if let ["~", rest @ ..] = path {
+        return Some([place, rest].concat());
+    }
+    let rest = below(place, path, any_case)?;
+    let is_inner = PLACES.iter().any(|other| {
+        let start = place.get(..other.len());
+        other.len() < place.len()
+            && start.is_some_and(|start| {
+                other.iter().zip(start).all(|(other, own)| *other == SOMEBODY || other == own)
+            })
+    });
+    let last = path[place.len() - 1].to_lowercase();
+    let is_known = is_inner && (last.starts_with('.') || named.contains(&last));
+    (!is_known).then(|| [&["~"], rest].concat())
+}
+
+fn folder_matches(
+    pattern: &str,
+    path: &str,
+    (folder, any_case): (bool, bool),
+    home: Option<usize>,
+    named: &BTreeSet<String>,
+) -> bool {
     if pattern == "**" {
         return true;
     }
     let separator = |text: &str| if text.contains(['\\', ':']) { '\\' } else { '/' };
     let pattern: Vec<&str> = pattern.split(separator(pattern)).collect();
     let path: Vec<&str> = path.split(separator(path)).collect();
-    let others = if homes { in_homes(&path, any_case) } else { Vec::new() };
-    std::iter::once(path).chain(others).any(|path| labels_match(&pattern, &path, folder, any_case))
+    let other = home.and_then(|place| at_home(&path, any_case, place, named));
+    std::iter::once(path).chain(other).any(|path| labels_match(&pattern, &path, folder, any_case))
 }
 
 /// The relation of a rule to a request.
@@ -224,6 +286,7 @@ fn bearings<'a>(
     policies: &'a [Policy],
     request: &Request,
     world: World,
+    named: &BTreeSet<String>,
 ) -> Vec<(&'a Scope, Bearing, Decision)> {
     let mut all = Vec::new();
     for policy in policies {
@@ -293,7 +356,13 @@ fn bearings<'a>(
                 (Request::Folder { write, path }, Resources::Plain(resources)) => {
                     if speaks(if *write { "write" } else { "read" }) {
                         let hit = |own: &&String| {
-                            folder_matches(own, path, world.folder, world.any_case, world.homes)
+                            folder_matches(
+                                own,
+                                path,
+                                (world.folder, world.any_case),
+                                world.home,
+                                named,
+                            )
                         };
                         resources.iter().filter(hit).for_each(|_| push(Bearing::Folder));
                     }
@@ -352,8 +421,10 @@ fn outcomes(
     request: &Request,
 ) -> Vec<Outcome> {
     let mut answers = vec![BTreeSet::new(); audiences.len()];
+    let named = named_in_homes(&[old, new]);
     for world in worlds(request) {
-        let (old, new) = (bearings(old, request, world), bearings(new, request, world));
+        let (old, new) =
+            (bearings(old, request, world, &named), bearings(new, request, world, &named));
         for (audience, answers) in audiences.iter().zip(&mut answers) {
             answers.insert((
                 allowed(&old, audience, request, world),
@@ -473,7 +544,8 @@ const RESPELLED: [&str; 25] = [
 fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal: bool) -> bool {
     // Addresses that no rule names.
     let is_other = |host: &str| is_address(host) && !(literal && host == LITERAL);
-    let (any_case, homes) = world.map_or((false, false), |world| (world.any_case, world.homes));
+    let (any_case, home) = world.map_or((false, None), |world| (world.any_case, world.home));
+    let named = BTreeSet::new();
     let access = entry.access.text();
     let (word, object) = access.split_once(' ').unwrap();
     let (object, at) = match object.rsplit_once(" at ") {
@@ -488,7 +560,7 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
     // Which part of it is not said.
     let pattern = pattern.strip_suffix(" in part").unwrap_or(pattern);
     // An exception below `~` is one wherever that is; nothing else is said of it.
-    let hits = |text: &str, homes: bool| match request {
+    let hits = |text: &str, home: Option<usize>| match request {
         Request::Connect { udp, .. }
             if word != if *udp { "connect:udp" } else { "connect:tcp" } =>
         {
@@ -523,7 +595,7 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
         }
         Request::Folder { write, path } => {
             word == if *write { "write" } else { "read" }
-                && folder_matches(text, path, false, any_case, homes)
+                && folder_matches(text, path, (false, any_case), home, &named)
         }
     };
     let here = match (request, at) {
@@ -540,8 +612,8 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
             inside_blocks == inside
         }
     };
-    here && pattern.split(" within ").all(|text| hits(text, false))
-        && !exceptions.split(", ").any(|exception| !exception.is_empty() && hits(exception, homes))
+    here && pattern.split(" within ").all(|text| hits(text, None))
+        && !exceptions.split(", ").any(|exception| !exception.is_empty() && hits(exception, home))
 }
 
 /// The request that a witness names.
@@ -743,9 +815,13 @@ fn check(old: &[Policy], new: &[Policy]) {
             };
             let says = |entry: &Entry| {
                 if entry.access.text().contains(RESPELLINGS) {
-                    let all = if matches!(request, Request::Http { .. }) { "**/**" } else { "**" };
+                    // It is said of every host, and of addresses too.
+                    let all = match &request {
+                        Request::Http { host, .. } => format!("{host}/**"),
+                        Request::Connect { .. } | Request::Folder { .. } => "**".to_owned(),
+                    };
                     let all = Entry {
-                        access: entry.access.text().replace(RESPELLINGS, all).into(),
+                        access: entry.access.text().replace(RESPELLINGS, &all).into(),
                         ..(*entry).clone()
                     };
                     return respelled && speaks_about(&all, &request, None, literal);
@@ -803,12 +879,18 @@ fn check(old: &[Policy], new: &[Policy]) {
                 }
             };
             // Patterns mean what they mean to the service, whether it minds letter case or not.
+            let named = named_in_homes(&[old, new]);
             for world in worlds(&request)
                 .into_iter()
                 .filter(|world| speaks_about(entry, &request, Some(*world), literal))
             {
                 let is = |policies| {
-                    allowed(&bearings(policies, &request, world), &audience, &request, world)
+                    allowed(
+                        &bearings(policies, &request, world, &named),
+                        &audience,
+                        &request,
+                        world,
+                    )
                 };
                 assert_eq!((is(old), is(new)), wanted, "{entry:?} says too much: {request:?}");
             }

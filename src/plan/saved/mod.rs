@@ -26,6 +26,7 @@ use super::vijil::{Bucket, VijilPlan, VijilRecord, VijilWeakening};
 use super::warning::{Finding, Warning};
 use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
 use crate::evidence::replay::Replay;
+use crate::json::schema_generator;
 use crate::model::{Guards, LivePolicy};
 use crate::source::parallel;
 
@@ -183,10 +184,7 @@ pub enum PlanError {
 /// The JSON Schema (2020-12) of a plan.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<PlanDocument>()
-        .into()
+    schema_generator().into_root_schema_for::<PlanDocument>().into()
 }
 
 impl Plan {
