@@ -1,8 +1,8 @@
 //! The Public Suffix List, under the names of the `psl` crate.
 //!
-//! That list is more than eleven thousand generic functions, which every crate that asks it
-//! compiles anew: an eighth of the code of `seawall`, in the library and once more in its tests.
-//! Here they are compiled once.
+//! The `psl` crate is more than eleven thousand generic functions, and each crate that calls one
+//! compiles all of them: an eighth of the code of `seawall`, in the library and again in its tests.
+//! This crate compiles them once.
 
 pub use psl::{Suffix, Type};
 

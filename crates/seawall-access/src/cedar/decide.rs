@@ -148,14 +148,7 @@ impl McpPolicies {
         action: McpAction,
         without: Option<(usize, usize)>,
     ) -> Answer {
-        let unnamed = McpRequest {
-            action,
-            server: None,
-            target: String::new(),
-            attributes: serde_json::Map::new(),
-            arguments: None,
-            request_time: None,
-        };
+        let unnamed = McpRequest::new(action, None, String::new());
         let governing: Vec<&Compiled> =
             self.policies.iter().filter(|policy| policy.scope.governs(teams)).collect();
         if governing.is_empty() {

@@ -251,14 +251,7 @@ fn assemble(action: McpAction, chosen: &BTreeMap<&Part, &Value>) -> Option<McpRe
             (Some(server), target)
         }
     };
-    let mut request = McpRequest {
-        action,
-        server,
-        target,
-        attributes: Map::new(),
-        arguments: None,
-        request_time: None,
-    };
+    let mut request = McpRequest::new(action, server, target);
     for (part, value) in chosen {
         match (part, value) {
             (Part::Server | Part::Target(_), _) => {}

@@ -2,7 +2,7 @@
 //! that never hold.
 //!
 //! The validator knows the vendor's types, but nothing about the arguments of a call. Still,
-//! arguments are JSON values, among which there are no entities. A statement whose `in` or `like`
+//! arguments are JSON values, and no JSON value is an entity. A statement whose `in` or `like`
 //! gets an operand that it cannot take never has an effect: a `permit` grants nothing, a `forbid`
 //! stops nothing.
 //!

@@ -48,6 +48,11 @@ impl NoRequest {
 }
 
 impl McpRequest {
+    /// A request that states nothing else.
+    pub(super) fn new(action: McpAction, server: Option<String>, target: String) -> Self {
+        Self { action, server, target, attributes: Map::new(), arguments: None, request_time: None }
+    }
+
     /// Parses `ACTION TARGET {ATTRIBUTES}`, with optional attributes. A target is `SERVER/TOOL`,
     /// `SERVER/URI` or `SERVER/PROMPT`, where the server ends at the first slash; for `register` it
     /// is the server's name, for `invokePrimordial` the name of the gateway's tool. In addition to
@@ -77,14 +82,7 @@ impl McpRequest {
             None => (rest.trim(), ""),
         };
         let (server, target) = parse_target(action, target)?;
-        let mut request = Self {
-            action,
-            server,
-            target,
-            attributes: Map::new(),
-            arguments: None,
-            request_time: None,
-        };
+        let mut request = Self::new(action, server, target);
         for (name, value) in parse_object(object)? {
             request.set(&name, value)?;
         }

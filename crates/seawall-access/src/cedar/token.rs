@@ -1,5 +1,5 @@
 //! The tokens of a Cedar text with their places: enough of its grammar to limit the input of the
-//! engine, and to point at words for which the engine's tree has no place.
+//! engine, and to point at words whose places the engine does not keep.
 //!
 //! Invariant: never fails and never grows beyond the text; characters that Cedar does not accept
 //! are skipped.

@@ -170,15 +170,12 @@ fn compare_within(
     teams: &TeamDirectory,
     nodes: Option<usize>,
 ) -> Comparison {
-    let whole = (old, new);
-    let (mut changes, incomplete) = match alike::reduce(old, new) {
-        Some(Reduced { old, new, alike }) => match of_rules((&old, &new), &alike, teams, nodes) {
-            complete @ (_, None) => complete,
-            // Fewer names allow fewer distinctions: the limit is that of all names.
-            (_, Some(_)) => of_rules(whole, &AlikeHosts::default(), teams, nodes),
-        },
-        None => of_rules(whole, &AlikeHosts::default(), teams, nodes),
-    };
+    let reduced = alike::reduce(old, new)
+        .map(|Reduced { old, new, alike }| of_rules((&old, &new), &alike, teams, nodes));
+    // Fewer names allow fewer distinctions: the limit is that of all names.
+    let complete = reduced.filter(|(_, incomplete)| incomplete.is_none());
+    let (mut changes, incomplete) =
+        complete.unwrap_or_else(|| of_rules((old, new), &AlikeHosts::default(), teams, nodes));
     changes.add(mcp::entries(old, new, teams));
     changes.uncertain.extend(domains_that_end(old, new));
     match incomplete {
