@@ -13,7 +13,8 @@ use cedar_policy::pst::{
 };
 
 use super::finding::{Finding, code};
-use super::imply::{contradict, implies, implies_others};
+use super::imply::{Attributes, contradict, implies, implies_others, is_compound};
+use super::schema::{self, McpAction};
 use super::{Effect, Statement};
 use crate::hash::HashMap;
 
@@ -21,11 +22,13 @@ use crate::hash::HashMap;
 /// count as not covered.
 const MOST_COMPARISONS: usize = 20_000_000;
 
+/// The actions of a statement; `None` for all.
+type Actions = Option<BTreeSet<String>>;
+
 /// The requirements of a statement, according to its form.
 struct Form {
     principal: PrincipalConstraint,
-    /// The actions; `None` for all.
-    actions: Option<BTreeSet<String>>,
+    actions: Actions,
     requirements: Vec<Expr>,
 }
 
@@ -45,6 +48,22 @@ impl Form {
         };
         actions && (self.principal == PrincipalConstraint::Any || self.principal == inner.principal)
     }
+
+    /// The attributes that every resource has, by its actions.
+    fn attributes(&self) -> Attributes {
+        let is_named = |action: &McpAction| match &self.actions {
+            None => true,
+            Some(actions) => actions.contains(&format!("MCP::Action::\"{action}\"")),
+        };
+        let mut types = McpAction::ALL.into_iter().filter(is_named).map(McpAction::resource_type);
+        let Some(first) = types.next() else { return Attributes::new() };
+        let mut common: Attributes = schema::attributes(first).collect();
+        for other in types {
+            let other: Attributes = schema::attributes(other).collect();
+            common.retain(|name, kind| other.get(name) == Some(kind));
+        }
+        common
+    }
 }
 
 /// Returns `true` if `outer` matches every request that `inner` matches.
@@ -55,12 +74,12 @@ impl Form {
 #[must_use]
 pub fn covers(outer: &Statement, inner: &Statement) -> bool {
     let (Some(outer), Some(inner)) = (Form::new(outer), Form::new(inner)) else { return false };
-    let given = &inner.requirements;
+    let (given, attributes) = (&inner.requirements, inner.attributes());
     outer.has_wider_scope(&inner)
         && outer
             .requirements
             .iter()
-            .all(|required| given.iter().any(|given| implies(given, required)))
+            .all(|required| given.iter().any(|given| implies(given, required, &attributes)))
 }
 
 /// An index of statements by their requirements, to find those that cover another statement.
@@ -76,8 +95,11 @@ pub struct Covering<T> {
     by_rarest: Vec<Vec<usize>>,
     /// The statements without requirements.
     free: Vec<usize>,
-    /// The requirements that a requirement implies, by its text.
-    implied: HashMap<String, Rc<[usize]>>,
+    /// The requirements that others with another form may imply, in order.
+    compound: Vec<usize>,
+    /// The requirements that a requirement implies, by its text, and by the actions of its
+    /// statement where these matter.
+    implied: HashMap<(String, Actions), Rc<[usize]>>,
     comparisons: usize,
 }
 
@@ -96,6 +118,7 @@ impl<T> Covering<T> {
             required: Vec::new(),
             by_rarest: Vec::new(),
             free: Vec::new(),
+            compound: Vec::new(),
             implied: HashMap::default(),
             comparisons: 0,
         };
@@ -122,8 +145,10 @@ impl<T> Covering<T> {
 
     fn number(&mut self, requirement: &Expr) -> usize {
         *self.numbers.entry(format!("{requirement:?}")).or_insert_with(|| {
+            let number = self.required.len();
             self.required.push(requirement.clone());
-            self.required.len() - 1
+            self.compound.extend(is_compound(requirement).then_some(number));
+            number
         })
     }
 
@@ -133,7 +158,7 @@ impl<T> Covering<T> {
         let implied: BTreeSet<usize> = inner
             .requirements
             .iter()
-            .flat_map(|given| self.implied(given).iter().copied().collect::<Vec<_>>())
+            .flat_map(|given| self.implied(given, &inner).iter().copied().collect::<Vec<_>>())
             .collect();
         let mut found: Vec<usize> = implied
             .iter()
@@ -155,25 +180,34 @@ impl<T> Covering<T> {
             .collect()
     }
 
-    /// The requirements that a requirement implies.
-    fn implied(&mut self, given: &Expr) -> Rc<[usize]> {
+    /// The requirements that a requirement of a statement implies.
+    fn implied(&mut self, given: &Expr, statement: &Form) -> Rc<[usize]> {
         let text = format!("{given:?}");
-        if let Some(known) = self.implied.get(&text) {
+        let same = self.numbers.get(&text).copied();
+        let actions = if self.compound.is_empty() { None } else { statement.actions.clone() };
+        let key = (text, actions);
+        if let Some(known) = self.implied.get(&key) {
             return Rc::clone(known);
         }
-        let same = self.numbers.get(&text).copied();
-        let is_worth_it = implies_others(given) && self.comparisons <= MOST_COMPARISONS;
-        let implied: Rc<[usize]> = if is_worth_it {
-            self.comparisons += self.required.len();
-            (0..)
-                .zip(&self.required)
-                .filter(|(_, required)| implies(given, required))
-                .map(|(number, _)| number)
-                .collect()
-        } else {
-            same.into_iter().collect()
+        let candidates: Vec<usize> = match (self.is_complete(), implies_others(given)) {
+            (false, _) => Vec::new(),
+            (true, true) => (0..self.required.len()).collect(),
+            (true, false) => self.compound.clone(),
         };
-        self.implied.insert(text, Rc::clone(&implied));
+        self.comparisons += candidates.len();
+        let attributes =
+            if candidates.is_empty() { Attributes::new() } else { statement.attributes() };
+        let is_implied = |number: &usize| {
+            same == Some(*number)
+                || self
+                    .required
+                    .get(*number)
+                    .is_some_and(|required| implies(given, required, &attributes))
+        };
+        let mut implied: Vec<usize> = candidates.into_iter().filter(is_implied).collect();
+        implied.extend(same.filter(|same| !implied.contains(same)));
+        let implied: Rc<[usize]> = implied.into();
+        self.implied.insert(key, Rc::clone(&implied));
         implied
     }
 
@@ -295,6 +329,10 @@ mod tests {
             r#"resource.name == "get_x" && resource.readOnly && context.args.n < 5"#,
             "context.args.n <= 5",
             "context.args.n == 3",
+            r#"resource.readOnly || resource.name == "get_x""#,
+            r#"resource.name like "get_*" || resource.readOnly"#,
+            r#"!(resource.readOnly && resource.name == "get_x")"#,
+            "!resource.readOnly",
         ];
         let text: String = scopes
             .iter()

@@ -183,6 +183,52 @@ fn changes_are_proven_by_a_request() {
 }
 
 #[test]
+fn a_condition_that_gets_an_alternative_only_widens() {
+    let tool = r#"permit (principal, action == MCP::Action::"invokeTool", resource)"#;
+    let forbid = r#"forbid (principal, action == MCP::Action::"invokeTool", resource)"#;
+    let all = "permit (principal, action, resource)";
+    let (read, named) = ("resource.readOnly", r#"resource.name == "x""#);
+    for (less, more, widens) in [
+        (
+            format!("org: {tool} when {{ {read} }};"),
+            format!("org: {tool} when {{ {read} || {named} }};"),
+            true,
+        ),
+        // before the old one
+        (
+            format!("org: {tool} when {{ {read} }};"),
+            format!("org: {tool} when {{ {named} || {read} }};"),
+            true,
+        ),
+        (
+            format!("org: {tool} when {{ {read} && {named} }};"),
+            format!("org: {tool} when {{ {read} }};"),
+            true,
+        ),
+        (
+            format!("org: {all}; {forbid} when {{ {read} && {named} }};"),
+            format!("org: {all}; {forbid} when {{ {read} }};"),
+            false,
+        ),
+        (
+            format!("org: {all}; {forbid} unless {{ {read} || {named} }};"),
+            format!("org: {all}; {forbid} unless {{ {read} }};"),
+            false,
+        ),
+    ] {
+        let sign = |widens| if widens { '+' } else { '-' };
+        for (old, new, widens) in [(&less, &more, widens), (&more, &less, !widens)] {
+            let found = lines(old, new);
+            assert!(
+                found.iter().all(|line| line.starts_with(sign(widens)) && !line.ends_with('?')),
+                "{old}\n{new}\n{found:#?}"
+            );
+            assert_eq!(found.len(), 1, "{old}\n{new}\n{found:#?}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_shown_is_uncertain() {
     // Text of another version of Cedar, and a condition that no tried request meets.
     assert_eq!(

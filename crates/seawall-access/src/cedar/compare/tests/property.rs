@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const STATEMENTS: [&str; 8] = [
+const STATEMENTS: [&str; 11] = [
     r#"permit (principal, action, resource in MCP::Server::"a");"#,
     r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.readOnly };"#,
     r#"permit (principal, action == MCP::Action::"invokeTool", resource);"#,
@@ -11,6 +11,9 @@ const STATEMENTS: [&str; 8] = [
     r#"forbid (principal, action, resource in MCP::Server::"b");"#,
     r#"forbid (principal, action == MCP::Action::"invokeTool", resource) when { resource.destructive };"#,
     r#"forbid (principal, action == MCP::Action::"invokeTool", resource in MCP::Server::"b") when { resource.name == "c" };"#,
+    r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.name == "c" || resource.readOnly };"#,
+    r#"permit (principal, action, resource) when { resource.name == "c" || resource in MCP::Server::"a" };"#,
+    r#"forbid (principal, action == MCP::Action::"invokeTool", resource) unless { resource.readOnly || resource.name == "d" };"#,
 ];
 
 /// Every request that these statements can distinguish.
