@@ -43,9 +43,7 @@ impl From<Exit> for ExitCode {
 /// A failure of the world that knows what the user can do about it, and how the run ends.
 pub trait Explain: std::error::Error {
     /// Advice in the imperative: a lower-case phrase without a full stop.
-    fn hint(&self) -> Option<String> {
-        None
-    }
+    fn hint(&self) -> String;
 
     /// Exit of a run that ends with this error.
     fn exit(&self) -> Exit {
@@ -94,6 +92,6 @@ impl<E: Explain> From<E> for Failure {
             message.push_str(&error.to_string());
             cause = error.source();
         }
-        Self { message, hint: error.hint(), exit: error.exit() }
+        Self { message, hint: Some(error.hint()), exit: error.exit() }
     }
 }

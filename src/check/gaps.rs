@@ -2,7 +2,7 @@
 
 use super::{Check, Input, Run, http_path, locations};
 use crate::access::survey::{Gap, GapKind, Gaps, Item};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, list};
 use crate::model::Decision;
 use crate::source::parallel;
 
@@ -154,11 +154,9 @@ fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
 
 fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)], is_cut: bool) -> Option<Diagnostic> {
     let (first, gap) = gaps.first()?;
-    // A list never leaves out just one item.
-    let named = if gaps.len() <= NAMED + 1 { gaps.len() } else { NAMED };
-    let names: Vec<String> =
-        gaps.iter().take(named).map(|(item, _)| format!("`{}`", item.text())).collect();
-    let more = match gaps.len() - named {
+    let (named, more) = list::first(gaps, NAMED);
+    let names: Vec<String> = named.iter().map(|(item, _)| format!("`{}`", item.text())).collect();
+    let more = match more {
         0 => String::new(),
         _ if is_cut => " and many more".to_owned(),
         more => format!(" and {more} more"),
@@ -179,7 +177,7 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)], is_cut: bool) -> Optio
     };
     let mut finding =
         Diagnostic::warning(code(gap.kind), message).at(locations::rule(input, first));
-    for (item, _) in gaps.iter().take(named) {
+    for (item, _) in named {
         finding = finding.related(locations::resource(input, item).saying("denied here"));
     }
     let finding = finding.related(locations::resource(input, gap.allow).saying("allowed here"));

@@ -12,12 +12,10 @@ use serde_json::json;
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::Declared;
-use crate::model::{Body, Policy, Resources};
+use crate::model::{
+    Body, MAX_POLICIES as MOST_POLICIES, MAX_RULES as MOST_RULES, Policy, Resources,
+};
 
-/// Policies of all types in an organization.
-const MOST_POLICIES: usize = 100;
-/// Rules in a policy for network or file system.
-const MOST_RULES: usize = 250;
 /// Rules from which a policy is nearly full.
 const NEARLY_ALL_RULES: usize = 238;
 /// Bytes of a policy as stored.

@@ -8,7 +8,7 @@ use crate::access::cedar::{self, Effect, Finding, SCHEMA_URL, Statement, code};
 use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
 use crate::document::{Declared, origin};
 use crate::model::{Body, DesiredRule};
-use crate::source::{Comment, Parts, Spans};
+use crate::source::{Comment, Parts, Spans, syntax};
 
 const FOLDED_COMMENT: &str = "mcp-folded-comment";
 
@@ -276,6 +276,12 @@ fn check(policy: &Declared<'_>, files: &Files, findings: &mut Vec<Diagnostic>) {
                     .at(label);
             findings.push(finding.help("write `cedar: |`, which keeps its lines"));
         }
+    }
+    if let Some(marker) = syntax::conflict(&cedar.text) {
+        let finding =
+            Diagnostic::error("cedar-syntax", syntax::CONFLICT).at(policy.cedar_label(&marker));
+        findings.push(finding.help(syntax::KEEP_ONE_SIDE));
+        return;
     }
     if cedar.schema_url == SCHEMA_URL {
         findings

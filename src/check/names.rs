@@ -148,25 +148,40 @@ fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
     let stays = |one: &&Named<'_>| what != "policy" || one.previously.is_empty();
     let current: BTreeMap<&str, &Label> =
         named.iter().filter(stays).map(|one| (one.name, &one.label)).collect();
-    let mut claimed: BTreeMap<&str, &Label> = BTreeMap::new();
+    let mut claimed: BTreeMap<&str, (&str, &Label)> = BTreeMap::new();
     for one in &named {
         for (earlier, label) in &one.previously {
-            let (message, other) = if *earlier == one.name {
-                (format!("`{earlier}` is the present name of this {what}"), Some(&one.label))
+            let own = one.name;
+            let (message, help, other) = if *earlier == own {
+                let message = format!("`{earlier}` is the present name of this {what}");
+                (message, "remove it from `previously`".to_owned(), &one.label)
             } else if let Some(other) = current.get(earlier) {
-                (format!("`{earlier}` is the present name of another {what}"), Some(*other))
+                let message = format!("`{earlier}` is the present name of another {what}");
+                let help =
+                    format!("remove it from `previously`, or give the other {what} a new name");
+                (message, help, *other)
             } else {
-                let other = claimed.insert(earlier, label);
-                (format!("`{earlier}` is claimed as an earlier name twice"), other)
+                match claimed.insert(earlier, (own, label)) {
+                    None => continue,
+                    Some((first, other)) if first == own => {
+                        let message = format!("`{earlier}` is listed twice");
+                        (message, "remove one of the two".to_owned(), other)
+                    }
+                    Some((first, other)) => {
+                        let message = format!(
+                            "`{earlier}` is claimed as an earlier name by `{first}` and by `{own}`"
+                        );
+                        let help = format!(
+                            "keep it in `previously` of the {what} that continues `{earlier}`, and \
+                             remove it from the other"
+                        );
+                        (message, help, other)
+                    }
+                }
             };
-            if let Some(other) = other {
-                let finding =
-                    Diagnostic::error("conflicting-previously", message).at(label.clone());
-                let finding = finding.related(other.clone().saying("the other one is here"));
-                findings.push(finding.help(format!(
-                    "remove it from `previously`, unless the {what} continues the other"
-                )));
-            }
+            let finding = Diagnostic::error("conflicting-previously", message).at(label.clone());
+            let finding = finding.related(other.clone().saying("the other one is here"));
+            findings.push(finding.help(help));
         }
     }
 }

@@ -81,7 +81,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 .at(label);
         let choices = one_of(team, known.iter().map(String::as_str));
         findings.push(
-            finding.help(format!("{choices}, or add the team to `docker.teams` in `seawall.yaml`")),
+            finding.help(format!("{choices}; or add the team to `docker.teams` in `seawall.yaml`")),
         );
     }
 }

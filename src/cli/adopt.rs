@@ -13,6 +13,7 @@ use super::session::workspace;
 use super::session::writing::{Written, write_all};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::Overlay;
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::line;
 use crate::document::{OwnershipSetting, Vijil};
 use crate::drift::Drift;
@@ -59,7 +60,7 @@ pub(super) fn run(
         overwrites: whole.root.join(path).symlink_metadata().is_ok(),
     });
     write_all(&whole.root, &files.collect::<Vec<_>>())?;
-    context.print(&render::drift::adopted(&adoption, &import))?;
+    context.show(&render::drift::adopted(&adoption, &import, context.view()))?;
     Ok(Exit::Done)
 }
 
@@ -108,7 +109,7 @@ fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure
                 conflicts.iter().map(|one| format!("  {}", line(one))).collect();
             let message = format!(
                 "nothing was written: some documents are for several organizations:\n{}",
-                lines.join("\n")
+                list::rows(&lines)
             );
             Err(Failure::new(Exit::Refused, message).hint(
                 "name in `orgs` of each document those that it is right for, `seawall import` the policies of the others, then run again",
@@ -120,7 +121,7 @@ fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure
 fn cannot(reasons: &[String]) -> Failure {
     let reasons: Vec<String> = reasons.iter().map(|reason| format!("  {}", line(reason))).collect();
     let message =
-        format!("nothing was written: some documents cannot be edited:\n{}", reasons.join("\n"));
+        format!("nothing was written: some documents cannot be edited:\n{}", list::rows(&reasons));
     Failure::new(Exit::Refused, message).hint("edit these by hand, then run again")
 }
 
@@ -258,18 +259,17 @@ fn prove(
 ) -> Result<(), Failure> {
     let loaded = load_over(context, whole, overlay, EmptyWorkspace::Refused)?;
     let left = differences(context, each, &loaded.desired).map_err(not_planned)?;
-    let of_one = |changes: &ChangeSet| {
-        let docker = changes.docker.iter().map(|difference| &difference.policy);
-        let vijil = changes.vijil.iter().map(|difference| &difference.policy_name);
-        docker.chain(vijil).map(|policy| format!("`{}`", line(policy))).collect::<Vec<_>>()
-    };
-    let policies: BTreeSet<String> = left.iter().flat_map(of_one).collect();
+    let docker = left.iter().flat_map(|changes| &changes.docker);
+    let vijil = left.iter().flat_map(|changes| &changes.vijil);
+    let policies: BTreeSet<&String> = docker
+        .map(|difference| &difference.policy)
+        .chain(vijil.map(|difference| &difference.policy_name))
+        .collect();
     if policies.is_empty() {
         return Ok(());
     }
-    let policies: Vec<String> = policies.into_iter().collect();
-    let message =
-        format!("nothing was written: after it, a plan would still change {}", policies.join(", "));
+    let policies = list::quoted(&policies.into_iter().collect::<Vec<_>>());
+    let message = format!("nothing was written: after it, a plan would still change {policies}");
     Err(Failure::new(Exit::Refused, message)
         .hint("edit the documents of these by hand, then run again"))
 }

@@ -299,7 +299,9 @@ fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
         return Ok(());
     }
     let failure = Failure::new(Exit::Refused, render::outcome::stale(&stale));
-    Err(failure.hint("make a new plan, and have it reviewed"))
+    Err(failure.hint(
+        "make a new plan, and have it reviewed; if it is empty, this one was applied already",
+    ))
 }
 
 async fn all_still_fit(approved: &[Ready<Approved>], several: bool) -> Result<(), Failure> {
@@ -325,7 +327,7 @@ async fn approve(
     let (mut approved, mut refused, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
     for (index, Ready { name, plan, connected }) in ready.into_iter().enumerate() {
         let apart = if index > 0 { "\n" } else { "" };
-        context.print(&format!("{apart}{}", render::plan::human(&plan, context.view())))?;
+        context.show(&format!("{apart}{}", render::plan::human(&plan, context.view())))?;
         for verdict in
             plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard))
         {
@@ -413,16 +415,17 @@ async fn carry_out(
     for Ready { name, plan: approved, connected } in approved {
         if !approved.plan().is_empty() {
             let outcome = execute_one(&approved, &connected, progress, &stopped).await;
+            let view = context.view();
             if several {
                 reports.push_str(&format!("\n{}\n", line(&name)));
             }
-            reports.push_str(&render::outcome::human(approved.plan(), &outcome));
+            reports.push_str(&render::outcome::human(approved.plan(), &outcome, view));
             exits.push((outcome.exit(), outcome.wrote()));
         }
         connected.close().await;
     }
     signals.abort();
-    context.print(&reports)?;
+    context.show(&reports)?;
     Ok(exits)
 }
 

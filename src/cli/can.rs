@@ -14,9 +14,10 @@ use super::session::planning::{Stricter, Workspace};
 use super::session::watch::watched;
 use super::session::{output, reading, services, workspace};
 use super::{Context, Exit, Failure};
+use crate::access::cedar::NoRequest;
 use crate::access::{Request, State, Verdict};
 use crate::diagnostic::sanitize::line;
-use crate::diagnostic::{nearest, one_of};
+use crate::diagnostic::{list, nearest, one_of, sanitize};
 use crate::evidence::{self, paste};
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup, Test};
 use crate::render::answer::{self, DeclaredPolicies, word};
@@ -69,7 +70,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             action.as_deref().unwrap_or_default(),
             target.join(" ")
         ))
-        .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?,
+        .map_err(|wrong| no_request(context, target, wrong))?,
     };
     let subjects = match live {
         true => live_subjects(context, None)?,
@@ -99,26 +100,47 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let places = DeclaredPolicies(declared);
         match format {
             AnswerFormat::Human if several => {
-                format!("{}\n{}", line(name), answer::human(&request, teams, answer, places))
+                format!(
+                    "{}\n{}",
+                    line(name),
+                    answer::human(&request, teams, answer, places, context.view())
+                )
             }
-            AnswerFormat::Human => answer::human(&request, teams, answer, places),
+            AnswerFormat::Human => answer::human(&request, teams, answer, places, context.view()),
             AnswerFormat::Json => answer::json(&request, teams, answer, places),
         }
     });
     let shown: Vec<String> = shown.collect();
     let verdict = common(answers.iter().map(|(_, answer, _)| answer.verdict));
-    context.print(&match format {
-        AnswerFormat::Json if several => {
-            let each = answers.iter().map(|(name, ..)| name.as_str()).zip(&shown);
-            json_of_each(
-                &[("decision", word(verdict).into()), ("because", because_of_each(&shown))],
-                each,
-            )
-        }
-        AnswerFormat::Human | AnswerFormat::Json => shown.join("\n"),
-    })?;
+    context.print_or_show(
+        matches!(format, AnswerFormat::Human),
+        &match format {
+            AnswerFormat::Json if several => {
+                let each = answers.iter().map(|(name, ..)| name.as_str()).zip(&shown);
+                json_of_each(
+                    &[("decision", word(verdict).into()), ("because", because_of_each(&shown))],
+                    each,
+                )
+            }
+            AnswerFormat::Human | AnswerFormat::Json => shown.join("\n"),
+        },
+    )?;
     exits.extend(exit_code.then(|| exit(verdict)));
     Ok(worst(exits))
+}
+
+/// The failure for words that are no request. Other commands take the folder as an argument.
+fn no_request(context: &Context, target: &[String], wrong: NoRequest) -> Failure {
+    let folder =
+        target.last().filter(|last| target.len() > 1 && context.path(Path::new(last)).is_dir());
+    match folder {
+        Some(folder) => {
+            let message = format!("unexpected `{}` after the target", line(folder));
+            let hint = format!("name the folder before the command: `seawall -C {}`", line(folder));
+            Failure::new(Exit::Usage, message).hint(hint)
+        }
+        None => Failure::new(Exit::Usage, wrong.message).hint(wrong.help),
+    }
 }
 
 /// The answer that all organizations give; uncertain if they differ.
@@ -247,7 +269,7 @@ pub(super) fn json_of_each<'a>(
     let mut document = serde_json::Map::from_iter([("format_version".to_owned(), 1.into())]);
     document.extend(common.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     document.insert("organizations".to_owned(), organizations);
-    serde_json::to_string_pretty(&document).expect("a value is JSON") + "\n"
+    sanitize::json(&document)
 }
 
 /// The policies and tests of the documents, for each organization.
@@ -309,7 +331,8 @@ pub(super) fn live_team(live: &Live, team: &str) -> Result<String, Failure> {
         TeamLookup::Ambiguous(ids) => {
             let failure =
                 Failure::new(Exit::Usage, format!("{} teams are called `{team}`", ids.len()));
-            Err(failure.hint(format!("write the id of the one that is meant: {}", ids.join(", "))))
+            Err(failure
+                .hint(format!("write the id of the one that is meant: {}", list::listed(&ids))))
         }
     }
 }

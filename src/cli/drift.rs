@@ -99,14 +99,19 @@ fn show(
     failed: &[Unplanned],
 ) -> Result<(), Failure> {
     let one = drifts.first().filter(|_| !several).map(|(_, drift)| drift);
-    context.print(&match (format, one) {
-        (Format::Human, Some(drift)) => render::drift::human(drift, context.view()),
-        (Format::Human, None) => render::drift::several(drifts, failed, context.view()),
-        (Format::Markdown, Some(drift)) => render::drift::markdown(drift),
-        (Format::Markdown, None) => render::drift::markdown_of_several(drifts, failed),
-        (Format::Json, Some(drift)) => drift.to_json(),
-        (Format::Json, None) => drift::set_to_json(drifts.iter().map(|(_, drift)| drift), failed),
-    })
+    context.print_or_show(
+        matches!(format, Format::Human),
+        &match (format, one) {
+            (Format::Human, Some(drift)) => render::drift::human(drift, context.view()),
+            (Format::Human, None) => render::drift::several(drifts, failed, context.view()),
+            (Format::Markdown, Some(drift)) => render::drift::markdown(drift),
+            (Format::Markdown, None) => render::drift::markdown_of_several(drifts, failed),
+            (Format::Json, Some(drift)) => drift.to_json(),
+            (Format::Json, None) => {
+                drift::set_to_json(drifts.iter().map(|(_, drift)| drift), failed)
+            }
+        },
+    )
 }
 
 fn made(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::session::reading::not_read;
 use super::session::{embedded, organizations};
 use super::{Context, Exit, Failure};
-use crate::diagnostic::sanitize;
+use crate::diagnostic::list;
 use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed, VijilAccount, random_secret};
 use crate::evidence;
 use crate::seed;
@@ -91,6 +91,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             builder = builder.records(evidence::raw(&file)?);
         }
     }
+    builder = builder.bind()?;
     if let Some(path) = state {
         let path = context.path(path);
         builder = builder.state(&path, embedded::open_state(&path)?);
@@ -105,10 +106,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         // Not by `print`: a reader that closes the pipe after the address must not stop the
         // emulator.
         announce(&running.base_url())?;
-        let orgs: Vec<String> =
-            running.orgs().iter().map(|org| format!("`{}`", sanitize::line(org))).collect();
+        let orgs = running.orgs();
         let organizations = if orgs.len() == 1 { "organization" } else { "organizations" };
-        context.note(&format!("serving {organizations} {}, until Ctrl-C", orgs.join(", ")));
+        context.note(&format!("serving {organizations} {}, until Ctrl-C", list::quoted(&orgs)));
         match generated {
             // Printed even with `-q`, since nobody could log in without it.
             Some(secret) => tell(&format!(

@@ -167,7 +167,7 @@ fn report(context: &Context, found: &mut Findings) {
     let _ = write!(
         output::stderr(),
         "{}",
-        diagnostic::human(found, &workspace::folder(context), context.detail())
+        diagnostic::human(found, &workspace::folder(context), context.view())
     );
 }
 

@@ -13,7 +13,7 @@ use super::session::writing::{Written, write_all};
 use super::session::{output, workspace};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
-use crate::diagnostic::{Overlay, nearest};
+use crate::diagnostic::{Overlay, list, nearest};
 use crate::import::{self, Candidate, Import, Problem, Refused};
 use crate::model::{Desired, Ownership};
 use crate::workspace::{EmptyWorkspace, Loaded};
@@ -89,14 +89,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             });
         write_all(&loaded.root, &files.collect::<Vec<_>>())?;
     }
-    context.print(&render::import::summary(
+    context.show(&render::import::summary(
         &import,
         if args.policy.is_empty() { &others } else { &[] },
         args.dry_run,
+        context.view(),
     ))?;
-    for warning in &import.warnings {
-        context.note(&format!("warning: {}", line(warning)));
-    }
+    let warning = |warning: &String| format!("warning: {}", line(warning));
+    context.notes(&import.warnings.iter().map(warning).collect::<Vec<_>>());
     before_planning(context, &loaded, &import);
     let exclusive = |(workspace, _): &(&Workspace, State)| {
         workspace.docker.as_ref().is_some_and(|docker| Ownership::from(docker).exclusive)
@@ -252,7 +252,7 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
         texts.collect(),
     ) {
         context.note(
-            render::diagnostic::human(&findings, &workspace::folder(context), context.detail())
+            render::diagnostic::human(&findings, &workspace::folder(context), context.view())
                 .trim_end(),
         );
         context.note("This has to be mended before `seawall plan`.");
@@ -260,19 +260,15 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
 }
 
 fn refuse_to_overwrite(import: &Import) -> Result<(), Failure> {
-    let there: Vec<String> = import
-        .files
-        .iter()
-        .filter(|file| file.overwrites)
-        .map(|file| format!("`{}`", file.path))
-        .collect();
+    let there: Vec<&String> =
+        import.files.iter().filter(|file| file.overwrites).map(|file| &file.path).collect();
     if there.is_empty() {
         return Ok(());
     }
     let (is, it) = if there.len() == 1 { ("is", "it") } else { ("are", "them") };
     let failure = Failure::new(
         Exit::Refused,
-        format!("nothing was written: {} {is} there already", there.join(", ")),
+        format!("nothing was written: {} {is} there already", list::quoted(&there)),
     );
     Err(failure.hint(format!("move {it} away, or overwrite {it} with `--force`")))
 }
@@ -284,8 +280,11 @@ fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let reasons = refused.iter().map(|Refused { policy, orgs, reasons, service: _ }| {
-        let of =
-            if orgs.is_empty() { String::new() } else { format!(" of {}", line(&orgs.join(", "))) };
+        let of = if orgs.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", line(&list::listed(orgs)))
+        };
         format!(
             "  `{}`{of}: {}",
             line(policy),
@@ -296,7 +295,7 @@ fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
     let message = format!(
         "{} live {policies} cannot be imported:\n{}",
         refused.len(),
-        reasons.collect::<Vec<_>>().join("\n")
+        list::rows(&reasons.collect::<Vec<_>>())
     );
     Err(Failure::new(Exit::Invalid, message).hint(match exclusive {
         true => "change them in the service, or add their names to `docker.unmanaged`: as `ownership` is `exclusive`, the next apply would delete them",

@@ -78,7 +78,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let Some(out) = out {
         context.write(&context.path(out), &plan.to_json())?;
     }
-    context.print(&render_one(&plan, *format, context.view()))?;
+    context.print_or_show(
+        matches!(format, Format::Human),
+        &render_one(&plan, *format, context.view()),
+    )?;
     if let (Some(out), false) = (out, plan.is_silent()) {
         context.note(&saved([&plan], path.as_deref(), out));
     }
@@ -180,7 +183,8 @@ fn several(
     if let Some(out) = out {
         context.write(&context.path(out), &set::to_json(all(), &failed))?;
     }
-    context.print(&render_each(&plans, &failed, *format, context.view()))?;
+    let text = render_each(&plans, &failed, *format, context.view());
+    context.print_or_show(matches!(format, Format::Human), &text)?;
     if let (Some(out), true) = (out, all().any(|plan| !plan.is_silent())) {
         context.note(&saved(all(), path.as_deref(), out));
     }

@@ -72,11 +72,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let input = states.input(evidence.for_plan(&memberships));
     let found = watched("deciding the recorded requests", || replay(input));
-    context.print(&match format {
-        Format::Human => render::replay::human(&found, context.view()),
-        Format::Markdown => render::replay::markdown(&found),
-        Format::Json => found.to_json(),
-    })?;
+    context.print_or_show(
+        matches!(format, Format::Human),
+        &match format {
+            Format::Human => render::replay::human(&found, context.view()),
+            Format::Markdown => render::replay::markdown(&found),
+            Format::Json => found.to_json(),
+        },
+    )?;
     if let Some(file) = write_tests {
         let expected = frequent(input, FROZEN);
         if expected.iter().all(|one| one.requests.is_empty()) {

@@ -30,12 +30,15 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, Args { file, format }: &Args) -> Result<Exit, Failure> {
     let view = context.view();
-    context.print(&match read_plans(&context.path(file))? {
-        Saved::One(plan) => render_one(&plan, *format, view),
-        Saved::Several { plans, failed } => {
-            let named: Vec<_> = plans.into_iter().map(|plan| (name_of(&plan), plan)).collect();
-            render_each(&named, &failed, *format, view)
-        }
-    })?;
+    context.print_or_show(
+        matches!(format, Format::Human),
+        &match read_plans(&context.path(file))? {
+            Saved::One(plan) => render_one(&plan, *format, view),
+            Saved::Several { plans, failed } => {
+                let named: Vec<_> = plans.into_iter().map(|plan| (name_of(&plan), plan)).collect();
+                render_each(&named, &failed, *format, view)
+            }
+        },
+    )?;
     Ok(Exit::Done)
 }

@@ -69,9 +69,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let text = render::suggest::documents(&suggestion);
     if text.is_empty() {
         context.note("Nothing to suggest.");
-        for (request, why, count) in &suggestion.left_out {
-            context.note(&format!("  left out: {} ({count} times): {why}", line(request)));
-        }
+        let left_out = suggestion.left_out.iter().map(|(request, why, count)| {
+            format!("  left out: {} ({count} times): {why}", line(request))
+        });
+        context.notes(&left_out.collect::<Vec<_>>());
         return Ok(recorded.exit(evidence.broken(), Exit::Done));
     }
     match write {

@@ -83,18 +83,21 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             Err(failure) => return Err(failure),
         }
     }
-    context.print(&match format {
-        Format::Junit => render::trial::junit(suites.into_iter()),
-        Format::Json if several => {
-            json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text)))
-        }
-        Format::Human if several => shown
-            .iter()
-            .map(|(name, text)| format!("{}\n{text}", line(name)))
-            .collect::<Vec<_>>()
-            .join("\n"),
-        Format::Human | Format::Json => shown.into_iter().map(|(_, text)| text).collect(),
-    })?;
+    context.print_or_show(
+        matches!(format, Format::Human),
+        &match format {
+            Format::Junit => render::trial::junit(suites.into_iter()),
+            Format::Json if several => {
+                json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text)))
+            }
+            Format::Human if several => shown
+                .iter()
+                .map(|(name, text)| format!("{}\n{text}", line(name)))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            Format::Human | Format::Json => shown.into_iter().map(|(_, text)| text).collect(),
+        },
+    )?;
     Ok(worst(exits))
 }
 
@@ -107,11 +110,12 @@ fn tried(
 ) -> Result<(String, Suites, Exit), Failure> {
     let Subject { policies, declared, tests, live } = subject;
     // With a misspelt name of a team, every expected denial would pass.
-    for test in tests.iter().filter(|_| live.is_none()) {
-        for stranger in subject.strangers(&test.teams) {
-            context.note(&format!("note: {}: {stranger}", line(&test.origin.to_string())));
-        }
-    }
+    let strangers = tests.iter().filter(|_| live.is_none()).flat_map(|test| {
+        let place = line(&test.origin.to_string()).into_owned();
+        let strangers = subject.strangers(&test.teams).into_iter();
+        strangers.map(move |stranger| format!("note: {place}: {stranger}"))
+    });
+    context.notes(&strangers.collect::<Vec<_>>());
     let keys: BTreeMap<&String, String> = match live {
         Some(live) => {
             let mut keys = BTreeMap::new();
@@ -146,7 +150,7 @@ fn tried(
         mutation: mutation.as_ref(),
     };
     let text = match args.format {
-        Format::Human => render::trial::human(&report),
+        Format::Human => render::trial::human(&report, context.view()),
         Format::Json => render::trial::json(&report),
         Format::Junit => String::new(),
     };

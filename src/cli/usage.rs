@@ -10,6 +10,8 @@ use super::session::watch::watched;
 use super::session::workspace;
 use super::session::writing::{Written, write_all};
 use super::{Context, Exit, Failure};
+use crate::diagnostic::list;
+use crate::diagnostic::sanitize;
 use crate::diagnostic::sanitize::line;
 use crate::drift::adopt::{Sides, adopt};
 use crate::evidence::narrow::{Narrowing, harm, narrow, narrowed};
@@ -67,11 +69,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let (found, proposals) = watched("deciding the recorded requests", || {
         (usage(input), narrows.then(|| narrow(input)))
     });
-    context.print(&match format {
-        Format::Human => render::usage::human(&found, proposals.as_deref(), context.view()),
-        Format::Markdown => render::usage::markdown(&found, proposals.as_deref()),
-        Format::Json => json(&found, proposals.as_deref()),
-    })?;
+    context.print_or_show(
+        matches!(format, Format::Human),
+        &match format {
+            Format::Human => render::usage::human(&found, proposals.as_deref(), context.view()),
+            Format::Markdown => render::usage::markdown(&found, proposals.as_deref()),
+            Format::Json => json(&found, proposals.as_deref()),
+        },
+    )?;
     if let (Some(proposals), true) = (&proposals, *write) {
         write_narrowed(context, &whole, &loaded, proposals, &reading.requests, &memberships)?;
     }
@@ -86,7 +91,7 @@ fn json(found: &crate::evidence::usage::Usage, proposals: Option<&[Narrowing]>) 
             serde_json::to_value(proposals).expect("text and numbers are JSON"),
         );
     }
-    serde_json::to_string_pretty(&value).expect("a value is JSON") + "\n"
+    sanitize::json(&value)
 }
 
 /// Edits the documents, after proving that no recorded request that was allowed is denied.
@@ -113,7 +118,7 @@ fn write_narrowed(
     let adoption = adopt(&whole.findings.files, sides).map_err(|reasons| {
         let reasons: Vec<String> =
             reasons.iter().map(|reason| format!("  {}", line(reason))).collect();
-        refused(format!("some documents cannot be edited:\n{}", reasons.join("\n")))
+        refused(format!("some documents cannot be edited:\n{}", list::rows(&reasons)))
     })?;
     let config = context.config();
     let loaded = crate::workspace::load_over(

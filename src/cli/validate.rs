@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let folder = workspace::folder(context);
     match format {
         Format::Human => {
-            context.print(&diagnostic::human(&found, &folder, context.detail()))?;
+            context.show(&diagnostic::human(&found, &folder, context.view()))?;
             context.note(&findings::summary(&found, older, context.detail()));
         }
         Format::Sarif => context.print(&sarif::sarif(&found, &folder, older))?,
@@ -106,7 +106,7 @@ fn explained(context: &Context, code: &str) -> Result<Exit, Failure> {
             None => "findings show their code in brackets".to_owned(),
         })
     };
-    context.print(&findings::explanation(check::find(code).ok_or_else(unknown)?))?;
+    context.show(&findings::explanation(check::find(code).ok_or_else(unknown)?))?;
     Ok(Exit::Done)
 }
 

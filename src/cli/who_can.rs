@@ -96,14 +96,17 @@ pub(super) fn run(
         };
         shown.push((name, text));
     }
-    context.print(&match format {
-        AnswerFormat::Json if several => {
-            json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text)))
-        }
-        AnswerFormat::Human | AnswerFormat::Json => {
-            shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
-        }
-    })?;
+    context.print_or_show(
+        matches!(format, AnswerFormat::Human),
+        &match format {
+            AnswerFormat::Json if several => {
+                json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text)))
+            }
+            AnswerFormat::Human | AnswerFormat::Json => {
+                shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+            }
+        },
+    )?;
     Ok(worst(exits))
 }
 

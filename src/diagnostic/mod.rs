@@ -4,6 +4,7 @@
 //! never rendered text, so that each output format decides how to show a place.
 
 mod files;
+pub mod list;
 pub mod sanitize;
 
 use std::ops::Range;

@@ -9,6 +9,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 /// Text for a line: line ends and tabs are escaped too.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -98,6 +100,29 @@ fn shown(line: &str) -> impl Iterator<Item = (usize, char)> {
 
 /// An empty HTML comment, which separates two pieces of text.
 const APART: &str = "<!-- -->";
+
+/// A value as JSON, indented, with a line end. Characters that a terminal acts on or does not show
+/// are escapes, which have the same value to a program.
+///
+/// # Panics
+///
+/// Panics if the value has keys that are not text.
+#[must_use]
+pub fn json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("keys are text, and all else is JSON");
+    let mut safe = String::with_capacity(text.len() + 1);
+    for character in text.chars() {
+        if character == '\n' || !acts_or_hides(character) {
+            safe.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            write!(safe, "\\u{unit:04x}").expect("writing to a string");
+        }
+    }
+    safe.push('\n');
+    safe
+}
 
 /// For Markdown of a pull request, in prose, lists and tables: a piece of code that nothing in the
 /// text can end, and in which it is never markup, a link, a mention or a table cell. Every mark of
@@ -291,6 +316,17 @@ mod tests {
             assert!(!safe.contains("##["));
             assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
         }
+    }
+
+    #[test]
+    fn json_shows_what_a_terminal_acts_on_or_hides_as_escapes() {
+        let value = serde_json::json!({"a\u{2028}\u{85}": ["\u{202e}x\u{9b}1m", "\u{e0041}", "\n\u{7f}é 研"]});
+        let text = super::json(&value);
+        assert_eq!(
+            text,
+            "{\n  \"a\\u2028\\u0085\": [\n    \"\\u202ex\\u009b1m\",\n    \"\\udb40\\udc41\",\n    \"\\n\\u007fé 研\"\n  ]\n}\n"
+        );
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]

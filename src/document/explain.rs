@@ -280,6 +280,11 @@ impl Site<'_> {
                 finding
                     .help(format!("write `{meant}` without quotes; in YAML 1.2 words such as `yes` and `no` are text"))
             }
+            // A plain text goes on in the next line, `- ` included.
+            Value::String(text) if expected == [JsonType::Array] && text.contains(" - ") => {
+                let first = text.split(" - ").next().unwrap_or_default();
+                finding.help(format!("put `- ` in front of `{first}`, as in the lines below"))
+            }
             Value::String(text) if expected == [JsonType::Array] => {
                 finding.help(format!("write a list: `[{text}]`"))
             }
@@ -396,7 +401,7 @@ impl Site<'_> {
                     "write a URL such as `{example}`, or `embedded` for an emulator in the process"
                 ))
             }
-            "/guards/max_deletes" => {
+            "/guards/max_deletes" | "/guards/blocked_requests" => {
                 finding.help("write a share from `0%` to `100%`, or a count without quotes")
             }
             _ => finding.help("write it in the form that the schema shows: `seawall schema`"),

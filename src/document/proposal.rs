@@ -60,11 +60,14 @@ pub fn settings_for(
 #[must_use]
 pub fn guards_of(base: Option<&Workspace>) -> Guards {
     let none = Some(Limit::Count(0));
+    // Every guard by name: a new one has to be strict here too.
     let strictest = || Guards {
         max_deletes: none,
         deny_widening: true,
+        access_tests: true,
+        protected: Vec::new(),
         blocked_requests: none,
-        ..Guards::default()
+        require_records: false,
     };
     base.map_or_else(strictest, |base| base.guards.clone())
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Drift;
+use crate::diagnostic::sanitize;
 use crate::json::schema_generator;
 use crate::model::Origin;
 use crate::plan::ChangeSet;
@@ -80,9 +81,7 @@ impl Drift {
     /// The drift as JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(&self.document()).expect("drift is JSON");
-        text.push('\n');
-        text
+        sanitize::json(&self.document())
     }
 
     fn document(&self) -> Map<String, Value> {
@@ -124,7 +123,7 @@ pub fn set_to_json<'a>(
     let drifts: Vec<Value> = drifts.iter().map(|drift| Value::Object(drift.document())).collect();
     let set =
         json!({"format_version": FORMAT_VERSION, "drift": any, "drifts": drifts, "failed": failed});
-    serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
+    sanitize::json(&set)
 }
 
 /// The JSON Schema (2020-12) of the drift of several organizations; that of one stands beside it.

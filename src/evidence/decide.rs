@@ -15,8 +15,8 @@ use super::asked::{Asked, Subject};
 use super::membership::Teams;
 use crate::access::cedar::McpAction;
 use crate::access::{
-    AddressKinds, AddressRule, Host, IN_FORCE, Question, Reason, Request, Role, State, Unknown,
-    Verdict,
+    AccessLevel, AddressKinds, AddressRule, Host, IN_FORCE, Question, Reason, Request, Role, State,
+    Unknown, Verdict,
 };
 use crate::model::{Decision, Domain, Policy, Rule, Scope};
 
@@ -300,13 +300,11 @@ impl<'a> Judge<'a> {
         let mut known = self.mcp.lock().unwrap_or_else(PoisonError::into_inner);
         *known.entry((action, own, without)).or_insert_with_key(|(action, teams, without)| {
             let answer = self.state.ask_mcp_action(teams, *action, *without);
-            match answer.verdict {
-                Verdict::Allow => Ruling::Known(Decision::Allow),
-                Verdict::Deny => Ruling::Known(Decision::Deny),
-                Verdict::Uncertain if answer.reason == crate::access::APPROVAL_REASON => {
-                    Ruling::Unknown(Gap::ApprovalNeeded)
-                }
-                Verdict::Uncertain => Ruling::Unknown(Gap::AttributesNotRecorded),
+            match answer.level() {
+                AccessLevel::Allow => Ruling::Known(Decision::Allow),
+                AccessLevel::Deny => Ruling::Known(Decision::Deny),
+                AccessLevel::Approval => Ruling::Unknown(Gap::ApprovalNeeded),
+                AccessLevel::Uncertain => Ruling::Unknown(Gap::AttributesNotRecorded),
             }
         })
     }

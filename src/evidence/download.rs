@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::time;
+use crate::diagnostic::sanitize;
 
 const FORMAT_VERSION: u32 = 1;
 const SECOND: i64 = 1_000_000;
@@ -125,7 +126,7 @@ impl Download {
     /// The state as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
+        sanitize::json(self)
     }
 
     /// Returns `true` if the download is of this organization at this address.

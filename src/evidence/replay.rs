@@ -17,6 +17,7 @@ use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::time;
 use crate::access::{self, Cause, Reason};
+use crate::diagnostic::sanitize;
 use crate::diagnostic::sanitize::acts_or_hides;
 use crate::json::schema_generator;
 use crate::model::{Decision, DesiredPolicy, Domain, Origin, Policy, TeamDirectory};
@@ -560,6 +561,6 @@ impl Replay {
     /// The replay as JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
+        sanitize::json(self)
     }
 }

@@ -90,20 +90,20 @@ pub enum ReadError {
 }
 
 impl Explain for ReadError {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         match self {
             Self::Open { .. } => {
-                Some("name a file or folder with records, or `-` for standard input".to_owned())
+                "name a file or folder with records, or `-` for standard input".to_owned()
             }
-            Self::Nothing(_) => Some(format!(
+            Self::Nothing(_) => format!(
                 "files of records end in `.{}`, each also with `.gz` or `.zst`; files in progress (`.tmp`) are not read",
                 ENDINGS.join("`, `.")
-            )),
+            ),
             Self::Read { .. } => {
-                Some("check that the file is whole, as with `gzip -t` or `zstd -t`".to_owned())
+                "check that the file is whole, as with `gzip -t` or `zstd -t`".to_owned()
             }
             Self::Identities(_) => {
-                Some("make room in the temporary folder, or set `TMPDIR` to another".to_owned())
+                "make room in the temporary folder, or set `TMPDIR` to another".to_owned()
             }
         }
     }

@@ -19,6 +19,7 @@ use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::{Asked, time};
 use crate::access::{AddressRule, Match, Role};
+use crate::diagnostic::sanitize;
 use crate::json::schema_generator;
 use crate::model::{Action, DesiredPolicy, Domain, Origin, Policy};
 use crate::source::parallel;
@@ -422,6 +423,6 @@ impl Usage {
     /// The report as JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
+        sanitize::json(self)
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Candidate, File, Import, Location, Refused, modeline, name, vijil};
 use crate::check;
-use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
+use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity, list};
 use crate::document::Workspace as Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
@@ -178,7 +178,7 @@ fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -
             format!(
                 "{}: {}, which documents cannot set; it is kept",
                 entry.file.path,
-                said.join(", ")
+                list::listed(&said)
             )
         })
     });

@@ -7,6 +7,7 @@
 
 mod desired;
 mod guards;
+mod limits;
 mod live;
 mod method;
 mod organization;
@@ -18,6 +19,7 @@ mod vijil;
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
 pub(crate) use guards::present;
 pub use guards::{Guards, Limit, NOT_REFUSED, SettingChange, refused_if};
+pub use limits::{MAX_POLICIES, MAX_RULES};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId};
 pub use method::Method;
 pub use organization::{is_for, variable_suffix};

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::docker::{Step, simulate};
-use crate::access::{self, State};
-use crate::diagnostic::{FileId, Label};
+use crate::access::{Reason, State};
+use crate::diagnostic::{FileId, Label, list};
 use crate::model::{Expected, ExpectedAccess, Live, Origin, TeamLookup, Test};
-use crate::trial::{self, Found};
+use crate::trial::{self, Check, Found};
 
 /// The verdict of the guard if no access test was run, or none fails.
 pub const NONE_FAILS: &str = "no access test fails";
@@ -125,11 +125,17 @@ pub struct Tested {
     pub broken: Vec<String>,
     /// Names of the tests that fail after the steps with results that they had before.
     pub failing: Vec<String>,
+    /// The first expectation of these that fails, with what decides it, as a phrase.
+    pub first: Option<String>,
     /// The number of tests that pass after the steps.
     pub passing: usize,
 }
 
 impl Tested {
+    fn why(&self) -> String {
+        self.first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
+    }
+
     /// Judges the tests after the plan. The message is a lower-case phrase.
     ///
     /// # Errors
@@ -138,7 +144,10 @@ impl Tested {
     pub fn judge(&self) -> Result<String, String> {
         let named = |tests: &[String]| match tests {
             [one] => format!("1 access test: `{one}`"),
-            all => format!("{} access tests: `{}`", all.len(), all.join("`, `")),
+            all => {
+                let names: Vec<String> = all.iter().map(|name| format!("`{name}`")).collect();
+                format!("{} access tests: {}", all.len(), list::listed(&names))
+            }
         };
         match (self.broken.as_slice(), self.failing.as_slice()) {
             ([], []) => Ok(match self.passing {
@@ -147,11 +156,14 @@ impl Tested {
                 passing => format!("{passing} access tests pass"),
             }),
             (broken, []) => Err(format!("breaks {}", named(broken))),
-            ([], failing) => Err(format!("leaves failing, as before, {}", named(failing))),
+            ([], failing) => {
+                Err(format!("leaves failing, as before, {}{}", named(failing), self.why()))
+            }
             (broken, failing) => Err(format!(
-                "breaks {}; leaves failing, as before, {}",
+                "breaks {}; leaves failing, as before, {}{}",
                 named(broken),
-                named(failing)
+                named(failing),
+                self.why()
             )),
         }
     }
@@ -178,7 +190,11 @@ pub fn run(live: &Live, steps: &[Step], tests: &[Test]) -> Tested {
         match (new.passes(), breaks) {
             (true, _) => tested.passing += 1,
             (false, true) => tested.broken.push(new.test.name.clone()),
-            (false, false) => tested.failing.push(new.test.name.clone()),
+            (false, false) => {
+                tested.failing.push(new.test.name.clone());
+                let failing = new.checks.iter().find(|check| !check.holds());
+                tested.first = tested.first.take().or_else(|| failing.map(phrase));
+            }
         }
         for (was, is) in old.checks.iter().zip(&new.checks) {
             let (before, after) = (answer(&was.found), answer(&is.found));
@@ -198,14 +214,25 @@ pub fn run(live: &Live, steps: &[Step], tests: &[Test]) -> Tested {
     tested
 }
 
+/// A failing expectation: ``connect:tcp paste.example.com:443 is allow by `Hotfix › paste`,
+/// expected deny``.
+fn phrase(check: &Check<'_>) -> String {
+    let because = match &check.found {
+        Found::Answer(answer) => answer.because.as_slice(),
+        Found::NoRequest(_) => &[],
+    };
+    let rule = |reason: &Reason| match &reason.rule_name {
+        Some(rule) => format!("`{} › {rule}`", reason.policy_name),
+        None => format!("`{}`", reason.policy_name),
+    };
+    let by = because.first().map(|first| format!(" by {}", rule(first))).unwrap_or_default();
+    let (access, expected) = (&check.expected.access, check.expected.expected.as_str());
+    format!("{access} is {}{by}, expected {expected}", answer(&check.found))
+}
+
 fn answer(found: &Found) -> &'static str {
     match found {
         Found::NoRequest(_) => "uncertain",
-        Found::Answer(answer) if answer.reason == access::APPROVAL_REASON => "approval",
-        Found::Answer(answer) => match answer.verdict {
-            access::Verdict::Allow => "allow",
-            access::Verdict::Deny => "deny",
-            access::Verdict::Uncertain => "uncertain",
-        },
+        Found::Answer(answer) => answer.level().as_str(),
     }
 }

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::diagnostic::list;
 use crate::evidence::replay::Replay;
-use crate::model::{Guards, Limit, Live, LiveVijil, PolicyId, Protected, Weakening, refused_if};
+use crate::model::{
+    Guards, Limit, Live, LiveVijil, MAX_POLICIES, MAX_RULES, PolicyId, Protected, Weakening,
+    refused_if,
+};
 
-use super::docker::limits::{MAX_POLICIES, MAX_RULES};
 use super::docker::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step, weakening};
 use super::flips::Tested;
 use super::meaning::{Found, Meaning};
@@ -266,7 +269,7 @@ fn protected(policies: &[Protected], judged: &Judged<'_>) -> Judgement {
         refusals.extend(refused);
     }
     match (refusals.is_empty(), policies.len()) {
-        (false, _) => Err(refusals.join("; ")),
+        (false, _) => Err(list::separated(&refusals, "; ")),
         (true, 0) => Ok("no policy is protected".to_owned()),
         (true, count) => Ok(format!(
             "{count} protected {} kept",
@@ -358,10 +361,8 @@ fn told(replay: &Replay) -> Result<(String, (u64, u64)), String> {
 }
 
 fn safe_order(judged: &Judged<'_>) -> Judgement {
-    let unknown = |why: String| {
-        let help = "narrow the wildcards of these rules, or apply the change in smaller parts";
-        Err(format!("it is unknown if every intermediate state is safe: {why}; {help}"))
-    };
+    let unknown =
+        |why: String| Err(format!("it is unknown if every intermediate state is safe: {why}"));
     match (judged.order, &judged.access.found) {
         (Some(Refusal::Opens(opened)), _) => Err(format!(
             "no order of calls is safe: in an intermediate state, this would be open: {opened}"

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 pub use super::audience::Audience;
 use super::governed::{AudienceChange, Governed};
 use crate::access::{self, Access, Cause, Comparison, Entry};
+use crate::diagnostic::list;
 
 /// The effect of a change on access.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,9 @@ pub struct Incomplete {
     pub rules: Vec<String>,
     /// The audiences that they govern.
     pub audiences: Vec<Audience>,
+    /// The patterns of any rules that have the most wildcards, a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<String>,
 }
 
 /// The effect of a change on access.
@@ -96,6 +100,7 @@ impl From<Shown> for Meaning {
             why: "the plan does not say why".to_owned(),
             rules: Vec::new(),
             audiences: Vec::new(),
+            patterns: Vec::new(),
         };
         let incomplete = incomplete.or_else(|| (!exact && uncertain.is_empty()).then(cut));
         let changes = Changes { widened, narrowed, uncertain };
@@ -177,9 +182,9 @@ impl Meaning {
             all.iter().filter(|one| one.change == AudienceChange::Last)
         }
         let cut = |meaning: &Self| {
-            meaning
-                .incomplete()
-                .map(|Incomplete { why, rules: _, audiences }| (why.clone(), audiences.clone()))
+            meaning.incomplete().map(|Incomplete { why, rules: _, audiences, patterns: _ }| {
+                (why.clone(), audiences.clone())
+            })
         };
         let Changes { widened, narrowed, uncertain } = self.changes();
         let others = other.changes();
@@ -222,7 +227,10 @@ impl Meaning {
         };
         let found = match comparison {
             Comparison::Complete(found) => Found::Complete(changes(found)),
-            Comparison::Incomplete(found, access::Incomplete { why, rules, audiences }) => {
+            Comparison::Incomplete(
+                found,
+                access::Incomplete { why, rules, audiences, patterns },
+            ) => {
                 let why: Vec<String> = why.iter().map(ToString::to_string).collect();
                 let incomplete = Incomplete {
                     why: why.join(", and "),
@@ -231,6 +239,7 @@ impl Meaning {
                         .iter()
                         .map(|own| Audience { teams: own.teams.clone(), alike: own.alike.clone() })
                         .collect(),
+                    patterns: patterns.clone(),
                 };
                 Found::Incomplete(changes(found), incomplete)
             }
@@ -244,13 +253,8 @@ impl Incomplete {
     #[must_use]
     pub fn in_short(&self) -> String {
         const NAMED: usize = 3;
-        // A list never leaves out just one item.
-        let most = if self.rules.len() <= NAMED + 1 { self.rules.len() } else { NAMED };
-        let named: Vec<&str> = self.rules.iter().take(most).map(String::as_str).collect();
-        let rest = match self.rules.len() - most {
-            0 => String::new(),
-            rest => format!(" and {rest} more"),
-        };
+        let (named, more) = list::first(&self.rules, NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         let rules = if named.is_empty() {
             String::new()
         } else {

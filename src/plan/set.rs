@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Plan;
 use super::saved::{FORMAT_VERSION, PlanDocument, PlanError};
+use crate::diagnostic::sanitize;
 use crate::json::schema_generator;
 
 /// An organization without a plan.
@@ -47,7 +48,7 @@ pub fn schema() -> Value {
 pub fn to_json<'a>(plans: impl IntoIterator<Item = &'a Plan>, failed: &[Unplanned]) -> String {
     let plans: Vec<Value> = plans.into_iter().map(Plan::to_value).collect();
     let set = json!({"format_version": FORMAT_VERSION, "plans": plans, "failed": failed});
-    serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
+    sanitize::json(&set)
 }
 
 /// The content of a file of plans.

@@ -116,10 +116,11 @@ fn moved(plan: &Plan, live: &Live, was: &LivePolicy) -> Option<Stale> {
     Some(Stale::Moved { policy: policy(), difference })
 }
 
-fn difference(before: &str, after: &str) -> String {
+/// The difference of the state that a plan was made from to the present one, as a unified diff.
+pub(super) fn difference(before: &str, after: &str) -> String {
     TextDiff::from_lines(before, after)
         .unified_diff()
         .context_radius(2)
-        .header("planned", "live")
+        .header("live when planned", "live now")
         .to_string()
 }

@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::view::View;
 use crate::access::{AccessLevel, Answer, Reason, Verdict};
+use crate::diagnostic::list;
+use crate::diagnostic::sanitize;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, DesiredPolicy, Origin};
 
@@ -93,7 +96,7 @@ pub fn json(
         nearest,
         remarks,
     };
-    serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+    sanitize::json(&document)
 }
 
 /// The answer for people, with a line end.
@@ -103,6 +106,7 @@ pub fn human(
     teams: &[String],
     answer: &Answer,
     places: DeclaredPolicies<'_>,
+    view: View,
 ) -> String {
     let style = style(answer.verdict);
     let whom = match teams {
@@ -112,23 +116,29 @@ pub fn human(
             teams.iter().map(|team| line(team)).collect::<Vec<_>>().join(" and ")
         ),
     };
-    let word = if asks(answer) { "approval" } else { word(answer.verdict) };
+    let word = answer.level().as_str();
     format!(
         "{style}{word}{style:#}  {}  for {whom}\n{}",
         line(request),
-        details(answer, places, "  ")
+        details(answer, places, "  ", view)
     )
 }
 
 /// The explanation of an answer: the rules that decide, the nearest misses, and remarks.
-pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &str) -> String {
+pub(super) fn details(
+    answer: &Answer,
+    places: DeclaredPolicies<'_>,
+    indent: &str,
+    view: View,
+) -> String {
     let dim = Style::new().dimmed();
     let mut text = String::new();
     let mut add = |parts: std::fmt::Arguments<'_>| {
         writeln!(text, "{indent}{parts}").expect("writing to a string")
     };
     add(format_args!("{}", line(&answer.reason)));
-    for reason in &answer.because {
+    let (because, more) = view.first(&answer.because, list::MOST);
+    for reason in because {
         let Reason { policy_name, rule_name, decision, pattern, doubts, .. } = reason;
         let decision = match decision {
             Some(Decision::Allow) => "allow ",
@@ -148,6 +158,9 @@ pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &st
             _ => "  (maybe)".to_owned(),
         };
         add(format_args!("  {decision}`{}{rule}`{pattern}{doubt}{place}", line(policy_name)));
+    }
+    if more > 0 {
+        add(format_args!("  … {more} more, `-v` shows all"));
     }
     for nearest in &answer.nearest {
         add(format_args!("nearest: {}", line(nearest)));

@@ -4,6 +4,7 @@
 
 use super::words;
 use crate::access::cedar::StatementChange;
+use crate::diagnostic::list;
 use crate::model::{Body, Decision, Rule, Scope, TeamDirectory};
 use crate::plan::docker::{Change, Difference, PolicyChange, PolicyFields, RuleChange, statements};
 use crate::plan::step::Op;
@@ -108,7 +109,12 @@ fn head(
         details.push(Detail::Becomes("name", before.name.clone(), after.name.clone()));
     }
     if before.scope != after.scope {
-        details.push(Detail::Scope(scope(&before.scope), scope(&after.scope)));
+        let (old, new) = (scope(&before.scope), scope(&after.scope));
+        // Of many teams, those that stay would hide those that come or go.
+        details.push(match old.len().min(new.len()) > list::MOST {
+            true => difference("teams", &old, &new),
+            false => Detail::Scope(old, new),
+        });
     }
     if let (Some(old), Some(new)) = (&before.cedar, &after.cedar)
         && old.schema_url != new.schema_url
@@ -144,11 +150,18 @@ fn fields(before: &Rule, after: &Rule) -> Vec<Detail> {
         ("actions", words::actions(before), words::actions(after)),
         ("resources", words::resources(before), words::resources(after)),
     ] {
-        let gone: Vec<String> = old.iter().filter(|item| !new.contains(item)).cloned().collect();
-        let come: Vec<String> = new.into_iter().filter(|item| !old.contains(item)).collect();
-        if !gone.is_empty() || !come.is_empty() {
-            details.push(Detail::Items(label, gone, come));
+        let items = difference(label, &old, &new);
+        if !matches!(&items, Detail::Items(_, gone, come) if gone.is_empty() && come.is_empty()) {
+            details.push(items);
         }
     }
     details
+}
+
+/// The items that a list loses and gains.
+fn difference(label: &'static str, old: &[String], new: &[String]) -> Detail {
+    let but = |own: &[String], other: &[String]| -> Vec<String> {
+        own.iter().filter(|item| !other.contains(item)).cloned().collect()
+    };
+    Detail::Items(label, but(old, new), but(new, old))
 }

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::diagnostic::{Diagnostic, Files, Findings, Label, Severity, SourceFile, sanitize};
+use super::view::View;
+use crate::diagnostic::{Diagnostic, Files, Findings, Label, Severity, SourceFile, list, sanitize};
 
 /// Labels that are closer than this many lines are shown in one piece.
 const NEAR: usize = 8;
@@ -21,6 +22,10 @@ const WHOLE: usize = 3;
 /// The number of findings that are shown with their source lines, errors first. Others take a line
 /// each: a reader of so many wants an overview.
 const SNIPPETS: usize = 20;
+
+/// The number of lines for the other findings, or for groups of them; beyond that, findings are
+/// counted.
+const LINES: usize = 60;
 
 /// The amount of detail of the findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,50 +40,73 @@ pub enum Detail {
 /// The findings in their order, with colours for `anstream`. Paths below `folder` are relative to
 /// it.
 #[must_use]
-pub fn human(findings: &Findings, folder: &Path, detail: Detail) -> String {
-    let renderer = Renderer::styled();
+pub fn human(findings: &Findings, folder: &Path, view: View) -> String {
+    let renderer = Renderer::styled().term_width(view.width);
     let mut out = String::new();
-    let brief = detail == Detail::Brief;
+    let brief = !view.all;
     let listed =
         || findings.diagnostics.iter().filter(|one| !brief || one.severity != Severity::Note);
     let key = |one: &Diagnostic| (one.code, one.primary.as_ref().map(|label| label.file));
     let mut groups: BTreeMap<_, (Vec<&Diagnostic>, usize)> = BTreeMap::new();
     listed().for_each(|one| groups.entry(key(one)).or_default().0.push(one));
-    let errors = if brief { SNIPPETS } else { usize::MAX };
-    let mut room = [errors, errors.saturating_sub(findings.count(Severity::Error))];
-    let mut short = 0;
+    let errors = findings.count(Severity::Error);
+    let (snippets, lines) = if brief { (SNIPPETS, LINES) } else { (usize::MAX, usize::MAX) };
+    let mut snippets = Room::new(snippets, errors);
+    let mut lines = Room::new(lines, errors.saturating_sub(SNIPPETS));
+    let (mut short, mut hidden) = (0, 0);
     for diagnostic in listed() {
         let Some((group, shown)) = groups.get_mut(&key(diagnostic)) else { continue };
         let whole = if !brief || group.len() <= WHOLE + 1 { group.len() } else { WHOLE };
         match (*shown).cmp(&whole) {
-            Ordering::Less => {
-                let [errors, others] = &mut room;
-                let room = if diagnostic.severity == Severity::Error { errors } else { others };
-                if *room == 0 {
-                    out.push_str(&one_line(diagnostic, &findings.files, folder));
-                    out.push('\n');
-                    (*shown, short) = (*shown + 1, short + 1);
-                    continue;
-                }
-                *room -= 1;
+            Ordering::Less if snippets.take(diagnostic.severity) => {
                 out.push_str(&one(&renderer, diagnostic, &findings.files, folder));
+                out.push_str("\n\n");
             }
-            Ordering::Equal => out.push_str(&others(
-                group.get(whole..).unwrap_or_default(),
-                &findings.files,
-                folder,
-            )),
+            Ordering::Less if lines.take(diagnostic.severity) => {
+                out.push_str(&one_line(diagnostic, &findings.files, folder));
+                out.push('\n');
+                short += 1;
+            }
+            Ordering::Less => hidden += 1,
+            Ordering::Equal if lines.take(diagnostic.severity) => {
+                let group = group.get(whole..).unwrap_or_default();
+                out.push_str(&others(group, &findings.files, folder));
+                out.push_str("\n\n");
+            }
+            Ordering::Equal => hidden += group.len() - whole,
             Ordering::Greater => continue,
         }
-        out.push_str("\n\n");
         *shown += 1;
     }
-    if short > 0 {
-        out.push_str(&format!(
+    match (short, hidden) {
+        (0, 0) => {}
+        (short, 0) => out.push_str(&format!(
             "… {short} in one line each: `-v` shows their source lines and help\n\n"
-        ));
+        )),
+        (_, hidden) => out.push_str(&format!("… {hidden} more findings: `-v` shows all\n\n")),
     }
     out
+}
+
+/// The number of findings that there is room for. Errors may take all of it, and others what the
+/// errors leave.
+struct Room {
+    errors: usize,
+    others: usize,
+}
+
+impl Room {
+    fn new(all: usize, errors: usize) -> Self {
+        Self { errors: all, others: all.saturating_sub(errors) }
+    }
+
+    /// Returns `true` if there is room for one more.
+    fn take(&mut self, severity: Severity) -> bool {
+        let room = if severity == Severity::Error { &mut self.errors } else { &mut self.others };
+        let fits = *room > 0;
+        *room = room.saturating_sub(1);
+        fits
+    }
 }
 
 /// A finding without its source line: `warning[shadowed-allow]: this allow has no effect  policies/a.yaml:5:7`.
@@ -99,7 +127,7 @@ fn shown_path(file: &SourceFile, folder: &Path) -> String {
 }
 
 /// One line for findings of one code in one file:
-/// `… 4 more redundant-rule in policies/a.yaml, lines 5, 8, 11, 14`.
+/// `… 4 more redundant-rule in policies/a.yaml, lines 5-8, 11`.
 fn others(group: &[&Diagnostic], files: &Files, folder: &Path) -> String {
     let code = group.first().map_or("", |one| one.code);
     let labels = || group.iter().filter_map(|one| one.primary.as_ref());
@@ -107,12 +135,7 @@ fn others(group: &[&Diagnostic], files: &Files, folder: &Path) -> String {
     let place = file.map(|file| format!(" in {}", shown_path(file, folder))).unwrap_or_default();
     let lines: BTreeSet<usize> =
         labels().map(|label| files.get(label.file).place(&label.span).line).collect();
-    let lines: Vec<String> = lines.into_iter().map(|line| line.to_string()).collect();
-    let lines = match lines.as_slice() {
-        [] => String::new(),
-        [line] => format!(", line {line}"),
-        lines => format!(", lines {}", lines.join(", ")),
-    };
+    let lines = if lines.is_empty() { String::new() } else { format!(", {}", list::lines(&lines)) };
     format!("… {} more {code}{place}{lines}: `-v` shows them", group.len())
 }
 
@@ -262,7 +285,8 @@ mod tests {
     }
 
     fn shown(findings: &Findings, detail: Detail) -> String {
-        anstream::adapter::strip_str(&human(findings, Path::new("/w"), detail)).to_string()
+        let view = View { width: 120, all: detail == Detail::Full };
+        anstream::adapter::strip_str(&human(findings, Path::new("/w"), view)).to_string()
     }
 
     #[test]
@@ -309,10 +333,28 @@ mod tests {
         assert!(shown(&many(4), Detail::Brief).contains("about 4"));
         let text = shown(&many(6), Detail::Brief);
         assert!(text.contains("about 3") && !text.contains("about 4"), "{text}");
-        assert!(
-            text.ends_with("\n… 3 more a in a.yaml, lines 4, 5, 6: `-v` shows them\n\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("\n… 3 more a in a.yaml, lines 4-6: `-v` shows them\n\n"), "{text}");
         assert!(shown(&many(6), Detail::Full).contains("about 6"));
+    }
+
+    #[test]
+    fn findings_in_very_many_files_fit_on_a_few_screens() {
+        let mut findings = Findings::default();
+        for number in 0..1_000 {
+            let text = "line\n".repeat(400);
+            let file =
+                findings.files.add(format!("{number}.yaml"), format!("/w/{number}.yaml"), text);
+            let label = |line: usize| Label { file, span: line * 5..line * 5 + 4, message: None };
+            let warning = |line| Diagnostic::warning("a", "about it").at(label(line));
+            findings.diagnostics.extend((0..300).map(warning));
+        }
+        let last = findings.diagnostics.last().and_then(|one| one.primary.clone());
+        findings.diagnostics.extend(last.map(|at| Diagnostic::error("z", "an error").at(at)));
+        let text = shown(&findings, Detail::Brief);
+        assert!(text.lines().count() < 250, "{} lines", text.lines().count());
+        assert!(text.lines().all(|line| line.chars().count() < 100), "{text}");
+        assert!(text.contains("… 297 more a in 0.yaml, lines 4-300: `-v` shows them\n"), "{text}");
+        assert!(text.contains("error[z]: an error\n   --> 999.yaml"), "{text}");
+        assert!(text.ends_with(" more findings: `-v` shows all\n\n"), "{text}");
     }
 }

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::plan::{View, quoted, write_access, write_changes};
 use super::{markdown, words};
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::line;
 use crate::drift::Drift;
 use crate::drift::adopt::Adoption;
@@ -22,6 +23,9 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const BOLD: Style = Style::new().bold();
 const CAREFUL: Style = AnsiColor::Yellow.on_default();
+
+/// The number of policies, files or reasons that are listed.
+const LISTED: usize = 16;
 
 /// The ways to resolve drift.
 const WAYS_OUT: [&str; 2] = [
@@ -92,10 +96,11 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
         out.push('\n');
         let _ = write_access(out, "Undeclared live policies", &undeclared.access, view);
         out.push('\n');
-        undeclared
-            .policies
+        let (first, more) = view.first(&undeclared.policies, LISTED);
+        first
             .iter()
             .for_each(|one| out.push_str(&format!("  {}\n", words::undeclared(one, quoted))));
+        write_rest(out, more);
     }
     if !outside.is_empty() {
         let title = match since {
@@ -111,7 +116,16 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
     }
     if !impossible.is_empty() {
         let _ = writeln!(out, "\n{BAD}Cannot be applied{BAD:#}");
-        impossible.iter().for_each(|reason| out.push_str(&format!("  {}\n", line(reason))));
+        let (first, more) = view.first(impossible, LISTED);
+        first.iter().for_each(|reason| out.push_str(&format!("  {}\n", line(reason))));
+        write_rest(out, more);
+    }
+}
+
+/// Writes the number of items that are left out.
+fn write_rest(out: &mut String, more: usize) {
+    if more > 0 {
+        let _ = writeln!(out, "  … {more} more, `-v` shows all");
     }
 }
 
@@ -163,12 +177,16 @@ pub fn markdown(drift: &Drift) -> String {
         return format!("### seawall: no drift\n\n{org} matches the documents.\n");
     }
     let mut end = String::new();
-    for reason in impossible {
+    let (first, more) = list::first(impossible, LISTED);
+    for reason in first {
         let _ = writeln!(
             end,
             "> [!WARNING]\n> Cannot be applied: {}\n",
             crate::diagnostic::sanitize::markdown(reason)
         );
+    }
+    if more > 0 {
+        let _ = writeln!(end, "> [!WARNING]\n> {more} more cannot be applied.\n");
     }
     for way in ways_out(&[drift]) {
         match way {
@@ -339,15 +357,17 @@ fn declared_headline(drift: &Drift, org: &str) -> String {
 
 /// The changes that were made to the documents.
 #[must_use]
-pub fn adopted(adoption: &Adoption, import: &Import) -> String {
+pub fn adopted(adoption: &Adoption, import: &Import, view: View) -> String {
     let mut out = String::new();
     let rows = adoption.edited.iter().map(|(policy, file)| ("edited", file, policy));
     let rows = rows.chain(import.files.iter().map(|file| ("wrote", &file.path, &file.policy)));
-    for (what, file, policy) in
-        rows.chain(adoption.removed.iter().map(|(policy, file)| ("removed", file, policy)))
-    {
+    let rows = rows.chain(adoption.removed.iter().map(|(policy, file)| ("removed", file, policy)));
+    let rows: Vec<_> = rows.collect();
+    let (first, more) = view.first(&rows, LISTED);
+    for (what, file, policy) in first {
         let _ = writeln!(out, "  {what:7}  {}  {}", line(file), line(policy));
     }
+    write_rest(&mut out, more);
     let _ = writeln!(
         out,
         "{GOOD}Adopted{GOOD:#}: the documents match the live state, and planning now changes nothing."

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::diagnostic::{self, Detail};
 use crate::check::Check;
 use crate::diagnostic::sanitize::line;
-use crate::diagnostic::{Diagnostic, Files, Findings, Label};
+use crate::diagnostic::{Diagnostic, Files, Findings, Label, sanitize};
 
 /// The form of the document.
 const FORMAT_VERSION: u32 = 1;
@@ -100,7 +100,7 @@ pub fn json(findings: &Findings, older: Option<Older<'_>>) -> String {
             .map(|diagnostic| finding(files, diagnostic))
             .collect(),
     };
-    serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+    sanitize::json(&document)
 }
 
 /// The explanation of a kind of finding, with an example and a fix.

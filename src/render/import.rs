@@ -6,13 +6,18 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::view::View;
 use super::words::count;
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{block, line};
 use crate::import::Import;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
+
+/// The number of files that are listed.
+const LISTED: usize = 24;
 
 /// The files as they would be written, each below its path.
 #[must_use]
@@ -26,7 +31,7 @@ pub fn files(import: &Import) -> String {
 
 /// The policies that were imported, or would be.
 #[must_use]
-pub fn summary(import: &Import, left: &[String], dry_run: bool) -> String {
+pub fn summary(import: &Import, left: &[String], dry_run: bool, view: View) -> String {
     let mut out = String::new();
     if import.files.is_empty() {
         if import.refused.is_empty() {
@@ -39,11 +44,14 @@ pub fn summary(import: &Import, left: &[String], dry_run: bool) -> String {
         return out;
     }
     if !dry_run {
-        let width =
-            import.files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
-        for file in &import.files {
+        let (files, more) = view.first(&import.files, LISTED);
+        let width = files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
+        for file in files {
             let _ =
                 writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", line(&file.path), line(&file.policy));
+        }
+        if more > 0 {
+            let _ = writeln!(out, "  … {more} more, `-v` shows all");
         }
     }
     let policies = count(import.files.len(), "file");
@@ -69,6 +77,5 @@ fn but(left: &[String]) -> String {
     if left.is_empty() {
         return String::new();
     }
-    let names: Vec<String> = left.iter().map(|name| format!("`{}`", line(name))).collect();
-    format!("; left to others according to `seawall.yaml`: {}", names.join(", "))
+    format!("; left to others according to `seawall.yaml`: {}", list::quoted(left))
 }

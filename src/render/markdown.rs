@@ -12,9 +12,9 @@ use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
 use super::inline::{attribute, code, place, prose, reason, shortened};
-use super::view::first;
 use super::words;
 use crate::access::cedar::StatementChange;
+use crate::diagnostic::list::first;
 use crate::diagnostic::sanitize::markdown_block;
 use crate::model::{Origin, TeamDirectory};
 use crate::plan::docker::Difference;
@@ -114,9 +114,10 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     }
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         page.add(&format!(
-            "> [!CAUTION]\n> Refused by `{}`: {}\n\n",
+            "> [!CAUTION]\n> Refused by `{}`: {}<br>To get past it, {}.\n\n",
             verdict.guard.name(),
-            prose(&verdict.message)
+            prose(&verdict.message),
+            words::ways_past(verdict.guard, plan.guards_from.as_ref(), code)
         ));
     }
     if let Some(verdict) = plan.unjudged() {
@@ -301,7 +302,7 @@ fn settings(guards: &GuardsFrom) -> String {
     );
     let (changed, more) = first(&guards.changed, ITEMS);
     for change in changed {
-        let (base, proposed) = (words::setting(&change.base), words::setting(&change.proposed));
+        let (base, proposed) = words::settings(change);
         text.push_str(&format!(
             "> - {}: {} → {}\n",
             code(&change.setting),
@@ -323,7 +324,13 @@ fn headline(plan: &Plan) -> String {
         .before
         .as_ref()
         .map(|before| format!(", compared with the documents of {}", code(&before.from)));
-    format!("{}{settings}{}", access_headline(plan), from.unwrap_or_default())
+    let guards: Vec<&str> =
+        plan.guards.iter().filter(|one| !one.ok).map(|one| one.guard.name()).collect();
+    let refused = match guards.as_slice() {
+        [] => String::new(),
+        guards => format!("refused by {}: ", guards.join(", ")),
+    };
+    format!("{refused}{}{settings}{}", access_headline(plan), from.unwrap_or_default())
 }
 
 fn access_headline(plan: &Plan) -> String {

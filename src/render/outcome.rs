@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
+use super::view::View;
 use super::words;
 use crate::diagnostic::sanitize::{block, line};
 use crate::execute::{Counts, Outcome, Problem, StepOutcome, Versions};
@@ -16,21 +17,28 @@ const CAREFUL: Style = AnsiColor::Yellow.on_default().bold();
 
 /// The outcome of a plan, as text with colours: steps that need attention, then the counts.
 #[must_use]
-pub fn human(plan: &Plan, outcome: &Outcome) -> String {
+pub fn human(plan: &Plan, outcome: &Outcome, view: View) -> String {
     let mut out = String::new();
-    write_outcome(&mut out, plan, outcome).expect("a string takes everything");
+    write_outcome(&mut out, plan, outcome, view).expect("a string takes everything");
     out
 }
 
-fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Result {
+fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome, view: View) -> fmt::Result {
     let Counts { done, failed, not_tried } = outcome.counts();
-    for step in plan.all_steps() {
-        match outcome.steps.get(&step.id()) {
-            // What went well needs to be said only where not all of it did.
-            Some(StepOutcome::Applied { overtaken: None } | StepOutcome::AlreadyApplied { .. })
-                if failed + not_tried == 0 => {}
-            Some(ended) => write_step(out, &describe(step), ended)?,
-            None => {}
+    let ended: Vec<(AnyStep<'_>, &StepOutcome)> =
+        plan.all_steps().filter_map(|step| Some((step, outcome.steps.get(&step.id())?))).collect();
+    for kind in [Kind::Done, Kind::NotTried, Kind::Attention] {
+        // What went well needs to be said only where not all of it did.
+        if kind == Kind::Done && failed + not_tried == 0 {
+            continue;
+        }
+        let own: Vec<_> = ended.iter().filter(|(_, ended)| Kind::new(ended) == kind).collect();
+        let (first, more) = view.first(&own, LISTED);
+        for (step, ended) in first {
+            write_step(out, &describe(*step), ended)?;
+        }
+        if more > 0 {
+            writeln!(out, "… {more} more {}, `-v` shows all", kind.name())?;
         }
     }
     if failed + not_tried == 0 {
@@ -53,6 +61,40 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
     let headline = if outcome.wrote() { "Applied in part" } else { "Nothing was written" };
     writeln!(out, "{BAD}{headline}{BAD:#}: {done} done, {failed} failed, {not_tried} not tried.")?;
     writeln!(out, "Running again continues from here.")
+}
+
+/// The number of steps of a kind that are listed.
+const LISTED: usize = 12;
+
+/// The kinds of outcomes, each listed together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Done,
+    NotTried,
+    /// Failed, or changed by somebody else at the same moment.
+    Attention,
+}
+
+impl Kind {
+    fn new(ended: &StepOutcome) -> Self {
+        match ended {
+            StepOutcome::Applied { overtaken: None } | StepOutcome::AlreadyApplied { .. } => {
+                Self::Done
+            }
+            StepOutcome::Skipped { .. } | StepOutcome::Stopped | StepOutcome::Abandoned => {
+                Self::NotTried
+            }
+            StepOutcome::Applied { overtaken: Some(_) } | StepOutcome::Failed(_) => Self::Attention,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotTried => "not tried",
+            Self::Attention => "failed or overtaken",
+        }
+    }
 }
 
 /// Writes the outcome of one step.

@@ -11,8 +11,9 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::inline::reason;
-use super::view::{View, shown};
+use super::view::View;
 use super::words;
+use crate::diagnostic::list::{self, shown};
 use crate::diagnostic::sanitize::{line, markdown as code};
 use crate::evidence::replay::{Agreement, Change, Expected, Replay};
 use crate::evidence::{Skipped, Window};
@@ -28,6 +29,7 @@ const DIM: Style = Style::new().dimmed();
 /// The number of entries of a list that are shown, unless all are.
 const LISTED: usize = 20;
 const DISAGREEMENTS: usize = 5;
+const RULES: usize = 4;
 
 /// A replay as text with colours.
 #[must_use]
@@ -198,8 +200,12 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
         if room == 0 {
             break;
         }
-        for rule in because {
+        let (rules, more) = view.first(because, RULES);
+        for rule in rules {
             writeln!(out, "  {DIM}because{DIM:#} {}", line(rule))?;
+        }
+        if more > 0 {
+            writeln!(out, "  {CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all")?;
         }
         for change in own.into_iter().take(room) {
             room -= 1;
@@ -295,7 +301,9 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
         }
         pieces.push(format!("{mark} **{word}**\n\n"));
         for (because, own) in groups(changes) {
-            let why: Vec<String> = because.iter().map(|rule| written(rule)).collect();
+            let (rules, more) = list::first(because, list::MOST);
+            let more = (more > 0).then(|| format!("… and {more} more"));
+            let why: Vec<String> = rules.iter().map(|rule| written(rule)).chain(more).collect();
             pieces.push(format!("because {}\n\n", why.join("<br>")));
             let most = shown(own.len(), LISTED);
             let left_out = own.len() - most;
@@ -304,7 +312,7 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
                 let names = if names.is_empty() {
                     String::new()
                 } else {
-                    format!(" ({})", names.join(", "))
+                    format!(" ({})", list::listed(&names))
                 };
                 let last = change
                     .last

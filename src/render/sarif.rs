@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::findings::Older;
 use crate::check::{Check, TABLE};
-use crate::diagnostic::{Diagnostic, Findings, Label, Severity, SourceFile};
+use crate::diagnostic::{Diagnostic, Findings, Label, Severity, SourceFile, sanitize};
 
 /// The location of a finding that has none of its own.
 const SETTINGS: &str = "seawall.yaml";
@@ -38,7 +38,7 @@ pub fn sarif(findings: &Findings, folder: &Path, older: Option<Older<'_>>) -> St
             json!({"base": older.base, "olderFindings": older.count}),
         );
     }
-    format!("{log:#}\n")
+    sanitize::json(&log)
 }
 
 fn level(severity: Severity) -> &'static str {

@@ -5,8 +5,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::view::shown;
 use super::words;
+use crate::diagnostic::list::{self, shown};
 use crate::diagnostic::sanitize::line;
 use crate::evidence::suggest::{Suggested, SuggestedRule, Suggestion, Target};
 
@@ -73,8 +73,8 @@ fn write_rule(out: &mut String, rule: &SuggestedRule) -> fmt::Result {
     let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
     writeln!(out, "  # Asked for {times} by {}.", words::count(*users, "user"))?;
     if !names.is_empty() {
-        let names: Vec<String> = names.iter().map(|name| line(name).into_owned()).collect();
-        writeln!(out, "  # In place of {}.", names.join(", "))?;
+        let names: Vec<_> = names.iter().map(|name| line(name)).collect();
+        writeln!(out, "  # In place of {}.", list::listed(&names))?;
     }
     writeln!(
         out,

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::answer::{DeclaredPolicies, details, word};
+use super::answer::{DeclaredPolicies, details};
+use super::view::View;
+use crate::diagnostic::sanitize;
 use crate::diagnostic::sanitize::{block, line};
 use crate::model::{Origin, Policy};
 use crate::trial::{Change, Check, Found, Mutation, Trial, count};
@@ -27,6 +29,14 @@ pub struct Report<'a> {
     pub mutation: Option<&'a Mutation>,
 }
 
+/// The number of tests of a result that are listed, failed expectations of a test, and rules.
+const TESTS: usize = 24;
+const EXPECTATIONS: usize = 12;
+const RULES: usize = 24;
+
+/// The view of a file for programs: nothing is left out.
+const WHOLE: View = View { width: usize::MAX, all: true };
+
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
 
@@ -45,15 +55,17 @@ fn rule_text(policies: &[Policy], policy: usize, rule: usize) -> String {
 
 /// For people, with a line end.
 #[must_use]
-pub fn human(report: &Report<'_>) -> String {
+pub fn human(report: &Report<'_>, view: View) -> String {
     let mut text = String::new();
-    for trial in report.trials {
-        let (style, mark) = if trial.passes() { (GREEN, "ok  ") } else { (RED, "FAIL") };
-        writeln!(text, "{style}{mark}{style:#} {}", line(&trial.test.name))
-            .expect("writing to a string");
-        for check in trial.checks.iter().filter(|check| !check.holds()) {
-            text.push_str(&failure(check, report.places));
+    let (failing, passing): (Vec<_>, Vec<_>) =
+        report.trials.iter().partition(|trial| !trial.passes());
+    // Failing tests come last, next to the counts, where nobody has to scroll for them.
+    for (trials, name) in [(passing, "tests pass"), (failing, "tests fail")] {
+        let (first, more) = view.first(&trials, TESTS);
+        for trial in first {
+            write_trial(&mut text, trial, report, view);
         }
+        add_rest(&mut text, "", more, name);
     }
     let counts = count(report.trials);
     let of = |key: &str| counts.get(key).copied().unwrap_or_default();
@@ -70,22 +82,45 @@ pub fn human(report: &Report<'_>) -> String {
         let all: usize = report.policies.iter().map(|policy| policy.rules().len()).sum();
         writeln!(text, "{} of {all} rules decide an expectation", all - uncovered.len())
             .expect("writing to a string");
-        for (policy, rule) in uncovered {
+        let (first, more) = view.first(uncovered, RULES);
+        for (policy, rule) in first {
             text.push_str(&rule_line("not tested", report, *policy, *rule));
         }
+        add_rest(&mut text, "  ", more, "rules");
     }
     if let Some(Mutation { total, survivors }) = report.mutation {
         writeln!(text, "{} of {total} changed rules make a test fail", total - survivors.len())
             .expect("writing to a string");
-        for survivor in survivors {
+        let (first, more) = view.first(survivors, RULES);
+        for survivor in first {
             let change = match survivor.change {
                 Change::Deleted => "survives deleted",
                 Change::Flipped => "survives flipped",
             };
             text.push_str(&rule_line(change, report, survivor.policy, survivor.rule));
         }
+        add_rest(&mut text, "  ", more, "rules");
     }
     text
+}
+
+/// Adds a test with those of its expectations that do not hold.
+fn write_trial(text: &mut String, trial: &Trial<'_>, report: &Report<'_>, view: View) {
+    let (style, mark) = if trial.passes() { (GREEN, "ok  ") } else { (RED, "FAIL") };
+    text.push_str(&format!("{style}{mark}{style:#} {}\n", line(&trial.test.name)));
+    let failed: Vec<&Check<'_>> = trial.checks.iter().filter(|check| !check.holds()).collect();
+    let (first, more) = view.first(&failed, EXPECTATIONS);
+    for check in first {
+        text.push_str(&failure(check, report.places, view));
+    }
+    add_rest(text, "  ", more, "expectations");
+}
+
+/// Adds the number of items that are left out.
+fn add_rest(text: &mut String, indent: &str, more: usize, what: &str) {
+    if more > 0 {
+        text.push_str(&format!("{indent}… {more} more {what}, `-v` shows all\n"));
+    }
 }
 
 fn rule_line(what: &str, report: &Report<'_>, policy: usize, rule: usize) -> String {
@@ -95,7 +130,7 @@ fn rule_line(what: &str, report: &Report<'_>, policy: usize, rule: usize) -> Str
     format!("  {what}: `{}`{place}\n", line(&name))
 }
 
-fn failure(check: &Check<'_>, places: DeclaredPolicies<'_>) -> String {
+fn failure(check: &Check<'_>, places: DeclaredPolicies<'_>, view: View) -> String {
     let head = format!(
         "  {} expected {} {}",
         line(&check.expected.origin.to_string()),
@@ -104,8 +139,8 @@ fn failure(check: &Check<'_>, places: DeclaredPolicies<'_>) -> String {
     );
     match &check.found {
         Found::Answer(answer) => {
-            let found = word(answer.verdict);
-            format!("{head}, found {RED}{found}{RED:#}\n{}", details(answer, places, "    "))
+            let found = answer.level().as_str();
+            format!("{head}, found {RED}{found}{RED:#}\n{}", details(answer, places, "    ", view))
         }
         Found::NoRequest(wrong) => {
             format!("{head}, but {}\n    help: {}\n", line(&wrong.message), line(&wrong.help))
@@ -141,7 +176,7 @@ pub fn json(report: &Report<'_>) -> String {
         let survivors: Vec<Value> = survivors.iter().map(survivor).collect();
         set(&mut document, "mutation", json!({"total": total, "survivors": survivors}));
     }
-    serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+    sanitize::json(&document)
 }
 
 fn set(object: &mut Value, key: &str, value: Value) {
@@ -170,7 +205,7 @@ fn check_json(check: &Check<'_>, places: DeclaredPolicies<'_>) -> Value {
     });
     match &check.found {
         Found::Answer(answer) => {
-            set(&mut value, "found", json!(answer.verdict));
+            set(&mut value, "found", json!(answer.level().as_str()));
             set(&mut value, "reason", json!(answer.reason));
             let because: Vec<Value> = answer
                 .because
@@ -250,13 +285,13 @@ fn case(check: &Check<'_>, class: &str, places: DeclaredPolicies<'_>) -> String 
             format!(
                 "expected {}, found {}: {}",
                 expected(check),
-                word(answer.verdict),
+                answer.level().as_str(),
                 answer.reason
             )
         }
         Found::NoRequest(wrong) => wrong.message.clone(),
     };
-    let body = anstream::adapter::strip_str(&failure(check, places)).to_string();
+    let body = anstream::adapter::strip_str(&failure(check, places, WHOLE)).to_string();
     format!(
         "{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n",
         xml(&message),

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::view::View;
 use super::{replay, words};
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{line, markdown as code};
 use crate::evidence::narrow::Narrowing;
 use crate::evidence::usage::{RuleUse, Usage, Use};
@@ -68,8 +69,8 @@ fn write(
         }
         let (style, name) = (style(used), name(used));
         writeln!(out, "\n{style}{name}{style:#}: {} ({means})", words::count(own.len(), "rule"))?;
-        let most = view.shown(own.len(), LISTED);
-        for rule in own.iter().take(most) {
+        let (first, more) = view.first(&own, LISTED);
+        for rule in first {
             writeln!(
                 out,
                 "  `{} › {}`  {}  {DIM}{}{DIM:#}",
@@ -79,23 +80,31 @@ fn write(
                 line(&rule.source.to_string())
             )?;
         }
-        match own.len().saturating_sub(most) {
-            0 => {}
-            more => writeln!(out, "  {CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all")?,
-        }
+        write_rest(out, "  ", more)?;
     }
     let Some(narrowings) = narrowings else { return Ok(()) };
     writeln!(out, "\n{BOLD}Wildcards{BOLD:#}: {} can be narrowed", narrowings.len())?;
-    for Narrowing { policy, rule, from, to, requests, source, at: _ } in narrowings {
+    let (first, more) = view.first(narrowings, LISTED);
+    for Narrowing { policy, rule, from, to, requests, source, at: _ } in first {
         let place = line(&source.to_string()).into_owned();
         writeln!(out, "  `{} › {}`  {DIM}{place}{DIM:#}", line(policy), line(rule))?;
         writeln!(out, "    {BAD}-{BAD:#} {}", line(from))?;
-        for host in to {
+        let (hosts, others) = view.first(to, list::MOST);
+        for host in hosts {
             writeln!(out, "    {GOOD}+{GOOD:#} {}", line(host))?;
         }
+        write_rest(out, "    ", others)?;
         writeln!(out, "    {DIM}{requests} recorded requests{DIM:#}")?;
     }
-    Ok(())
+    write_rest(out, "  ", more)
+}
+
+/// Writes the number of items that are left out.
+fn write_rest(out: &mut String, indent: &str, more: usize) -> fmt::Result {
+    match more {
+        0 => Ok(()),
+        more => writeln!(out, "{indent}{CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all"),
+    }
 }
 
 fn facts(rule: &RuleUse) -> String {
@@ -122,8 +131,15 @@ pub fn markdown(usage: &Usage, narrowings: Option<&[Narrowing]>) -> String {
         replay::window_words(&usage.window)
     );
     text.push_str("| use | rule | matches | users | last |\n|---|---|---:|---:|---|\n");
+    let (mut others, own) =
+        (Vec::new(), |used| usage.rules.iter().filter(move |rule| rule.used == used));
     for (used, _) in KINDS {
-        for rule in usage.rules.iter().filter(|rule| rule.used == used) {
+        let own: Vec<&RuleUse> = own(used).collect();
+        let (first, more) = list::first(&own, LISTED);
+        if more > 0 {
+            others.push(format!("{more} more with `{}`", name(used)));
+        }
+        for rule in first {
             let last = rule.last.clone().unwrap_or_default();
             let (policy, own) = (code(&rule.policy), code(&rule.rule));
             text.push_str(&format!(
@@ -134,15 +150,25 @@ pub fn markdown(usage: &Usage, narrowings: Option<&[Narrowing]>) -> String {
             ));
         }
     }
-    for Narrowing { policy, rule, from, to, .. } in narrowings.into_iter().flatten() {
+    if !others.is_empty() {
+        text.push_str(&format!(
+            "\n… and {}: `--format json` lists them all\n",
+            list::listed(&others)
+        ));
+    }
+    let (first, more) = list::first(narrowings.unwrap_or_default(), LISTED);
+    for Narrowing { policy, rule, from, to, .. } in first {
         let to: Vec<String> = to.iter().map(|host| code(host)).collect();
         text.push_str(&format!(
             "\n- {} › {}: {} → {}",
             code(policy),
             code(rule),
             code(from),
-            to.join(", ")
+            list::listed(&to)
         ));
+    }
+    if more > 0 {
+        text.push_str(&format!("\n- … and {more} more"));
     }
     text + "\n"
 }

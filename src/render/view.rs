@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::diagnostic::list::{first, shown};
 use crate::diagnostic::sanitize::line;
 
 /// Width of the terminal, and the amount of detail.
@@ -15,22 +16,16 @@ pub struct View {
     pub all: bool,
 }
 
-/// Number of items to show of a list of `all`: `listed`, or one more so that no single item is left
-/// out.
-pub(super) fn shown(all: usize, listed: usize) -> usize {
-    if all <= listed.saturating_add(1) { all } else { listed }
-}
-
-/// The items of a list to show, and the number of those that are left out: see [`shown`].
-pub(super) fn first<T>(items: &[T], listed: usize) -> (&[T], usize) {
-    let (first, rest) = items.split_at(shown(items.len(), listed));
-    (first, rest.len())
-}
-
 impl View {
     /// Number of items to show of a list of `all`: see [`shown`].
     pub(super) fn shown(self, all: usize, listed: usize) -> usize {
         if self.all { all } else { shown(all, listed) }
+    }
+
+    /// The items of a list to show, and the number of those that are left out.
+    #[must_use]
+    pub fn first<T>(self, items: &[T], listed: usize) -> (&[T], usize) {
+        if self.all { (items, 0) } else { first(items, listed) }
     }
 
     /// Limit of items to show: `listed`, or no limit if everything is shown.

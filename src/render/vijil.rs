@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
-use super::view::shown;
 use super::words;
+use crate::diagnostic::list::shown;
 use crate::model::{Fields, confidence};
 use crate::plan::step::{Object, Op};
 use crate::plan::vijil::{VijilDifference, VijilPlan, VijilWeakening, Weaker};

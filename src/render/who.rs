@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::answer::{Because, DeclaredPolicies, because, details};
 use super::plan::View;
 use crate::access::{AccessLevel, Answer, Audience, Everybody, Unless, Verdict, Who};
+use crate::diagnostic::sanitize;
 use crate::diagnostic::sanitize::line;
 
 /// Largest number of audiences of a kind, and of exceptions of one audience.
@@ -78,7 +79,7 @@ pub fn json(request: &str, everybody: &Everybody, places: DeclaredPolicies<'_>) 
         complete: !incomplete,
         remarks: remarks(everybody),
     };
-    serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+    sanitize::json(&document)
 }
 
 fn entry<'a>(
@@ -145,7 +146,7 @@ fn write(
         let shown = view.shown(own.len(), LISTED);
         for one in own.iter().take(shown) {
             writeln!(out, "{style}{word}{style:#}  {}", people(&one.audience, view))?;
-            out.push_str(&details(&plain(&one.answer), places, "  "));
+            out.push_str(&details(&plain(&one.answer), places, "  ", view));
             let exceptions = view.shown(one.unless.len(), EXCEPTIONS);
             for Unless { teams, level, answer } in one.unless.iter().take(exceptions) {
                 let word = match level {
@@ -159,7 +160,7 @@ fn write(
                     "  {bold}{word} for those who are in {} too{bold:#}",
                     view.list(teams, 30)
                 )?;
-                out.push_str(&details(&plain(answer), places, "    "));
+                out.push_str(&details(&plain(answer), places, "    ", view));
             }
             more(out, one.unless.len() - exceptions, "  ")?;
         }
@@ -173,6 +174,7 @@ fn write(
                 &Answer { remarks: Vec::new(), ..everybody.nobody.clone() },
                 places,
                 "  ",
+                view,
             ));
         }
         (false, Some(reason)) => writeln!(out, "{dim}nobody else: {}{dim:#}", line(reason))?,

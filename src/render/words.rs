@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
+use crate::diagnostic::list;
 use crate::model::{
-    Decision, Domain, HttpResource, NOT_REFUSED, Origin, Resources, Rule, Scope, TeamDirectory,
+    Decision, Domain, HttpResource, NOT_REFUSED, Origin, Resources, Rule, Scope, SettingChange,
+    TeamDirectory,
 };
 use crate::plan::docker::{Change, Difference, PolicyChange};
 use crate::plan::flips::{self, Flip};
@@ -51,7 +53,22 @@ pub fn headline(meaning: &Meaning) -> String {
         .into_iter()
         .chain(changes.map(|(what, gains)| format!("{what} for {}", audiences(gains))))
         .collect();
-    if parts.is_empty() { "no access change".to_owned() } else { parts.join(", ") }
+    if !parts.is_empty() {
+        return parts.join(", ");
+    }
+    // A first policy closes what local rules opened, whatever its own rules are.
+    let audiences = |wanted: AudienceChange| {
+        let own = meaning.governed.iter().filter(|one| one.change == wanted);
+        let audiences: BTreeSet<&Audience> = own.map(|one| &one.audience).collect();
+        (!audiences.is_empty()).then(|| count(audiences.len(), "audience"))
+    };
+    let first = audiences(AudienceChange::First).map(|to| format!("first policy for {to}"));
+    let last = audiences(AudienceChange::Last).map(|to| format!("no policy is left for {to}"));
+    let governed: Vec<String> = first.into_iter().chain(last).collect();
+    match governed.as_slice() {
+        [] => "no access change".to_owned(),
+        governed => format!("{}, no access change by rules", governed.join(", ")),
+    }
 }
 
 /// The addition to a plan's headline about undeclared policies because of which a part of it has no
@@ -80,7 +97,7 @@ fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> O
     let names: Vec<String> = names.into_iter().map(write).collect();
     Some(match names.as_slice() {
         [one] => format!("the undeclared policy {one} {singular} it"),
-        several => format!("the undeclared policies {} {plural} it", several.join(", ")),
+        several => format!("the undeclared policies {} {plural} it", list::listed(several)),
     })
 }
 
@@ -88,7 +105,7 @@ fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> O
 #[must_use]
 pub fn why_without_effect(one: &WithoutEffect, write: impl Fn(&str) -> String) -> String {
     let names: Vec<String> = one.policies.iter().map(|name| write(name)).collect();
-    let (names, several) = (names.join(", "), names.len() > 1);
+    let (names, several) = (list::listed(&names), names.len() > 1);
     let (noun, allows, denies) =
         if several { ("policies", "allow", "deny") } else { ("policy", "allows", "denies") };
     match (one.decision, one.widens) {
@@ -119,6 +136,20 @@ pub const INCOMPLETE: &str = "The comparison is incomplete";
 pub const INCOMPLETE_MEANS: &str =
     "the rules are listed as they are written: their audiences may gain or lose any of it";
 
+/// The advice about an incomplete comparison. `write` formats patterns.
+#[must_use]
+pub fn incomplete_help(incomplete: &Incomplete, write: impl Fn(&str) -> String) -> String {
+    let patterns: Vec<String> = incomplete.patterns.iter().map(|one| write(one)).collect();
+    let first = match patterns.as_slice() {
+        [] => String::new(),
+        patterns => format!(", first in {}", list::listed(patterns)),
+    };
+    format!(
+        "use fewer wildcards{first}, whichever rule has them; or judge the listed rules by hand, \
+         and lift the guards that refuse"
+    )
+}
+
 /// A sentence for each audience that gets its first policies or loses its last ones, sorted.
 /// `people` formats an audience.
 #[must_use]
@@ -127,26 +158,28 @@ pub fn governed(all: &[Governed], people: impl Fn(&Audience) -> String) -> Vec<S
     for Governed { audience, domain, change } in all {
         domains.entry((*change, audience)).or_default().insert(*domain);
     }
-    let sentence =
-        |((change, audience), domains): ((AudienceChange, &Audience), BTreeSet<Domain>)| {
-            let names: Vec<&str> = domains.into_iter().map(Domain::title).collect();
-            let (people, policies) =
-                (people(audience), if names.len() == 1 { "policy" } else { "policies" });
-            match change {
-                AudienceChange::First => {
-                    format!(
-                        "first {} {policies} for {people}: until now, local rules may have applied",
-                        enumerate(&names, "and")
-                    )
-                }
-                AudienceChange::Last => {
-                    format!(
-                        "no {} policy is left for {people}: local rules may apply again",
-                        enumerate(&names, "or")
-                    )
-                }
+    let sentence = |((change, audience), domains): (
+        (AudienceChange, &Audience),
+        BTreeSet<Domain>,
+    )| {
+        let names: Vec<&str> = domains.into_iter().map(Domain::title).collect();
+        let (people, policies) =
+            (people(audience), if names.len() == 1 { "policy" } else { "policies" });
+        match change {
+            AudienceChange::First => {
+                format!(
+                    "first {} {policies} for {people}: all else is denied now, whatever local rules allowed",
+                    enumerate(&names, "and")
+                )
             }
-        };
+            AudienceChange::Last => {
+                format!(
+                    "no {} policy is left for {people}: local rules may apply again",
+                    enumerate(&names, "or")
+                )
+            }
+        }
+    };
     domains.into_iter().map(sentence).collect()
 }
 
@@ -171,7 +204,7 @@ pub fn undeclared(one: &UndeclaredPolicy, write: impl Fn(&str) -> String) -> Str
     };
     let people = match teams.as_slice() {
         [] => "the whole organization".to_owned(),
-        teams => teams.iter().map(|team| write(team)).collect::<Vec<_>>().join(", "),
+        teams => list::listed(&teams.iter().map(|team| write(team)).collect::<Vec<_>>()),
     };
     format!("{}, for {people}: {effect}", write(policy))
 }
@@ -226,9 +259,65 @@ pub fn settings_rule(guards: &GuardsFrom) -> &'static str {
     }
 }
 
-/// A setting's value in words.
+/// The ways to get a plan past a guard that refuses it, after the change of the documents: the
+/// setting and its file, or the flag. `write` formats the name of the base.
 #[must_use]
-pub fn setting(value: &Value) -> String {
+pub fn ways_past(
+    guard: Guard,
+    guards: Option<&GuardsFrom>,
+    write: impl Fn(&str) -> String,
+) -> String {
+    let file = match guards {
+        Some(guards) => format!("`seawall.yaml` of {}", write(&guards.from)),
+        None => "`seawall.yaml`".to_owned(),
+    };
+    let way = match guard {
+        // A base without the workspace has no settings to change.
+        Guard::MaxDeletes | Guard::DenyWidening if guards.is_some_and(|guards| !guards.found) => {
+            "merge the settings first".to_owned()
+        }
+        Guard::MaxDeletes => format!("raise `guards.max_deletes` in {file}"),
+        Guard::Protected => {
+            format!("allow this kind of change in `guards.protected` of {file}")
+        }
+        Guard::DenyWidening => format!("set `guards.deny_widening: false` in {file}"),
+        Guard::AccessTests => {
+            format!(
+                "mend the documents, the undeclared policy or the test, set \
+                 `guards.access_tests: false` in {file}"
+            )
+        }
+        Guard::BlockedRequests => format!("raise `guards.blocked_requests` in {file}"),
+        Guard::SafeOrder => {
+            "apply the change in two steps, or use fewer wildcards in the rules".to_owned()
+        }
+        Guard::ServiceLimits => "declare fewer policies or rules".to_owned(),
+    };
+    format!("{way}, or lift it for one run with `apply --allow {}`", guard.name())
+}
+
+/// The values of a setting before and after a change, in words. Of long lists, only the items that
+/// come or go are named, since a reviewer must see these.
+#[must_use]
+pub fn settings(change: &SettingChange) -> (String, String) {
+    let (Value::Array(base), Value::Array(proposed)) = (&change.base, &change.proposed) else {
+        return (setting(&change.base), setting(&change.proposed));
+    };
+    if base.len().max(proposed.len()) <= list::MOST {
+        return (setting(&change.base), setting(&change.proposed));
+    }
+    let but = |own: &Vec<Value>, other: &Vec<Value>| {
+        let own: Vec<String> =
+            own.iter().filter(|item| !other.contains(item)).map(setting).collect();
+        let same = base.iter().filter(|item| proposed.contains(item)).count();
+        let same = (same > 0).then(|| format!("{same} that stay"));
+        own.into_iter().chain(same).collect::<Vec<_>>().join(", ")
+    };
+    (but(base, proposed), but(proposed, base))
+}
+
+/// A setting's value in words.
+fn setting(value: &Value) -> String {
     match value {
         Value::Null => "not set".to_owned(),
         Value::String(text) => text.clone(),
@@ -772,8 +861,8 @@ mod tests {
         assert_eq!(
             governed(&all, ToString::to_string),
             [
-                "first file system policy for alpha: until now, local rules may have applied",
-                "first network, file system and MCP policies for mid: until now, local rules may have applied",
+                "first file system policy for alpha: all else is denied now, whatever local rules allowed",
+                "first network, file system and MCP policies for mid: all else is denied now, whatever local rules allowed",
                 "no network or MCP policy is left for zeta: local rules may apply again",
             ]
         );
@@ -785,6 +874,7 @@ mod tests {
             why: "too many".to_owned(),
             rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
             audiences: Vec::new(),
+            patterns: Vec::new(),
         };
         let meaning = |rules: &[&str], uncertain: Vec<AccessChange>| Meaning {
             found: Found::Incomplete(Changes { uncertain, ..Changes::default() }, cut(rules)),

@@ -10,8 +10,7 @@ use serde::Serialize;
 use super::audience::{Audience, Class, Effective, is_approval, only};
 use super::destination::{Destination, Kind, Parts};
 use crate::access::{
-    APPROVAL_REASON, Comparison, Entry, Host, Match, Question, Request, Role, State, Verdict,
-    compare,
+    AccessLevel, Comparison, Entry, Host, Match, Question, Request, Role, State, Verdict, compare,
 };
 use crate::model::{Body, Decision, Domain, Policy, TeamDirectory};
 use crate::source::parallel;
@@ -312,14 +311,12 @@ impl Asked {
     fn answer(&self, state: &State<'_>, teams: &BTreeSet<String>) -> Said {
         let Some(question) = &self.question else {
             let answer = state.ask(teams, &self.request);
-            return match answer.verdict {
-                Verdict::Allow => Said::Allow,
-                Verdict::Deny => Said::Deny(!answer.because.is_empty()),
-                Verdict::Uncertain if answer.reason == APPROVAL_REASON && self.approval => {
-                    Said::Approval
-                }
-                Verdict::Uncertain if answer.reason == APPROVAL_REASON => Said::Part,
-                Verdict::Uncertain => Said::Uncertain,
+            return match answer.level() {
+                AccessLevel::Allow => Said::Allow,
+                AccessLevel::Deny => Said::Deny(!answer.because.is_empty()),
+                AccessLevel::Approval if self.approval => Said::Approval,
+                AccessLevel::Approval => Said::Part,
+                AccessLevel::Uncertain => Said::Uncertain,
             };
         };
         let in_force = |group| state.governs(group, teams);

@@ -11,6 +11,7 @@
 //! comes from the engine, and the same input gives the same report. Its texts are not escaped: the
 //! renderer escapes them.
 
+pub mod access_tests;
 pub mod audience;
 pub mod change;
 pub mod dense;
@@ -25,7 +26,6 @@ mod place;
 pub mod remark;
 pub mod review;
 pub mod rules;
-pub mod tests;
 pub mod text;
 
 use serde::Serialize;
@@ -38,6 +38,7 @@ pub use self::named::RuleRef;
 pub use self::overview::Figure;
 pub use self::place::{Links, Place};
 
+use self::access_tests::TestRow;
 use self::audience::{Audience, Doubt};
 use self::change::{Change, Recorded};
 use self::extent::Extents;
@@ -46,7 +47,6 @@ use self::named::Named;
 use self::remark::{Finding, Remarks, Suppressed};
 use self::review::{TestName, Trail};
 use self::rules::PolicyRules;
-use self::tests::TestRow;
 use self::text::{Text, pieces};
 use crate::access::{State, Unknown};
 use crate::diagnostic::Findings;
@@ -203,7 +203,7 @@ pub fn make(input: &Input<'_>) -> Report {
     let agents = input.agents.map(|desired| {
         let named = input.organizations.iter().flat_map(|organization| {
             organization.trials.iter().map(|trial| TestName {
-                id: tests::id(organization.name, trial),
+                id: access_tests::id(organization.name, trial),
                 name: trial.test.name.clone(),
             })
         });
@@ -278,7 +278,7 @@ fn section(
         rule_links: links,
         dense: rules > MOST_LINKED,
     });
-    let tests = tests::tests(name, trials, &named, input.links);
+    let tests = access_tests::tests(name, trials, &named, input.links);
     let mut section = Section {
         id: Id::prefix(name, alone),
         name: (*name).to_owned(),

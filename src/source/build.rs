@@ -242,6 +242,7 @@ impl<'findings> Builder<'findings> {
             self.expanded += node.cost;
             self.anchors.insert(anchor, node.clone());
         }
+        let is_root = self.open.len() == 1;
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
             return Ok(());
@@ -262,6 +263,13 @@ impl<'findings> Builder<'findings> {
                     return self.merge_later(&key, node);
                 }
                 let double = values.contains_key(&key.text);
+                if double && is_root && key.text == "apiVersion" {
+                    let message = "a second `apiVersion` in one document";
+                    let finding = Diagnostic::error("duplicate-key", message);
+                    let finding = finding.at(Label::new(self.file, key.span));
+                    let help = "write a line `---` in front of it: it starts a new document";
+                    return Err(Box::new(finding.help(help)));
+                }
                 if let Some(first) = entries.iter().find(|entry| double && entry.key == key.text) {
                     let message = format!("the key `{}` appears here twice", key.text);
                     let first = Label::new(self.file, first.key_span.clone())
@@ -327,7 +335,9 @@ impl<'findings> Builder<'findings> {
     fn awaited_key(&mut self) -> Option<&mut Option<Key>> {
         match self.open.last_mut().map(|open| &mut open.collection) {
             Some(Collection::Mapping { key: key @ None, .. }) => Some(key),
-            _ => None,
+            Some(Collection::Mapping { key: Some(_), .. } | Collection::Sequence { .. }) | None => {
+                None
+            }
         }
     }
 

@@ -18,7 +18,7 @@ mod scalar;
 mod spans;
 mod spelling;
 mod submodules;
-mod syntax;
+pub(crate) mod syntax;
 mod yaml;
 
 pub use build::{MAX_DEPTH, MAX_EXPANSION, Tree};

@@ -7,6 +7,11 @@ use granit_parser::{ErrorKind, ScanError};
 use super::build::{FLATTER, MAX_DEPTH};
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
+/// The fault of a file with [`conflict`] markers, and the advice.
+pub(crate) const CONFLICT: &str = "the file has the markers of a merge conflict";
+pub(crate) const KEEP_ONE_SIDE: &str =
+    "keep one side, and remove the lines that start with `<<<<<<<`, `=======` and `>>>>>>>`";
+
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the parser distinguishes more kinds than a user needs"
@@ -22,10 +27,8 @@ pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Dia
         text.get(offset..).and_then(|rest| rest.chars().next()).filter(|next| !next.is_control());
     let label = Label::new(file, offset..offset + character.map_or(0, char::len_utf8));
     if let Some(marker) = conflict(text) {
-        let finding =
-            Diagnostic::error("yaml-syntax", "the file has the markers of a merge conflict");
-        let help = "keep one side, and remove the lines that start with `<<<<<<<`, `=======` and `>>>>>>>`";
-        return Box::new(finding.at(Label::new(file, marker)).help(help));
+        let finding = Diagnostic::error("yaml-syntax", CONFLICT);
+        return Box::new(finding.at(Label::new(file, marker)).help(KEEP_ONE_SIDE));
     }
     let (message, help) = explain(error.kind(), text.get(offset..).unwrap_or_default());
     let code = match error.kind() {
@@ -33,21 +36,50 @@ pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Dia
         ErrorKind::UnknownAnchor => "yaml-alias",
         _ => "yaml-syntax",
     };
-    let mut diagnostic = Diagnostic::error(code, message).at(label).help(help);
+    if error.to_string().contains("only valid inside a block")
+        && let Some((open, at)) = open_bracket(text, offset)
+    {
+        let finding = Diagnostic::error(code, format!("this `{open}` is not closed"));
+        let finding = finding.at(Label::new(file, at..at + 1));
+        return Box::new(finding.related(label.saying("a line that cannot be in it")).help(help));
+    }
     if error.to_string().contains("quoted scalar")
         && let Some(quote) = open_quote(text, offset)
     {
-        diagnostic = diagnostic
-            .related(Label::new(file, quote).saying("the quotes of this line are not in pairs"));
+        let message = "the quotes here and in the lines above are not in pairs";
+        let diagnostic = Diagnostic::error(code, message).at(label);
+        let quote = Label::new(file, quote).saying("the quotes of this line are not in pairs");
+        return Box::new(diagnostic.related(quote).help("add the quote that is missing"));
     }
-    Box::new(diagnostic)
+    Box::new(Diagnostic::error(code, message).at(label).help(help))
 }
 
 /// The first line that git writes where two versions of a file differ.
-fn conflict(text: &str) -> Option<Range<usize>> {
+pub(crate) fn conflict(text: &str) -> Option<Range<usize>> {
     let start = if text.starts_with("<<<<<<< ") { 0 } else { text.find("\n<<<<<<< ")? + 1 };
     let line = text.get(start..)?.lines().next()?;
     text.contains("\n>>>>>>> ").then(|| start..start + line.len())
+}
+
+/// The last bracket that the lines before an offset open and do not close, apart from quoted text.
+fn open_bracket(text: &str, offset: usize) -> Option<(char, usize)> {
+    let mut open = Vec::new();
+    let mut quote = None;
+    let mut is_comment = false;
+    for (at, character) in text.get(..offset)?.char_indices() {
+        match (character, quote) {
+            // Quotes in a plain text are part of it; none of them reaches the next line.
+            ('\n', _) => (quote, is_comment) = (None, false),
+            _ if is_comment => {}
+            ('#', None) => is_comment = true,
+            ('"' | '\'', None) => quote = Some(character),
+            (_, Some(open)) if open == character => quote = None,
+            ('[' | '{', None) => open.push((character, at)),
+            (']' | '}', None) => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.pop()
 }
 
 /// The last quote of the nearest line up to an offset with an odd number of them.
@@ -126,6 +158,10 @@ fn explain(kind: &ErrorKind, rest: &str) -> (String, &'static str) {
         }
         ErrorKind::BomInsideDocument => {
             ("a byte order mark may only start a file".to_owned(), "remove it")
+        }
+        other if other.to_string().contains("trailing content") => {
+            let help = "separate the items of a list with commas: `[\"a\", \"b\"]`";
+            ("a comma, or the end of the line, is missing before this text".to_owned(), help)
         }
         other => {
             let help =

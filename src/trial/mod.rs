@@ -9,7 +9,7 @@ mod mutate;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::cedar::NoRequest;
-use crate::access::{APPROVAL_REASON, Answer, Question, Request, State, Verdict};
+use crate::access::{AccessLevel, Answer, Question, Request, State, Verdict};
 use crate::model::{Expected, ExpectedAccess, Test};
 
 pub use mutate::{Change, Mutant, Mutation, mutate};
@@ -49,7 +49,7 @@ impl Check<'_> {
     pub fn holds(&self) -> bool {
         match &self.found {
             Found::Answer(answer) if self.expected.expected == Expected::Approval => {
-                answer.reason == APPROVAL_REASON
+                answer.level() == AccessLevel::Approval
             }
             Found::Answer(answer) => is_as_expected(self.expected.expected, answer.verdict),
             Found::NoRequest(_) => false,

@@ -177,7 +177,13 @@ const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
         "must be a list",
         "`[lab.corp.example]`",
     ),
-    (RESEARCH, "\"cve.mitre.org:443\"", "\"cve.mitre.org:443", "not YAML", "check the quotes"),
+    (
+        RESEARCH,
+        "\"cve.mitre.org:443\"",
+        "\"cve.mitre.org:443",
+        "are not in pairs",
+        "add the quote that is missing",
+    ),
     (
         RESEARCH,
         "\"cve.mitre.org:443\"",

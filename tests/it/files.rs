@@ -339,4 +339,18 @@ fn letter_case_hidden_files_and_line_ends_decide_nothing() {
     assert_eq!(plain.0, Some(0), "{}", plain.1);
     assert_eq!(plan(&cedar.replace('\n', "\r\n")), plain);
     assert_eq!(plan(&format!("\u{feff}{}", cedar.replace('\n', "\r\n"))), plain);
+
+    let settings = format!("{WORKSPACE}vijil: {{endpoint: embedded}}\ninclude: [v.yaml]\n");
+    checkout.write("repository/w/seawall.yaml", &settings);
+    checkout.write(
+        "repository/w/v.yaml",
+        "apiVersion: seawall/v1\nkind: AgentPolicy\nname: V\ncategory: privacy\nsource_file: v.txt\nrules: []\n",
+    );
+    let plan = |text: &str| {
+        checkout.write("repository/w/v.txt", text);
+        checkout.run(&["plan", "--format", "json", "-q"])
+    };
+    let plain = plan("One.\nTwo.\n");
+    assert!(plain.0 == Some(0) && plain.1.contains(r"One.\nTwo.\n"), "{}", plain.1);
+    assert_eq!(plan("\u{feff}One.\r\nTwo.\r\n"), plain);
 }

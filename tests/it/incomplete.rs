@@ -115,13 +115,28 @@ fn an_incomplete_comparison_is_refused_and_says_so_first() {
     assert!(outputs(&folder.path().join("plan.json")).contains("widens=uncertain\nrefused=true\n"));
     let headline = "the comparison is incomplete for 1 rule, may change access for 1 audience";
     let (_, human, _) = seawall(folder.path(), &["plan"]);
-    assert!(human.contains(&format!("Plan for `acme`: {headline}\n")), "{human}");
+    let refused = "Plan for `acme`, refused by `deny_widening`, `safe_order`: ";
+    assert!(human.contains(&format!("{refused}{headline}\n")), "{human}");
+    // What a person can do: the patterns to write in another way, and the guards to lift.
+    assert_eq!(access["incomplete"]["patterns"].as_array().unwrap().len(), 3);
+    for part in [
+        "help: use fewer wildcards, first in `/d/**/[!a]*/*/",
+        "help: set `guards.deny_widening: false` in `seawall.yaml`, or lift it for one run with `apply --allow deny_widening`",
+        "`apply --allow safe_order`",
+    ] {
+        assert!(human.contains(part), "{part}\n{human}");
+    }
     assert!(
         human.contains("The comparison is incomplete: the wildcards of the rules distinguish"),
         "{human}"
     );
     let (_, markdown, _) = seawall(folder.path(), &["comment", "--plan", "plan.json", "--print"]);
-    assert!(markdown.contains(&format!("\n### seawall: {headline}")), "{markdown}");
+    assert!(
+        markdown
+            .contains(&format!("\n### seawall: refused by deny_widening, safe_order: {headline}")),
+        "{markdown}"
+    );
+    assert!(markdown.contains("To have them compared, use fewer wildcards"), "{markdown}");
     assert!(markdown.contains("> The comparison is incomplete: "), "{markdown}");
     // It is not carried out while one of the guards stands.
     for arguments in [
@@ -172,5 +187,22 @@ fn the_order_of_calls_is_safe_beside_whatever_rules_or_refused() {
         } else {
             assert!(message.contains("more folders than can be compared"), "{message}");
         }
+    }
+}
+
+/// Each `**` once doubled the memory that a pattern takes.
+#[test]
+fn a_pattern_of_very_many_wildcards_gets_an_answer() {
+    for wildcards in [22, 100] {
+        let pattern = format!("{}/x", "/**/a".repeat(wildcards));
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("seawall.yaml"), SETTINGS.replace("true", "false")).unwrap();
+        fs::write(folder.path().join("a.yaml"), filesystem("p", "allow", &[pattern])).unwrap();
+        let (code, stdout, stderr) = seawall(folder.path(), &["plan", "--format", "json"]);
+        assert!(matches!(code, Some(0 | 4)), "{stderr}");
+        let plan: Value = serde_json::from_str(&stdout).expect(&stderr);
+        let access = &plan["access"];
+        let listed = |kind: &str| access[kind].as_array().map_or(0, Vec::len);
+        assert!(listed("widened") + listed("uncertain") > 0, "{access}");
     }
 }

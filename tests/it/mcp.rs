@@ -294,6 +294,19 @@ fn approval_is_an_answer_of_its_own() {
     let answer: Value =
         serde_json::from_str(&crate::examples::seawall(folder.path(), &asked).1).unwrap();
     assert_eq!((&answer["decision"], &answer["approval"]), (&"uncertain".into(), &true.into()));
+
+    // A test that expects another answer says what it found.
+    fs::write(
+        folder.path().join("test.yaml"),
+        "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nexpect:\n  - allow: mcp invokeTool db/x\n",
+    )
+    .unwrap();
+    let test =
+        |format: &str| crate::examples::seawall(folder.path(), &["test", "--format", format]).1;
+    assert!(test("human").contains("expected allow mcp invokeTool db/x, found approval\n"));
+    assert!(test("junit").contains("expected allow, found approval: a person is asked"));
+    let found: Value = serde_json::from_str(&test("json")).unwrap();
+    assert_eq!(found["tests"][0]["expectations"][0]["found"], "approval");
 }
 
 /// Each kind of call that an MCP policy's life takes, sent by the shipped client to the emulator:

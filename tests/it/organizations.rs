@@ -90,7 +90,7 @@ fn each_organization_gets_what_is_for_it() {
     Plan for `acme`: widens access for 1 audience
 
     Access
-      first network policy for the whole organization: until now, local rules may have applied
+      first network policy for the whole organization: all else is denied now, whatever local rules allowed
       gained by the whole organization
         + connect:tcp cve.mitre.org (every port)
             because now allow `Mirrors › cve` (policies.yaml:5:5)
@@ -106,7 +106,7 @@ fn each_organization_gets_what_is_for_it() {
     Plan for `acme-labs`: widens access for 1 audience
 
     Access
-      first network policy for the whole organization: until now, local rules may have applied
+      first network policy for the whole organization: all else is denied now, whatever local rules allowed
       gained by the whole organization
         + connect:tcp cve.mitre.org (every port)
             because now allow `Mirrors › cve` (policies.yaml:5:5)

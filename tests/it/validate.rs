@@ -715,7 +715,9 @@ proptest::proptest! {
             seawall::document::read(file, document, false, &mut findings.diagnostics);
         }
         findings.files = files;
-        proptest::prop_assert!(findings.diagnostics.is_empty() || !seawall::render::diagnostic::human(&findings, Path::new("/"), seawall::render::diagnostic::Detail::Full).is_empty());
+        let view = seawall::render::plan::View { width: 140, all: true };
+        let shown = seawall::render::diagnostic::human(&findings, Path::new("/"), view);
+        proptest::prop_assert!(findings.diagnostics.is_empty() || !shown.is_empty());
     }
 
     /// The place of every scalar and key is its own text.
@@ -743,5 +745,70 @@ proptest::proptest! {
                 proptest::prop_assert_eq!(&text[place.span.clone()], word);
             }
         }
+    }
+}
+
+#[test]
+fn one_earlier_name_is_claimed_once() {
+    let policy = |name: &str| {
+        format!(
+            "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\npreviously: [Old]\nrules:\n  \
+             - {{name: x, previously: [o], decision: allow, actions: [connect:tcp], resources: [a.example.com]}}\n  \
+             - {{name: y, previously: [o], decision: allow, actions: [connect:tcp], resources: [b.example.com]}}\n"
+        )
+    };
+    let folder = workspace(&[("a.yaml", &policy("A")), ("b.yaml", &policy("B"))]);
+    let output = shown(&seawall(folder.path(), &["validate"]));
+    for part in [
+        "exit 1\n",
+        "`Old` is claimed as an earlier name by `A` and by `B`\n --> b.yaml:4:14",
+        "a.yaml:4:14",
+        "keep it in `previously` of the policy that continues `Old`, and remove it from the other",
+        "`o` is claimed as an earlier name by `x` and by `y`\n --> a.yaml:7:28",
+        "keep it in `previously` of the rule that continues `o`",
+    ] {
+        assert!(output.contains(part), "{part}\n{output}");
+    }
+}
+
+#[test]
+fn slips_of_punctuation_are_explained() {
+    let head = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: A\nrules:\n";
+    let rule = |resources: &str| {
+        format!(
+            "{head}  - name: a\n    decision: allow\n    actions: [connect:tcp]\n    resources:{resources}\n"
+        )
+    };
+    let cedar = "apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar: |\n  permit (principal, action, resource);\n  \
+                 <<<<<<< HEAD\n  forbid (principal, action, resource);\n  =======\n  >>>>>>> other\n";
+    let http = "  - name: a\n    decision: allow\n    actions: [request:get]\n    http_resources:\n      - {host: a.example.com, \
+                port: 443, path: /x\n  - name: b\n    decision: allow\n";
+    for (text, message, help) in [
+        (
+            rule("\n      a.example.com\n      - b.example.com"),
+            "",
+            "put `- ` in front of `a.example.com`",
+        ),
+        (
+            rule(" [\"a.example.com\" \"b.example.com\"]"),
+            "a comma, or the end of the line, is missing",
+            "separate the items",
+        ),
+        (format!("{head}{http}"), "this `{` is not closed\n --> a.yaml:9:9", ""),
+        (
+            format!("{}{}", rule(" [a.example.com]"), rule(" [b.example.com]")),
+            "a second `apiVersion` in one document",
+            "`---`",
+        ),
+        (
+            cedar.to_owned(),
+            "the file has the markers of a merge conflict\n --> a.yaml:6:3",
+            "keep one side",
+        ),
+    ] {
+        let folder = workspace(&[("a.yaml", &text)]);
+        let output = shown(&seawall(folder.path(), &["validate"]));
+        assert!(output.contains(message) && output.contains(help), "{text}\n{output}");
+        assert_eq!(output.matches("error[").count(), 1, "{text}\n{output}");
     }
 }

@@ -17,7 +17,7 @@ use crate::unknowns::{Unknown, Unknowns};
 use crate::{nearest, remarks};
 
 /// The reason for an MCP call that requires approval, which is neither allowed nor denied.
-pub const APPROVAL_REASON: &str = "a person is asked for approval each time";
+pub(crate) const APPROVAL_REASON: &str = "a person is asked for approval each time";
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

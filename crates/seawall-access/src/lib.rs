@@ -53,7 +53,7 @@ mod who;
 mod witness;
 
 pub use address_kinds::{AddressKinds, AddressRule, IN_FORCE};
-pub use answer::{APPROVAL_REASON, Answer};
+pub use answer::Answer;
 pub use atom::Atom;
 pub use compare::{Access, Audience, Cause, Changes, Comparison, Entry, Incomplete, compare};
 pub use point::{Match, Point, Role, Verdict, World};

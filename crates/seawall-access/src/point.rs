@@ -295,8 +295,7 @@ impl Point {
         })
     }
 
-    /// Returns `true` if the request is allowed for the groups in force, however open questions are
-    /// settled.
+    /// The decision with these groups in force, however open questions are settled.
     pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
         let mut answers = self.answers(in_force);
         let first = answers.next().unwrap_or_default();

@@ -34,6 +34,19 @@ pub enum AccessLevel {
     Allow,
 }
 
+impl AccessLevel {
+    /// `deny`, `uncertain`, `approval` or `allow`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Uncertain => "uncertain",
+            Self::Approval => "approval",
+            Self::Allow => "allow",
+        }
+    }
+}
+
 /// An audience that may make the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener as StdListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct Builder {
     seeds: Vec<Seed>,
     records: Vec<Value>,
     port: u16,
+    /// Bound before the start.
+    listener: Option<StdListener>,
     latency: Duration,
     rate_limit: Option<u32>,
     audit_limit: Option<u32>,
@@ -59,6 +61,7 @@ impl Default for Builder {
             seeds: Vec::new(),
             records: Vec::new(),
             port: 0,
+            listener: None,
             latency: Duration::ZERO,
             rate_limit: None,
             audit_limit: Some(AUDIT_CALLS),
@@ -214,6 +217,22 @@ impl Builder {
         self
     }
 
+    /// Takes the port before the start, so that a caller creates no state file if it is taken.
+    ///
+    /// # Errors
+    /// Returns an error if the port is taken.
+    pub fn bind(mut self) -> Result<Self, EmulatorError> {
+        self.listener = Some(self.listen()?);
+        Ok(self)
+    }
+
+    fn listen(&self) -> Result<StdListener, EmulatorError> {
+        let bind = |source| EmulatorError::Bind { port: self.port, source };
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, self.port)).map_err(bind)?;
+        listener.set_nonblocking(true).map_err(bind)?;
+        Ok(listener)
+    }
+
     /// Starts the emulator.
     ///
     /// # Errors
@@ -242,7 +261,11 @@ impl Builder {
         }
         let vijil_account = self.vijil.accounts.first().expect("an account was just added").clone();
         let bind = |source| EmulatorError::Bind { port: self.port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(bind)?;
+        let listener = match self.listener.take() {
+            Some(listener) => listener,
+            None => self.listen()?,
+        };
+        let listener = TcpListener::from_std(listener).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
 
         let clock = Clock::new(self.clock.clone());

@@ -6,6 +6,7 @@ use super::NewFile;
 use crate::cli::session::git::Repository;
 use crate::cli::session::workspace;
 use crate::cli::{Context, Exit, Failure};
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::line;
 
 /// The default branch of a new repository.
@@ -114,14 +115,12 @@ impl Destination {
         if existing.is_empty() {
             return Ok(());
         }
-        let names: Vec<String> = existing
-            .iter()
-            .map(|path| format!("`{}`", line(&self.shown(&self.top.join(path)))))
-            .collect();
+        let names: Vec<String> =
+            existing.iter().map(|path| self.shown(&self.top.join(path))).collect();
         let (exist, them) = if existing.len() == 1 { ("exists", "it") } else { ("exist", "them") };
         let failure = Failure::new(
             Exit::Refused,
-            format!("nothing was written: {} {exist} already", names.join(", ")),
+            format!("nothing was written: {} {exist} already", list::quoted(&names)),
         );
         Err(failure.hint(format!("name another folder, or move {them} away")))
     }

@@ -100,7 +100,7 @@ fn write(
         .map(|file| Written { path: &file.path, text: Some(&file.text), overwrites: false })
         .collect();
     write_all(&place.top, &written)?;
-    context.print(&next::summary(place, choices, &new, &kept, import.as_ref()))?;
+    context.show(&next::summary(place, choices, &new, &kept, import.as_ref()))?;
     let is_whole = import.is_none_or(|import| import.refused.is_empty());
     Ok(if is_whole { Exit::Done } else { Exit::Invalid })
 }

@@ -74,7 +74,7 @@ fn documents(
         return Err(failure.hint("name a commit, or a folder, that holds the workspace"));
     }
     crate::workspace::load(base, config.as_deref(), EmptyWorkspace::Refused).map_err(|findings| {
-        context.note(diagnostic::human(&findings, shown_from, context.detail()).trim_end());
+        context.note(diagnostic::human(&findings, shown_from, context.view()).trim_end());
         let message =
             format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
         Failure::new(Exit::Usage, message)

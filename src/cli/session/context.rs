@@ -5,7 +5,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::settings::Global;
+use super::wrap::wrap;
 use super::{Environment, Exit, Failure, Overrides, output};
+use crate::diagnostic::list;
 use crate::render::diagnostic::Detail;
 use crate::render::plan::View;
 
@@ -102,6 +104,28 @@ impl Context {
         output::result(text)
     }
 
+    /// Prints a result for people: lines are broken to fit a terminal.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::print`].
+    pub fn show(&self, text: &str) -> Result<(), Failure> {
+        let terminal = terminal_size::terminal_size_of(io::stdout());
+        match terminal {
+            Some((width, _)) => self.print(&wrap(text, width.0.into())),
+            None => self.print(text),
+        }
+    }
+
+    /// Prints a result, which is for people or for programs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::print`].
+    pub fn print_or_show(&self, is_for_people: bool, text: &str) -> Result<(), Failure> {
+        if is_for_people { self.show(text) } else { self.print(text) }
+    }
+
     /// Writes a result to a file, replacing an existing one.
     ///
     /// # Errors
@@ -120,6 +144,16 @@ impl Context {
     pub fn note(&self, text: &str) {
         if !self.quiet {
             let _ = writeln!(output::stderr(), "{text}");
+        }
+    }
+
+    /// Writes a line for each of these to standard error as [`Self::note`] does. Of many, those
+    /// beyond the first are counted, unless `-v` is set.
+    pub fn notes(&self, texts: &[String]) {
+        let (first, more) = self.view().first(texts, list::MOST);
+        first.iter().for_each(|text| self.note(text));
+        if more > 0 {
+            self.note(&format!("… {more} more, `-v` shows all"));
         }
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn open_state(path: &Path) -> Result<File, Failure> {
 }
 
 impl Explain for EmulatorError {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         let hint = match self {
             Self::Bind { .. } => "choose another port, or leave it out to take a free one",
             Self::Store(StoreError::InUse(_)) => {
@@ -78,7 +78,7 @@ impl Explain for EmulatorError {
                 "choose another state file, or move this one away to start empty"
             }
         };
-        Some(hint.to_owned())
+        hint.to_owned()
     }
 }
 

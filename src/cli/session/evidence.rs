@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
-use crate::diagnostic::sanitize::line;
+use crate::diagnostic::list;
 use crate::evidence::{Memberships, Reading};
 use crate::model::{Live, Team, TeamDirectory, TeamLookup};
 use crate::plan;
@@ -126,9 +126,8 @@ fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
         memberships.set(user, ids);
     }
     if !unknown.is_empty() {
-        let names: Vec<String> = unknown.iter().map(|team| format!("`{}`", line(team))).collect();
-        context
-            .note(&format!("note: the organization does not have the teams {}", names.join(", ")));
+        let names = list::quoted(&unknown.into_iter().collect::<Vec<_>>());
+        context.note(&format!("note: the organization does not have the teams {names}"));
     }
     memberships
 }

@@ -218,7 +218,7 @@ fn from_folder(
 
 fn parse(context: &Context, name: &str, text: &str) -> Result<Workspace, Failure> {
     read_settings(name, text).map_err(|findings| {
-        context.note(diagnostic::human(&findings, &folder(context), context.detail()).trim_end());
+        context.note(diagnostic::human(&findings, &folder(context), context.view()).trim_end());
         Failure::new(
             Exit::Invalid,
             format!("the settings of the base are wrong: {}", diagnostic::summary(&findings)),

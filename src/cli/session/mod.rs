@@ -27,6 +27,7 @@ pub(crate) mod vijil;
 mod warnings;
 pub(crate) mod watch;
 pub(crate) mod workspace;
+pub(crate) mod wrap;
 pub(crate) mod writing;
 
 pub use crate::exit::{Exit, Failure};

@@ -8,6 +8,7 @@ use std::io::{self, StderrLock, StdoutLock, Write};
 
 use anstream::AutoStream;
 
+use super::wrap::wrap;
 use super::{Environment, Exit, Failure};
 use crate::diagnostic::sanitize::{block, without_commands};
 
@@ -15,16 +16,19 @@ use crate::diagnostic::sanitize::{block, without_commands};
 pub(crate) struct Lines<W: Write> {
     stream: W,
     pending: Vec<u8>,
+    /// The width of the terminal, if lines are broken to fit it.
+    width: Option<usize>,
 }
 
 /// Standard output, locked; without colours if they are off.
 pub(crate) fn stdout() -> Lines<AutoStream<StdoutLock<'static>>> {
-    Lines { stream: anstream::stdout().lock(), pending: Vec::new() }
+    Lines { stream: anstream::stdout().lock(), pending: Vec::new(), width: None }
 }
 
 /// Standard error, locked; without colours if they are off.
 pub(crate) fn stderr() -> Lines<AutoStream<StderrLock<'static>>> {
-    Lines { stream: anstream::stderr().lock(), pending: Vec::new() }
+    let width = terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0.into());
+    Lines { stream: anstream::stderr().lock(), pending: Vec::new(), width }
 }
 
 /// Writes a result to standard output.
@@ -87,7 +91,10 @@ impl<W: Write> Lines<W> {
     fn pass(&mut self, end: usize) -> io::Result<()> {
         let rest = self.pending.split_off(end);
         let lines = std::mem::replace(&mut self.pending, rest);
-        self.stream.write_all(without_commands(&String::from_utf8_lossy(&lines)).as_bytes())
+        let text = String::from_utf8_lossy(&lines);
+        let safe = without_commands(&text);
+        let safe = self.width.map_or(Cow::Borrowed(&*safe), |width| wrap(&safe, width));
+        self.stream.write_all(safe.as_bytes())
     }
 }
 
@@ -137,7 +144,7 @@ mod tests {
     #[test]
     fn a_command_in_pieces_is_none() {
         let mut written = Vec::new();
-        let mut lines = Lines { stream: &mut written, pending: Vec::new() };
+        let mut lines = Lines { stream: &mut written, pending: Vec::new(), width: None };
         for piece in ["a\n:", ":err", "or::x\n  #", "#", "[error]\n", "é", ": "] {
             lines.write_all(piece.as_bytes()).unwrap();
         }

@@ -12,7 +12,7 @@ use super::warnings::Warnings;
 use super::watch::watched;
 use super::workspace::folder;
 use super::{Context, Exit, Failure, organization, organizations, vijil, workspace};
-use crate::diagnostic::{Findings, nearest};
+use crate::diagnostic::{Findings, list, nearest};
 use crate::document::{Docker, OwnershipSetting, Vijil, Workspace as Settings, settings_for};
 use crate::evidence::Memberships;
 use crate::model::{Desired, Live, Ownership, Protected, Weakening, is_for};
@@ -397,7 +397,7 @@ fn refuse_impossible(impossible: &[VijilError]) -> Result<(), Failure> {
     let lines: Vec<String> = impossible.iter().map(ToString::to_string).collect();
     let hints: BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
     let hints: Vec<&str> = hints.into_iter().collect();
-    Err(Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; ")))
+    Err(Failure::new(Exit::Invalid, list::rows(&lines)).hint(list::separated(&hints, "; ")))
 }
 
 impl Missing {
@@ -538,7 +538,7 @@ pub(crate) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         let hints: BTreeSet<String> = errors.iter().map(teams::TeamError::hint).collect();
         let hints: Vec<String> = hints.into_iter().collect();
-        Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; "))
+        Failure::new(Exit::Invalid, list::rows(&lines)).hint(list::separated(&hints, "; "))
     })
 }
 

@@ -63,9 +63,8 @@ pub(crate) fn load(
     let mut loaded = load_silently(context, path, emptiness)?;
     loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
     if !loaded.findings.diagnostics.is_empty() {
-        context.note(
-            diagnostic::human(&loaded.findings, &folder(context), context.detail()).trim_end(),
-        );
+        context
+            .note(diagnostic::human(&loaded.findings, &folder(context), context.view()).trim_end());
     }
     Ok(loaded)
 }
@@ -103,7 +102,7 @@ pub(crate) fn wrong(context: &Context, findings: &Findings) -> Failure {
     let _ = write!(
         super::output::stderr(),
         "{}",
-        diagnostic::human(findings, &folder(context), context.detail())
+        diagnostic::human(findings, &folder(context), context.view())
     );
     Failure::new(
         Exit::Invalid,

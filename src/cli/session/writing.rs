@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Context, Exit, Failure};
+use crate::diagnostic::list;
 use crate::source::disk::{self, BatchError, FileError, Root};
 
 pub(crate) use crate::source::disk::Written;
@@ -17,13 +18,13 @@ pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
     root.write_all(files).map_err(|error| {
         let message = error.to_string();
         let BatchError { path: _, error, stuck } = error;
-        let names: Vec<String> = stuck.iter().map(|path| format!("`{}`", path.display())).collect();
+        let names: Vec<String> = stuck.iter().map(|path| path.display().to_string()).collect();
         match names.as_slice() {
             [] => Failure::new(Exit::Failed, message)
                 .hint(format!("nothing was written; {}", error.hint())),
             names => Failure::new(Exit::Partial, message).hint(format!(
                 "the other files were restored, except for {}: check these",
-                names.join(", ")
+                list::quoted(names)
             )),
         }
     })

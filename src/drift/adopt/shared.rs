@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::diagnostic::list;
 use crate::import;
 use crate::model::{Desired, Live, Origin};
 use crate::plan::docker::matching;
@@ -57,15 +58,12 @@ pub fn conflicts(all: &[String], sides: &[Side<'_>]) -> Vec<String> {
     }
     let conflict = |one: Shared<'_>| {
         let Shared { name, orgs, drifts, wanted, unseen } = one;
-        let names = |orgs: &[&str]| {
-            orgs.iter().map(|org| format!("`{org}`")).collect::<Vec<_>>().join(", ")
-        };
         if !drifts {
             None
         } else if !unseen.is_empty() {
-            Some(format!("`{name}` is for {} too, which `--org` leaves out", names(&unseen)))
+            Some(format!("`{name}` is for {} too, which `--org` leaves out", list::quoted(&unseen)))
         } else if wanted.windows(2).any(|pair| pair.first() != pair.last()) {
-            Some(format!("`{name}` differs between {}", names(&orgs)))
+            Some(format!("`{name}` differs between {}", list::quoted(&orgs)))
         } else {
             None
         }

@@ -16,8 +16,8 @@ use super::docker::versions::Known;
 use super::observation::{Answer, NEXT_PLAN, Observed, Seen, Unread, failed};
 use super::outcome::{Problem, StepOutcome, Versions};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
+use crate::model::{MAX_POLICIES, MAX_RULES};
 use crate::plan::Plan;
-use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::{
     Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields,
     json, request,

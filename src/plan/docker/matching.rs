@@ -1,7 +1,8 @@
 //! Matches declared policies and rules with live ones.
 //!
 //! Invariant: each live object is matched at most once, and the result depends on names and
-//! contents only, not on the order of either side.
+//! contents only, not on the order of either side. Documents in which two objects claim one earlier
+//! name never get here: `conflicting-previously` is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 

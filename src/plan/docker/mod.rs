@@ -6,7 +6,6 @@ pub mod diff;
 pub mod draft;
 pub mod fingerprint;
 pub mod json;
-pub mod limits;
 pub mod matching;
 pub mod relations;
 pub mod renames;

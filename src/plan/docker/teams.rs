@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::Difference;
+use crate::diagnostic::list;
 use crate::diagnostic::one_of;
 use crate::model::{Desired, Live, Origin, Scope, TeamDirectory, TeamLookup};
 use crate::plan::meaning::Meaning;
@@ -46,12 +47,12 @@ impl TeamError {
             Self::Unknown { teams, .. } if teams.is_empty() => "create the team first".to_owned(),
             Self::Unknown { team, teams, .. } => {
                 format!(
-                    "{}, or create the team first",
+                    "{}; or create the team first",
                     one_of(team, teams.iter().map(String::as_str))
                 )
             }
             Self::Ambiguous { ids, .. } => {
-                format!("write the id of the one that is meant: {}", ids.join(", "))
+                format!("write the id of the one that is meant: {}", list::listed(ids))
             }
         }
     }

@@ -10,9 +10,9 @@ use super::layout::{Extra, Layout};
 use super::search::{self, Call};
 use super::space::State;
 use super::split::{split, together};
+use crate::model::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::diff::Diff;
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::temporary::temporary_deny;
 use crate::plan::docker::{
     Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::Decision;
 
 use super::effect::influence;
+use crate::model::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::diff::Diff;
 use crate::plan::docker::draft::{Draft, plain};
-use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::step::{Object, Op};
 
 /// The calls of [`plain`], where each creation waits for the deletion that makes room for it.

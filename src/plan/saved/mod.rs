@@ -25,6 +25,7 @@ use super::undeclared::WithoutEffect;
 use super::vijil::{Bucket, VijilPlan, VijilRecord, VijilWeakening};
 use super::warning::{Finding, Warning};
 use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
+use crate::diagnostic::sanitize;
 use crate::evidence::replay::Replay;
 use crate::json::schema_generator;
 use crate::model::{Guards, LivePolicy};
@@ -191,9 +192,7 @@ impl Plan {
     /// The plan as JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(&self.document()).expect("a plan is JSON");
-        text.push('\n');
-        text
+        sanitize::json(&self.document())
     }
 
     /// The plan as a JSON value, at any depth of nesting.

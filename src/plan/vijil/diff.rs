@@ -25,6 +25,7 @@ use super::{
     Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget,
     dependencies, renames,
 };
+use crate::diagnostic::list;
 use crate::model::{
     DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy,
     LiveVijilRule, Origin, Review, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, merged,
@@ -338,12 +339,11 @@ impl<'a> Diff<'a, '_> {
             self.errors.push(VijilError { at: rule.origin.clone(), message, hint });
         }
         if activates && !left.is_empty() {
-            let names: Vec<String> =
-                left.iter().map(|rule| format!("`{}`", rule.rule_id)).collect();
+            let names: Vec<&String> = left.iter().map(|rule| &rule.rule_id).collect();
             let message = format!(
                 "`{}` cannot be activated: the service holds drafts that no document mentions: {}",
                 self.declared.name,
-                names.join(", ")
+                list::quoted(&names)
             );
             let hint =
                 "declare them with a review, or reject them in Vijil's console and plan again"

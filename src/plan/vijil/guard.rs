@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Subject, VijilStep, VijilWeakening, Weaker};
+use crate::diagnostic::list;
 use crate::model::{Guards, Limit, LiveVijil, Weakening, refused_if};
 use crate::plan::step::{Object, Op};
 
@@ -113,7 +114,7 @@ pub fn protected(
             )
         }));
     }
-    if refusals.is_empty() { Ok(None) } else { Err(refusals.join("; ")) }
+    if refusals.is_empty() { Ok(None) } else { Err(list::separated(&refusals, "; ")) }
 }
 
 /// The verdict of `deny_widening` on rules for agents that become weaker.

@@ -23,7 +23,6 @@ pub mod weakening;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 pub use buckets::Bucket;
 pub use diff::{Input, VijilError};
@@ -31,6 +30,7 @@ pub use step::{Subject, VijilDifference, VijilRequest, VijilStep};
 pub use weakening::{VijilWeakening, Weaker};
 
 use super::Touched;
+use super::stale::difference;
 use crate::model::{LiveVijil, LiveVijilPolicy, LiveVijilRule};
 
 /// The service that the Vijil side of a plan is for.
@@ -117,9 +117,7 @@ pub fn canonical(policy: &LiveVijilPolicy) -> Value {
 /// `sha256:` and the hash of a canonical form.
 #[must_use]
 pub fn fingerprint(value: &Value) -> String {
-    let hex: String =
-        Sha256::digest(value.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    crate::json::hash_json(value)
 }
 
 /// The changes since the plan was made, by policy with a unified diff; empty for a plan that may be
@@ -171,8 +169,4 @@ pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
         }
     }
     stale
-}
-
-fn difference(old: &str, new: &str) -> String {
-    similar::TextDiff::from_lines(old, new).unified_diff().context_radius(2).to_string()
 }

@@ -21,7 +21,8 @@ pub(super) fn write(page: &mut Page<'_>, access: &Meaning) {
         return;
     }
     page.add("#### Access\n\n");
-    if let Some(Incomplete { why, rules, audiences: _ }) = access.incomplete() {
+    if let Some(incomplete) = access.incomplete() {
+        let Incomplete { why, rules, audiences: _, patterns: _ } = incomplete;
         let means = words::INCOMPLETE_MEANS;
         let rules = if rules.is_empty() {
             String::new()
@@ -29,9 +30,10 @@ pub(super) fn write(page: &mut Page<'_>, access: &Meaning) {
             format!(" Not compared: {}.", list(rules))
         };
         page.add(&format!(
-            "> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n",
+            "> [!CAUTION]\n> {}: {}; {means}.{rules}<br>To have them compared, {}.\n\n",
             words::INCOMPLETE,
-            code(why)
+            code(why),
+            words::incomplete_help(incomplete, code)
         ));
     }
     page.limit = ACCESS;

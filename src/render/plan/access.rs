@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use super::super::words::{self, Cause, Entry, Group, Tone};
-use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
+use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View, quoted};
 use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
@@ -41,13 +41,14 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View, brief: bool
 }
 
 fn write_incomplete(out: &mut String, incomplete: &Incomplete, view: View) -> fmt::Result {
-    let Incomplete { why, rules, audiences: _ } = incomplete;
+    let Incomplete { why, rules, audiences: _, patterns: _ } = incomplete;
     writeln!(out, "  {BAD}{}{BAD:#}: {}", words::INCOMPLETE, line(why))?;
     for rule in rules.iter().take(view.shown(rules.len(), RULES)) {
         writeln!(out, "        {DIM}not compared{DIM:#} {}", line(rule))?;
     }
     write_rest(out, "        ", rules.len(), view.shown(rules.len(), RULES))?;
-    writeln!(out, "        {DIM}{}{DIM:#}", words::INCOMPLETE_MEANS)
+    writeln!(out, "        {DIM}{}{DIM:#}", words::INCOMPLETE_MEANS)?;
+    writeln!(out, "        {BOLD}help{BOLD:#}: {}", words::incomplete_help(incomplete, quoted))
 }
 
 fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> fmt::Result {

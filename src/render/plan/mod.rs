@@ -114,13 +114,18 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
     let settings = settings.map(|settings| format!(", {BAD}{settings}{BAD:#}")).unwrap_or_default();
     let from = plan.before.as_ref().map(|before| line(&before.from));
+    let refused = refused(plan);
     if plan.is_empty() {
         let end = if settings.is_empty() { "." } else { "" };
         let same = match &from {
             Some(from) => format!("The documents for `{org}` match those of `{from}`"),
             None => format!("`{org}` matches the documents"),
         };
-        writeln!(out, "{GOOD}No changes{GOOD:#}. {same}{settings}{end}")?;
+        let refused = match refused.is_empty() {
+            true => String::new(),
+            false => format!(", but {refused}"),
+        };
+        writeln!(out, "{GOOD}No changes{GOOD:#}{refused}. {same}{settings}{end}")?;
         write_settings(out, plan)?;
         write_recorded(out, plan, view)?;
         write_refusals(out, plan)?;
@@ -131,8 +136,8 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         from.map(|from| format!(", compared with the documents of `{from}`")).unwrap_or_default();
     let style = match (&plan.access.found, plan.access.gains().next(), plan.access.is_nothing()) {
         (Found::Incomplete(..), _, _) | (Found::Complete(_), Some(_), _) => BAD,
-        (Found::Complete(_), None, false) => CAREFUL,
-        (Found::Complete(_), None, true) => GOOD,
+        (Found::Complete(_), None, true) if plan.access.governed.is_empty() => GOOD,
+        (Found::Complete(_), None, _) => CAREFUL,
     };
     let decides = plan
         .vijil
@@ -147,7 +152,8 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
             .unwrap_or_default();
         let blocks = super::replay::plan_headline(plan);
         let blocks = blocks.map(|blocks| format!(", {BAD}{blocks}{BAD:#}")).unwrap_or_default();
-        write!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}")?;
+        let refused = refused_after(&refused);
+        write!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}{refused}: {style}{headline}{style:#}")?;
         writeln!(out, "{tests}{blocks}{settings}{decides}")?;
         write_settings(out, plan)?;
         access::write(out, &plan.access, view, brief)?;
@@ -157,7 +163,8 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         steps::write(out, plan.steps.iter().map(|step| &step.difference), &plan.teams, view)?;
     } else {
         let decides = decides.map(|decides| format!(": {decides}")).unwrap_or_default();
-        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{from}{decides}{settings}")?;
+        let refused = refused_after(&refused);
+        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{from}{refused}{decides}{settings}")?;
         write_settings(out, plan)?;
     }
     vijil::write(out, plan.vijil_differences(), view, brief)?;
@@ -172,8 +179,29 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         let style = if pass { GOOD } else { CAREFUL };
         write!(out, "; {style}{}{style:#}", line(tests))?;
     }
-    out.push('\n');
+    match refused.is_empty() {
+        true => out.push('\n'),
+        false => writeln!(out, "; {refused}")?,
+    }
     write_not_live(out, plan)
+}
+
+/// The guards that refuse a plan: ``refused by `max_deletes` ``; empty without any.
+fn refused(plan: &Plan) -> String {
+    let guards: Vec<String> = plan
+        .guards
+        .iter()
+        .filter(|verdict| !verdict.ok)
+        .map(|verdict| format!("`{}`", verdict.guard.name()))
+        .collect();
+    match guards.as_slice() {
+        [] => String::new(),
+        guards => format!("{BAD}refused by {}{BAD:#}", guards.join(", ")),
+    }
+}
+
+fn refused_after(refused: &str) -> String {
+    if refused.is_empty() { String::new() } else { format!(", {refused}") }
 }
 
 /// Writes the limit of a plan from other documents.
@@ -214,7 +242,9 @@ fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
             "\n{BAD}Refused by `{}`{BAD:#}: {}",
             verdict.guard.name(),
             line(&verdict.message)
-        )
+        )?;
+        let ways = words::ways_past(verdict.guard, plan.guards_from.as_ref(), quoted);
+        writeln!(out, "  help: {ways}")
     })
 }
 
@@ -227,7 +257,7 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
     };
     writeln!(out, "\n{BOLD}Settings{BOLD:#} (base: `{}`)", line(&guards.from))?;
     for change in &guards.changed {
-        let (base, proposed) = (words::setting(&change.base), words::setting(&change.proposed));
+        let (base, proposed) = words::settings(change);
         writeln!(
             out,
             "  {CAREFUL}~{CAREFUL:#} {}: {} → {}",

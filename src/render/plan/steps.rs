@@ -9,6 +9,7 @@ use super::super::describe::{Description, Detail, Title, describe};
 use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::access::cedar::StatementChange;
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
 use crate::plan::docker::{Change, Difference, PolicyChange, Step};
@@ -252,7 +253,7 @@ impl Writer<'_> {
 fn scope(teams: &[String]) -> String {
     match teams {
         [] => "the whole organization".to_owned(),
-        names => line(&names.join(", ")).into_owned(),
+        names => line(&list::listed(names)).into_owned(),
     }
 }
 

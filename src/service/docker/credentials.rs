@@ -89,12 +89,10 @@ pub enum CredentialsError {
 }
 
 impl Explain for CredentialsError {
-    fn hint(&self) -> Option<String> {
-        Some(
-            "set `DOCKER_USERNAME` and `DOCKER_PASSWORD`: a Docker ID with a personal access token, or an organization \
+    fn hint(&self) -> String {
+        "set `DOCKER_USERNAME` and `DOCKER_PASSWORD`: a Docker ID with a personal access token, or an organization \
              name with an organization access token"
-                .to_owned(),
-        )
+                .to_owned()
     }
 }
 

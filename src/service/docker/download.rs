@@ -70,25 +70,21 @@ pub enum DownloadError {
 }
 
 impl Explain for DownloadError {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         const ON: &str = "run the same command again to go on from here";
         match self {
             Self::Service(error) => {
-                Some(error.hint().map_or_else(|| ON.to_owned(), |hint| format!("{hint}; {ON}")))
+                format!("{}; {ON}", error.hint())
             }
-            Self::Name(_) => {
-                Some("name it like `records.jsonl`, and compress it afterwards".to_owned())
-            }
-            Self::There(_) => Some("name a new file, or delete that one first".to_owned()),
-            Self::Unknown(part) => Some(format!("delete `{}` to start again", part.display())),
-            Self::State { .. } => {
-                Some("delete it with the records beside it to start again".to_owned())
-            }
+            Self::Name(_) => "name it like `records.jsonl`, and compress it afterwards".to_owned(),
+            Self::There(_) => "name a new file, or delete that one first".to_owned(),
+            Self::Unknown(part) => format!("delete `{}` to start again", part.display()),
+            Self::State { .. } => "delete it with the records beside it to start again".to_owned(),
             Self::Elsewhere(_) => {
-                Some("use the settings that it was begun with, or name another file".to_owned())
+                "use the settings that it was begun with, or name another file".to_owned()
             }
-            Self::Busy(_) => Some("wait for it, or name another file".to_owned()),
-            Self::File { source, .. } => Some(format!("{}; {ON}", source.hint())),
+            Self::Busy(_) => "wait for it, or name another file".to_owned(),
+            Self::File { source, .. } => format!("{}; {ON}", source.hint()),
         }
     }
 

@@ -99,7 +99,7 @@ impl Error {
 }
 
 impl Explain for Error {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         let hint = match self {
             Self::Http(error) => return error.hint(),
             Self::NoOrganization { .. } => {
@@ -125,7 +125,7 @@ impl Explain for Error {
                 "somebody may be changing policies: run again"
             }
         };
-        Some(hint.to_owned())
+        hint.to_owned()
     }
 
     fn exit(&self) -> Exit {

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::wire;
+use crate::diagnostic::sanitize;
 use crate::exit::{Exit, Explain};
 use crate::json;
 use crate::model::{Live, Team, TeamDirectory};
@@ -65,8 +66,8 @@ pub enum SnapshotError {
 }
 
 impl Explain for SnapshotError {
-    fn hint(&self) -> Option<String> {
-        Some("write it with `seawall snapshot`".to_owned())
+    fn hint(&self) -> String {
+        "write it with `seawall snapshot`".to_owned()
     }
 
     fn exit(&self) -> Exit {
@@ -142,15 +143,13 @@ impl Snapshot {
     #[must_use]
     pub fn text_of_each(snapshots: &[Self]) -> String {
         let each = serde_json::json!({"format_version": FORMAT_VERSION, "snapshots": snapshots});
-        serde_json::to_string_pretty(&each).expect("a snapshot has only string keys") + "\n"
+        sanitize::json(&each)
     }
 
     /// The file's text, with a line end.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("a snapshot has only string keys");
-        text.push('\n');
-        text
+        sanitize::json(self)
     }
 }
 

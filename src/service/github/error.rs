@@ -34,15 +34,15 @@ pub enum Error {
 }
 
 impl Explain for Error {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         let refusal = match self {
             Self::Http(error) => error.refusal(),
             Self::Refused { refusal, .. } => Some(refusal),
             Self::Unknown { .. } => {
-                return Some("run again: a comment that is there is edited".to_owned());
+                return "run again: a comment that is there is edited".to_owned();
             }
             Self::EndlessPages { .. } => {
-                return Some("check that `GITHUB_API_URL` is GitHub's own API".to_owned());
+                return "check that `GITHUB_API_URL` is GitHub's own API".to_owned();
             }
         };
         let says = |word: &str| {
@@ -71,7 +71,7 @@ impl Explain for Error {
                 Self::Refused { .. } | Self::Unknown { .. } | Self::EndlessPages { .. },
             ) => "correct what GitHub names, or write the comment with `seawall comment --print`",
         };
-        Some(hint.to_owned())
+        hint.to_owned()
     }
 
     fn exit(&self) -> Exit {
@@ -100,7 +100,7 @@ mod tests {
             let refusal = Refusal { status, code: None, message: message.to_owned() };
             let error = Error::Refused { host: "api.github.com".to_owned(), refusal };
             assert!(error.to_string().contains(message), "{error}");
-            assert!(error.hint().unwrap_or_default().contains(hint), "{error}");
+            assert!(error.hint().contains(hint), "{error}");
         }
     }
 }

@@ -17,8 +17,8 @@ pub struct Repository {
 pub struct NoRepository(String);
 
 impl Explain for NoRepository {
-    fn hint(&self) -> Option<String> {
-        Some("write it like `my-org/policies`".to_owned())
+    fn hint(&self) -> String {
+        "write it like `my-org/policies`".to_owned()
     }
 
     fn exit(&self) -> Exit {

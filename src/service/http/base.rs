@@ -40,7 +40,7 @@ pub enum BaseUrlError {
 }
 
 impl Explain for BaseUrlError {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         let hint = match self {
             Self::NotUrl(_) | Self::Scheme(_) | Self::Host(_) => {
                 "write it like `https://hub.docker.com/v2`"
@@ -52,7 +52,7 @@ impl Explain for BaseUrlError {
             Self::Path(_) => "write the whole base URL, as in `https://hub.docker.com/v2`",
             Self::Segment(_) => "this is a fault of seawall: report it",
         };
-        Some(hint.to_owned())
+        hint.to_owned()
     }
 
     fn exit(&self) -> Exit {

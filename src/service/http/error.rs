@@ -137,7 +137,7 @@ impl Error {
 }
 
 impl Explain for Error {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         let hint = match self {
             Self::Address(error) => return error.hint(),
             Self::SetUp { .. } => "check the certificates of the system (`SSL_CERT_FILE`)",
@@ -168,7 +168,7 @@ impl Explain for Error {
                 _ => "correct what the service names, and run again",
             },
         };
-        Some(hint.to_owned())
+        hint.to_owned()
     }
 
     fn exit(&self) -> Exit {

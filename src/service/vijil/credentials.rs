@@ -57,8 +57,8 @@ pub enum CredentialsError {
 }
 
 impl Explain for CredentialsError {
-    fn hint(&self) -> Option<String> {
-        Some("set `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET`, or `VIJIL_API_KEY`".to_owned())
+    fn hint(&self) -> String {
+        "set `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET`, or `VIJIL_API_KEY`".to_owned()
     }
 }
 

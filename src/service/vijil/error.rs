@@ -24,16 +24,16 @@ pub enum Error {
 }
 
 impl Explain for Error {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         match self {
-            Self::Http(http::Error::Login { .. }) => Some(
-                "check `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET`, or log in with Vijil's own tool again".to_owned(),
-            ),
+            Self::Http(http::Error::Login { .. }) => {
+                "check `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET`, or log in with Vijil's own tool again".to_owned()
+            }
             Self::Http(error) if error.refusal().is_some_and(|refusal| refusal.status == 401) => {
-                Some("check `VIJIL_API_KEY`, or log in with Vijil's own tool again".to_owned())
+                "check `VIJIL_API_KEY`, or log in with Vijil's own tool again".to_owned()
             }
             Self::Http(error) => error.hint(),
-            Self::Unstable { .. } => Some("somebody may be changing it: run again".to_owned()),
+            Self::Unstable { .. } => "somebody may be changing it: run again".to_owned(),
         }
     }
 

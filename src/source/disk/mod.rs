@@ -69,7 +69,14 @@ pub enum FileError {
     NotText,
     /// The system's own reason.
     #[error("{}", reason(.0))]
-    System(#[from] io::Error),
+    System(io::Error),
+}
+
+impl From<io::Error> for FileError {
+    // Its message has the cause already.
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
 }
 
 impl FileError {

@@ -19,11 +19,11 @@ async fn a_plan_after_which_an_access_test_fails_is_refused() {
     let table: [Row; 5] = [
         (&[("reached", REACHED)], "", ""),
         (&[("never", NEVER)], "", "breaks 1 access test: `never`"),
-        (&[("nowhere", NOWHERE)], "", "leaves failing, as before, 1 access test: `nowhere`"),
+        (&[("nowhere", NOWHERE)], "", "leaves failing, as before, 1 access test: `nowhere` ("),
         (
             &[("never", NEVER), ("nowhere", NOWHERE), ("reached", REACHED)],
             "",
-            "breaks 1 access test: `never`; leaves failing, as before, 1 access test: `nowhere`",
+            "breaks 1 access test: `never`; leaves failing, as before, 1 access test: `nowhere` (",
         ),
         (&[("never", NEVER)], "guards: {access_tests: false}\n", ""),
     ];
@@ -53,8 +53,14 @@ async fn a_plan_after_which_an_access_test_fails_is_refused() {
         }
         assert!(planned.starts_with("exit 4\n"), "{planned}");
         assert!(
-            planned.contains(&format!("Refused by `access_tests`: {says}\n")),
+            planned.contains(&format!("Refused by `access_tests`: {says}")),
             "{says}: {planned}"
+        );
+        // The expectation, and the ways out.
+        assert!(!says.ends_with('(') || planned.contains(", expected "), "{planned}");
+        assert!(
+            planned.contains("  help: mend the documents, the undeclared policy or the test, set `guards.access_tests: false`"),
+            "{planned}"
         );
         assert!(
             planned.contains("Saved the plan; apply will refuse it (access_tests)\n"),
@@ -182,7 +188,7 @@ async fn a_saved_plan_is_refused_once_its_own_tests_fail() {
         "{refused}"
     );
     assert!(
-        refused.contains("leaves failing, as before, 1 access test: `no drop site`\n"),
+        refused.contains("leaves failing, as before, 1 access test: `no drop site` (connect:tcp "),
         "{refused}"
     );
     assert_eq!(workspace.emulator.writes().len(), written);

@@ -78,8 +78,7 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     let planned = workspace.run(&["plan", "--out", "plan.json", "--detailed-exitcode"]).await;
     assert!(planned.starts_with("exit 3\n-- stdout\nPlan for `my-org`"), "{planned}");
     assert!(planned.contains("2 to create"), "{planned}");
-    let first =
-        "first network policy for members of research: until now, local rules may have applied";
+    let first = "first network policy for members of research: all else is denied now, whatever local rules allowed";
     assert!(planned.contains(first), "{planned}");
 
     // Saved is what is printed, the same twice; and it fits its schema.
@@ -122,7 +121,7 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     -- stderr
     error: nothing was written: the plan is stale
     `Mirrors` is there already
-      help: make a new plan, and have it reviewed
+      help: make a new plan, and have it reviewed; if it is empty, this one was applied already
     ");
 }
 
@@ -168,8 +167,8 @@ async fn a_plan_whose_policy_has_moved_is_refused_with_what_moved() {
     -- stderr
     error: nothing was written: the plan is stale
     `Mirrors` has changed since:
-    --- planned
-    +++ live
+    --- live when planned
+    +++ live now
     @@ -17,5 +17,5 @@
                ],
                "resources": [
@@ -178,7 +177,7 @@ async fn a_plan_whose_policy_has_moved_is_refused_with_what_moved() {
                ],
                "decision": "allow"
 
-      help: make a new plan, and have it reviewed
+      help: make a new plan, and have it reviewed; if it is empty, this one was applied already
     "#);
     assert_eq!(workspace.emulator.writes().len(), 2);
 }
@@ -252,7 +251,7 @@ async fn a_saved_plan_stops_when_a_change_elsewhere_makes_it_mean_something_else
         workspace.emulator.edit(|state| elsewhere(state, decision, "cve.mitre.org")).unwrap();
         let refused = workspace.run(&apply).await;
         let says = "exit 4\n-- stderr\nerror: nothing was written: the plan is stale\nit would mean something else for \
-                    access now:\n--- planned\n+++ live\n";
+                    access now:\n--- live when planned\n+++ live now\n";
         assert!(refused.starts_with(says) && refused.contains("-      \"access\": "), "{refused}");
         workspace.emulator.edit(|state| state.org_mut("my-org").policies.clear()).unwrap();
     }
@@ -399,12 +398,12 @@ async fn what_fails_is_reported_with_what_it_holds_back() {
     workspace.emulator.arm("refuse=403:limit_exceeded@createPolicy#1".parse().unwrap());
     let output = workspace.run(&["apply", "--yes", "--concurrency", "1"]).await;
     insta::assert_snapshot!(report(&output), @"
+    done #2 create Other
+    done #4 create Other › www
+    not tried #3 create Mirrors › cve: it depends on #1
     failed #1 create Mirrors
       the service refused it: 403 limit_exceeded: refused on purpose
       help: the organization may have 100 policies: delete or merge some, then run again
-    done #2 create Other
-    not tried #3 create Mirrors › cve: it depends on #1
-    done #4 create Other › www
     Applied in part: 2 done, 1 failed, 1 not tried.
     Running again continues from here.
     ");

@@ -194,7 +194,7 @@ fn load(folder: &Path) -> Desired {
             seawall::render::diagnostic::human(
                 &findings,
                 folder,
-                seawall::render::diagnostic::Detail::Full
+                seawall::render::plan::View { width: 140, all: true }
             )
         ),
     }

@@ -342,7 +342,9 @@ async fn what_cannot_be_used_is_said() {
 
     let port =
         process.address.trim_start_matches("http://127.0.0.1:").trim_end_matches("/v2").to_owned();
-    let (code, message) = fails(&mut command(&["--port", &port]));
+    let new = folder.path().join("new.redb");
+    let (code, message) = fails(&mut command(&["--port", &port, "--state", new.to_str().unwrap()]));
+    assert!(!new.exists(), "a state file is created once the port is there");
     assert_eq!(code, Some(5));
     assert!(message.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{message}");
 

@@ -187,7 +187,7 @@ async fn an_organization_that_cannot_be_read_is_never_empty() {
         Client::new(&emulator.base_url(), emulator.identifier(), secret, "my-orgg", limits());
     let error = wrong.reader.snapshot().await.unwrap_err();
     assert!(matches!(&error, Error::NoOrganization { org, .. } if org == "my-orgg"), "{error}");
-    assert!(error.hint().unwrap().contains("--org"));
+    assert!(error.hint().contains("--org"));
 
     let unpaid = Emulator::builder().not_entitled().start().await.unwrap();
     let error = Client::of(&unpaid).reader.snapshot().await.unwrap_err();

@@ -231,11 +231,12 @@ impl Known<'_> {
     fn is_text(self, value: &Expr) -> bool {
         let is_text = |literal: &&Literal| matches!(literal, Literal::String(_));
         self.attribute(value) == Some(AttributeType::String)
-            || self.atoms.iter().any(|(atom, holds)| match atom {
-                Expr::Like { expr, .. } => **expr == *value,
-                _ => one_of(atom).is_some_and(|(subject, values)| {
-                    *holds && subject == value && values.iter().all(is_text)
-                }),
+            || self.atoms.iter().any(|(atom, holds)| {
+                let in_like = matches!(atom, Expr::Like { expr, .. } if **expr == *value);
+                let is_one_of = one_of(atom).is_some_and(|(subject, values)| {
+                    subject == value && values.iter().all(is_text)
+                });
+                in_like || (*holds && is_one_of)
             })
     }
 

@@ -4,6 +4,7 @@
 //! Invariant: no access that may change is left out. Every added or removed rule about a part that
 //! was cut is listed for every audience of its policy.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub(super) fn entries(
         why: cuts.clone(),
         rules: rules.into_iter().collect(),
         audiences: audiences.into_iter().map(|(_, audience)| audience).collect(),
+        patterns: with_most_wildcards(universe, cuts),
     };
     let entry = |((_, audience, cause, number), actions): (
         (usize, Arc<Audience>, Arc<Cause>, usize),
@@ -74,6 +76,25 @@ pub(super) fn entries(
         .collect::<Vec<_>>()
     };
     (incomplete, found.into_iter().flat_map(entry).collect())
+}
+
+/// The patterns that distinguish the most: those with the most wildcards, which a person may write
+/// in another way.
+fn with_most_wildcards(universe: &Universe, cuts: &BTreeSet<SurveyLimit>) -> Vec<String> {
+    const NAMED: usize = 3;
+    let about = universe.clauses.iter().map(|clause| &clause.target);
+    let patterns: BTreeSet<(Reverse<usize>, String)> = about
+        .filter(|target| cuts.iter().any(|cut| cut.is_about(target)))
+        .map(|target| {
+            let text = target.to_string();
+            // What is below a folder needs no other way.
+            let inner = text.strip_suffix("/**").unwrap_or(&text);
+            let inner = inner.replace("**", "*");
+            (Reverse(inner.matches(['*', '?', '[']).count()), text)
+        })
+        .filter(|(wildcards, _)| wildcards.0 > 0)
+        .collect();
+    patterns.into_iter().take(NAMED).map(|(_, text)| text).collect()
 }
 
 /// The audiences of a policy: the whole organization, or its teams, with one audience for each team

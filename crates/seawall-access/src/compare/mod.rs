@@ -1,6 +1,6 @@
 //! The effect of a change on access: which audiences gain and lose what.
 //!
-//! The two states are split into clauses ([`reach`]), these into classes ([`Universe`]), each class
+//! The two states are split into clauses ([`state_clauses`]), these into classes ([`Universe`]), each class
 //! is judged for every relevant audience ([`outcome`]), and differences are described in the
 //! patterns of the rules ([`cover`]). Of names that no rule tells apart, one goes through all this
 //! for the others ([`alike`]).
@@ -83,6 +83,8 @@ pub struct Incomplete {
     pub rules: Vec<Arc<Cause>>,
     /// The audiences that they govern.
     pub audiences: Vec<Arc<Audience>>,
+    /// The patterns of any rules that have the most wildcards, a few.
+    pub patterns: Vec<String>,
 }
 
 /// Access that changes for an audience.

@@ -8,7 +8,7 @@ use super::id::Id;
 use super::named::{Named, RuleRef};
 use super::place::{Links, Place, place};
 use super::text::listed;
-use crate::access::{APPROVAL_REASON, Answer, Verdict};
+use crate::access::{AccessLevel, Answer};
 use crate::trial::{Check, Found, Trial};
 
 /// Result of an access test.
@@ -84,10 +84,10 @@ fn check_row(check: &Check<'_>, named: &Named<'_>) -> CheckRow {
 }
 
 fn answered(answer: &Answer) -> String {
-    match answer.verdict {
-        Verdict::Allow => "allow".to_owned(),
-        Verdict::Deny => format!("deny, {}", answer.reason),
-        Verdict::Uncertain if answer.reason == APPROVAL_REASON => "approval".to_owned(),
-        Verdict::Uncertain => format!("uncertain, {}", answer.reason),
+    match answer.level() {
+        level @ (AccessLevel::Allow | AccessLevel::Approval) => level.as_str().to_owned(),
+        level @ (AccessLevel::Deny | AccessLevel::Uncertain) => {
+            format!("{}, {}", level.as_str(), answer.reason)
+        }
     }
 }
