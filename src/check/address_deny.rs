@@ -28,18 +28,18 @@ pub(super) const CHECKS: &[Check] = &[Check {
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let denied =
-        |item: &Item| item.decision == Decision::Deny && matches!(item.kind(), Kind::Block(_));
+        |item: &Item<'_>| item.decision == Decision::Deny && matches!(item.kind(), Kind::Block(_));
     if !input.survey.items().iter().any(denied) {
         return;
     }
-    let is_named = |item: &&Item| {
+    let is_named = |item: &&Item<'_>| {
         item.decision == Decision::Allow && (item.known().is_some() || item.is_every_host())
     };
-    let mut named: Vec<&Item> = input.survey.items().iter().filter(is_named).collect();
+    let mut named: Vec<&Item<'_>> = input.survey.items().iter().filter(is_named).collect();
     named.sort_by_key(|item| !item.is_every_host());
     // Few properties of a name decide if it may resolve into a block, so that a few names of each
     // kind represent all.
-    let mut kinds: Vec<(Option<_>, Vec<&Item>)> = Vec::new();
+    let mut kinds: Vec<(Option<_>, Vec<&Item<'_>>)> = Vec::new();
     for item in named {
         match kinds.iter_mut().find(|(known, _)| *known == item.known()) {
             Some((_, items)) => items.push(item),
@@ -57,16 +57,16 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 /// the same cause.
 fn of_rule(
     input: &Input<'_>,
-    items: &[Item],
-    kinds: &[(Option<Known>, Vec<&Item>)],
+    items: &[Item<'_>],
+    kinds: &[(Option<Known>, Vec<&Item<'_>>)],
 ) -> Vec<Diagnostic> {
     let help = "names are decided before addresses: deny the names too, or do not allow them";
-    let mut found: Vec<(&Item, String, Vec<&Item>)> = Vec::new();
+    let mut found: Vec<(&Item<'_>, String, Vec<&Item<'_>>)> = Vec::new();
     for item in items {
         let Kind::Block(block) = item.kind() else { continue };
         let passing =
             kinds.iter().filter(|(known, _)| known.is_none_or(|known| !known.hardly_has(&block)));
-        let passing: Vec<&Item> = passing
+        let passing: Vec<&Item<'_>> = passing
             .flat_map(|(_, items)| items)
             .copied()
             .filter(|name| name.shares_actions_with(item))
@@ -76,7 +76,7 @@ fn of_rule(
             found.push((item, format!("`{block}`"), passing));
         }
     }
-    let finding = |at: &Item, message: String, passing: &[&Item]| {
+    let finding = |at: &Item<'_>, message: String, passing: &[&Item<'_>]| {
         let names: Vec<String> = passing.iter().map(|name| format!("`{}`", name.text())).collect();
         let message = format!("{message} what is allowed by name, such as {}", names.join(", "));
         let finding =

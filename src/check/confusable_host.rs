@@ -27,7 +27,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     // Most hosts resemble no other: texts are compared only if the hashes of their appearance are
     // equal.
     let hasher = RandomState::default();
-    let mut hosts: Vec<(u64, &Item)> = Vec::new();
+    let mut hosts: Vec<(u64, &Item<'_>)> = Vec::new();
     for item in input.survey.items() {
         let Some(host) = item.host() else { continue };
         let shown = shown(&host);
@@ -49,11 +49,11 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 /// Adds a finding for each host that looks like an earlier one but differs from it.
 fn compare<'a>(
     input: &Input<'_>,
-    items: impl Iterator<Item = &'a Item>,
+    items: impl Iterator<Item = &'a Item<'a>>,
     findings: &mut Vec<Diagnostic>,
 ) {
     // By appearance: the hosts, each with the first item for it.
-    let mut looks: BTreeMap<String, Vec<(String, &Item)>> = BTreeMap::new();
+    let mut looks: BTreeMap<String, Vec<(Cow<'a, str>, &Item<'_>)>> = BTreeMap::new();
     for item in items {
         let Some(host) = item.host() else { continue };
         let hosts = looks.entry(look(&shown(&host))).or_default();

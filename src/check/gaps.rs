@@ -100,7 +100,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     if !input.survey.items().iter().any(|item| item.decision == Decision::Allow) {
         return;
     }
-    let denies: Vec<&[Item]> = locations::by_rule(input)
+    let denies: Vec<&[Item<'_>]> = locations::by_rule(input)
         .filter(|items| items.first().is_some_and(|item| item.decision == Decision::Deny))
         .collect();
     let gaps = input.survey.gaps(denies.iter().copied().flatten());
@@ -108,8 +108,8 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     findings.extend(found.into_iter().flatten());
 }
 
-fn of_rule(input: &Input<'_>, items: &[Item], known: &Gaps<'_>) -> Vec<Diagnostic> {
-    let mut gaps: Vec<(&Item, Gap<'_>)> = Vec::new();
+fn of_rule(input: &Input<'_>, items: &[Item<'_>], known: &Gaps<'_>) -> Vec<Diagnostic> {
+    let mut gaps: Vec<(&Item<'_>, Gap<'_>)> = Vec::new();
     for item in items {
         if gaps.len() >= COUNTED {
             break;
@@ -121,7 +121,7 @@ fn of_rule(input: &Input<'_>, items: &[Item], known: &Gaps<'_>) -> Vec<Diagnosti
     }
     let is_cut = gaps.len() >= COUNTED;
     let of_kind = |kind| -> Vec<Diagnostic> {
-        let gaps: Vec<&(&Item, Gap<'_>)> =
+        let gaps: Vec<&(&Item<'_>, Gap<'_>)> =
             gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();
         match gaps.as_slice() {
             few if few.len() <= EACH => {
@@ -133,7 +133,7 @@ fn of_rule(input: &Input<'_>, items: &[Item], known: &Gaps<'_>) -> Vec<Diagnosti
     KINDS.into_iter().flat_map(of_kind).collect()
 }
 
-fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
+fn single(input: &Input<'_>, item: &Item<'_>, gap: &Gap<'_>) -> Diagnostic {
     let (denied, request) = (item.text(), &gap.request);
     let is = if gap.is_certain { "is" } else { "may be" };
     let message = match gap.kind {
@@ -152,7 +152,7 @@ fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
     finding.help(help(item, gap.kind))
 }
 
-fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)], is_cut: bool) -> Option<Diagnostic> {
+fn several(input: &Input<'_>, gaps: &[&(&Item<'_>, Gap<'_>)], is_cut: bool) -> Option<Diagnostic> {
     let (first, gap) = gaps.first()?;
     let (named, more) = list::first(gaps, NAMED);
     let names: Vec<String> = named.iter().map(|(item, _)| format!("`{}`", item.text())).collect();
@@ -195,7 +195,7 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)], is_cut: bool) -> Optio
 }
 
 /// The replacement for a deny.
-fn help(item: &Item, kind: GapKind) -> String {
+fn help(item: &Item<'_>, kind: GapKind) -> String {
     match kind {
         GapKind::Subdomains => {
             let (own, deep) = item.with_subdomains();

@@ -19,9 +19,10 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let is_request = |item: &&Item| item.decision == Decision::Allow && item.kind() == Kind::Http;
+    let is_request =
+        |item: &&Item<'_>| item.decision == Decision::Allow && item.kind() == Kind::Http;
     for item in input.survey.items().iter().filter(is_request) {
-        let opens = |other: &Item| {
+        let opens = |other: &Item<'_>| {
             other.decision == Decision::Allow
                 && other.kind() == Kind::Host
                 && other.governs_all_of(item)

@@ -56,7 +56,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             if let Some((item, port)) = items.iter().find_map(|item| Some((item, item.port()?)))
                 && input.survey.opens_host_elsewhere(item)
             {
-                let host = item.host().unwrap_or_else(|| host(item));
+                let host = item.host().unwrap_or_else(|| host(item).into());
                 let message = format!(
                     "nothing is allowed on port {port} of `{host}`, so that this denies nothing; on other ports its requests stay open"
                 );
@@ -86,7 +86,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 /// The target of an HTTP item without its path.
-fn host(item: &crate::access::survey::Item) -> String {
+fn host(item: &crate::access::survey::Item<'_>) -> String {
     let text = item.text();
     let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default().to_owned()

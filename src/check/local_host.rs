@@ -42,8 +42,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 && item.port().is_none()
                 && is_local(item, host.as_deref()) =>
             {
-                let denies =
-                    |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+                let denies = |other: &Item<'_>| {
+                    other.decision == Decision::Deny && other.governs_all_of(item)
+                };
                 if input.survey.covered_by(item, denies).is_some() {
                     continue;
                 }
@@ -66,7 +67,7 @@ fn is_rewritten(host: &str) -> bool {
     )
 }
 
-fn rewritten(item: &Item, host: &str) -> Diagnostic {
+fn rewritten(item: &Item<'_>, host: &str) -> Diagnostic {
     let effect = if item.decision == Decision::Deny { "denies" } else { "opens" };
     let message = format!(
         "`host.docker.internal` is rewritten to `localhost` before rules are asked: `{host}` {effect} nothing there"
@@ -77,7 +78,7 @@ fn rewritten(item: &Item, host: &str) -> Diagnostic {
     Diagnostic::warning(REWRITTEN, message).help(format!("write `{instead}`{with_port}"))
 }
 
-fn open(item: &Item) -> Diagnostic {
+fn open(item: &Item<'_>) -> Diagnostic {
     let text = item.text();
     let message = format!("`{text}` on every port is every service of the developer's own machine");
     Diagnostic::warning(OPEN, message).help(match item.kind() {
@@ -92,7 +93,7 @@ fn open(item: &Item) -> Diagnostic {
 }
 
 /// Returns `true` if the item matches the machine itself, or a block that contains it.
-fn is_local(item: &Item, host: Option<&str>) -> bool {
+fn is_local(item: &Item<'_>, host: Option<&str>) -> bool {
     if let Kind::Block(block) = item.kind() {
         let whole = is_loopback(block.network()) && is_loopback(block.broadcast());
         // A block with the machine and more is equally open; a very large block is reported by

@@ -91,7 +91,7 @@ pub struct Input<'a> {
     /// The policies, in the order of files and places.
     pub policies: &'a [&'a Declared<'a>],
     /// The relations between the rules of these policies.
-    pub survey: &'a Survey,
+    pub survey: &'a Survey<'a>,
     /// The policies for agents, in the same order.
     pub vijil: &'a [DeclaredVijil<'a>],
     /// The access tests, in the same order.

@@ -35,7 +35,7 @@ pub(crate) const CHECKS: &[Check] = &[
 pub(crate) struct Organization<'a> {
     policies: Vec<&'a Declared<'a>>,
     /// `None` if the survey of everything is the organization's own.
-    survey: Option<Survey>,
+    survey: Option<Survey<'a>>,
 }
 
 impl<'a> Organization<'a> {

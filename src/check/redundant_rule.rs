@@ -36,7 +36,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     // removing everything that is reported then changes no access.
     let mut superfluous = BTreeSet::new();
     for item in input.survey.items().iter().rev() {
-        let same = |other: &Item| {
+        let same = |other: &Item<'_>| {
             let layer = (other.kind() == Kind::Http) == (item.kind() == Kind::Http)
                 || item.decision == Decision::Deny;
             other.decision == item.decision
@@ -47,7 +47,8 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let Some(cover) = input.survey.covered_by(item, same) else { continue };
         // Allows without effect because of a deny, and requests on an open connection, have
         // findings of their own.
-        let denied = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+        let denied =
+            |other: &Item<'_>| other.decision == Decision::Deny && other.governs_all_of(item);
         if item.decision == Decision::Allow && input.survey.covered_by(item, denied).is_some() {
             continue;
         }
@@ -64,6 +65,6 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn place(item: &Item) -> (usize, usize, usize) {
-    (item.policy, item.rule, item.resource)
+fn place(item: &Item<'_>) -> (usize, usize, usize) {
+    (item.policy(), item.rule(), item.resource())
 }

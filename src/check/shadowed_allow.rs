@@ -24,7 +24,8 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         return;
     }
     for item in input.survey.items().iter().filter(|item| item.decision == Decision::Allow) {
-        let denies = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+        let denies =
+            |other: &Item<'_>| other.decision == Decision::Deny && other.governs_all_of(item);
         let Some(deny) = input.survey.covered_by(item, denies) else { continue };
         let message = format!(
             "this allow has no effect: {} denies all of `{}`",

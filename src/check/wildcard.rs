@@ -59,7 +59,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn folder(item: &Item, bare: &Bare) -> Option<Diagnostic> {
+fn folder(item: &Item<'_>, bare: &Bare) -> Option<Diagnostic> {
     let (pattern, folder) = (item.text(), &bare.text);
     // `/data/*` explicitly means the content of a folder.
     let message = match item.decision {
@@ -74,7 +74,7 @@ fn folder(item: &Item, bare: &Bare) -> Option<Diagnostic> {
     Some(Diagnostic::warning(FOLDER, message).help(format!("list `{folder}` as well")))
 }
 
-fn host(item: &Item, bare: &Bare) -> Option<Diagnostic> {
+fn host(item: &Item<'_>, bare: &Bare) -> Option<Diagnostic> {
     let host = &bare.text;
     // A wildcard directly below a public suffix has another finding.
     if psl::suffix_str(host) == Some(host.as_str()) {

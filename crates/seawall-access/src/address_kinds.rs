@@ -54,7 +54,7 @@ struct Meaning {
 impl Meaning {
     fn as_match(&self, needed: Actions) -> Option<Match> {
         let Self { decision, actions, unknowns, group } = *self;
-        actions.meets(needed).then(|| Match::at_address(group, decision, unknowns))
+        actions.meets(needed).then(|| Match::of_group(group, decision, Role::Address, unknowns))
     }
 }
 

@@ -162,56 +162,76 @@ pub(super) struct Clause {
 
 /// The clauses of a rule. Resources that never match give none.
 pub(super) fn clauses(rule: &Rule, group: usize) -> Vec<Clause> {
-    clauses_by_resource(rule, group).flatten().collect()
+    let of = RuleClauses::new(rule, group);
+    match &rule.resources {
+        Resources::Plain(resources) => resources.iter().flat_map(|own| of.plain(own)).collect(),
+        Resources::Http(targets) => targets.iter().flat_map(|own| of.http(own)).collect(),
+    }
 }
 
-/// The clauses of each resource of a rule.
-pub(super) fn clauses_by_resource(rule: &Rule, group: usize) -> impl Iterator<Item = Vec<Clause>> {
-    let actions = rule
-        .actions
-        .iter()
-        .fold(Actions::default(), |all, action| all.union(Actions::from_action(action)));
-    let unknown = rule.actions.iter().any(|action| action.layer().is_none());
-    let on = move |target: Target, layer: Actions| {
-        let known = actions.intersection(layer);
-        // An unknown action may concern everything in its layer.
-        let rest = if unknown { layer.difference(known) } else { Actions::default() };
-        let clause = |target, actions, unknowns| Clause {
-            target,
-            decision: rule.decision,
-            actions,
-            unknowns,
-            group,
-        };
+/// Makes the clauses of the resources of a rule.
+pub(super) struct RuleClauses<'a> {
+    rule: &'a Rule,
+    layer: Option<Layer>,
+    actions: Actions,
+    /// True if an action of the rule is unknown.
+    has_unknown: bool,
+    group: usize,
+}
+
+impl<'a> RuleClauses<'a> {
+    pub(super) fn new(rule: &'a Rule, group: usize) -> Self {
+        let actions = rule
+            .actions
+            .iter()
+            .fold(Actions::default(), |all, action| all.union(Actions::from_action(action)));
+        let has_unknown = rule.actions.iter().any(|action| action.layer().is_none());
+        Self { rule, layer: rule.layer(), actions, has_unknown, group }
+    }
+
+    /// The actions on a resource that is a host, if all actions of the rule are known and about
+    /// connections.
+    pub(super) fn connections(&self) -> Option<Actions> {
+        (self.layer == Some(Layer::Network) && !self.has_unknown)
+            .then(|| self.actions.intersection(Actions::NETWORK))
+    }
+
+    /// The clauses of a `resources` entry.
+    pub(super) fn plain(&self, resource: &str) -> Vec<Clause> {
         let mut clauses = Vec::new();
-        if rest != Actions::default() {
-            clauses.push(clause(target.clone(), rest, Unknown::Action.into()));
+        if self.layer != Some(Layer::Filesystem) {
+            clauses
+                .extend(self.on(Target::Network(Destination::parse(resource)), Actions::NETWORK));
         }
-        if known != Actions::default() {
-            clauses.insert(0, clause(target, known, Unknowns::NONE));
-        }
-        clauses
-    };
-    let layer = rule.layer();
-    let plain = move |resource: &String| {
-        let mut clauses = Vec::new();
-        if layer != Some(Layer::Filesystem) {
-            clauses.extend(on(Target::Network(Destination::parse(resource)), Actions::NETWORK));
-        }
-        if layer != Some(Layer::Network)
+        if self.layer != Some(Layer::Network)
             && let PathPattern::Folders(folders) = PathPattern::parse(resource)
         {
-            clauses.extend(on(Target::Folder(folders), Actions::FILESYSTEM));
+            clauses.extend(self.on(Target::Folder(folders), Actions::FILESYSTEM));
         }
         clauses
-    };
-    let http = move |target: &HttpResource| {
-        let destination = Destination::http(&target.host, target.port);
-        on(Target::Http(destination, path::http_pattern(&target.path)), Actions::HTTP)
-    };
-    let (texts, targets) = match &rule.resources {
-        Resources::Plain(resources) => (resources.as_slice(), [].as_slice()),
-        Resources::Http(targets) => ([].as_slice(), targets.as_slice()),
-    };
-    texts.iter().map(plain).chain(targets.iter().map(http))
+    }
+
+    /// The clauses of an `http_resources` entry.
+    pub(super) fn http(&self, resource: &HttpResource) -> Vec<Clause> {
+        let destination = Destination::http(&resource.host, resource.port);
+        let target = Target::Http(destination, path::http_pattern(&resource.path));
+        self.on(target, Actions::HTTP).collect()
+    }
+
+    fn on(&self, target: Target, layer: Actions) -> impl Iterator<Item = Clause> {
+        let known = self.actions.intersection(layer);
+        // An unknown action may concern everything in its layer.
+        let rest = if self.has_unknown { layer.difference(known) } else { Actions::default() };
+        let clause = |target, actions, unknowns| Clause {
+            target,
+            decision: self.rule.decision,
+            actions,
+            unknowns,
+            group: self.group,
+        };
+        let is_some = |actions: Actions| actions != Actions::default();
+        let doubtful = is_some(rest).then(|| clause(target.clone(), rest, Unknown::Action.into()));
+        let certain = is_some(known).then(|| clause(target, known, Unknowns::NONE));
+        certain.into_iter().chain(doubtful)
+    }
 }

@@ -43,6 +43,17 @@ impl Destination {
         Self { host, port, unknowns: Unknowns::NONE, written: None }
     }
 
+    /// The destination of a [`canonical_name`].
+    pub(super) fn canonical(host: &str, port: Option<u16>) -> Self {
+        let labels = host.rsplit('.').map(|label| Token::Literal(label.to_owned()));
+        let names = Sequence {
+            tokens: labels.collect(),
+            unknowns: Unknowns::NONE,
+            bare: Unknown::Apex.into(),
+        };
+        Self::new(HostPattern::Names(names), port)
+    }
+
     fn doubting(mut self, unknown: Unknown) -> Self {
         self.unknowns = self.unknowns.union(unknown.into());
         self
@@ -99,6 +110,24 @@ impl Destination {
         let port = port.or(read.port);
         doubtful.into_iter().fold(Self { port, ..read }, Self::doubting)
     }
+}
+
+/// The host and the port of a `connect:*` resource that is a name with a domain in its canonical
+/// spelling: most resources of large policies. It is a match without open questions.
+pub(super) fn canonical_name(resource: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match resource.split_once(':') {
+        Some((_, port)) if port.starts_with(['0', '+']) => return None,
+        Some((host, port)) => (host, Some(parse_port(port)?)),
+        None => (resource, None),
+    };
+    let last = host.rsplit_once('.')?.1;
+    let is_spelled = host.bytes().all(|byte| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
+    });
+    // An address ends in a digit.
+    let is_name = last.starts_with(|sign: char| sign.is_ascii_lowercase());
+    let is_whole = host.as_bytes().split(|byte| *byte == b'.').all(|label| !label.is_empty());
+    (is_spelled && is_name && is_whole).then_some((host, port))
 }
 
 /// An address or block, with or without a port.
@@ -204,4 +233,48 @@ fn spelling(label: &str) -> String {
         return label.to_ascii_lowercase();
     }
     idna::domain_to_ascii(label).unwrap_or_else(|_| label.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canonical_name_is_read_as_its_labels() {
+        for (resource, expected) in [
+            ("research.mitre.org", Some(("research.mitre.org", None))),
+            ("api.example.com:443", Some(("api.example.com", Some(443)))),
+            ("_dmarc.a-b.x1.example", Some(("_dmarc.a-b.x1.example", None))),
+            ("10.1.2.a3", Some(("10.1.2.a3", None))),
+            ("example.com:0", None),
+            ("example.com:0443", None),
+            ("example.com:+443", None),
+            ("example.com:65536", None),
+            ("example.com:443:80", None),
+            ("example.com.", None),
+            (".example.com", None),
+            ("a..example.com", None),
+            ("Example.com", None),
+            ("b\u{fc}cher.example", None),
+            ("*.example.com", None),
+            ("api-*.example.com", None),
+            ("https://example.com", None),
+            ("example.com/x", None),
+            (" example.com", None),
+            ("localhost", None),
+            ("10.1.2.3", None),
+            ("10.1.2.3:443", None),
+            ("2001:db8::a", None),
+            ("", None),
+        ] {
+            let found = canonical_name(resource);
+            assert_eq!(found, expected, "{resource}");
+            let Some((host, port)) = found else { continue };
+            assert_eq!(
+                Destination::canonical(host, port),
+                Destination::parse(resource),
+                "{resource}"
+            );
+        }
+    }
 }

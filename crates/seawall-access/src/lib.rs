@@ -22,6 +22,7 @@ mod classes;
 mod clause;
 mod compare;
 mod essential;
+mod few;
 mod glob;
 mod hash;
 mod host;

@@ -95,9 +95,14 @@ pub struct Point {
 }
 
 impl Match {
-    /// The part of a group that concerns only the address.
-    pub(super) fn at_address(group: usize, decision: Decision, unknowns: Unknowns) -> Self {
-        Self { group, decision, role: Role::Address, unknowns, needs: 0, lacks: 0, homes: 0 }
+    /// The match of a group in a role.
+    pub(super) fn of_group(
+        group: usize,
+        decision: Decision,
+        role: Role,
+        unknowns: Unknowns,
+    ) -> Self {
+        Self { group, decision, role, unknowns, needs: 0, lacks: 0, homes: 0 }
     }
 
     /// The match of a clause in a role, if the clause concerns the action.
@@ -117,15 +122,7 @@ impl Match {
         } else {
             unknowns
         };
-        let found = Self {
-            group: clause.group,
-            decision: clause.decision,
-            role,
-            unknowns,
-            needs: 0,
-            lacks: 0,
-            homes: 0,
-        };
+        let found = Self::of_group(clause.group, clause.decision, role, unknowns);
         (fits && clause.actions.meets(action)).then_some(found)
     }
 

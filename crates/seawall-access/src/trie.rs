@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+use super::few::Few;
 use super::glob::Glob;
 use super::path;
 use super::pattern::{Sequence, Token};
@@ -93,11 +94,21 @@ pub(super) enum Case {
     Unknown,
 }
 
+/// The nodes at which a sequence ends.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// After all of its tokens.
+    whole: Node,
+    /// The same, in case a `**` at the end matches nothing.
+    bare: Option<Node>,
+}
+
 /// A node. Most nodes are ends of patterns, behind which nothing follows.
 #[derive(Debug, Default)]
 pub(super) struct Edges {
     branches: Option<Box<Branches>>,
-    pub(super) accepts: Accepts,
+    /// The clauses whose patterns end here.
+    pub(super) accepts: Few<Hit>,
     /// True if a pattern leads here, and not only the usual place of home folders.
     pub(super) written: bool,
 }
@@ -212,34 +223,6 @@ impl Literals {
     }
 }
 
-/// The clauses whose patterns end at a node: mostly one.
-#[derive(Debug, Default)]
-pub(super) enum Accepts {
-    #[default]
-    None,
-    One(Hit),
-    Several(Vec<Hit>),
-}
-
-impl Accepts {
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, Hit> {
-        let all = match self {
-            Self::None => [].as_slice(),
-            Self::One(hit) => std::slice::from_ref(hit),
-            Self::Several(all) => all.as_slice(),
-        };
-        all.iter()
-    }
-
-    fn push(&mut self, hit: Hit) {
-        match self {
-            Self::None => *self = Self::One(hit),
-            Self::One(first) => *self = Self::Several(vec![*first, hit]),
-            Self::Several(all) => all.push(hit),
-        }
-    }
-}
-
 impl Trie {
     pub(super) fn new(case: Case) -> Self {
         Self { nodes: vec![Edges::default()], case, home: None, usual_homes: OnceLock::new() }
@@ -308,23 +291,46 @@ impl Trie {
 
     /// Adds a clause; `unknowns` are its open questions besides those of the sequence itself.
     pub(super) fn insert(&mut self, sequence: &Sequence, unknowns: Unknowns, clause: u32) {
+        let ends = self.ends(sequence);
+        self.accept(sequence, ends, unknowns, clause);
+    }
+
+    /// The clause of the same sequence, or `fresh`, which is added if there is none.
+    pub(super) fn find_or_insert(&mut self, sequence: &Sequence, fresh: u32) -> u32 {
+        let ends = self.ends(sequence);
+        let same = |hit: &&Hit| hit.unknowns == sequence.unknowns;
+        if let Some(hit) = self.edges(ends.whole).accepts.iter().find(same) {
+            return hit.clause;
+        }
+        self.accept(sequence, ends, Unknowns::NONE, fresh);
+        fresh
+    }
+
+    /// The nodes at which a sequence ends, which are made if they do not exist.
+    fn ends(&mut self, sequence: &Sequence) -> Ends {
         if matches!(sequence.tokens.first(), Some(Token::Literal(format)) if format == path::HOME) {
             self.find_homes();
         }
         self.usual_homes.take();
-        let unknowns = unknowns.union(sequence.unknowns);
-        let mut node = 0;
+        let mut ends = Ends { whole: 0, bare: None };
         let last = sequence.tokens.len().saturating_sub(1);
         for (at, token) in sequence.tokens.iter().enumerate() {
             if *token == Token::Deep && at == last {
-                self.edges_mut(node)
-                    .accepts
-                    .push(Hit { clause, unknowns: unknowns.union(sequence.bare) });
+                ends.bare = Some(ends.whole);
             }
-            node = self.child(node, token, at == last);
-            self.edges_mut(node).written = true;
+            ends.whole = self.child(ends.whole, token, at == last);
+            self.edges_mut(ends.whole).written = true;
         }
-        self.edges_mut(node).accepts.push(Hit { clause, unknowns });
+        ends
+    }
+
+    fn accept(&mut self, sequence: &Sequence, ends: Ends, unknowns: Unknowns, clause: u32) {
+        let unknowns = unknowns.union(sequence.unknowns);
+        if let Some(bare) = ends.bare {
+            let unknowns = unknowns.union(sequence.bare);
+            self.edges_mut(bare).accepts.push(Hit { clause, unknowns });
+        }
+        self.edges_mut(ends.whole).accepts.push(Hit { clause, unknowns });
     }
 
     /// Leads from the usual places of home folders to the patterns of `~`.

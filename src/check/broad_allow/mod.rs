@@ -26,12 +26,12 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let allows = |item: &&Item| item.decision == Decision::Allow && !item.is_malformed();
+    let allows = |item: &&Item<'_>| item.decision == Decision::Allow && !item.is_malformed();
     let mut said = BTreeSet::new();
     for item in input.survey.items().iter().filter(allows) {
         let Some(problem) = problem(item) else { continue };
         // One finding for each host, even if a rule lists it with several ports.
-        if !said.insert((item.policy, item.rule, problem.clone())) {
+        if !said.insert((item.policy(), item.rule(), problem.clone())) {
             continue;
         }
         let finding = Diagnostic::warning(CODE, problem).at(locations::resource(input, item));
@@ -43,7 +43,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn problem(item: &Item) -> Option<String> {
+fn problem(item: &Item<'_>) -> Option<String> {
     match item.kind() {
         Kind::Block(block) => {
             is_large(&block).then(|| format!("`{}` is a large part of all addresses", item.text()))

@@ -10,7 +10,7 @@
 
 use crate::glob::Glob;
 use crate::hash::{HashMap, HashSet};
-use crate::host::{Destination, HOST_ALIAS, HostPattern};
+use crate::host::{Destination, HOST_ALIAS, HostPattern, canonical_name};
 use crate::model::{Body, Layer, Policy, Resources, Rule};
 use crate::pattern::Token;
 
@@ -80,7 +80,7 @@ pub(super) fn reduce<'a>(old: &'a [Policy], new: &'a [Policy]) -> Option<Reduced
 
 /// For each plainly written name, the number of the set of rules and ports that it stands in.
 fn memberships<'a>(rules: impl Iterator<Item = &'a Rule>) -> HashMap<&'a str, u32> {
-    let mut numbers: HashMap<(u32, u32, u16), u32> = HashMap::default();
+    let mut numbers: HashMap<(u32, u32, Option<u16>), u32> = HashMap::default();
     let mut sets: HashMap<&str, u32> = HashMap::default();
     for (number, rule) in (0..).zip(rules) {
         for (host, port) in plain(rule).filter_map(|resource| exact(resource)) {
@@ -100,27 +100,9 @@ fn plain(rule: &Rule) -> impl Iterator<Item = &String> {
     if layer == Some(Layer::Network) { resources.iter() } else { [].iter() }
 }
 
-/// The host and the port of a resource, 0 for every port, if it is a name in its canonical
-/// spelling.
-fn exact(resource: &str) -> Option<(&str, u16)> {
-    let (host, port) = match resource.split_once(':') {
-        Some((host, port)) => (
-            host,
-            port.parse()
-                .ok()
-                .filter(|number: &u16| *number > 0 && !port.starts_with(['0', '+']))?,
-        ),
-        None => (resource, 0),
-    };
-    let last = host.rsplit_once('.')?.1;
-    let is_label = |label: &[u8]| !label.is_empty();
-    let spelled = host.bytes().all(|byte| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
-    });
-    // An address ends in a digit.
-    let is_name = last.starts_with(|sign: char| sign.is_ascii_lowercase());
-    let whole = host.as_bytes().split(|byte| *byte == b'.').all(is_label);
-    (spelled && is_name && whole && host != HOST_ALIAS).then_some((host, port))
+/// The host and the port of a resource, if it is a name that others may represent.
+fn exact(resource: &str) -> Option<(&str, Option<u16>)> {
+    canonical_name(resource).filter(|(host, _)| *host != HOST_ALIAS)
 }
 
 /// Everything after the first label.

@@ -33,12 +33,12 @@ impl Allowed {
                 .any(|net| self.blocks.contains_key(&net))
     }
 
-    pub(super) fn add(&mut self, clause: &Clause) {
-        self.any_request |= matches!(clause.target, Target::Http(..));
-        if let Some(block) = clause.target.block() {
-            self.any_block = self.any_block.union(clause.actions);
+    pub(super) fn add(&mut self, target: &Target, actions: Actions) {
+        self.any_request |= matches!(target, Target::Http(..));
+        if let Some(block) = target.block() {
+            self.any_block = self.any_block.union(actions);
             let own = self.blocks.entry(block).or_default();
-            *own = own.union(clause.actions);
+            *own = own.union(actions);
         }
     }
 
@@ -59,13 +59,13 @@ impl Allowed {
     }
 }
 
-impl Survey {
+impl Survey<'_> {
     /// Returns `true` if something that `of` matches may be allowed. A rule on a name and one on
     /// addresses may overlap, since a name has some address; so may a rule on connections and one
     /// on requests.
     #[must_use]
-    pub fn meets_an_allow(&self, of: &Item) -> bool {
-        self.may_be_allowed(&of.clause)
+    pub fn meets_an_allow(&self, of: &Item<'_>) -> bool {
+        self.may_be_allowed(&of.clause())
     }
 
     pub(super) fn may_be_allowed(&self, of: &Clause) -> bool {
@@ -73,17 +73,16 @@ impl Survey {
         let connects = if http { Actions::TCP } else { of.actions };
         let port = of.target.port();
         let allows = |number: u32, actions: Actions| {
-            let Item { decision, clause, .. } = self.item(number);
-            let on_port =
-                port.is_none() || clause.target.port().is_none_or(|own| Some(own) == port);
-            *decision == Decision::Allow && on_port && clause.actions.meets(actions)
+            let own = self.item(number);
+            let on_port = port.is_none() || own.port().is_none_or(|own| Some(own) == port);
+            own.decision == Decision::Allow && on_port && own.actions.meets(actions)
         };
         let requests = if http { of.actions } else { Actions::HTTP };
         let group = |group: &Group| {
             let by_request = match &of.target {
                 Target::Http(_, path) => {
                     let walk = |path: &Sequence| {
-                        group.paths.as_ref().is_some_and(|paths| {
+                        group.paths().is_some_and(|paths| {
                             paths.meets(path, |number| allows(number, requests))
                         })
                     };
@@ -94,7 +93,7 @@ impl Survey {
                 }
                 Target::Network(_) | Target::Folder(_) => {
                     of.actions.meets(Actions::TCP)
-                        && group.http.iter().any(|number| allows(*number, requests))
+                        && group.http().iter().any(|number| allows(*number, requests))
                 }
             };
             by_request || group.network.iter().any(|number| allows(*number, connects))
@@ -110,10 +109,10 @@ impl Survey {
                 self.allowed.any_block.meets(connects)
                     || self.hosts.meets(names, |at| self.group(at).is_some_and(group))
                     || names.tokens == [Token::Deep]
-                        && self.literals.values().filter_map(|at| self.groups.get(*at)).any(group)
+                        && self.literals.values().filter_map(|at| self.group(*at)).any(group)
             }
             HostPattern::Address(address) => {
-                let own = self.literals.get(address).and_then(|at| self.groups.get(*at));
+                let own = self.group_at(*address);
                 own.into_iter().chain(self.groups_of_any_address()).any(group)
                     || self.allowed.around(IpNet::from(*address)).meets(connects)
             }
@@ -125,7 +124,7 @@ impl Survey {
                         .around(*block)
                         .union(self.allowed.inside(*block))
                         .meets(connects)
-                    || inside.filter_map(|(_, at)| self.groups.get(*at)).any(group)
+                    || inside.filter_map(|(_, at)| self.group(*at)).any(group)
                     || self.groups_of_any_address().any(group)
             }
         }

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Item;
+use super::item::Subject;
 use crate::clause::Target;
 use crate::hash::HashMap;
 use crate::parallel;
@@ -50,21 +51,21 @@ pub(super) struct Coverage {
     starts: Vec<u32>,
     /// The items by pattern, in their order.
     items: Vec<u32>,
-    /// By pattern: the patterns that certainly cover it, which may include itself; empty if no
-    /// other item covers it.
-    covering: Vec<Box<[u32]>>,
+    /// By pattern: the patterns that certainly cover it, which may include itself; none if no other
+    /// item covers it.
+    covering: HashMap<u32, Box<[u32]>>,
     is_complete: bool,
 }
 
 impl Coverage {
     /// Finds the distinct patterns of items; `covering` returns the items that cover a target.
-    pub(super) fn new(items: &mut [Item]) -> Self {
-        let mut known: HashMap<&Target, u32> = HashMap::default();
+    pub(super) fn new(items: &mut [Item<'_>]) -> Self {
+        let mut known: HashMap<&Subject<'_>, u32> = HashMap::default();
         let mut sizes: Vec<u32> = Vec::new();
         let mut patterns: Vec<u32> = Vec::with_capacity(items.len());
         for item in &*items {
             let next = u32::try_from(sizes.len()).expect("fewer patterns than bytes of policies");
-            let pattern = *known.entry(&item.clause.target).or_insert(next);
+            let pattern = *known.entry(item.subject()).or_insert(next);
             if pattern == next {
                 sizes.push(0);
             }
@@ -86,25 +87,25 @@ impl Coverage {
                 *at += 1;
             }
         }
-        Self { starts, items: by_pattern, covering: Vec::new(), is_complete: true }
+        Self { starts, items: by_pattern, covering: HashMap::default(), is_complete: true }
     }
 
     /// Looks up what covers each pattern, on all processors; `find` returns the items that cover
     /// one, within these steps.
     pub(super) fn look_up(
         &mut self,
-        items: &[Item],
+        items: &[Item<'_>],
         steps: &Steps,
         find: impl Fn(&Target) -> Vec<u32> + Sync,
     ) {
         let all: Vec<u32> = (0..).take(self.starts.len().saturating_sub(1)).collect();
         let found = parallel::map(all.chunks(PATTERNS_AT_A_TIME).collect(), 1, |chunk| {
-            let of = |pattern: &u32| {
-                let own = self.items_of(*pattern);
+            let of = |pattern: u32| {
+                let own = self.items_of(pattern);
                 let Some(first) = own.first().and_then(|number| items.get(*number as usize)) else {
-                    return Box::default();
+                    return None;
                 };
-                let numbers = find(&first.clause.target);
+                let numbers = find(&first.target());
                 let mut covering: Vec<u32> = numbers
                     .iter()
                     .filter_map(|number| items.get(*number as usize))
@@ -114,19 +115,16 @@ impl Coverage {
                 covering.dedup();
                 // Items with the same pattern are contiguous, and not distinguished further.
                 steps.take(numbers.len() / 8);
-                let alone = own.len() == 1 && covering.iter().all(|other| other == pattern);
-                if alone || !steps.take(covering.len()) {
-                    Box::default()
-                } else {
-                    covering.into_boxed_slice()
-                }
+                let alone = own.len() == 1 && covering.iter().all(|other| *other == pattern);
+                let is_kept = !alone && steps.take(covering.len());
+                is_kept.then(|| (pattern, covering.into_boxed_slice()))
             };
-            chunk.iter().map(of).collect::<Vec<_>>()
+            chunk.iter().copied().filter_map(of).collect::<Vec<_>>()
         });
         self.covering = found.into_iter().flatten().collect();
         self.is_complete = steps.take(0);
         if !self.is_complete {
-            self.covering = Vec::new();
+            self.covering = HashMap::default();
         }
     }
 
@@ -144,7 +142,7 @@ impl Coverage {
     /// The numbers of the items that certainly cover a pattern, including its own; empty if no
     /// other does.
     pub(super) fn covering(&self, pattern: u32) -> impl Iterator<Item = u32> {
-        let patterns = self.covering.get(pattern as usize).map(|all| &**all).unwrap_or_default();
+        let patterns = self.covering.get(&pattern).map(|all| &**all).unwrap_or_default();
         patterns.iter().flat_map(|pattern| self.items_of(*pattern)).copied()
     }
 }
@@ -200,7 +198,7 @@ mod tests {
     fn beyond_the_steps_nothing_is_called_covered() {
         let survey = Survey::with_steps(&[policy(&folders())], &Steps::new(1_000));
         assert!(!survey.is_complete());
-        let is_covered = |item: &Item| survey.covered_by(item, |_| true).is_some();
+        let is_covered = |item: &Item<'_>| survey.covered_by(item, |_| true).is_some();
         assert!(!survey.items().iter().any(is_covered));
     }
 }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::{Group, Item, Survey};
 use crate::atom::Atom;
-use crate::clause::{Actions, Clause, Target};
+use crate::clause::Actions;
 use crate::model::{Decision, Scope};
 use crate::path::http_segments;
 use crate::point::{Match, Point, Role, Verdict};
@@ -26,7 +26,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// The decision for a member of exactly these teams.
-    pub(super) fn verdict(&self, survey: &Survey, teams: &BTreeSet<String>) -> Verdict {
+    pub(super) fn verdict(&self, survey: &Survey<'_>, teams: &BTreeSet<String>) -> Verdict {
         self.point
             .verdict(|number| survey.items.get(number).is_some_and(|item| item.governs(teams)))
     }
@@ -46,14 +46,14 @@ impl Asked {
     }
 }
 
-impl Item {
+impl Item<'_> {
     /// Returns `true` if it is in force for a member of exactly these teams.
     pub(super) fn governs(&self, teams: &BTreeSet<String>) -> bool {
         self.scope.governs(teams)
     }
 }
 
-impl Survey {
+impl Survey<'_> {
     /// Looks up a request that is not for MCP. Inspection of connections is ignored.
     pub(super) fn ask(&self, request: &Request) -> Asked {
         let mut matches = Vec::new();
@@ -86,13 +86,10 @@ impl Survey {
     /// for MCP, whatever else matches it.
     pub(super) fn is_denied_to_everybody(&self, request: &Request) -> bool {
         let denies = |number: u32, action: Actions, port: Option<u16>| {
-            let Item { clause, scope, decision, .. } = self.item(number);
-            let certain = clause
-                .unknowns
-                .union(clause.target.destination().map_or(Unknowns::NONE, |to| to.unknowns));
-            let on_port = clause.target.port().zip(port).is_none_or(|(own, port)| own == port);
-            let is_deny = *decision == Decision::Deny && **scope == Scope::Organization;
-            is_deny && certain.is_empty() && on_port && clause.actions.meets(action)
+            let own = self.item(number);
+            let on_port = own.port().zip(port).is_none_or(|(own, port)| own == port);
+            let is_deny = own.decision == Decision::Deny && *own.scope == Scope::Organization;
+            is_deny && own.unknowns().is_empty() && on_port && own.actions.meets(action)
         };
         let (host, port, action) = match request {
             Request::Connect { udp: true, host, port } => (host, *port, Actions::UDP),
@@ -117,7 +114,7 @@ impl Survey {
         let mut certain = groups.iter().filter(|(_, unknowns)| unknowns.is_empty());
         certain.any(|(group, _)| {
             let by_path = || {
-                let ((method, path), paths) = http.zip(group.paths.as_ref())?;
+                let ((method, path), paths) = http.zip(group.paths())?;
                 let state = paths.walk(&http_segments(path));
                 Some(
                     paths
@@ -138,24 +135,19 @@ impl Survey {
         role: Role,
         matches: &mut Vec<Match>,
     ) {
-        let clause = &self.item(number).clause;
-        let unknowns = match &clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => {
-                unknowns.union(destination.unknowns)
-            }
-            Target::Folder(_) => unknowns,
-        };
-        let own = Match::new(clause, unknowns.union(clause.unknowns), action, role);
-        let own = own.map(|own| Match { group: number as usize, ..own });
-        matches.extend(own.and_then(|own| own.as_block()));
-        matches.extend(own);
+        let item = self.item(number);
+        if item.actions.meets(action) {
+            let unknowns = unknowns.union(item.unknowns());
+            let own = Match::of_group(number as usize, item.decision, role, unknowns);
+            matches.extend(own.as_block());
+            matches.push(own);
+        }
     }
 
     fn connections(&self, host: &Host, port: u16, action: Actions, matches: &mut Vec<Match>) {
-        let on_port = |clause: &Clause| clause.target.port().is_none_or(|own| own == port);
+        let on_port = |number: u32| self.item(number).port().is_none_or(|own| own == port);
         for (group, unknowns) in self.groups_at(host) {
-            for number in group.network.iter().filter(|number| on_port(&self.item(**number).clause))
-            {
+            for number in group.network.iter().filter(|number| on_port(**number)) {
                 self.add_match(*number, unknowns, action, Role::Name, matches);
             }
         }
@@ -172,9 +164,9 @@ impl Survey {
     fn requests(&self, method: &str, host: &Host, port: u16, path: &str, matches: &mut Vec<Match>) {
         let segments = http_segments(path);
         for (group, unknowns) in self.groups_at(host) {
-            let Some(paths) = &group.paths else { continue };
+            let Some(paths) = group.paths() else { continue };
             for hit in paths.hits(&paths.walk(&segments)) {
-                if self.item(hit.clause).clause.target.port().is_none_or(|own| own == port) {
+                if self.item(hit.clause).port().is_none_or(|own| own == port) {
                     let unknowns = unknowns.union(hit.unknowns);
                     self.add_match(
                         hit.clause,
@@ -203,8 +195,7 @@ impl Survey {
     }
 
     fn groups_at_address(&self, address: IpAddr) -> Vec<(&Group, Unknowns)> {
-        let own = self.literals.get(&address).and_then(|at| self.groups.get(*at));
-        let own = own.into_iter().map(|group| (group, Unknowns::NONE));
+        let own = self.group_at(address).into_iter().map(|group| (group, Unknowns::NONE));
         own.chain(self.groups_of_any_address().map(|group| (group, Unknown::AddressAsName.into())))
             .collect()
     }

@@ -10,7 +10,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::decide::Asked;
 use super::{Item, Survey};
@@ -51,7 +50,7 @@ pub struct Gap<'a> {
     /// True if it is certainly allowed.
     pub is_certain: bool,
     /// The item that allows it.
-    pub allow: &'a Item,
+    pub allow: &'a Item<'a>,
 }
 
 /// A request that readers expect to be denied, related to one that is.
@@ -114,7 +113,7 @@ const MACHINES: [&str; 6] = [
 /// once.
 #[derive(Debug)]
 pub struct Gaps<'a> {
-    survey: &'a Survey,
+    survey: &'a Survey<'a>,
     shared: HashMap<Alike, Vec<Gap<'a>>>,
 }
 
@@ -128,25 +127,25 @@ const DENIES_AT_A_TIME: usize = 20;
 impl<'a> Gaps<'a> {
     /// The gaps of a deny, one of each kind at most.
     #[must_use]
-    pub fn of(&self, deny: &Item) -> Vec<Gap<'a>> {
+    pub fn of(&self, deny: &Item<'_>) -> Vec<Gap<'a>> {
         let shared = self.shared.get(&deny.alike()).cloned();
         shared.unwrap_or_else(|| self.survey.gaps_of(deny))
     }
 }
 
-impl Survey {
+impl<'a> Survey<'a> {
     /// The gaps of these items, ready to be asked for.
     #[must_use]
-    pub fn gaps<'a>(&'a self, items: impl IntoIterator<Item = &'a Item>) -> Gaps<'a> {
+    pub fn gaps(&'a self, items: impl IntoIterator<Item = &'a Item<'a>>) -> Gaps<'a> {
         let mut known: HashSet<Alike> = HashSet::default();
-        let mut shared: BTreeMap<Alike, &Item> = BTreeMap::new();
+        let mut shared: BTreeMap<Alike, &Item<'_>> = BTreeMap::new();
         for deny in items {
             if !known.insert(deny.alike()) {
                 shared.insert(deny.alike(), deny);
             }
         }
-        let shared: Vec<(Alike, &Item)> = shared.into_iter().collect();
-        let chunks: Vec<&[(Alike, &Item)]> = shared.chunks(DENIES_AT_A_TIME).collect();
+        let shared: Vec<(Alike, &Item<'_>)> = shared.into_iter().collect();
+        let chunks: Vec<&[(Alike, &Item<'_>)]> = shared.chunks(DENIES_AT_A_TIME).collect();
         let found = parallel::map(chunks, 1, |chunk| {
             chunk.iter().map(|(alike, deny)| (*alike, self.gaps_of(deny))).collect::<Vec<_>>()
         });
@@ -154,7 +153,7 @@ impl Survey {
     }
 
     /// The gaps of a deny, one of each kind at most.
-    fn gaps_of(&self, deny: &Item) -> Vec<Gap<'_>> {
+    fn gaps_of(&self, deny: &Item<'_>) -> Vec<Gap<'_>> {
         let mut gaps: Vec<Gap<'_>> = Vec::new();
         if deny.decision != Decision::Deny || deny.is_malformed() {
             return gaps;
@@ -167,7 +166,7 @@ impl Survey {
         gaps
     }
 
-    fn gap(&self, deny: &Item, pair: Pair) -> Option<Gap<'_>> {
+    fn gap(&self, deny: &Item<'_>, pair: Pair) -> Option<Gap<'_>> {
         let Pair { kind, denied, beside } = pair;
         if self.is_denied_to_everybody(&beside) {
             return None;
@@ -179,12 +178,13 @@ impl Survey {
         let certain = asked.certain();
         let (allow, verdict) = certain.into_iter().find_map(|number| {
             let allow = self.items.get(number).filter(|item| item.decision == Decision::Allow)?;
-            let open = || self.open(&asked, &deny.scope, &allow.scope);
-            let verdict = (*verdicts.entry(Arc::as_ptr(&allow.scope).addr()).or_insert_with(open))?;
+            let open = || self.open(&asked, deny.scope, allow.scope);
+            let verdict =
+                (*verdicts.entry(std::ptr::from_ref(allow.scope).addr()).or_insert_with(open))?;
             let fits = match kind {
                 // An allow of exactly this host in both protocols, and a deny in one, is
                 // intentional.
-                GapKind::Protocol => allow.clause.target.host() != deny.clause.target.host(),
+                GapKind::Protocol => allow.target().host() != deny.target().host(),
                 GapKind::MountAround => verdict == Verdict::Allow,
                 GapKind::Subdomains | GapKind::Paths | GapKind::Folders => {
                     denied.as_ref().is_none_or(|denied| {
@@ -213,8 +213,8 @@ impl Survey {
     }
 
     /// The requests to try, the most readable first.
-    fn pairs(&self, deny: &Item) -> Vec<Pair> {
-        match &deny.clause.target {
+    fn pairs(&self, deny: &Item<'_>) -> Vec<Pair> {
+        match &*deny.target() {
             Target::Network(destination) => {
                 let mut pairs = self.subdomains(deny, destination, None);
                 pairs.extend(self.protocols(deny, destination));
@@ -237,7 +237,12 @@ impl Survey {
     }
 
     /// `evil.example` and `www.evil.example`, `*.evil.example` and `a.b.evil.example`.
-    fn subdomains(&self, deny: &Item, destination: &Destination, path: Option<&str>) -> Vec<Pair> {
+    fn subdomains(
+        &self,
+        deny: &Item<'_>,
+        destination: &Destination,
+        path: Option<&str>,
+    ) -> Vec<Pair> {
         let HostPattern::Names(names) = &destination.host else { return Vec::new() };
         let Some(own) = instance(names, "a") else { return Vec::new() };
         let own: Vec<String> = own.into_iter().rev().collect();
@@ -258,7 +263,7 @@ impl Survey {
                     let request = |labels: &[String]| match path {
                         Some(path) => http(deny, Host::Name(labels.to_vec(), address), port, path),
                         None => {
-                            let udp = !deny.clause.actions.meets(Actions::TCP);
+                            let udp = !deny.actions.meets(Actions::TCP);
                             Some(Request::Connect {
                                 udp,
                                 host: Host::Name(labels.to_vec(), address),
@@ -276,9 +281,9 @@ impl Survey {
     }
 
     /// TCP denied and UDP not, and vice versa. A general lack of UDP is another intention.
-    fn protocols(&self, deny: &Item, destination: &Destination) -> Vec<Pair> {
-        let udp = deny.clause.actions.meets(Actions::UDP);
-        if udp == deny.clause.actions.meets(Actions::TCP) || udp && deny.is_every_host() {
+    fn protocols(&self, deny: &Item<'_>, destination: &Destination) -> Vec<Pair> {
+        let udp = deny.actions.meets(Actions::UDP);
+        if udp == deny.actions.meets(Actions::TCP) || udp && deny.is_every_host() {
             return Vec::new();
         }
         let host = |address: Option<IpAddr>, label: &str| match &destination.host {
@@ -309,7 +314,7 @@ impl Survey {
     }
 
     /// `/x` and `/x/*`, and what is below.
-    fn paths(&self, deny: &Item, destination: &Destination, path: &Sequence) -> Vec<Pair> {
+    fn paths(&self, deny: &Item<'_>, destination: &Destination, path: &Sequence) -> Vec<Pair> {
         let (Some(own), Some(labels)) = (instance(path, "x"), name(destination)) else {
             return Vec::new();
         };
@@ -342,11 +347,11 @@ impl Survey {
         }
         let groups = self.groups_at(host).into_iter();
         let numbers =
-            groups.flat_map(|(group, _)| group.network.iter().chain(&group.http)).take(MOST_ITEMS);
+            groups.flat_map(|(group, _)| group.network.iter().chain(group.http())).take(MOST_ITEMS);
         let allows = numbers
             .map(|number| self.item(*number))
             .filter(|item| item.decision == Decision::Allow);
-        let found: BTreeSet<Option<u16>> = allows.map(|item| item.clause.target.port()).collect();
+        let found: BTreeSet<Option<u16>> = allows.map(|item| item.port()).collect();
         let by_address = self.addresses().len() > 1;
         let every = (found.contains(&None) || by_address).then_some(443);
         let named = found.into_iter().flatten().filter(|port| Some(*port) != every);
@@ -370,20 +375,15 @@ impl Gap<'_> {
     }
 }
 
-impl Item {
+impl Item<'_> {
     fn alike(&self) -> Alike {
-        (self.pattern, self.clause.actions, Arc::as_ptr(&self.scope).addr())
-    }
-
-    fn of_rule(&self) -> (usize, usize) {
-        (self.policy, self.rule)
+        (self.pattern, self.actions, std::ptr::from_ref(self.scope).addr())
     }
 
     /// The host of the pattern, and the pattern for all names below it, each with its port.
     #[must_use]
     pub fn with_subdomains(&self) -> (String, String) {
-        let (Target::Network(destination) | Target::Http(destination, _)) = &self.clause.target
-        else {
+        let (Target::Network(destination) | Target::Http(destination, _)) = &*self.target() else {
             return (self.text(), self.text());
         };
         let mut own = destination.clone();
@@ -401,7 +401,7 @@ impl Item {
     /// The path pattern for this path and everything below.
     #[must_use]
     pub fn with_paths_below(&self) -> String {
-        let Target::Http(_, path) = &self.clause.target else { return self.text() };
+        let Target::Http(_, path) = &*self.target() else { return self.text() };
         let segments = match path.tokens.split_last() {
             Some((Token::One, before)) => before,
             Some(_) | None => path.tokens.as_slice(),
@@ -413,7 +413,7 @@ impl Item {
     /// The folder, and the pattern for everything below.
     #[must_use]
     pub fn with_folders_below(&self) -> (String, String) {
-        let Target::Folder(folder) = &self.clause.target else { return (self.text(), self.text()) };
+        let Some(folder) = self.folder() else { return (self.text(), self.text()) };
         let written = |tokens: Vec<Token>| {
             Target::Folder(Sequence { tokens, unknowns: folder.unknowns, bare: folder.bare })
                 .to_string()
@@ -438,14 +438,14 @@ fn name(destination: &Destination) -> Option<Vec<String>> {
     }
 }
 
-fn http(deny: &Item, host: Host, port: u16, path: &str) -> Option<Request> {
-    let method = deny.clause.actions.methods().next()?;
+fn http(deny: &Item<'_>, host: Host, port: u16, path: &str) -> Option<Request> {
+    let method = deny.actions.methods().next()?;
     Some(Request::Http { method, host, port, path: path.to_owned() })
 }
 
 /// `/dir` and `/dir/*`, and folders below. Denying a mount of `/` or `~` as a whole is another
 /// intention.
-fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
+fn below_folder(deny: &Item<'_>, folder: &Sequence) -> Vec<Pair> {
     let Some(own) = instance(folder, "x") else { return Vec::new() };
     let is_root =
         own.len() < 2 || own.first().is_some_and(|format| format == path::DRIVE) && own.len() < 3;
@@ -456,7 +456,7 @@ fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
     {
         return Vec::new();
     }
-    let read = deny.clause.actions.meets(Actions::READ);
+    let read = deny.actions.meets(Actions::READ);
     let request = |segments: Vec<String>| Request::Folder { read, write: !read, segments };
     let pair = |segment: &str| Pair {
         kind: GapKind::Folders,
@@ -516,12 +516,9 @@ fn example(place: &[&str], at: usize) -> String {
 }
 
 /// The home folders of people that allow rules name: `/home/bob`, `D:\\Users\\bob`.
-pub(super) fn named_homes(items: &[Item]) -> BTreeSet<Vec<String>> {
+pub(super) fn named_homes(items: &[Item<'_>]) -> BTreeSet<Vec<String>> {
     let allows = items.iter().filter(|item| item.decision == Decision::Allow);
-    let folders = allows.filter_map(|item| match &item.clause.target {
-        Target::Folder(folder) => Some(&folder.tokens),
-        Target::Network(_) | Target::Http(..) => None,
-    });
+    let folders = allows.filter_map(Item::folder).map(|folder| &folder.tokens);
     let homes =
         folders.flat_map(|tokens| HOMES.into_iter().filter_map(|place| named_home(tokens, place)));
     homes.take(MOST_HOMES).collect()

@@ -10,55 +10,38 @@ mod coverage;
 mod covering;
 mod decide;
 mod gaps;
+mod item;
 mod neighbours;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::clause::{Actions, Clause, Target, clauses_by_resource};
-use super::host::{Destination, HostPattern};
-use super::pattern::Token;
+use super::clause::{Actions, Clause, Target};
+use super::few::Few;
+use super::host::HostPattern;
 use super::request::Host;
 use super::target_index::surrounding;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknowns;
 use crate::hash::HashMap;
-use crate::model::{Decision, Policy, Rule, Scope};
+use crate::model::{Decision, Policy, Scope};
 use crate::parallel;
 
 use self::allowed::Allowed;
 use self::coverage::{Coverage, Steps};
+pub use self::item::{Item, Kind};
 pub use self::neighbours::Bare;
 pub use gaps::{Gap, GapKind, Gaps};
 
-/// One resource of one rule.
-#[derive(Debug)]
-pub struct Item {
-    /// The policy's index in the given list.
-    pub policy: usize,
-    /// The rule's index in the policy.
-    pub rule: usize,
-    /// The resource's index in the rule.
-    pub resource: usize,
-    /// The decision of the rule.
-    pub decision: Decision,
-    clause: Clause,
-    /// The policy's scope, shared by all items of policies with the same one.
-    scope: Arc<Scope>,
-    /// The number of its target, which other items may have too.
-    pattern: u32,
-}
-
 /// All rules, prepared for questions about their relations.
 #[derive(Debug)]
-pub struct Survey {
-    items: Vec<Item>,
+pub struct Survey<'a> {
+    items: Vec<Item<'a>>,
     hosts: Trie,
     groups: Vec<Group>,
-    literals: BTreeMap<IpAddr, usize>,
+    literals: BTreeMap<IpAddr, u32>,
     blocks: BTreeMap<IpNet, Vec<u32>>,
     folders: Trie,
     allowed: Allowed,
@@ -68,45 +51,47 @@ pub struct Survey {
 }
 
 /// The items with the same host pattern.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Group {
-    network: Vec<u32>,
-    http: Vec<u32>,
+    network: Few<u32>,
     /// `None` without requests: most hosts are for connections only.
-    paths: Option<Box<Trie>>,
+    requests: Option<Box<Requests>>,
 }
 
-/// The kind of resource that a rule concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Connections to a host or an address.
-    Host,
-    /// Connections to a CIDR block.
-    Block(IpNet),
-    /// HTTP requests.
-    Http,
-    /// Folders.
-    Folder,
+/// The items for requests to a host.
+#[derive(Debug)]
+struct Requests {
+    items: Vec<u32>,
+    paths: Trie,
 }
 
-impl Survey {
+impl Group {
+    /// The items for requests.
+    fn http(&self) -> &[u32] {
+        self.requests.as_ref().map(|requests| requests.items.as_slice()).unwrap_or_default()
+    }
+
+    fn paths(&self) -> Option<&Trie> {
+        Some(&self.requests.as_ref()?.paths)
+    }
+}
+
+impl<'a> Survey<'a> {
     /// Surveys all rules of some policies.
     #[must_use]
-    pub fn new<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+    pub fn new(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
         Self::with_steps(policies, &Steps::default())
     }
 
-    fn with_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>, steps: &Steps) -> Self {
-        let mut scopes: HashMap<&Scope, Arc<Scope>> = HashMap::default();
-        let mut shared =
-            |scope| Arc::clone(scopes.entry(scope).or_insert_with(|| Arc::new(scope.clone())));
-        let policies: Vec<(usize, &Policy, Arc<Scope>)> =
+    fn with_steps(policies: impl IntoIterator<Item = &'a Policy>, steps: &Steps) -> Self {
+        let mut scopes: HashMap<&Scope, &Scope> = HashMap::default();
+        let mut shared = |scope| *scopes.entry(scope).or_insert(scope);
+        let policies: Vec<(usize, &Policy, &Scope)> =
             (0..).zip(policies).map(|(at, policy)| (at, policy, shared(&policy.scope))).collect();
-        let items: Vec<Item> =
-            parallel::map(policies, 8, |(at, policy, scope)| items(at, policy, &scope))
-                .into_iter()
-                .flatten()
-                .collect();
+        let parts =
+            parallel::map(policies, 8, |(at, policy, scope)| item::items(at, policy, scope));
+        let mut items = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+        items.extend(parts.into_iter().flatten());
         let mut survey = Self {
             items: Vec::new(),
             hosts: Trie::new(Case::Folded),
@@ -118,18 +103,13 @@ impl Survey {
             homes: gaps::named_homes(&items),
             coverage: Coverage::default(),
         };
-        let mut known = HashMap::default();
         for (number, item) in (0..).zip(&items) {
-            survey.add(number, item, &mut known);
+            survey.add(number, item);
         }
         survey.items = items;
         let mut coverage = Coverage::new(&mut survey.items);
         coverage.look_up(&survey.items, steps, |target| survey.covering(target, steps));
         survey.coverage = coverage;
-        // The group of an item's matches is the item.
-        for (number, item) in survey.items.iter_mut().enumerate() {
-            item.clause.group = number;
-        }
         survey
     }
 
@@ -140,55 +120,48 @@ impl Survey {
         self.coverage.is_complete()
     }
 
-    fn add<'a>(
-        &mut self,
-        number: u32,
-        item: &'a Item,
-        known: &mut HashMap<&'a HostPattern, usize>,
-    ) {
+    fn add(&mut self, number: u32, item: &Item<'_>) {
+        let target = &*item.target();
         if item.decision == Decision::Allow {
-            self.allowed.add(&item.clause);
+            self.allowed.add(target, item.actions);
         }
-        match &item.clause.target {
-            Target::Folder(folder) => self.folders.insert(folder, Unknowns::NONE, number),
-            Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => {
-                self.blocks.entry(*block).or_default().push(number);
+        let host = match target {
+            Target::Folder(folder) => {
+                return self.folders.insert(folder, Unknowns::NONE, number);
             }
-            Target::Network(Destination { host, .. })
-            | Target::Http(Destination { host, .. }, _) => {
-                let at = *known.entry(host).or_insert(self.groups.len());
-                if at == self.groups.len() {
-                    self.groups.push(Group { network: Vec::new(), http: Vec::new(), paths: None });
-                    let group = u32::try_from(at).expect("fewer hosts than bytes of policies");
-                    match host {
-                        HostPattern::Names(names) => {
-                            self.hosts.insert(names, Unknowns::NONE, group)
-                        }
-                        HostPattern::Address(address) => drop(self.literals.insert(*address, at)),
-                        HostPattern::Cidr(_) => {}
-                    }
-                }
-                let Some(group) = self.groups.get_mut(at) else { return };
-                if matches!(item.clause.target, Target::Http(..)) {
-                    let hit = Hit { clause: number, unknowns: Unknowns::NONE };
-                    let paths =
-                        group.paths.get_or_insert_with(|| Box::new(Trie::new(Case::Unknown)));
-                    item.clause.target.insert_path(paths, &hit);
-                    group.http.push(number);
-                } else {
-                    group.network.push(number);
-                }
+            Target::Network(destination) | Target::Http(destination, _) => &destination.host,
+        };
+        let fresh = u32::try_from(self.groups.len()).expect("fewer hosts than bytes of policies");
+        let at = match host {
+            HostPattern::Cidr(block) => {
+                return self.blocks.entry(*block).or_default().push(number);
             }
+            HostPattern::Names(names) => self.hosts.find_or_insert(names, fresh),
+            HostPattern::Address(address) => *self.literals.entry(*address).or_insert(fresh),
+        };
+        if at == fresh {
+            self.groups.push(Group::default());
+        }
+        let Some(group) = self.groups.get_mut(at as usize) else { return };
+        if item.is_http() {
+            let requests = group.requests.get_or_insert_with(|| {
+                Box::new(Requests { items: Vec::new(), paths: Trie::new(Case::Unknown) })
+            });
+            let hit = Hit { clause: number, unknowns: Unknowns::NONE };
+            target.insert_path(&mut requests.paths, &hit);
+            requests.items.push(number);
+        } else {
+            group.network.push(number);
         }
     }
 
     /// Every resource of every rule, in the order given.
     #[must_use]
-    pub fn items(&self) -> &[Item] {
+    pub fn items(&self) -> &[Item<'a>] {
         &self.items
     }
 
-    fn item(&self, number: u32) -> &Item {
+    fn item(&self, number: u32) -> &Item<'a> {
         self.items.get(number as usize).expect("a number of this survey")
     }
 
@@ -199,29 +172,40 @@ impl Survey {
     /// Returns `true` if items that `takes` accepts together certainly cover all actions of `of`;
     /// returns one of them.
     #[must_use]
-    pub fn covered_by(&self, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
-        self.first_covering(&of.clause, of, self.coverage.covering(of.pattern), takes)
+    pub fn covered_by(
+        &self,
+        of: &Item<'_>,
+        takes: impl Fn(&Item<'_>) -> bool,
+    ) -> Option<&Item<'a>> {
+        let numbers = self.coverage.covering(of.pattern);
+        self.first_covering((of.actions, of.is_http()), of, numbers, takes)
     }
 
-    fn covered(&self, clause: &Clause, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
-        // A question about a single pattern has its own limit.
-        let numbers = self.covering(&clause.target, &Steps::default());
-        self.first_covering(clause, of, numbers.into_iter(), takes)
-    }
-
-    /// The first of some items that cover the target of a clause, if these cover all of its
-    /// actions.
-    fn first_covering(
+    fn covered(
         &self,
         clause: &Clause,
-        of: &Item,
+        of: &Item<'_>,
+        takes: impl Fn(&Item<'_>) -> bool,
+    ) -> Option<&Item<'a>> {
+        // A question about a single pattern has its own limit.
+        let numbers = self.covering(&clause.target, &Steps::default());
+        let is_http = matches!(clause.target, Target::Http(..));
+        self.first_covering((clause.actions, is_http), of, numbers.into_iter(), takes)
+    }
+
+    /// The first of some items that cover a target, if these cover all of these actions on it;
+    /// `is_http` for a target for requests.
+    fn first_covering(
+        &self,
+        (wanted, is_http): (Actions, bool),
+        of: &Item<'_>,
         numbers: impl Iterator<Item = u32>,
-        takes: impl Fn(&Item) -> bool,
-    ) -> Option<&Item> {
-        let mut left = clause.actions;
+        takes: impl Fn(&Item<'_>) -> bool,
+    ) -> Option<&Item<'a>> {
+        let mut left = wanted;
         let mut first = None;
         for item in numbers.map(|number| self.item(number)) {
-            let actions = actions_covered(item, clause);
+            let actions = actions_covered(item, wanted, is_http);
             if left.meets(actions) && !std::ptr::eq(item, of) && takes(item) {
                 left = left.difference(actions);
                 first = first.or(Some(item));
@@ -238,13 +222,14 @@ impl Survey {
     fn covering(&self, of: &Target, steps: &Steps) -> Vec<u32> {
         let mut found = Vec::new();
         let mut take = |number: u32| {
-            let is_certain = match (&self.item(number).clause.target, of) {
-                (Target::Network(own), Target::Network(other) | Target::Http(other, _))
-                | (Target::Http(own, _), Target::Http(other, _)) => {
-                    own.unknowns.is_empty() && own.port.is_none_or(|port| other.port == Some(port))
+            let own = self.item(number);
+            let is_certain = match of {
+                Target::Folder(_) => own.folder().is_some(),
+                Target::Network(_) if own.is_http() => false,
+                Target::Network(other) | Target::Http(other, _) => {
+                    own.unknowns().is_empty()
+                        && own.port().is_none_or(|port| other.port == Some(port))
                 }
-                (Target::Folder(_), Target::Folder(_)) => true,
-                (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => false,
             };
             if is_certain {
                 found.push(number);
@@ -262,10 +247,10 @@ impl Survey {
             return found;
         }
         for group in self.groups_covering(&destination.host, steps) {
-            if steps.take(group.network.len()) {
+            if steps.take(group.network.as_slice().len()) {
                 group.network.iter().copied().for_each(&mut take);
             }
-            if let (Some(path), Some(paths)) = (path, &group.paths) {
+            if let Some((path, paths)) = path.zip(group.paths()) {
                 covering::find(paths, path, steps).into_iter().for_each(&mut take);
             }
         }
@@ -286,9 +271,7 @@ impl Survey {
                 .filter_map(|at| self.group(at))
                 .collect(),
             // It is open if a pattern of names decides a request to an address.
-            HostPattern::Address(address) => {
-                self.literals.get(address).and_then(|at| self.groups.get(*at)).into_iter().collect()
-            }
+            HostPattern::Address(address) => self.group_at(*address).into_iter().collect(),
             HostPattern::Cidr(_) => Vec::new(),
         }
     }
@@ -310,27 +293,26 @@ impl Survey {
         });
         let named =
             named.filter_map(|hit| self.group(hit.clause)).chain(self.groups_of_any_address());
-        let own = address
-            .and_then(|address| self.literals.get(&address))
-            .and_then(|at| self.groups.get(*at));
-        let by_host = named.chain(own).flat_map(|group| group.network.iter().chain(&group.http));
+        let own = address.and_then(|address| self.group_at(address));
+        let by_host = named.chain(own).flat_map(|group| group.network.iter().chain(group.http()));
         let blocks = address.into_iter().flat_map(|address| surrounding(IpNet::from(address)));
         let by_block = blocks.filter_map(|net| self.blocks.get(&net)).flatten();
-        by_host
-            .chain(by_block)
-            .map(|number| self.item(*number))
-            .map(|item| (item.policy, item.rule))
-            .collect()
+        by_host.chain(by_block).map(|number| self.item(*number)).map(Item::of_rule).collect()
     }
 
     /// The items of a rule.
     #[must_use]
-    pub fn items_of(&self, policy: usize, rule: usize) -> &[Item] {
-        let before = |item: &Item| (item.policy, item.rule) < (policy, rule);
+    pub fn items_of(&self, policy: usize, rule: usize) -> &[Item<'a>] {
+        let before = |item: &Item<'_>| item.of_rule() < (policy, rule);
         let from = self.items.partition_point(before);
         let items = self.items.get(from..).unwrap_or_default();
-        let until = items.partition_point(|item| (item.policy, item.rule) == (policy, rule));
+        let until = items.partition_point(|item| item.of_rule() == (policy, rule));
         items.get(..until).unwrap_or_default()
+    }
+
+    /// The items on an address.
+    fn group_at(&self, address: IpAddr) -> Option<&Group> {
+        self.group(*self.literals.get(&address)?)
     }
 
     /// The items on every host, which may match addresses too.
@@ -342,70 +324,12 @@ impl Survey {
     }
 }
 
-/// The items of a policy with this scope, one for each resource.
-fn items(policy: usize, own: &Policy, scope: &Arc<Scope>) -> Vec<Item> {
-    let of = |(rule, stated): (usize, &Rule)| {
-        let decision = stated.decision;
-        let by_resource =
-            clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
-                // Documents have no unknown actions, so that there is one clause.
-                let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
-                Some(Item {
-                    policy,
-                    rule,
-                    resource,
-                    decision,
-                    clause,
-                    scope: Arc::clone(scope),
-                    pattern: 0,
-                })
-            });
-        by_resource.collect::<Vec<_>>()
-    };
-    own.rules().iter().enumerate().flat_map(of).collect()
-}
-
-/// The actions of a clause that an item has too; a connection includes all requests.
-fn actions_covered(item: &Item, of: &Clause) -> Actions {
-    match (&item.clause.target, &of.target) {
-        (Target::Network(_), Target::Http(..)) if item.clause.actions.meets(Actions::TCP) => {
-            of.actions
-        }
-        (Target::Network(_), Target::Http(..)) => Actions::default(),
-        (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => {
-            item.clause.actions.intersection(of.actions)
-        }
-    }
-}
-
-impl Item {
-    /// Returns `true` if this item governs everybody whom `other` governs.
-    #[must_use]
-    pub fn governs_all_of(&self, other: &Self) -> bool {
-        self.scope.governs_all_of(&other.scope)
-    }
-
-    /// The kind of resource that it concerns.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match &self.clause.target {
-            Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => {
-                Kind::Block(*block)
-            }
-            Target::Network(_) => Kind::Host,
-            Target::Http(..) => Kind::Http,
-            Target::Folder(_) => Kind::Folder,
-        }
-    }
-
-    /// Returns `true` if it matches every host.
-    #[must_use]
-    pub fn is_every_host(&self) -> bool {
-        let Target::Network(Destination { host: HostPattern::Names(names), .. }) =
-            &self.clause.target
-        else {
-            return false;
-        };
-        names.tokens == [Token::Deep]
+/// The actions that an item has too, if it covers their target; a connection includes all requests.
+fn actions_covered(item: &Item<'_>, wanted: Actions, is_http: bool) -> Actions {
+    let is_connection = !item.is_http() && item.folder().is_none();
+    match (is_http && is_connection, item.actions.meets(Actions::TCP)) {
+        (true, true) => wanted,
+        (true, false) => Actions::default(),
+        (false, _) => item.actions.intersection(wanted),
     }
 }

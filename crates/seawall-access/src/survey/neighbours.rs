@@ -1,17 +1,13 @@
 //! The neighbours of a pattern: the host or folder without its wildcard, and the other half of a
 //! mount.
 
-use std::net::IpAddr;
-
 use super::{Item, Survey};
 use crate::clause::{Actions, Clause, Target};
 use crate::host::{Destination, HostPattern};
 use crate::model::Decision;
 use crate::path;
 use crate::pattern::{Sequence, Token};
-use crate::ranges::Known;
-use crate::text;
-use crate::unknowns::{Unknown, Unknowns};
+use crate::unknowns::Unknowns;
 
 /// A pattern with a wildcard at its end, without the wildcard.
 #[derive(Debug)]
@@ -23,15 +19,16 @@ pub struct Bare {
     clause: Clause,
 }
 
-impl Survey {
+impl Survey<'_> {
     /// The host or folder that an item's pattern is about, apart from a wildcard in front of it or
     /// below it.
     #[must_use]
-    pub fn bare(&self, item: &Item) -> Option<Bare> {
+    pub fn bare(&self, item: &Item<'_>) -> Option<Bare> {
         if item.is_malformed() {
             return None;
         }
-        let (sequence, least) = match &item.clause.target {
+        let mut clause = item.clause();
+        let (sequence, least) = match &clause.target {
             Target::Network(destination) | Target::Http(destination, _) => {
                 match &destination.host {
                     HostPattern::Names(names) => (names, 1),
@@ -53,7 +50,6 @@ impl Survey {
         if others.len() < least || !others.iter().all(literal) {
             return None;
         }
-        let mut clause = item.clause.clone();
         match &mut clause.target {
             Target::Network(Destination { host: HostPattern::Names(names), .. })
             | Target::Http(Destination { host: HostPattern::Names(names), .. }, _)
@@ -73,8 +69,8 @@ impl Survey {
     /// the item governs. For a deny that is a deny too, or, if the wildcard certainly excludes the
     /// host, a rule on exactly that host.
     #[must_use]
-    pub fn settles(&self, bare: &Bare, item: &Item) -> bool {
-        let says = |other: &Item| {
+    pub fn settles(&self, bare: &Bare, item: &Item<'_>) -> bool {
+        let says = |other: &Item<'_>| {
             item.decision == Decision::Allow
                 || other.decision == Decision::Deny
                 || !bare.is_deep && other.host().is_some_and(|host| host == bare.text)
@@ -91,15 +87,15 @@ impl Survey {
 
     /// Returns `true` if something may be allowed on the host of an HTTP item.
     #[must_use]
-    pub fn opens_host(&self, item: &Item) -> bool {
-        let Target::Http(destination, _) = &item.clause.target else { return true };
+    pub fn opens_host(&self, item: &Item<'_>) -> bool {
+        let Target::Http(destination, _) = &*item.target() else { return true };
         self.opens(item, destination.clone())
     }
 
     /// The same on any port, whatever port the item is for.
     #[must_use]
-    pub fn opens_host_elsewhere(&self, item: &Item) -> bool {
-        let Target::Http(destination, _) = &item.clause.target else { return true };
+    pub fn opens_host_elsewhere(&self, item: &Item<'_>) -> bool {
+        let Target::Http(destination, _) = &*item.target() else { return true };
         self.opens(item, Destination { port: None, ..destination.clone() })
     }
 
@@ -107,112 +103,24 @@ impl Survey {
         let everything =
             Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare: Unknowns::NONE };
         let target = Target::Http(destination, everything);
-        let clause = Clause { target, actions: Actions::HTTP, ..item.clause.clone() };
+        let clause = Clause { target, actions: Actions::HTTP, ..item.clause() };
         self.may_be_allowed(&clause)
     }
 
     /// Returns `true` if an item allows writing while nothing certainly allows reading to the same
     /// audience.
     #[must_use]
-    pub fn lacks_reading(&self, item: &Item) -> bool {
-        let actions = item.clause.actions;
+    pub fn lacks_reading(&self, item: &Item<'_>) -> bool {
+        let actions = item.actions;
         if item.decision == Decision::Deny
             || !actions.meets(Actions::WRITE)
             || actions.meets(Actions::READ)
         {
             return false;
         }
-        let clause = Clause { actions: Actions::READ, ..item.clause.clone() };
-        let reads = |other: &Item| other.decision == Decision::Allow && other.governs_all_of(item);
+        let clause = Clause { actions: Actions::READ, ..item.clause() };
+        let reads =
+            |other: &Item<'_>| other.decision == Decision::Allow && other.governs_all_of(item);
         self.covered(&clause, item, reads).is_none()
-    }
-}
-
-impl Item {
-    /// The parties that know the names that it matches; `None` if it matches no names, or all of
-    /// them.
-    #[must_use]
-    pub fn known(&self) -> Option<Known> {
-        let Target::Network(destination) = &self.clause.target else { return None };
-        match &destination.host {
-            HostPattern::Names(names) if names.tokens != [Token::Deep] => {
-                Some(Known::from_name(&destination.host.to_string()))
-            }
-            HostPattern::Names(_) | HostPattern::Address(_) | HostPattern::Cidr(_) => None,
-        }
-    }
-
-    /// The host pattern without port and path; `None` for addresses, blocks, folders, and invalid
-    /// hosts.
-    #[must_use]
-    pub fn host(&self) -> Option<String> {
-        match &self.clause.target {
-            Target::Network(_) | Target::Http(..) if self.is_malformed() => None,
-            Target::Network(destination) | Target::Http(destination, _) => {
-                match &destination.host {
-                    HostPattern::Names(names) => Some(text::name(names)),
-                    HostPattern::Address(_) | HostPattern::Cidr(_) => None,
-                }
-            }
-            Target::Folder(_) => None,
-        }
-    }
-
-    /// The path of an HTTP rule.
-    #[must_use]
-    pub fn path(&self) -> Option<String> {
-        match &self.clause.target {
-            Target::Http(_, path) => Some(text::request_path(path)),
-            Target::Network(_) | Target::Folder(_) => None,
-        }
-    }
-
-    /// The port, if there is only one.
-    #[must_use]
-    pub fn port(&self) -> Option<u16> {
-        self.clause.target.port()
-    }
-
-    /// The address, if it has one.
-    #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
-        match &self.clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => {
-                match &destination.host {
-                    HostPattern::Address(address) => Some(*address),
-                    HostPattern::Names(_) | HostPattern::Cidr(_) => None,
-                }
-            }
-            Target::Folder(_) => None,
-        }
-    }
-
-    /// Returns `true` if it has no valid syntax, so that statements about its pattern would be
-    /// misleading.
-    #[must_use]
-    pub fn is_malformed(&self) -> bool {
-        match &self.clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => {
-                destination.unknowns.contains(Unknown::Malformed)
-            }
-            Target::Folder(folder) => folder.unknowns.contains(Unknown::Malformed),
-        }
-    }
-
-    /// Returns `true` if both concern the same protocol of connections.
-    #[must_use]
-    pub fn shares_actions_with(&self, other: &Self) -> bool {
-        self.clause.actions.meets(other.clause.actions)
-    }
-
-    /// The pattern in readable form.
-    #[must_use]
-    pub fn text(&self) -> String {
-        match &self.clause.target {
-            Target::Http(destination, path) => {
-                text::requests(destination.host_text(), destination.port, &text::request_path(path))
-            }
-            Target::Network(_) | Target::Folder(_) => self.clause.target.to_string(),
-        }
     }
 }
