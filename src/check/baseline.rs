@@ -39,7 +39,7 @@ impl Documents {
         let trees = self.0.entry(file).or_insert_with(parse);
         // Text before the first key belongs to no document, and text after a document belongs to
         // that document.
-        let Some(tree) = trees.iter().rev().find(|tree| tree.places.span.start <= at) else {
+        let Some(tree) = trees.iter().rev().find(|tree| tree.places.span().start <= at) else {
             return About::default();
         };
         let text = |pointer: &str| {
@@ -47,11 +47,12 @@ impl Documents {
         };
         let document = Some((text("/kind").unwrap_or_default(), text("/name").unwrap_or_default()));
         let part = ["rules", "expect"].into_iter().find_map(|list| {
-            let Parts::Items(items) = &tree.places.get(&format!("/{list}"))?.parts else {
+            let Parts::Items(items) = tree.places.get(&format!("/{list}"))?.parts()? else {
                 return None;
             };
-            let number =
-                items.iter().rposition(|item| item.span.start <= at && at <= item.span.end)?;
+            let number = items
+                .iter()
+                .rposition(|item| (item.span().start..=item.span().end).contains(&at))?;
             let name = ["name", "rule_id"]
                 .into_iter()
                 .find_map(|key| text(&format!("/{list}/{number}/{key}")));

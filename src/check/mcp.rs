@@ -327,7 +327,7 @@ pub(crate) fn comments(
         statements.iter().map(|one| Spans::scalar(policy.cedar_label(&one.span).span)).collect();
     // A place outside of every line: no suppression covers the text as a whole.
     let end = source.text.len();
-    Some((file, comments, Spans { span: end..end, parts: Parts::Items(items) }))
+    Some((file, comments, Spans::collection(end..end, Parts::Items(items))))
 }
 
 /// The places of the statements of a policy's Cedar text, in order; empty for an allowlist.

@@ -157,8 +157,8 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
     let mut covered = source.line_start(line)..source.line_start(line + 1);
     for places in &annotated.places {
         // The whole document only for a suppression above it; its first key may be on any line.
-        if !comment.trailing && covered.contains(&places.span.start) {
-            covered.end = covered.end.max(places.span.end);
+        if !comment.trailing && covered.contains(&places.span().start) {
+            covered.end = covered.end.max(places.span().end);
         }
         widen(places, &mut covered);
     }
@@ -169,15 +169,15 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
 fn widen(places: &Spans, covered: &mut Range<usize>) {
     let mut part = |start: usize, value: &Spans| {
         if covered.contains(&start) {
-            covered.end = covered.end.max(value.span.end);
-        } else if value.span.end > covered.start && start < covered.start {
+            covered.end = covered.end.max(value.span().end);
+        } else if value.span().end > covered.start && start < covered.start {
             widen(value, covered);
         }
     };
-    match &places.parts {
-        Parts::None => {}
-        Parts::Items(items) => items.iter().for_each(|item| part(item.span.start, item)),
-        Parts::Entries(entries) => {
+    match places.parts() {
+        None => {}
+        Some(Parts::Items(items)) => items.iter().for_each(|item| part(item.span().start, item)),
+        Some(Parts::Entries(entries)) => {
             entries.iter().for_each(|entry| part(entry.key_span.start, &entry.value))
         }
     }

@@ -29,7 +29,8 @@ pub struct SourceFile {
     pub path: PathBuf,
     /// The whole text; empty if the file could not be read. Bytes that are not UTF-8 are replaced.
     pub text: String,
-    lines: Vec<usize>,
+    /// The start of each line.
+    lines: Vec<u32>,
 }
 
 /// A range of a file. Lines and columns count from 1, columns in characters; the end is just after
@@ -72,14 +73,11 @@ impl Files {
         text: impl Into<String>,
     ) -> FileId {
         let text = text.into();
-        let lines = std::iter::once(0)
-            .chain(
-                text.bytes()
-                    .enumerate()
-                    .filter(|(_, byte)| *byte == b'\n')
-                    .map(|(offset, _)| offset + 1),
-            )
-            .collect();
+        let ends = || memchr::memchr_iter(b'\n', text.as_bytes());
+        let mut lines = Vec::with_capacity(1 + ends().count());
+        // Larger texts are refused before they are read.
+        let start = |end: usize| u32::try_from(end + 1).unwrap_or(u32::MAX);
+        lines.extend(std::iter::once(0).chain(ends().map(start)));
         self.files.push(SourceFile { name: name.into(), path: path.into(), text, lines });
         FileId(self.files.len() - 1)
     }
@@ -140,7 +138,7 @@ impl SourceFile {
     /// The start of the line with this number (from 1), or the end of the text.
     #[must_use]
     pub fn line_start(&self, line: usize) -> usize {
-        self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len())
+        self.lines.get(line.saturating_sub(1)).map_or(self.text.len(), |start| *start as usize)
     }
 
     fn line_column(&self, offset: usize) -> (usize, usize) {
@@ -148,7 +146,7 @@ impl SourceFile {
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let line = self.lines.partition_point(|start| *start <= offset);
+        let line = self.lines.partition_point(|start| *start as usize <= offset);
         let start = self.line_start(line);
         let before = self.text.get(start..offset).unwrap_or_default();
         let before =

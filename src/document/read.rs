@@ -26,7 +26,7 @@ impl Document {
     /// The place of the value at a JSON pointer, or of the nearest enclosing value that exists.
     #[must_use]
     pub fn label(&self, pointer: &str) -> Label {
-        Label::new(self.file, self.places.nearest(pointer).span.clone())
+        Label::new(self.file, self.places.nearest(pointer).span())
     }
 
     /// A short place for the value at a JSON pointer; for a mapping, its first key.
@@ -111,7 +111,7 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
         let finding =
             Diagnostic::error("wrong-type", "a document is a mapping with `apiVersion` and `kind`");
         let help = "write `apiVersion: seawall/v1` and `kind`, or leave the file out with `include` in `seawall.yaml`";
-        return Err(Box::new(finding.at(label(tree.places.span.clone())).help(help)));
+        return Err(Box::new(finding.at(label(tree.places.span())).help(help)));
     };
     let names: Vec<&str> =
         KINDS.iter().filter(|kind| kind.settings == settings).map(|kind| kind.name).collect();
@@ -127,7 +127,7 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
         };
         return Err(Box::new(finding.at(label(tree.places.head())).help(help)));
     };
-    let place = label(tree.places.nearest("/kind").span.clone());
+    let place = label(tree.places.nearest("/kind").span());
     let Value::String(name) = value else {
         let finding = Diagnostic::error("wrong-type", "`kind` must be text").at(place);
         return Err(Box::new(finding.help(format!("write one of `{}`", names.join("`, `")))));

@@ -33,11 +33,10 @@ impl Extents {
         for tree in &parsed.documents {
             let description = tree.value.get("description").and_then(serde_json::Value::as_str);
             if let (Some(description), Some(name)) = (description, tree.places.get("/name")) {
-                let line = file.place(&name.span).line;
+                let line = file.place(&name.span()).line;
                 self.descriptions.insert((file.name.clone(), line), description.trim().to_owned());
             }
-            let Some(Parts::Items(rules)) = tree.places.get("/rules").map(|rules| &rules.parts)
-            else {
+            let Some(Parts::Items(rules)) = tree.places.get("/rules").and_then(Spans::parts) else {
                 continue;
             };
             for rule in rules {
@@ -73,7 +72,7 @@ impl Extents {
 
 /// The bytes of a value without the line ends behind it.
 fn trimmed(text: &str, places: &Spans) -> std::ops::Range<usize> {
-    let span = places.span.clone();
+    let span = places.span();
     let own = text.get(span.clone()).unwrap_or_default();
     span.start..span.start + own.trim_end().len()
 }

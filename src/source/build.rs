@@ -202,7 +202,8 @@ impl<'findings> Builder<'findings> {
                 (Value::Object(values), Parts::Entries(entries), height, cost)
             }
         };
-        let node = Node { value, places: Spans { span: place, parts }, height: height + 1, cost };
+        let node =
+            Node { value, places: Spans::collection(place, parts), height: height + 1, cost };
         self.finish(node, open.anchor)
     }
 
@@ -231,7 +232,7 @@ impl<'findings> Builder<'findings> {
             return Err(self.too_deep(&span));
         }
         let mut node = target.clone();
-        node.places.span = span;
+        node.places = node.places.moved_to(span);
         self.finish(node, 0)
     }
 
@@ -247,7 +248,7 @@ impl<'findings> Builder<'findings> {
             self.root = Some(node);
             return Ok(());
         };
-        open.end = open.end.max(node.places.span.end);
+        open.end = open.end.max(node.places.span().end);
         open.height = open.height.max(node.height);
         open.cost += node.cost;
         match &mut open.collection {
@@ -280,9 +281,9 @@ impl<'findings> Builder<'findings> {
                     return Ok(());
                 }
                 let mut node = node;
-                if node.places.span.is_empty() {
+                if node.places.span().is_empty() {
                     // A missing value is best pointed at by its key.
-                    node.places.span = key.span.clone();
+                    node.places = node.places.moved_to(key.span.clone());
                 }
                 values.insert(key.text.clone(), node.value);
                 entries.push(Entry { key: key.text, key_span: key.span, value: node.places });
@@ -294,15 +295,13 @@ impl<'findings> Builder<'findings> {
     /// Stores the entries of a `<<` until the mapping's own keys are known, since those take
     /// precedence wherever they are.
     fn merge_later(&mut self, key: &Key, node: Node) -> Step {
-        let nodes = match (node.value, node.places.parts) {
-            (Value::Object(values), parts) => {
-                vec![Node {
-                    value: Value::Object(values),
-                    places: Spans { span: node.places.span, parts },
-                    ..node
-                }]
-            }
-            (Value::Array(values), Parts::Items(places)) if values.iter().all(Value::is_object) => {
+        if node.value.is_object() {
+            return self.merge_all_later(vec![node]);
+        }
+        let nodes = match (node.value, node.places.into_parts()) {
+            (Value::Array(values), Some(Parts::Items(places)))
+                if values.iter().all(Value::is_object) =>
+            {
                 let nodes = values.into_iter().zip(places);
                 nodes
                     .map(|(value, places)| Node {
@@ -323,6 +322,10 @@ impl<'findings> Builder<'findings> {
                 ));
             }
         };
+        self.merge_all_later(nodes)
+    }
+
+    fn merge_all_later(&mut self, nodes: Vec<Node>) -> Step {
         if let Some(Open { collection: Collection::Mapping { merged, .. }, .. }) =
             self.open.last_mut()
         {
@@ -367,7 +370,9 @@ impl<'findings> Builder<'findings> {
 
 /// Adds the entries of a merged mapping whose keys the mapping does not have.
 fn merge(values: &mut Map<String, Value>, entries: &mut Vec<Entry>, node: Node) {
-    let (Value::Object(more), Parts::Entries(places)) = (node.value, node.places.parts) else {
+    let (Value::Object(more), Some(Parts::Entries(places))) =
+        (node.value, node.places.into_parts())
+    else {
         return;
     };
     for entry in places {

@@ -1,4 +1,6 @@
 //! The places of all keys and values of a document, as a tree of the same shape as the value.
+//!
+//! Documents have millions of values, nearly all of them scalars, so that a place takes 16 bytes.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,18 +8,15 @@ use std::ops::Range;
 /// The place of a value and its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spans {
-    /// Bytes of the value. For an alias, those of the alias; its target has its place at the
-    /// anchor.
-    pub span: Range<usize>,
-    /// Spans of the parts.
-    pub parts: Parts,
+    start: u32,
+    end: u32,
+    /// `None` for a scalar.
+    parts: Option<Box<Parts>>,
 }
 
-/// The parts of a value.
+/// The parts of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parts {
-    /// None, for a scalar.
-    None,
     /// The items of a sequence.
     Items(Vec<Spans>),
     /// The entries of a mapping, in the order written; merged entries come last.
@@ -39,7 +38,38 @@ impl Spans {
     /// The place of a scalar.
     #[must_use]
     pub fn scalar(span: Range<usize>) -> Self {
-        Self { span, parts: Parts::None }
+        Self { start: offset(span.start), end: offset(span.end), parts: None }
+    }
+
+    /// The place of a sequence or a mapping.
+    #[must_use]
+    pub fn collection(span: Range<usize>, parts: Parts) -> Self {
+        Self { parts: Some(Box::new(parts)), ..Self::scalar(span) }
+    }
+
+    /// The same parts at another place.
+    #[must_use]
+    pub fn moved_to(self, span: Range<usize>) -> Self {
+        Self { parts: self.parts, ..Self::scalar(span) }
+    }
+
+    /// Bytes of the value. For an alias, those of the alias; its target has its place at the
+    /// anchor.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The places of the parts; `None` for a scalar.
+    #[must_use]
+    pub fn parts(&self) -> Option<&Parts> {
+        self.parts.as_deref()
+    }
+
+    /// The same, taking ownership.
+    #[must_use]
+    pub fn into_parts(self) -> Option<Parts> {
+        self.parts.map(|parts| *parts)
     }
 
     /// The place of the value at a JSON pointer (RFC 6901), or of the nearest enclosing value that
@@ -65,9 +95,9 @@ impl Spans {
     /// The entry of a mapping with this key.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        match &self.parts {
+        match self.parts()? {
             Parts::Entries(entries) => entries.iter().find(|entry| entry.key == key),
-            Parts::None | Parts::Items(_) => None,
+            Parts::Items(_) => None,
         }
     }
 
@@ -75,22 +105,26 @@ impl Spans {
     /// value.
     #[must_use]
     pub fn head(&self) -> Range<usize> {
-        match &self.parts {
-            Parts::Entries(entries) => match entries.first() {
-                Some(first) if first.key_span.start == self.span.start => first.key_span.clone(),
-                Some(_) | None => self.span.clone(),
+        match self.parts() {
+            Some(Parts::Entries(entries)) => match entries.first() {
+                Some(first) if first.key_span.start == self.span().start => first.key_span.clone(),
+                Some(_) | None => self.span(),
             },
-            Parts::None | Parts::Items(_) => self.span.clone(),
+            Some(Parts::Items(_)) | None => self.span(),
         }
     }
 
     fn child(&self, segment: &str) -> Option<&Self> {
-        match &self.parts {
-            Parts::None => None,
+        match self.parts()? {
             Parts::Items(items) => items.get(segment.parse::<usize>().ok()?),
             Parts::Entries(_) => self.entry(segment).map(|entry| &entry.value),
         }
     }
+}
+
+/// An offset in a text; larger texts than 4 GiB are refused before they are read.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// The unescaped segments of a JSON pointer.

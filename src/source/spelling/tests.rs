@@ -12,7 +12,7 @@ fn spelled(source: &str) -> Option<(String, Option<Spelling>)> {
     let parsed = parse(file, source, &mut findings);
     let tree = parsed.documents.into_iter().next()?;
     let text = tree.value.get("a")?.as_str()?.to_owned();
-    let spelling = Spelling::trace(&text, source, &tree.places.get("/a")?.span);
+    let spelling = Spelling::trace(&text, source, &tree.places.get("/a")?.span());
     Some((text, spelling))
 }
 
