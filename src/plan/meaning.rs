@@ -1,5 +1,8 @@
 //! The effect of a plan on access, as it is shown and saved.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +130,9 @@ impl JsonSchema for Meaning {
 #[schemars(rename = "Gain")]
 pub struct AccessChange {
     /// The audience.
-    pub audience: Audience,
+    #[serde(with = "shared")]
+    #[schemars(with = "Audience")]
+    pub audience: Arc<Audience>,
     /// The access that changes, in the patterns of the rules.
     #[schemars(with = "String")]
     pub access: Access,
@@ -135,7 +140,9 @@ pub struct AccessChange {
     pub witness: String,
     /// The rules that make the difference, each with the place of its declaration, or `live` if no
     /// document declares it.
-    pub because: Vec<String>,
+    #[serde(with = "shared")]
+    #[schemars(with = "Vec<String>")]
+    pub because: Arc<[String]>,
     /// True if the audience gains it, for certain or possibly.
     pub widens: bool,
     /// True if the audience loses it, for certain or possibly.
@@ -174,7 +181,7 @@ impl Meaning {
     #[must_use]
     pub fn is_same_access(&self, other: &Self) -> bool {
         let same = |one: &[AccessChange], other: &[AccessChange]| {
-            let plain = |gain: &AccessChange| AccessChange { because: Vec::new(), ..gain.clone() };
+            let plain = |gain: &AccessChange| AccessChange { because: Arc::default(), ..gain.clone() };
             one.iter().map(plain).eq(other.iter().map(plain))
         };
         // An audience that got a first policy from somebody else meanwhile has lost nothing.
@@ -198,7 +205,7 @@ impl Meaning {
     /// Every audience that is listed.
     pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
         let Changes { widened, narrowed, uncertain } = self.changes();
-        let gains = widened.iter().chain(narrowed).chain(uncertain).map(|gain| &gain.audience);
+        let gains = widened.iter().chain(narrowed).chain(uncertain).map(|gain| &*gain.audience);
         let cut = self.incomplete().into_iter().flat_map(|incomplete| &incomplete.audiences);
         gains.chain(self.governed.iter().map(|governed| &governed.audience)).chain(cut)
     }
@@ -217,10 +224,11 @@ impl Meaning {
         governed: Vec<Governed>,
         tell: impl Fn(&Cause) -> String,
     ) -> Self {
-        let all = |entries: Vec<Entry>| {
-            entries.into_iter().map(|entry| AccessChange::new(entry, &tell)).collect()
+        let mut known = Known::default();
+        let mut all = |entries: Vec<Entry>| {
+            entries.into_iter().map(|entry| AccessChange::new(entry, &tell, &mut known)).collect()
         };
-        let changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
+        let mut changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
             widened: all(widened),
             narrowed: all(narrowed),
             uncertain: all(uncertain),
@@ -264,11 +272,51 @@ impl Incomplete {
     }
 }
 
+/// The parts that entries share, each with what was made of it: millions of entries have a few
+/// audiences and rules.
+#[derive(Default)]
+struct Known {
+    audiences: HashMap<Arc<access::Audience>, Arc<Audience>>,
+    /// By address, which belongs to the list as long as this holds it.
+    causes: HashMap<usize, (Arc<[Arc<Cause>]>, Arc<[String]>)>,
+}
+
 impl AccessChange {
-    fn new(entry: Entry, tell: impl Fn(&Cause) -> String) -> Self {
+    fn new(entry: Entry, tell: impl Fn(&Cause) -> String, known: &mut Known) -> Self {
         let Entry { audience, access, witness, because, widens, narrows } = entry;
-        let audience = Audience { teams: audience.teams.clone(), alike: audience.alike.clone() };
-        let because = because.iter().map(|cause| tell(cause)).collect();
+        let audience = known.audiences.entry(audience).or_insert_with_key(|audience| {
+            let access::Audience { teams, alike } = &**audience;
+            Arc::new(Audience { teams: teams.clone(), alike: alike.clone() })
+        });
+        let of = |own: &Arc<[Arc<Cause>]>| own.iter().map(|cause| tell(cause)).collect();
+        let because = known
+            .causes
+            .entry(Arc::as_ptr(&because).addr())
+            .or_insert_with(|| (Arc::clone(&because), of(&because)));
+        let (audience, because) = (Arc::clone(audience), Arc::clone(&because.1));
         Self { audience, access, witness, because, widens, narrows }
+    }
+}
+
+/// Values that are stored once, and written and read like any other.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize + ?Sized, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(value, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: ?Sized, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error>
+    where
+        Box<T>: Deserialize<'de>,
+    {
+        Box::<T>::deserialize(deserializer).map(Arc::from)
     }
 }

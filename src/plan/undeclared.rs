@@ -182,7 +182,7 @@ fn effects(Changes { widened, narrowed, uncertain }: &Changes) -> BTreeMap<Strin
     for (entry, widens, narrows) in
         sections.into_iter().flat_map(|(all, up, down)| all.iter().map(move |one| (one, up, down)))
     {
-        for cause in &entry.because {
+        for cause in entry.because.iter() {
             // A deny beside an allow is named as a cause because it reduces the gain, so that it
             // narrows.
             let effect = match (cause.decision, entry.widens, entry.narrows) {
@@ -215,7 +215,7 @@ pub(super) fn without_effect(
     let Found::Complete(alone) = alone.found else { return Vec::new() };
     let changes = access.changes();
     let all = [&changes.widened, &changes.narrowed, &changes.uncertain].into_iter().flatten();
-    let effective: BTreeSet<&String> = all.flat_map(|gain| &gain.because).collect();
+    let effective: BTreeSet<&String> = all.flat_map(|gain| gain.because.iter()).collect();
     // If a rule has some effect, only a single request is certain to have none: a pattern may be
     // partly effective.
     let is_one = |gain: &AccessChange| gain.access.to_string() == gain.witness;
@@ -247,7 +247,7 @@ pub(super) fn without_effect(
         let rules = before
             .because
             .iter()
-            .chain(&after.because)
+            .chain(after.because.iter())
             .filter(|rule| rule.decision == Some(decision));
         let policies: BTreeSet<&str> = rules
             .map(|rule| rule.policy_name.as_str())
@@ -258,7 +258,7 @@ pub(super) fn without_effect(
             gain.clone();
         (!policies.is_empty()).then_some(WithoutEffect {
             widens,
-            audience,
+            audience: Audience::clone(&audience),
             access,
             witness,
             decision,

@@ -29,7 +29,7 @@ use crate::plan::{GuardsFrom, Plan};
 #[must_use]
 pub fn headline(meaning: &Meaning) -> String {
     let audiences = |gains: &[AccessChange]| {
-        let audiences: BTreeSet<&Audience> = gains.iter().map(|gain| &gain.audience).collect();
+        let audiences: BTreeSet<&Audience> = gains.iter().map(|gain| &*gain.audience).collect();
         count(audiences.len(), "audience")
     };
     let (cut, changes) = match &meaning.found {
@@ -560,7 +560,7 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     for (gains, tone, sign, happens, does) in sections {
         let mut audiences: BTreeMap<&Audience, Vec<&AccessChange>> = BTreeMap::new();
         for gain in gains {
-            audiences.entry(&gain.audience).or_default().push(gain);
+            audiences.entry(&*gain.audience).or_default().push(gain);
         }
         let group = |(audience, gains)| Group { tone, sign, happens, does, audience, gains };
         groups.extend(audiences.into_iter().map(group));
@@ -693,6 +693,8 @@ pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{by_effect, folded, governed, groups, headline};
     use crate::model::Domain;
     use crate::plan::governed::{AudienceChange, Governed};
@@ -701,10 +703,10 @@ mod tests {
     fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> AccessChange {
         let audience = Audience { teams: vec![team.to_owned()], alike: Vec::new() };
         AccessChange {
-            audience,
+            audience: Arc::new(audience),
             access: access.to_owned().into(),
             witness: access.into(),
-            because: Vec::new(),
+            because: Arc::default(),
             widens,
             narrows,
         }
@@ -741,7 +743,7 @@ mod tests {
     #[test]
     fn rules_of_one_policy_are_one_reason() {
         let of = |access: &str, rule: &str| AccessChange {
-            because: vec![format!("now allow `{rule}` (a.yaml:1:1)")],
+            because: [format!("now allow `{rule}` (a.yaml:1:1)")].into(),
             ..gain("a", access, true, false)
         };
         let gains = [
@@ -780,7 +782,7 @@ mod tests {
 
     #[test]
     fn access_is_listed_by_reason_and_the_broadest_first() {
-        let because = |rule: &str| vec![format!("now allow `{rule}`")];
+        let because = |rule: &str| [format!("now allow `{rule}`")].into();
         let of = |access: &str, witness: &str, rule: &str| AccessChange {
             because: because(rule),
             witness: witness.into(),
@@ -846,7 +848,7 @@ mod tests {
         assert_eq!(listed, expected.map(|(happens, team)| (happens, team.to_owned())));
 
         let one = |team: &str, domain, change| Governed {
-            audience: gain(team, "", true, false).audience,
+            audience: Audience::clone(&gain(team, "", true, false).audience),
             domain,
             change,
         };

@@ -492,7 +492,7 @@ fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
     for (count, more) in [(20, None), (21, None), (22, Some("… and 2 more"))] {
         let mut plan = plan_of(&["x".to_owned()]);
         let change = AccessChange {
-            audience: Audience { teams: Vec::new(), alike: Vec::new() },
+            audience: Audience { teams: Vec::new(), alike: Vec::new() }.into(),
             access: "connect:tcp a.example.com:443".to_owned().into(),
             witness: "connect:tcp a.example.com:443".into(),
             because: because(count),

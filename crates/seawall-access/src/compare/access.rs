@@ -23,9 +23,14 @@ impl Access {
         Self { what, at }
     }
 
-    /// The same text with a word before it.
-    pub(super) fn after(self, word: &str) -> Self {
-        Self { what: format!("{word} {}", self.what), at: self.at }
+    /// Other access on the same addresses.
+    pub(super) fn clone_with(&self, what: String) -> Self {
+        Self { what, at: Arc::clone(&self.at) }
+    }
+
+    /// The bytes of the whole text with other access, which is in parts.
+    pub(super) fn with_what<'a>(&'a self, what: [&'a str; 3]) -> impl Iterator<Item = u8> + 'a {
+        what.into_iter().flat_map(str::bytes).chain(self.at.bytes())
     }
 
     /// The access that changes, without the addresses.

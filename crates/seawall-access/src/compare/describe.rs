@@ -1,6 +1,7 @@
 //! Descriptions of the changes.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use super::cover::Description;
 use super::outcome::Outcome;
 use super::state_clauses::StateClauses;
 use super::words::{RESPELLED, Words};
-use super::{Audience, Cause, Entry};
+use super::{Audience, Cause, Changes, Entry};
 
 /// The number of classes below which one thread is faster.
 const CELLS_A_THREAD: usize = 8;
@@ -35,7 +36,7 @@ pub(super) fn entries(
     (change_classes, alike): (&ChangeClasses, &AlikeHosts<'_>),
     states: (&[Policy], &[Policy]),
     teams: &TeamDirectory,
-) -> Vec<(Outcome, Entry)> {
+) -> Changes {
     let words = Words::new(universe, change_classes, alike);
     let reported = change_classes
         .change_classes
@@ -52,16 +53,17 @@ pub(super) fn entries(
             .map(Vec::as_slice)
             .collect()
     };
-    let count = |(cell, said): &(&ChangeClass, Vec<ClassDescription>)| {
+    let count = |(cell, said): &(&ChangeClass, Vec<ClassDescription<'_>>)| {
         let audiences =
             members(cell).iter().fold(1, |all: usize, own| all.saturating_mul(own.len()));
-        audiences.saturating_mul(said.len())
+        let entries = said.iter().map(ClassDescription::count).sum();
+        audiences.saturating_mul(entries)
     };
     let each = said.iter().map(count).fold(0, usize::saturating_add) <= MOST_ENTRIES;
-    let mut by_audience: BTreeMap<(usize, Audience), Vec<ClassDescription>> = BTreeMap::new();
+    let mut by_audience: BTreeMap<(usize, Audience), Vec<_>> = BTreeMap::new();
     for (cell, said) in said {
-        let mut add = |audience, said: Vec<ClassDescription>| {
-            by_audience.entry((cell.teams.len(), audience)).or_default().extend(said);
+        let mut add = |audience, said| {
+            by_audience.entry((cell.teams.len(), audience)).or_default().extend::<Vec<_>>(said);
         };
         match members(cell).as_slice() {
             [] => add(Audience::default(), said),
@@ -77,15 +79,17 @@ pub(super) fn entries(
             all => add(audience(all, teams), said),
         }
     }
-    let joined = parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| {
+    let found = parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| {
         joined(&Arc::new(audience), said)
     });
-    joined.into_iter().flatten().collect()
+    let mut changes = Changes::default();
+    found.into_iter().for_each(|found| changes.append(found));
+    changes
 }
 
 /// The description of members of one cell.
 #[derive(Clone)]
-struct ClassDescription {
+struct ClassDescription<'a> {
     size: usize,
     object: Access,
     word: &'static str,
@@ -93,10 +97,15 @@ struct ClassDescription {
     /// The methods, for a cell of requests.
     methods: Actions,
     witness: String,
-    because: Vec<Arc<Cause>>,
+    because: Arc<[Arc<Cause>]>,
+    /// The host in the object and in the example that stands for others, and all of these.
+    alike: Option<(&'a str, &'a [&'a str])>,
 }
 
-impl ClassDescription {
+/// A description with one of the hosts that it is about.
+type OfHost<'a> = (&'a ClassDescription<'a>, &'a str);
+
+impl ClassDescription<'_> {
     /// The order of entries for one audience, and the common part of those that differ in their
     /// methods.
     fn key(&self) -> (usize, &Access, &'static str, Outcome) {
@@ -108,51 +117,101 @@ impl ClassDescription {
         self.object.what().starts_with(RESPELLED)
     }
 
-    fn entry(self, audience: Arc<Audience>) -> (Outcome, Entry) {
-        let Self { size: _, object, word, outcome, methods, witness, because } = self;
-        let access = if methods == Actions::default() {
-            object.after(word)
-        } else {
-            object.after(&methods_text(methods))
+    /// The number of entries for one audience.
+    fn count(&self) -> usize {
+        self.alike.map_or(1, |(_, names)| names.len())
+    }
+
+    /// Itself with each of its hosts; with an empty one if it stands for no others.
+    fn by_host(&self) -> impl Iterator<Item = OfHost<'_>> {
+        let names = self.alike.map_or([""].as_slice(), |(_, names)| names);
+        names.iter().map(move |name| (self, *name))
+    }
+
+    /// A text about its host, with this host instead: in three parts.
+    fn about<'t>(&self, text: &'t str, host: &'t str) -> [&'t str; 3] {
+        match self.alike.and_then(|(own, _)| text.split_once(own)) {
+            Some((before, after)) => [before, host, after],
+            None => [text, "", ""],
+        }
+    }
+
+    /// The order of entries, without making their texts.
+    fn compare((one, host): &OfHost<'_>, (other, other_host): &OfHost<'_>) -> Ordering {
+        let parts = one.about(one.object.what(), host);
+        let others = other.about(other.object.what(), other_host);
+        let objects = || match (parts, others) {
+            // Nearly always, hosts differ before one of them ends.
+            ([before, own, _], [other_before, name, _])
+                if before == other_before && !own.starts_with(name) && !name.starts_with(own) =>
+            {
+                own.cmp(name)
+            }
+            _ => one.object.with_what(parts).cmp(other.object.with_what(others)),
         };
-        let (widens, narrows) = match outcome {
+        (one.size.cmp(&other.size))
+            .then_with(objects)
+            .then_with(|| (one.word, one.outcome).cmp(&(other.word, other.outcome)))
+    }
+
+    fn entry(&self, host: &str, audience: &Arc<Audience>) -> Entry {
+        let methods = methods_text(self.methods);
+        let word = if self.methods == Actions::default() { self.word } else { &methods };
+        let [before, host_in_object, after] = self.about(self.object.what(), host);
+        let what = [word, " ", before, host_in_object, after].concat();
+        let (widens, narrows) = match self.outcome {
             Outcome::Widened => (true, false),
             Outcome::Narrowed => (false, true),
             Outcome::Uncertain { widens, narrows } => (widens, narrows),
         };
-        (outcome, Entry { audience, access, witness, because, widens, narrows })
+        Entry {
+            audience: Arc::clone(audience),
+            access: self.object.clone_with(what),
+            witness: self.about(&self.witness, host).concat(),
+            because: Arc::clone(&self.because),
+            widens,
+            narrows,
+        }
     }
 }
 
 /// One entry for the same change in several methods.
-fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription>) -> Vec<(Outcome, Entry)> {
+fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription<'_>>) -> Changes {
     // The example is a request of the first method in the service's order.
     said.sort_by(|one, other| {
         one.key().cmp(&other.key()).then(one.methods.first().cmp(&other.methods.first()))
     });
-    let mut entries: Vec<(Outcome, Entry)> = Vec::with_capacity(said.len());
-    let mut said = said.into_iter().peekable();
-    while let Some(mut first) = said.next() {
-        while let Some(next) = said.next_if(|next| next.key() == first.key()) {
-            first.methods = first.methods.union(next.methods);
-            if first.is_respelled() {
-                first.because.extend(next.because);
-                first.because.sort();
-                first.because.dedup();
+    let mut kept: Vec<ClassDescription<'_>> = Vec::with_capacity(said.len());
+    for next in said {
+        match kept.last_mut().filter(|last| last.key() == next.key()) {
+            Some(last) => {
+                last.methods = last.methods.union(next.methods);
+                if last.is_respelled() {
+                    let both: BTreeSet<&Arc<Cause>> =
+                        last.because.iter().chain(&*next.because).collect();
+                    last.because = both.into_iter().cloned().collect();
+                }
             }
+            None => kept.push(next),
         }
-        entries.push(first.entry(Arc::clone(audience)));
     }
-    entries
+    // Of millions of hosts, so that the texts are made in their places only.
+    let mut entries: Vec<OfHost<'_>> = kept.iter().flat_map(ClassDescription::by_host).collect();
+    entries.sort_by(ClassDescription::compare);
+    let mut changes = Changes::default();
+    for (one, host) in entries {
+        changes.push(one.outcome, one.entry(host, audience));
+    }
+    changes
 }
 
 /// The description of one cell, without its audience.
-fn of_class(
-    words: &Words<'_>,
+fn of_class<'a>(
+    words: &Words<'a>,
     (universe, statements): (&Universe, &StateClauses),
     (cell, members): (&ChangeClass, &Members),
     states: (&[Policy], &[Policy]),
-) -> Vec<ClassDescription> {
+) -> Vec<ClassDescription<'a>> {
     let at = words.at(cell.at);
     let word = cell.atom.word();
     let methods = if let Atom::Http(method) = cell.atom {
@@ -165,7 +224,7 @@ fn of_class(
         let hits = members.iter().map(|member| numbering.hits(cell, *member));
         causes(statements, (cell, action), hits, universe, states)
     };
-    let of = |Description { text, host, size, covered }: Description| {
+    let of = |Description { text, host, size, covered }: Description<'a>| {
         let sample =
             covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
         let needed = Actions::needed(cell.atom);
@@ -174,29 +233,18 @@ fn of_class(
         } else {
             causes(&[sample], needed)
         };
-        let witness = numbering.witness(cell, sample).to_string();
-        let describe = |text: String, witness: String| {
-            let (object, because) = (Access::new(text, Arc::clone(&at)), because.clone());
-            ClassDescription {
-                size,
-                object,
-                word,
-                outcome: cell.outcome,
-                methods,
-                witness,
-                because,
-            }
-        };
-        Some(match host {
-            None => vec![describe(text, witness)],
-            Some(host) => {
-                let of =
-                    |name: &&str| describe(text.replace(host, name), witness.replace(host, name));
-                words.alike.names(host).iter().map(of).collect()
-            }
+        Some(ClassDescription {
+            size,
+            object: Access::new(text, Arc::clone(&at)),
+            word,
+            outcome: cell.outcome,
+            methods,
+            witness: numbering.witness(cell, sample).to_string(),
+            because: because.into(),
+            alike: host.map(|host| (host, words.alike.names(host))),
         })
     };
-    words.describe(cell, members).into_iter().filter_map(of).flatten().collect()
+    words.describe(cell, members).into_iter().filter_map(of).collect()
 }
 
 pub(super) fn methods_text(methods: Actions) -> String {

@@ -69,7 +69,7 @@ pub(super) fn entries(
         let outcome = Outcome::Uncertain { widens, narrows: !widens };
         let said = target.into_iter().flat_map(move |target| said(target, actions));
         said.map(move |access| {
-            let (audience, because) = (Arc::clone(&audience), vec![Arc::clone(&cause)]);
+            let (audience, because) = (Arc::clone(&audience), [Arc::clone(&cause)].into());
             let witness = access.text().into_owned();
             (outcome, Entry { audience, access, witness, because, widens, narrows: !widens })
         })
@@ -117,13 +117,13 @@ fn said(target: &Target, actions: Actions) -> Vec<Access> {
         Target::Http(destination, path) => {
             let path = text::request_path(path);
             let object = text::requests(&destination.host, destination.port, &path);
-            vec![Access::from(object).after(&methods_text(actions))]
+            vec![Access::from(format!("{} {object}", methods_text(actions)))]
         }
         Target::Network(_) | Target::Folder(_) => {
             let plain = [Actions::TCP, Actions::UDP, Actions::READ, Actions::WRITE];
             let words = ["connect:tcp", "connect:udp", "read", "write"];
             let said = plain.into_iter().zip(words).filter(|(action, _)| actions.meets(*action));
-            said.map(|(_, word)| Access::from(target.to_string()).after(word)).collect()
+            said.map(|(_, word)| Access::from(format!("{word} {target}"))).collect()
         }
     }
 }

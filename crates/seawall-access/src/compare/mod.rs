@@ -98,7 +98,7 @@ pub struct Entry {
     /// An example, as `can` takes it.
     pub witness: String,
     /// The rules that make the difference.
-    pub because: Vec<Arc<Cause>>,
+    pub because: Arc<[Arc<Cause>]>,
     /// True if the audience may gain something; certainly in `widened`.
     pub widens: bool,
     /// True if the audience may lose something; certainly in `narrowed`.
@@ -210,7 +210,7 @@ fn of_rules(
         }
         statements.join_alike(&universe);
         let change_classes = change_classes(&universe, &statements);
-        changes.add(describe::entries(
+        changes.append(describe::entries(
             &universe,
             &statements,
             (&change_classes, alike),
@@ -261,12 +261,30 @@ impl Changes {
         });
     }
 
+    fn push(&mut self, outcome: Outcome, entry: Entry) {
+        match outcome {
+            Outcome::Widened => self.widened.push(entry),
+            Outcome::Narrowed => self.narrowed.push(entry),
+            Outcome::Uncertain { .. } => self.uncertain.push(entry),
+        }
+    }
+
     fn add(&mut self, entries: impl IntoIterator<Item = (Outcome, Entry)>) {
-        for (outcome, entry) in entries {
-            match outcome {
-                Outcome::Widened => self.widened.push(entry),
-                Outcome::Narrowed => self.narrowed.push(entry),
-                Outcome::Uncertain { .. } => self.uncertain.push(entry),
+        entries.into_iter().for_each(|(outcome, entry)| self.push(outcome, entry));
+    }
+
+    fn append(&mut self, others: Self) {
+        let Self { widened, narrowed, uncertain } = others;
+        for (own, mut others) in [
+            (&mut self.widened, widened),
+            (&mut self.narrowed, narrowed),
+            (&mut self.uncertain, uncertain),
+        ] {
+            if own.is_empty() {
+                // Without a copy: there may be millions.
+                *own = others;
+            } else {
+                own.append(&mut others);
             }
         }
     }
@@ -308,7 +326,7 @@ fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
         audience: Arc::default(),
         access: access.to_owned().into(),
         witness: witness.to_owned(),
-        because,
+        because: because.into(),
         widens: true,
         narrows: false,
     })
