@@ -181,7 +181,8 @@ impl Meaning {
     #[must_use]
     pub fn is_same_access(&self, other: &Self) -> bool {
         let same = |one: &[AccessChange], other: &[AccessChange]| {
-            let plain = |gain: &AccessChange| AccessChange { because: Arc::default(), ..gain.clone() };
+            let plain =
+                |gain: &AccessChange| AccessChange { because: Arc::default(), ..gain.clone() };
             one.iter().map(plain).eq(other.iter().map(plain))
         };
         // An audience that got a first policy from somebody else meanwhile has lost nothing.
@@ -228,10 +229,8 @@ impl Meaning {
         let mut all = |entries: Vec<Entry>| {
             entries.into_iter().map(|entry| AccessChange::new(entry, &tell, &mut known)).collect()
         };
-        let mut changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
-            widened: all(widened),
-            narrowed: all(narrowed),
-            uncertain: all(uncertain),
+        let mut changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| {
+            Changes { widened: all(widened), narrowed: all(narrowed), uncertain: all(uncertain) }
         };
         let found = match comparison {
             Comparison::Complete(found) => Found::Complete(changes(found)),
@@ -277,8 +276,15 @@ impl Incomplete {
 #[derive(Default)]
 struct Known {
     audiences: HashMap<Arc<access::Audience>, Arc<Audience>>,
-    /// By address, which belongs to the list as long as this holds it.
-    causes: HashMap<usize, (Arc<[Arc<Cause>]>, Arc<[String]>)>,
+    /// By address.
+    causes: HashMap<usize, Told>,
+}
+
+/// Rules, and their texts.
+struct Told {
+    texts: Arc<[String]>,
+    /// As long as this holds the rules, their address belongs to them.
+    _rules: Arc<[Arc<Cause>]>,
 }
 
 impl AccessChange {
@@ -288,12 +294,11 @@ impl AccessChange {
             let access::Audience { teams, alike } = &**audience;
             Arc::new(Audience { teams: teams.clone(), alike: alike.clone() })
         });
-        let of = |own: &Arc<[Arc<Cause>]>| own.iter().map(|cause| tell(cause)).collect();
-        let because = known
-            .causes
-            .entry(Arc::as_ptr(&because).addr())
-            .or_insert_with(|| (Arc::clone(&because), of(&because)));
-        let (audience, because) = (Arc::clone(audience), Arc::clone(&because.1));
+        let told = known.causes.entry(Arc::as_ptr(&because).addr()).or_insert_with(|| Told {
+            texts: because.iter().map(|cause| tell(cause)).collect(),
+            _rules: because,
+        });
+        let (audience, because) = (Arc::clone(audience), Arc::clone(&told.texts));
         Self { audience, access, witness, because, widens, narrows }
     }
 }

@@ -742,7 +742,7 @@ proptest::proptest! {
             proptest::prop_assert_eq!(&text[entry.key_span.clone()], format!("k{index}"));
             for item in 0..2 {
                 let place = tree.places.get(&format!("/k{index}/x/{item}")).unwrap();
-                proptest::prop_assert_eq!(&text[place.span.clone()], word);
+                proptest::prop_assert_eq!(&text[place.span()], word);
             }
         }
     }

@@ -28,9 +28,9 @@ impl Access {
         Self { what, at: Arc::clone(&self.at) }
     }
 
-    /// The bytes of the whole text with other access, which is in parts.
-    pub(super) fn with_what<'a>(&'a self, what: [&'a str; 3]) -> impl Iterator<Item = u8> + 'a {
-        what.into_iter().flat_map(str::bytes).chain(self.at.bytes())
+    /// The addresses alone.
+    pub(super) fn at(&self) -> &str {
+        &self.at
     }
 
     /// The access that changes, without the addresses.

@@ -128,26 +128,38 @@ impl ClassDescription<'_> {
         names.iter().map(move |name| (self, *name))
     }
 
-    /// A text about its host, with this host instead: in three parts.
-    fn about<'t>(&self, text: &'t str, host: &'t str) -> [&'t str; 3] {
-        match self.alike.and_then(|(own, _)| text.split_once(own)) {
-            Some((before, after)) => [before, host, after],
-            None => [text, "", ""],
-        }
+    /// The parts of a text about its host, with this host instead.
+    fn about<'t>(&'t self, text: &'t str, host: &'t str) -> impl Iterator<Item = &'t str> {
+        let whole = self.alike.is_none().then_some(text);
+        let pieces = self.alike.into_iter().flat_map(move |(own, _)| {
+            let pieces = text.split(own).enumerate();
+            pieces.flat_map(move |(number, piece)| [if number == 0 { "" } else { host }, piece])
+        });
+        whole.into_iter().chain(pieces)
+    }
+
+    /// The whole object, with this host.
+    fn text(&self, host: &str) -> String {
+        let parts = self.about(self.object.what(), host).chain([self.object.at()]);
+        parts.collect::<Vec<_>>().concat()
+    }
+
+    /// The object in front of the host.
+    fn before_host(&self) -> Option<&str> {
+        Some(self.object.what().split_once(self.alike?.0)?.0)
     }
 
     /// The order of entries, without making their texts.
     fn compare((one, host): &OfHost<'_>, (other, other_host): &OfHost<'_>) -> Ordering {
-        let parts = one.about(one.object.what(), host);
-        let others = other.about(other.object.what(), other_host);
-        let objects = || match (parts, others) {
+        let objects = || {
+            let before = one.before_host().zip(other.before_host());
+            let is_same_before = before.is_some_and(|(before, other)| before == other);
             // Nearly always, hosts differ before one of them ends.
-            ([before, own, _], [other_before, name, _])
-                if before == other_before && !own.starts_with(name) && !name.starts_with(own) =>
-            {
-                own.cmp(name)
+            if is_same_before && !host.starts_with(other_host) && !other_host.starts_with(host) {
+                host.cmp(other_host)
+            } else {
+                one.text(host).cmp(&other.text(other_host))
             }
-            _ => one.object.with_what(parts).cmp(other.object.with_what(others)),
         };
         (one.size.cmp(&other.size))
             .then_with(objects)
@@ -157,8 +169,8 @@ impl ClassDescription<'_> {
     fn entry(&self, host: &str, audience: &Arc<Audience>) -> Entry {
         let methods = methods_text(self.methods);
         let word = if self.methods == Actions::default() { self.word } else { &methods };
-        let [before, host_in_object, after] = self.about(self.object.what(), host);
-        let what = [word, " ", before, host_in_object, after].concat();
+        let object = self.about(self.object.what(), host);
+        let what = [word, " "].into_iter().chain(object).collect::<Vec<_>>().concat();
         let (widens, narrows) = match self.outcome {
             Outcome::Widened => (true, false),
             Outcome::Narrowed => (false, true),
@@ -167,7 +179,7 @@ impl ClassDescription<'_> {
         Entry {
             audience: Arc::clone(audience),
             access: self.object.clone_with(what),
-            witness: self.about(&self.witness, host).concat(),
+            witness: self.about(&self.witness, host).collect::<Vec<_>>().concat(),
             because: Arc::clone(&self.because),
             widens,
             narrows,
@@ -198,7 +210,13 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription<'_>>) -> Chan
     // Of millions of hosts, so that the texts are made in their places only.
     let mut entries: Vec<OfHost<'_>> = kept.iter().flat_map(ClassDescription::by_host).collect();
     entries.sort_by(ClassDescription::compare);
-    let mut changes = Changes::default();
+    let count =
+        |list: fn(Outcome) -> bool| entries.iter().filter(|(one, _)| list(one.outcome)).count();
+    let mut changes = Changes {
+        widened: Vec::with_capacity(count(|outcome| outcome == Outcome::Widened)),
+        narrowed: Vec::with_capacity(count(|outcome| outcome == Outcome::Narrowed)),
+        uncertain: Vec::new(),
+    };
     for (one, host) in entries {
         changes.push(one.outcome, one.entry(host, audience));
     }

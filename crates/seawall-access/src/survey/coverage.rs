@@ -102,9 +102,7 @@ impl Coverage {
         let found = parallel::map(all.chunks(PATTERNS_AT_A_TIME).collect(), 1, |chunk| {
             let of = |pattern: u32| {
                 let own = self.items_of(pattern);
-                let Some(first) = own.first().and_then(|number| items.get(*number as usize)) else {
-                    return None;
-                };
+                let first = items.get(*own.first()? as usize)?;
                 let numbers = find(&first.target());
                 let mut covering: Vec<u32> = numbers
                     .iter()
@@ -196,7 +194,8 @@ mod tests {
 
     #[test]
     fn beyond_the_steps_nothing_is_called_covered() {
-        let survey = Survey::with_steps(&[policy(&folders())], &Steps::new(1_000));
+        let policies = [policy(&folders())];
+        let survey = Survey::with_steps(&policies, &Steps::new(1_000));
         assert!(!survey.is_complete());
         let is_covered = |item: &Item<'_>| survey.covered_by(item, |_| true).is_some();
         assert!(!survey.items().iter().any(is_covered));
