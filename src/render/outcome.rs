@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::view::View;
 use super::words;
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{block, line};
 use crate::execute::{Counts, Outcome, Problem, StepOutcome, Versions};
 use crate::plan::stale::Stale;
@@ -151,7 +152,8 @@ fn describe(step: AnyStep<'_>) -> String {
 #[must_use]
 pub fn stale(found: &[Stale]) -> String {
     let mut out = String::from("nothing was written: the plan is stale");
-    for one in found {
+    let (first, more) = list::first(found, list::MOST);
+    for one in first {
         let _ = match one {
             Stale::Moved { policy, difference } => {
                 write!(out, "\n`{}` has changed since:\n{}", line(policy), block(difference))
@@ -186,6 +188,9 @@ pub fn stale(found: &[Stale]) -> String {
                 write!(out, "\nit would mean something else for access now:\n{}", block(difference))
             }
         };
+    }
+    if more > 0 {
+        let _ = write!(out, "\n… and {more} more differences");
     }
     out
 }

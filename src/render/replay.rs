@@ -126,7 +126,6 @@ fn words_of(count: u64, entries: usize) -> String {
     match (count, entries) {
         (0, _) => "none".to_owned(),
         (1, _) => "1 request".to_owned(),
-        (count, 1) => format!("{count} requests, all for the same"),
         (count, entries) => format!("{count} requests ({entries} distinct)"),
     }
 }

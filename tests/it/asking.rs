@@ -460,3 +460,38 @@ fn live_state_is_queried_and_tested_like_documents() {
     assert_eq!(can(folder.path(), question)["decision"], "allow");
     assert_eq!(can(folder.path(), &question.replace("--live ", ""))["decision"], "deny");
 }
+
+#[test]
+fn very_many_tests_fit_on_a_few_screens() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n");
+    let rules: String = (0..60)
+        .map(|n| {
+            format!("  - {{name: r{n}, decision: allow, actions: [connect:tcp], resources: [x.example.com]}}\n")
+        })
+        .collect();
+    let policy = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: P\nrules:\n{rules}");
+    write("policy.yaml", &policy);
+    let test = |n: usize| {
+        let decision = if n.is_multiple_of(2) { "allow" } else { "deny" };
+        let expect = format!("  - {decision}: connect:tcp x.example.com:443\n").repeat(40);
+        format!("---\napiVersion: seawall/v1\nkind: AccessTest\nname: test {n}\nexpect:\n{expect}")
+    };
+    let tests: String = (0..200).map(test).collect();
+    write("tests.yaml", tests.trim_start_matches("---\n"));
+    let (code, brief, _) = seawall(folder.path(), &["test", "--coverage"]);
+    assert_eq!(code, Some(1));
+    for part in [
+        "… 76 more tests pass, `-v` shows all\n",
+        "… 76 more tests fail, `-v` shows all\n",
+        "  … 28 more expectations, `-v` shows all\n",
+    ] {
+        assert!(brief.contains(part), "{part}");
+    }
+    // Of the sixty rules that decide, a dozen are named for each expectation.
+    assert!(brief.contains("      … 48 more, `-v` shows all\n"), "{brief}");
+    assert!(brief.contains("100 of 200 tests pass"));
+    let (_, full, _) = seawall(folder.path(), &["test", "-v"]);
+    assert_eq!(full.matches("ok   ").count() + full.matches("FAIL ").count(), 200);
+}

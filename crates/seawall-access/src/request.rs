@@ -153,6 +153,10 @@ fn no(message: impl Into<String>, help: impl Into<String>) -> NoRequest {
 }
 
 fn unknown_action(action: &str) -> NoRequest {
+    if action.contains("://") {
+        let help = format!("write `GET {action}`, or `connect:tcp HOST:PORT` for a connection");
+        return no(format!("`{action}` is a URL without an action"), help);
+    }
     let known = [
         "connect:tcp",
         "connect:udp",
@@ -174,6 +178,11 @@ fn unknown_action(action: &str) -> NoRequest {
             || strsim::damerau_levenshtein(&known, &action) == 1
     });
     let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, action));
+    let near = match action {
+        "tcp" => Some("connect:tcp"),
+        "udp" => Some("connect:udp"),
+        _ => near,
+    };
     let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
     let forms = "ask for `connect:tcp HOST`, `connect:udp HOST`, `read PATH`, `write PATH`, `mount ro|rw PATH`, \
                  `METHOD URL` or `mcp ACTION TARGET`";
@@ -354,6 +363,12 @@ mod tests {
         for (text, message, help) in [
             ("conect:tcp x", "there is no action `conect:tcp`", "did you mean `connect:tcp`?"),
             ("GTE https://x.example/", "there is no action `GTE`", "did you mean `GET`?"),
+            ("tcp x.example:443", "there is no action `tcp`", "did you mean `connect:tcp`?"),
+            (
+                "https://x.example/a",
+                "`https://x.example/a` is a URL without an action",
+                "write `GET https://x.example/a`",
+            ),
             (
                 "connect:tcp *.x.example",
                 "`*.x.example` is a pattern",

@@ -41,7 +41,7 @@ pub(super) fn pattern(host: &str) -> Option<Verdict> {
     }
     let message = format!("what `{host}` matches is not documented");
     let help = match host {
-        "*" => "write `**` for every host",
+        "*" => "list the hosts that are needed; `**` is the documented form of every host",
         _ => "list the hosts, or use `*.` (one label) or `**.` (any depth) in front",
     };
     Some(Verdict::open(CODE, message, help))

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::destination::Destination;
 use super::files::{Choices, NewFile};
+use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{block, line};
 use crate::import::{Import, Refused};
 use crate::render::words::count;
@@ -43,7 +44,9 @@ pub(super) fn summary(
             let _ = writeln!(out, "  {line}");
         }
     }
-    for Refused { policy, reasons, .. } in import.iter().flat_map(|import| &import.refused) {
+    let refused: Vec<&Refused> = import.iter().flat_map(|import| &import.refused).collect();
+    let (first, more) = list::first(&refused, list::MOST);
+    for Refused { policy, reasons, .. } in first {
         let reasons: Vec<_> = reasons.iter().map(|reason| line(reason)).collect();
         let _ = writeln!(
             out,
@@ -51,6 +54,9 @@ pub(super) fn summary(
             line(policy),
             reasons.join("; ")
         );
+    }
+    if more > 0 {
+        let _ = writeln!(out, "\n… and {more} more were not imported.");
     }
     let root = place.shown(&place.root());
     let path = if root.is_empty() { String::new() } else { format!(" {}", argument(&root)) };

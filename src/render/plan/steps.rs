@@ -98,11 +98,8 @@ impl Writer<'_> {
         let rules =
             if rules > 0 { format!(", {}", words::count(rules, "rule")) } else { String::new() };
         let (policy, place) = (line(&made.policy), line(place));
-        write!(
-            out,
-            "  {DIM}{:>1$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}",
-            made.id, self.digits
-        )?;
+        // Without the number of its first step: the others are folded away.
+        write!(out, "  {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}")?;
         writeln!(out, " for {}{rules}{DIM}{place}{DIM:#}", scope(&teams))
     }
 

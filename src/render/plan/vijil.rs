@@ -19,6 +19,8 @@ const REJECTED: Style = AnsiColor::Red.on_default().bold().invert();
 /// The number of steps of a policy that are listed, words of an unchanged run, and words of other
 /// texts.
 const LISTED: usize = 24;
+/// The indentation of the rules of a new policy in short.
+const BRIEF: usize = 4;
 const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
@@ -141,13 +143,7 @@ impl Writer<'_> {
         let (rules, approved) = (words::count(count(Op::Create), "rule"), count(Op::Approve));
         let approved = if approved > 0 { format!(", {approved} approved") } else { String::new() };
         let active = if steps.iter().any(|step| step.op == Op::Activate) { ", active" } else { "" };
-        let first = steps.first().map_or(0, |step| step.id);
-        write!(
-            out,
-            "  {DIM}{first:>0$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{1}{BOLD:#}",
-            self.digits,
-            line(policy)
-        )?;
+        write!(out, "  {GOOD}+{GOOD:#} {BOLD}{}{BOLD:#}", line(policy))?;
         writeln!(out, " for agents, {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
         let rules: Vec<_> = steps
             .iter()
@@ -156,10 +152,9 @@ impl Writer<'_> {
             .collect();
         let listed = self.view.shown(rules.len(), LISTED);
         for (rule, action, sentence) in rules.iter().take(listed) {
-            let indent = self.digits + 5;
             writeln!(
                 out,
-                "{:indent$}{} {}: “{}”",
+                "{:BRIEF$}{} {}: “{}”",
                 "",
                 line(rule),
                 line(action),
@@ -168,7 +163,7 @@ impl Writer<'_> {
         }
         match rules.len().saturating_sub(listed) {
             0 => Ok(()),
-            hidden => writeln!(out, "{:1$}… {hidden} more rules, {MORE}", "", self.digits + 5),
+            hidden => writeln!(out, "{:BRIEF$}… {hidden} more rules, {MORE}", ""),
         }
     }
 

@@ -63,7 +63,7 @@ fn what_is_newly_denied_says_by_which_rule_whom_and_how_often() {
     assert_eq!(code, 3);
     let agreement = stdout.find("Agreement: 5 decided as recorded, 1 differently").unwrap();
     assert!(
-        agreement < stdout.find("Newly denied: 3 requests, all for the same by 2 users").unwrap(),
+        agreement < stdout.find("Newly denied: 3 requests (1 distinct) by 2 users").unwrap(),
         "{stdout}"
     );
     assert!(
