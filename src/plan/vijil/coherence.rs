@@ -27,6 +27,10 @@ pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
     for record in &plan.live.touched {
         let policy = read(record)
             .ok_or_else(|| (0, format!("its `before` of `{}` is not what was live", record.id)))?;
+        if plan.unmanaged.contains(&policy.name) {
+            let name = policy.name;
+            return Err((0, format!("it states that `{name}` is left alone, but changes it")));
+        }
         if before.insert(Subject::Existing(policy.id.clone()), policy).is_some() {
             return Err((0, format!("it holds `{}` twice", record.id)));
         }
@@ -211,7 +215,6 @@ impl Walk {
             self.edited.insert(step.policy.clone(), (rule.clone(), step.id));
         }
         let status = match step.op {
-            Op::Create if found.is_some() => return Err("the rule is there already".to_owned()),
             Op::Create | Op::Update => "draft",
             Op::Approve => "approved",
             Op::Reject => "rejected",
@@ -296,58 +299,4 @@ fn read(record: &Touched) -> Option<LiveVijilPolicy> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::vijil::VijilDifference;
-    use crate::plan::vijil::diff::blank;
-
-    /// A step in short form: phase, operation, policy, rule (empty if it is about the policy), and
-    /// the status before and after.
-    type Row = (usize, Op, &'static str, &'static str, &'static str, &'static str);
-
-    fn step((id, (phase, op, policy, rule, before, after)): (usize, Row)) -> VijilStep {
-        let status = |status: &str| {
-            Some(status)
-                .filter(|status| !status.is_empty())
-                .map(|status| Fields::from_iter([("status".to_owned(), status.into())]))
-        };
-        let rule = Some(rule).filter(|rule| !rule.is_empty());
-        let difference = VijilDifference {
-            id,
-            rule: rule.map(|rule| Subject::Existing(rule.to_owned())),
-            rule_id: rule.map(str::to_owned),
-            ..blank(op, Subject::Existing(policy.to_owned()), policy, status(before), status(after))
-        };
-        VijilStep::new(difference, phase)
-    }
-
-    #[test]
-    fn what_takes_away_what_is_in_force_comes_last() {
-        let edit = (2, Op::Update, "p", "r", "approved", "draft");
-        let other = |phase| (phase, Op::Update, "other", "r", "draft", "draft");
-        let table: [(&[Row], Option<usize>); 8] = [
-            (&[other(1), (2, Op::Delete, "p", "", "active", "")], None),
-            (&[(1, Op::Delete, "p", "", "active", ""), other(2)], Some(1)),
-            (&[other(1), (1, Op::Delete, "p", "s", "approved", ""), other(2)], Some(2)),
-            (&[(1, Op::Delete, "p", "s", "draft", ""), other(2)], None),
-            (
-                &[
-                    (1, Op::Delete, "p", "s", "approved", ""),
-                    (2, Op::Activate, "p", "", "draft", "active"),
-                ],
-                None,
-            ),
-            (&[(1, Op::Delete, "left", "s", "approved", ""), other(2)], None), // not active before and after
-            (&[(1, Op::Update, "p", "", "active", "archived"), other(2)], Some(1)),
-            (&[(1, Op::Update, "p", "", "active", "draft"), edit], None),
-        ];
-        for (rows, expected) in table {
-            let steps: Vec<VijilStep> = (1..).zip(rows.iter().copied()).map(step).collect();
-            assert_eq!(
-                too_early(&steps, |policy| *policy == Subject::Existing("p".to_owned())),
-                expected,
-                "{rows:?}"
-            );
-        }
-    }
-}
+mod tests;

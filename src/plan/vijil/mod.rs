@@ -168,5 +168,12 @@ pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
             stale.push(Stale::Appeared { policy: step.policy_name.clone() });
         }
     }
+    let now = weakening::find(live, &plan.steps);
+    if stale.is_empty() && now != plan.meaning.weakened {
+        let pretty =
+            |weakened| serde_json::to_string_pretty(weakened).expect("what weakens is JSON");
+        let (old, new) = (pretty(&plan.meaning.weakened), pretty(&now));
+        stale.push(Stale::OtherAccess { difference: difference(&old, &new) });
+    }
     stale
 }

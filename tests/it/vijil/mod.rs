@@ -553,6 +553,34 @@ async fn each_step_for_vijil_is_one_that_the_plan_explains() {
             Box::new(|plan| plan["vijil"]["live"]["touched"][0]["was"]["rules"] = json!([])),
             "not what was live",
         ),
+        (
+            Box::new(|plan| {
+                plan["unmanaged"] = json!([{"service": "vijil", "policy": "Data"}]);
+            }),
+            "states that `Data` is left alone",
+        ),
+        // Other calls than the differences say.
+        (Box::new(|plan| plan["steps"][0]["request"]["path"][2] = "other".into()), "does not find"),
+        (Box::new(|plan| plan["steps"][0]["request"]["body"] = json!({})), "hold together"),
+        (
+            Box::new(|plan| plan["steps"][1]["request"]["query"] = json!({"notes": "x"})),
+            "hold together",
+        ),
+        // Steps that nobody would carry out.
+        (
+            Box::new(|plan| {
+                plan.as_object_mut().unwrap().remove("vijil");
+                plan["docker"] = json!({"org": "acme", "endpoint": "embedded"});
+                let counts = plan["summary"].as_object_mut().unwrap();
+                counts.values_mut().for_each(|count| *count = 0.into());
+            }),
+            "hold together",
+        ),
+        // What becomes weaker would not be told.
+        (
+            Box::new(|plan| drop(plan["vijil"].as_object_mut().unwrap().remove("weakened"))),
+            "it would mean something else for access now",
+        ),
     ];
     for (change, says) in table {
         let mut plan = saved.clone();
