@@ -1,7 +1,7 @@
 //! JSON texts: their nesting and number of values, measured before they are parsed, their hashes,
 //! and their schemas.
 //!
-//! Invariant: a text that passes [`deeper_than`] can be put into a plan, a snapshot and a report,
+//! Invariant: a text of at most [`MAX_DEPTH`] levels can be put into a plan, a snapshot and a report,
 //! written, and read back: each wraps it in a few levels, and the parser refuses texts that nest
 //! deeper than 127.
 
@@ -12,10 +12,14 @@ use sha2::{Digest, Sha256};
 
 /// The deepest answer of a service. Its largest object needs six levels.
 pub(crate) const MAX_DEPTH: usize = 64;
-/// The deepest snapshot, which wraps what services answered.
+/// The most values of one answer: several times those of the largest policy, which has 400 KB. A
+/// value can take a hundred times the memory of its text.
+pub(crate) const MAX_VALUES: usize = 500_000;
+
+/// The deepest snapshot or saved plan, which wraps what services answered.
 pub(crate) const MAX_FILE_DEPTH: usize = 80;
 
-/// The most values of a snapshot: several times those of a full organization.
+/// The most values of a snapshot or a saved plan: several times those of a full organization.
 pub(crate) const MAX_FILE_VALUES: usize = 10_000_000;
 
 /// The generator of the JSON Schemas (2020-12) of what is written.
@@ -53,12 +57,6 @@ pub(crate) fn measure(text: &[u8]) -> (usize, usize) {
         }
     }
     (deepest, values)
-}
-
-/// Returns `true` if a text nests deeper than so many levels.
-#[must_use]
-pub(crate) fn deeper_than(levels: usize, text: &[u8]) -> bool {
-    measure(text).0 > levels
 }
 
 /// `sha256:` and the hash of a value as compact JSON.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Plan;
-use super::saved::{FORMAT_VERSION, PlanDocument, PlanError};
+use super::saved::{self, FORMAT_VERSION, PlanDocument, PlanError};
 use crate::diagnostic::sanitize;
 use crate::json::schema_generator;
 
@@ -83,7 +83,7 @@ impl Saved {
 /// As [`Plan::from_json`], for any of them. Also if there is none, if two are for the same
 /// organization, or if the text is neither a plan nor a set of them.
 pub fn from_json(text: &str) -> Result<Saved, PlanError> {
-    let value: Value = serde_json::from_str(text)?;
+    let value = saved::value(text)?;
     let Value::Object(members) = &value else {
         return Err(PlanError::Shape("it is not one JSON object"));
     };

@@ -205,11 +205,8 @@ impl History<'_> {
                     (_, _) => Ok(()),
                 }
             }
-            ([first, _], [Some(Reason::TemporaryDeny), Some(Reason::TemporaryDeny)])
-                if first.change.op() == Op::Create =>
-            {
-                Ok(())
-            }
+            // Each of them creates or deletes, by its reason.
+            ([_, _], [Some(Reason::TemporaryDeny), Some(Reason::TemporaryDeny)]) => Ok(()),
             (_, _) => unexplained(chain),
         }
     }

@@ -27,7 +27,7 @@ use super::warning::{Finding, Warning};
 use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
 use crate::diagnostic::sanitize;
 use crate::evidence::replay::Replay;
-use crate::json::schema_generator;
+use crate::json::{self, schema_generator};
 use crate::model::{Guards, LivePolicy};
 use crate::source::parallel;
 
@@ -207,7 +207,7 @@ impl Plan {
     ///
     /// Returns an error if it is not JSON, not a plan, of another version, or contradicts itself.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
-        Self::from_value(serde_json::from_str(text)?)
+        Self::from_value(value(text)?)
     }
 
     pub(super) fn from_value(value: Value) -> Result<Self, PlanError> {
@@ -280,6 +280,18 @@ impl Plan {
         let others = self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| step.op);
         Summary::count(own.chain(others))
     }
+}
+
+/// The value of a text that is no larger and no deeper than the largest plan.
+pub(super) fn value(text: &str) -> Result<Value, PlanError> {
+    let (depth, values) = json::measure(text.as_bytes());
+    if depth > json::MAX_FILE_DEPTH {
+        return Err(PlanError::Shape("it nests deeper than a plan"));
+    }
+    if values > json::MAX_FILE_VALUES {
+        return Err(PlanError::Shape("it holds more values than the largest plan"));
+    }
+    Ok(serde_json::from_str(text)?)
 }
 
 impl Summary {

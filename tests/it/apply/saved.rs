@@ -148,6 +148,16 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
                 file.as_object_mut().unwrap().remove("docker");
             }),
         ),
+        (
+            "neither a service nor a step",
+            Box::new(|file| {
+                file.as_object_mut().unwrap().remove("docker");
+                file["steps"] = json!([]);
+                file["live"]["touched"] = json!([]);
+                let counts = file["summary"].as_object_mut().unwrap();
+                counts.values_mut().for_each(|count| *count = 0.into());
+            }),
+        ),
     ];
     for (what, change) in changes {
         let error = altered(&plan, change).unwrap_err();
@@ -836,6 +846,22 @@ async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
     for (number, steps) in accepted.into_iter().enumerate() {
         assert_eq!(read(&of_steps(&plan, steps)).err(), None, "{number}");
     }
+    let cedar: fn(&mut PolicyFields) = |head| {
+        let schema_url = "https://schemas.docker.com/policy/cedar/v1/mcp/v0".to_owned();
+        head.cedar =
+            Some(Cedar { text: "permit (principal, action, resource);".to_owned(), schema_url });
+    };
+    let moved: fn(&mut PolicyFields) = |head| {
+        head.name = "other (seawall is renaming this)".to_owned();
+        head.scope = Scope::from_teams(["t".to_owned()]);
+    };
+    let gone = |change: Change| match change {
+        Change::Rule(policy, RuleChange::Delete { before, .. }) => {
+            let rule = RuleTarget::Existing(seawall::model::RuleId("none".to_owned()));
+            Change::Rule(policy, RuleChange::Delete { rule, before })
+        }
+        change => panic!("{change:?}"),
+    };
     let refused: Vec<(Steps, &str)> = vec![
         (vec![(of.head("p", |head| head.name = "x".to_owned(), rename), None)], differs),
         (
@@ -846,6 +872,44 @@ async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
             differs,
         ),
         (vec![(of.head("p", same, same), None)], nothing),
+        (vec![(of.head("p", same, cedar), None)], nothing),
+        (vec![(gone(of.delete_rule("p", |_| ())), None)], "its policy has no such rule"),
+        (
+            vec![(of.head("p", same, rename), narrows), (of.head("p", rename, same), widens)],
+            "it takes an earlier step back",
+        ),
+        // More or other than a temporary name.
+        (
+            vec![
+                (of.head("p", same, temporary), by_name),
+                (of.head("p", temporary, |head| head.name = "x".to_owned()), narrows),
+                (of.head("p", |head| head.name = "x".to_owned(), temporary), by_name),
+                (of.head("p", temporary, rename), widens),
+            ],
+            further,
+        ),
+        (vec![(of.head("p", same, moved), by_name), (of.head("p", moved, rename), None)], reason),
+        (
+            vec![
+                (of.head("p", same, |head| head.name = "x".to_owned()), by_name),
+                (of.head("p", |head| head.name = "x".to_owned(), rename), None),
+            ],
+            reason,
+        ),
+        (
+            vec![
+                (of.rule("p", |_| (), |rule| rule.decision = Decision::Allow), by_name),
+                (
+                    of.rule(
+                        "p",
+                        |rule| rule.decision = Decision::Allow,
+                        |rule| rule.name = "x".to_owned(),
+                    ),
+                    None,
+                ),
+            ],
+            reason,
+        ),
         (
             vec![(of.head("p", same, |head| head.name = "q".to_owned()), None)],
             "is the name of another policy",
@@ -917,4 +981,28 @@ async fn nobody_is_left_without_a_policy_while_steps_of_one_phase_run() {
     together.steps[2].phase = 2;
     together.steps[2].dependencies = Default::default();
     assert!(!is_safe(&together));
+}
+
+#[tokio::test]
+async fn a_plan_that_nests_too_deeply_or_holds_too_much_is_no_plan() {
+    let (plan, _) = plan().await;
+    let text = plan.to_json();
+    let with =
+        |more: &str| text.replacen("\"unmanaged\": []", &format!("\"unmanaged\": {more}"), 1);
+    let nested = |levels: usize| with(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+    let many = with(&format!("[{}0]", "0,".repeat(10_000_000)));
+    for (text, says) in [
+        (nested(79), "invalid type"), // as deep as may be, and no list of objects
+        (nested(80), "it nests deeper than a plan"),
+        (nested(118), "it nests deeper than a plan"),
+        (nested(1_000_000), "it nests deeper than a plan"),
+        (many, "it holds more values than the largest plan"),
+    ] {
+        for error in [
+            Plan::from_json(&text).map(|_| ()).unwrap_err(),
+            seawall::plan::set::from_json(&text).map(|_| ()).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(says), "{says}: {error}");
+        }
+    }
 }
