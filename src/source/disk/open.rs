@@ -23,11 +23,27 @@ pub fn bytes_read() -> u64 {
 
 /// The content of the file at a path without links.
 pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    content(opened(real, limit, OpenOptions::new().read(true), || ())?, limit)
+}
+
+/// Opens the regular file at a path without links. `between` runs after it was checked and before
+/// it is opened, when somebody may exchange it.
+pub(super) fn opened(
+    real: &Path,
+    limit: u64,
+    options: &mut OpenOptions,
+    between: impl FnOnce(),
+) -> Result<File, FileError> {
     let before = looked_at(real, limit)?;
-    let mut options = OpenOptions::new();
-    let file = careful(options.read(true)).open(real)?;
+    between();
+    let file = careful(options).open(real)?;
     same(&before, &file)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
+    Ok(file)
+}
+
+/// The content of an open file, which may have grown since it was checked.
+pub(super) fn content(file: File, limit: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(FileError::TooLarge(limit));
@@ -37,7 +53,7 @@ pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError
 }
 
 /// The metadata of a regular file before it is opened.
-pub(super) fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> {
+fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> {
     let metadata = std::fs::symlink_metadata(real)?;
     if !metadata.is_file() {
         return Err(FileError::NotRegular);
@@ -66,7 +82,7 @@ pub(super) fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// Refuses a file other than the one that was checked.
-pub(super) fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
+fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
     let after = file.metadata()?;
     let is_same = after.is_file();
     #[cfg(unix)]
@@ -88,13 +104,7 @@ pub(super) fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
 /// bytes, is not UTF-8, or the system cannot read it.
 pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
     if is_stream(path) {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        return if bytes.len() as u64 > limit {
-            Err(FileError::TooLarge(limit))
-        } else {
-            text(bytes)
-        };
+        return text(content(File::open(path)?, limit)?);
     }
     let real = std::fs::canonicalize(path)?;
     stays(path, &real)?;
@@ -113,10 +123,7 @@ pub fn open_named(path: &Path) -> Result<File, FileError> {
     }
     let real = std::fs::canonicalize(path)?;
     stays(path, &real)?;
-    let before = looked_at(&real, u64::MAX)?;
-    let file = careful(OpenOptions::new().read(true)).open(&real)?;
-    same(&before, &file)?;
-    Ok(file)
+    opened(&real, u64::MAX, OpenOptions::new().read(true), || ())
 }
 
 /// The entries below a folder that the command line names, sorted by name. Links in it are not

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::open::{careful, looked_at, same};
+use super::open::{content, opened};
 use super::{
     FileError, Root, Written, check_named_folder, open_named, open_state, read_named, read_own,
     write_named,
@@ -135,30 +135,56 @@ fn what_a_repository_names_is_a_regular_file_of_the_workspace() {
 }
 
 #[test]
-fn what_takes_the_place_of_a_file_is_not_read() {
-    let checkout = Checkout::new();
-    checkout.link("link.yaml", "a.yaml");
-    let pipe = checkout.at("pipe.yaml");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
-    let open = |path: &Path| careful(OpenOptions::new().read(true)).open(path);
-    let before = looked_at(&checkout.at("a.yaml"), 100).unwrap();
-    let is_same = |file: &fs::File| same(&before, file).map_err(|error| word(&error));
-    assert_eq!(is_same(&open(&checkout.at("a.yaml")).unwrap()), Ok(()));
-    assert_eq!(is_same(&open(&checkout.at("seawall.yaml")).unwrap()), Err("replaced"));
-    assert!(open(&checkout.at("link.yaml")).is_err());
-    // Whoever waits for a writer waits for ever.
-    let (told, opened) = channel();
-    std::thread::spawn(move || told.send(careful(OpenOptions::new().read(true)).open(pipe)));
-    let pipe =
-        opened.recv_timeout(Duration::from_secs(30)).expect("nobody waits for a writer").unwrap();
-    assert_eq!(is_same(&pipe), Err("replaced"));
+fn what_takes_the_place_of_a_file_while_it_is_opened_is_not_read() {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    let table = [
+        ("a.yaml", Ok("a")),
+        ("sub/b.yaml", Err("replaced")),
+        ("../../outside/secret", Err("replaced")),
+        ("out.yaml", Err("system")), // a link is not followed
+        ("own.yaml", Err("system")),
+        ("pipe", Err("replaced")),
+        ("sub", Err("replaced")),
+        ("none", Err("missing")),
+    ];
+    for (other, expected) in table {
+        let checkout = Checkout::new();
+        checkout.link("out.yaml", "../../outside/secret");
+        checkout.link("own.yaml", "sub/b.yaml");
+        mkfifoat(CWD, checkout.at("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+        let (place, other_place) = (checkout.at("a.yaml"), checkout.at(other));
+        let (told, ended) = channel();
+        let opening = std::thread::spawn({
+            let place = place.clone();
+            move || {
+                let exchange = || {
+                    if other != "a.yaml" {
+                        fs::remove_file(&place).unwrap();
+                        let _ = fs::rename(other_place, &place);
+                    }
+                };
+                let file = opened(&place, 100, OpenOptions::new().read(true), exchange);
+                told.send(file.and_then(|file| content(file, 100))).unwrap();
+            }
+        });
+        let read = ended.recv_timeout(Duration::from_secs(30)).expect("nobody waits for a writer");
+        opening.join().unwrap();
+        let read = read.map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(read.as_deref().map_err(word), expected, "{other}");
+    }
 }
 
 #[test]
 fn sizes_are_limited_before_a_file_is_read_and_while_it_is() {
     let checkout = Checkout::new();
     let large = checkout.at("large.yaml");
-    assert_eq!(looked_at(&large, 100).map(|_| ()).map_err(|error| word(&error)), Err("too large"));
+    let open = |path: &Path, between: &dyn Fn()| {
+        let file = opened(path, 100, OpenOptions::new().read(true), between);
+        file.and_then(|file| content(file, 100)).map_err(|error| word(&error))
+    };
+    assert_eq!(open(&large, &|| panic!("it is opened")), Err("too large"));
+    let grows = checkout.at("a.yaml");
+    assert_eq!(open(&grows, &|| fs::write(&grows, "x".repeat(101)).unwrap()), Err("too large"));
     // The size of a stream, and of what the system makes while it is read, is not known before.
     let file = fs::File::open(&large).unwrap();
     let stream = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));

@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::open::{careful, is_stream, looked_at, same};
+use super::open::{is_stream, opened};
 use super::{FileError, Root, name, stays};
 use crate::diagnostic::sanitize::without_commands;
 
@@ -119,15 +119,9 @@ pub fn remove_named(path: &Path) -> Result<(), FileError> {
 pub fn open_state(path: &Path) -> Result<File, FileError> {
     let target = target(path)?;
     let mut options = OpenOptions::new();
-    careful(options.read(true).write(true));
-    match looked_at(&target, u64::MAX) {
-        Ok(before) => {
-            let file = options.open(&target)?;
-            same(&before, &file)?;
-            Ok(file)
-        }
+    match opened(&target, u64::MAX, options.read(true).write(true), || ()) {
         Err(error) if error.is_missing() => Ok(options.create_new(true).open(&target)?),
-        Err(error) => Err(error),
+        opened => opened,
     }
 }
 
