@@ -27,13 +27,12 @@ use super::unknowns::Unknown;
 use crate::hash::HashMap;
 use crate::model::Decision;
 
-/// The number of nodes, labels and wildcards after which a search ends, for one set of clauses and
-/// for all of them together, plus some for each clause.
-const LIMIT_A_SET: usize = 1_000_000;
-const LIMIT: usize = 20_000_000;
-const LIMIT_A_CLAUSE: usize = 1_000;
+/// The limit of all sets of clauses together, as a multiple of [`Effort::steps`], plus some for each
+/// clause.
+const SETS_TOGETHER: usize = 20;
+const STEPS_A_CLAUSE: usize = 1_000;
 /// The same for sets that only improve the description of a change.
-const LIMIT_BESIDE: usize = 4_000_000;
+const SETS_BESIDE: usize = 4;
 /// The number of labels that rules name in one place, beside wildcards that may match each of them.
 const MOST_LABELS: usize = 5_000;
 /// The number of sets of clauses that are searched.
@@ -42,9 +41,25 @@ const MOST_SETS: usize = 200_000;
 /// The purpose of a survey, and its size.
 pub(super) struct Wanted<'a> {
     pub(super) why: Why<'a>,
+    pub(super) effort: Effort,
+}
+
+/// The limits of a survey.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
     /// The number of nodes in explored states from which on the survey reduces itself to the
-    /// essential classes; 0 to skip the exploration.
+    /// essential classes; 0 to skip the exploration. By default, more than rules need that
+    /// distinguish the targets they name.
     pub(super) nodes: usize,
+    /// The number of nodes, labels and wildcards after which the search for the essential classes
+    /// of one set of clauses ends.
+    pub(super) steps: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { nodes: 1_000_000, steps: 1_000_000 }
+    }
 }
 
 /// The reason for a survey.
@@ -56,11 +71,8 @@ pub(super) enum Why<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// More than rules need that distinguish the targets they name.
-    const NODES: usize = 1_000_000;
-
     pub(super) fn new(why: Why<'a>) -> Self {
-        Self { why, nodes: Self::NODES }
+        Self { why, effort: Effort::default() }
     }
 }
 
@@ -94,12 +106,14 @@ pub(super) fn essential(
     wanted: &Wanted<'_>,
 ) -> Result<Vec<Class>, TooMany> {
     let sets = patterns.sets(wanted)?;
-    let left = LIMIT + LIMIT_A_CLAUSE * patterns.members.len();
-    let mut search = Search { patterns, left, list: Vec::new(), known: HashMap::default() };
+    let steps = wanted.effort.steps;
+    let left = SETS_TOGETHER * steps + STEPS_A_CLAUSE * patterns.members.len();
+    let (list, known) = Default::default();
+    let mut search = Search { patterns, steps, left, list, known };
     for few in &sets.needed {
         search.look_for(few)?;
     }
-    search.left = LIMIT_BESIDE;
+    search.left = SETS_BESIDE * steps;
     for few in &sets.beside {
         if search.look_for(few).is_err() {
             break;
@@ -272,7 +286,9 @@ fn fit(one: &Token, other: &Token) -> bool {
 
 struct Search<'a> {
     patterns: &'a Patterns<'a>,
-    /// The remaining number of nodes, labels and wildcards.
+    /// The limit of one set of clauses.
+    steps: usize,
+    /// What remains of that of all sets.
     left: usize,
     list: Vec<Class>,
     known: HashMap<Vec<Hit>, usize>,
@@ -297,7 +313,7 @@ impl Search<'_> {
             own
         };
         let tries: Vec<Trie> = few.iter().map(trie_of).collect();
-        let mut left = LIMIT_A_SET.min(self.left);
+        let mut left = self.steps.min(self.left);
         let before = left;
         let own = tries.iter().map(Trie::start).collect();
         let mut seen: HashMap<(Vec<State>, bool, bool), Vec<State>> = HashMap::default();

@@ -185,7 +185,7 @@ impl Universe {
         wanted: &Wanted<'_>,
     ) -> (Self, BTreeSet<SurveyLimit>) {
         let index = Index::new(&clauses);
-        let nodes = wanted.nodes;
+        let nodes = wanted.effort.nodes;
         let names = || classes(&index.names, &HOSTS, spelling, nodes);
         let (names, folders) =
             parallel::both(names, || classes(&index.folders, &FOLDERS, spelling, nodes));
@@ -302,7 +302,7 @@ impl Universe {
         for hit in hits {
             self.clause(hit).target.insert_path(&mut trie, hit);
         }
-        let paths = classes(&trie, &HTTP_PATHS, self.spelling, wanted.nodes);
+        let paths = classes(&trie, &HTTP_PATHS, self.spelling, wanted.effort.nodes);
         let paths = paths.or_else(|TooMany| self.essential_paths(&trie, hits, wanted))?;
         let mut list = Vec::new();
         let mut unmatched = Actions::default();

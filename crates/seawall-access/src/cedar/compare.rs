@@ -45,7 +45,7 @@ const TRIES: usize = 400;
 const TRIES_TOGETHER: usize = 4_000;
 /// The number of evaluations in one comparison, so that it ends in seconds. Everything that is not
 /// tried is uncertain.
-const MOST_TRIALS: usize = 4_000_000;
+const EVALUATIONS: usize = 4_000_000;
 /// Every call, in the form of [`McpChange::access`].
 const EVERYTHING: &str = "mcp **";
 
@@ -117,17 +117,22 @@ type Key = (Kind, String);
 /// Compares the MCP policies among two states' policies.
 #[must_use]
 pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
+    compare_within(old, new, EVALUATIONS)
+}
+
+/// The same with another number of evaluations.
+fn compare_within(old: &[Policy], new: &[Policy], evaluations: usize) -> Vec<McpChange> {
     let (old, new) = (State::new(old), State::new(new));
     if old.same(&new) {
         return Vec::new();
     }
     with_deep_stack(|| {
         let mut changes: Vec<McpChange> = Vec::new();
-        let trials = Cell::new(0);
+        let left = Cell::new(evaluations);
         // Audiences whose pairs are compared: the organization and the teams.
         let mut small: BTreeMap<Vec<String>, Audience<'_>> = BTreeMap::new();
         for teams in audiences(&old, &new) {
-            let audience = Audience::new(&teams, &old, &new, &trials);
+            let audience = Audience::new(&teams, &old, &new, &left);
             let smaller: Vec<&Audience<'_>> =
                 subsets(&teams).filter_map(|teams| small.get(&teams)).collect();
             if audience.sees_a_change()
@@ -257,17 +262,18 @@ struct Audience<'a> {
     /// Created when the first request is tried.
     governing: OnceCell<[Governing<'a>; 2]>,
     states: [&'a State; 2],
-    trials: &'a Cell<usize>,
+    /// The number of evaluations that are left for all audiences.
+    left: &'a Cell<usize>,
 }
 
 impl<'a> Audience<'a> {
-    fn new(teams: &[String], old: &'a State, new: &'a State, trials: &'a Cell<usize>) -> Self {
+    fn new(teams: &[String], old: &'a State, new: &'a State, left: &'a Cell<usize>) -> Self {
         Self {
             teams: teams.to_vec(),
             said: [old.in_force(teams), new.in_force(teams)],
             governing: OnceCell::new(),
             states: [old, new],
-            trials,
+            left,
         }
     }
 
@@ -286,7 +292,7 @@ impl<'a> Audience<'a> {
     fn further(&self, request: &McpRequest, widens: bool) -> bool {
         let made = || self.states.map(|state| state.governing(&self.teams));
         let cost: usize = self.said.iter().map(BTreeMap::len).sum();
-        self.trials.set(self.trials.get().saturating_add(cost));
+        self.left.set(self.left.get().saturating_sub(cost));
         let [old, new] = self.governing.get_or_init(made).each_ref().map(|policies| match policies
             .decide(request)
             .outcome
@@ -301,7 +307,7 @@ impl<'a> Audience<'a> {
 
     /// Returns `true` if the limit of evaluations is reached.
     fn is_over_budget(&self) -> bool {
-        self.trials.get() > MOST_TRIALS
+        self.left.get() == 0
     }
 
     fn changes(&self, smaller: &[&Self]) -> Vec<McpChange> {

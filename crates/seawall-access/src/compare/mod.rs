@@ -49,7 +49,7 @@ use self::change_classes::change_classes;
 use self::outcome::Outcome;
 use self::state_clauses::StateClauses;
 use super::classes::Spelling;
-use super::essential::{Wanted, Why};
+use super::essential::{Effort, Wanted, Why};
 use super::universe::{SurveyLimit, Universe};
 
 /// The effect of a change on access.
@@ -162,22 +162,22 @@ impl std::fmt::Display for Cause {
 /// Compares two states of an organization's policies. `teams` gives the names of teams.
 #[must_use]
 pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Comparison {
-    compare_within(old, new, teams, None)
+    compare_within(old, new, teams, Effort::default())
 }
 
-/// The same with the limit of [`Wanted::nodes`], if that is given.
+/// The same with other limits.
 fn compare_within(
     old: &[Policy],
     new: &[Policy],
     teams: &TeamDirectory,
-    nodes: Option<usize>,
+    effort: Effort,
 ) -> Comparison {
     let reduced = alike::reduce(old, new)
-        .map(|Reduced { old, new, alike }| of_rules((&old, &new), &alike, teams, nodes));
+        .map(|Reduced { old, new, alike }| of_rules((&old, &new), &alike, teams, effort));
     // Fewer names allow fewer distinctions: the limit is that of all names.
     let complete = reduced.filter(|(_, incomplete)| incomplete.is_none());
     let (mut changes, incomplete) =
-        complete.unwrap_or_else(|| of_rules((old, new), &AlikeHosts::default(), teams, nodes));
+        complete.unwrap_or_else(|| of_rules((old, new), &AlikeHosts::default(), teams, effort));
     changes.add(mcp::entries(old, new, teams));
     changes.uncertain.extend(domains_that_end(old, new));
     match incomplete {
@@ -191,7 +191,7 @@ fn of_rules(
     (old, new): (&[Policy], &[Policy]),
     alike: &AlikeHosts<'_>,
     teams: &TeamDirectory,
-    nodes: Option<usize>,
+    effort: Effort,
 ) -> (Changes, Option<Incomplete>) {
     let mut changes = Changes::default();
     let mut incomplete = None;
@@ -199,8 +199,7 @@ fn of_rules(
     if !statements.are_equal() {
         let clauses = std::mem::take(&mut statements.clauses);
         let part = |group: usize| statements.change(group).part();
-        let wanted = Wanted::new(Why::Change { part: &part, between: false });
-        let wanted = Wanted { nodes: nodes.unwrap_or(wanted.nodes), ..wanted };
+        let wanted = Wanted { why: Why::Change { part: &part, between: false }, effort };
         let (universe, cuts) = Universe::divide(clauses, Spelling::Any, &wanted);
         if !cuts.is_empty() {
             let (what, entries) =

@@ -6,12 +6,12 @@ use super::super::alike;
 use super::*;
 
 fn whole(old: &[Policy], new: &[Policy]) -> Changes {
-    of_rules((old, new), &AlikeHosts::default(), &TeamDirectory::default(), None).0
+    of_rules((old, new), &AlikeHosts::default(), &TeamDirectory::default(), Effort::default()).0
 }
 
 fn reduced(old: &[Policy], new: &[Policy]) -> Option<Changes> {
     let Reduced { old, new, alike } = alike::reduce(old, new)?;
-    Some(of_rules((&old, &new), &alike, &TeamDirectory::default(), None).0)
+    Some(of_rules((&old, &new), &alike, &TeamDirectory::default(), Effort::default()).0)
 }
 
 /// Names of one length, with which exceptions that match equally much come in one order.

@@ -206,7 +206,8 @@ proptest! {
         let old = policies(&[kept.clone(), gone].concat().join("\n"));
         let new = policies(&[kept, come].concat().join("\n"));
         let all = compare(&old, &new, &TeamDirectory::default());
-        let essential = compare_within(&old, &new, &TeamDirectory::default(), Some(0));
+        let effort = Effort { nodes: 0, ..Effort::default() };
+        let essential = compare_within(&old, &new, &TeamDirectory::default(), effort);
         let ((certain, possible), (found, maybe)) = (directions(&all), directions(&essential));
         // An audience is left out if a smaller one shows the same.
         let covered = |all: &Directions, (teams, widens): &(Vec<String>, bool)| {
@@ -231,7 +232,8 @@ proptest! {
         let survey = |nodes: usize| {
             let clauses = rules().flat_map(|(rule, group)| crate::clause::clauses(rule, group)).collect();
             let why = Why::Change { part: &part, between: true };
-            let (universe, cuts) = Universe::divide(clauses, Spelling::Written, &Wanted { why, nodes });
+            let effort = Effort { nodes, ..Effort::default() };
+            let (universe, cuts) = Universe::divide(clauses, Spelling::Written, &Wanted { why, effort });
             assert!(cuts.is_empty());
             universe.points_about(changes).into_keys().collect::<Vec<Point>>()
         };
@@ -253,38 +255,120 @@ proptest! {
         change in prop::sample::select(vec!["read /d/**", "read ~/a/**", "read /d/b*", "read /d/*/a", "read /**/c"]),
         nodes in prop::sample::select(vec![0, 50, 2_000_000]),
     ) {
-        let of_org = |rules: &[String]| if rules.is_empty() { String::new() } else { format!("org: {}", rules.join("; ")) };
-        let allows: Vec<String> = noise.iter().filter(|rule| rule.starts_with("allow")).cloned().collect();
-        let (noise, allows) = (of_org(&noise), policies(&of_org(&allows)));
-        let alone = policies(&format!("org: allow {change}"));
-        let before = policies(if earlier { &noise } else { "" });
-        let after = policies(&format!("{noise}\norg: allow {change}"));
-        let compare = |old: &[Policy], new: &[Policy]| compare_within(old, new, &TeamDirectory::default(), Some(nodes));
-        let Comparison::Complete(alone) = compare(&[], &alone) else { panic!("alone") };
-        let gains: Vec<(bool, Entry)> = alone.widened.into_iter().map(|entry| (true, entry)).chain(
-            alone.uncertain.into_iter().filter(|entry| entry.widens).map(|entry| (false, entry)),
-        ).collect();
-        prop_assert!(!gains.is_empty());
-        match compare(&before, &after) {
-            Comparison::Incomplete(changes, incomplete) => {
-                prop_assert!(changes.uncertain.iter().any(|entry| entry.widens));
-                prop_assert!(!incomplete.rules.is_empty());
-            }
-            Comparison::Complete(changes) => {
-                let may = changes.widened.iter().chain(changes.uncertain.iter().filter(|entry| entry.widens));
-                if may.count() > 0 {
-                    return Ok(());
-                }
-                for (certain, gain) in gains.iter().filter(|(_, gain)| !gain.access.what().contains(words::RESPELLED)) {
-                    let request = Request::parse(&gain.witness).expect(&gain.witness);
-                    let is = |state: &[Policy]| State::new(state).ask(&Default::default(), &request).verdict;
-                    // Closed by a rule, or as open as before: one more allow beside one that
-                    // certainly matches adds nothing.
-                    let open = |was: Verdict| was == Verdict::Allow || !certain && was == Verdict::Uncertain;
-                    let was_open = earlier && (open(is(&before)) || is(&allows) == Verdict::Allow);
-                    prop_assert!(is(&after) == Verdict::Deny || was_open, "{gain:?}");
-                }
-            }
-        }
+        let effort = Effort { nodes, ..Effort::default() };
+        is_shown(&noise, earlier, change, effort)?;
     }
+}
+
+/// Fails if a change that widens access by itself neither widens it beside other rules nor may do
+/// so, although these do not certainly deny it. Returns `true` if the comparison is complete.
+fn is_shown(
+    noise: &[String],
+    earlier: bool,
+    change: &str,
+    effort: Effort,
+) -> Result<bool, TestCaseError> {
+    let of_org = |rules: &[String]| match rules {
+        [] => String::new(),
+        rules => format!("org: {}", rules.join("; ")),
+    };
+    let allows: Vec<String> =
+        noise.iter().filter(|rule| rule.starts_with("allow")).cloned().collect();
+    let (noise, allows) = (of_org(noise), policies(&of_org(&allows)));
+    let own = format!("allow {change}");
+    let alone = policies(&format!("org: {own}"));
+    let before = policies(if earlier { &noise } else { "" });
+    let after = policies(&format!("{noise}\norg: {own}"));
+    let Comparison::Complete(alone) = compare(&[], &alone, &TeamDirectory::default()) else {
+        panic!("alone")
+    };
+    let possible = |uncertain: Vec<Entry>| uncertain.into_iter().filter(|entry| entry.widens);
+    let gains: Vec<(bool, Entry)> = (alone.widened.into_iter().map(|entry| (true, entry)))
+        .chain(possible(alone.uncertain).map(|entry| (false, entry)))
+        .collect();
+    prop_assert!(!gains.is_empty());
+    let names_own = |cause: &Arc<Cause>| cause.rule.as_ref() == Some(&own);
+    let (changes, complete) =
+        match compare_within(&before, &after, &TeamDirectory::default(), effort) {
+            Comparison::Complete(changes) => (changes, true),
+            Comparison::Incomplete(changes, incomplete) => {
+                prop_assert!(!incomplete.rules.is_empty() && !incomplete.audiences.is_empty());
+                if incomplete.rules.iter().any(names_own) {
+                    let is_own = |entry: &Entry| {
+                        let of_all = entry.audience.teams.is_empty();
+                        entry.widens && of_all && entry.because.iter().any(names_own)
+                    };
+                    prop_assert!(changes.uncertain.iter().any(is_own));
+                }
+                (changes, false)
+            }
+        };
+    if changes.widened.into_iter().chain(possible(changes.uncertain)).next().is_some() {
+        return Ok(complete);
+    }
+    let written = gains.iter().filter(|(_, gain)| !gain.access.what().contains(words::RESPELLED));
+    for (certain, gain) in written {
+        let request = Request::parse(&gain.witness).expect(&gain.witness);
+        let is = |state: &[Policy]| State::new(state).ask(&Default::default(), &request).verdict;
+        // Closed by a rule, or as open as before: one more allow beside one that certainly matches
+        // adds nothing.
+        let open = |was: Verdict| was == Verdict::Allow || !certain && was == Verdict::Uncertain;
+        let was_open = earlier && (open(is(&before)) || is(&allows) == Verdict::Allow);
+        prop_assert!(is(&after) == Verdict::Deny || was_open, "{gain:?}");
+    }
+    Ok(complete)
+}
+
+/// Rules with more distinctions than a small effort explores, each with its number.
+const EXPLOSIVE: [&str; 9] = [
+    "read /d/**/0N/*/*/*/x",
+    "read /d/**/kN/*/*/xN",
+    "read /d/*N/**/*x/*",
+    "read ~/**/.sN/**",
+    "read /**/[!N]*/*/*",
+    "connect:tcp **.nN.**.mN.corp.example",
+    "connect:tcp *aN-*N*.corp.example",
+    "request:get api.example.com/**/kN/*/**/mN",
+    "request:get api.example.com/v1/report-N-*/*N",
+];
+
+#[test]
+fn no_noise_that_cuts_a_comparison_short_turns_a_widening_into_no_change() {
+    let noise = prop::collection::vec((prop::sample::select(&EXPLOSIVE[..]), 0..30_usize), 4..40);
+    let changes = [
+        "read /d/**",
+        "read ~/a/**",
+        "read /d/*/a",
+        "connect:tcp **.corp.example",
+        "connect:tcp *.corp.example",
+        "request:get api.example.com/**",
+        "request:get api.example.com/v1/**",
+    ];
+    let inputs = (
+        noise,
+        prop::sample::select(&["deny", "allow"][..]),
+        any::<bool>(),
+        prop::sample::select(changes.to_vec()),
+        prop::sample::select(&[0, 2_000][..]),
+        prop::sample::select(&[10, 300, 10_000][..]),
+    );
+    let ended = [std::cell::Cell::new(0), std::cell::Cell::new(0)];
+    let config =
+        ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() };
+    let found = proptest::test_runner::TestRunner::new(config).run(
+        &inputs,
+        |(noise, decision, earlier, change, nodes, steps)| {
+            let rule = |(rule, number): &(&str, usize)| {
+                format!("{decision} {}", rule.replace('N', &number.to_string()))
+            };
+            let noise: Vec<String> = noise.iter().map(rule).collect();
+            let complete = is_shown(&noise, earlier, change, Effort { nodes, steps })?;
+            let [cut, whole] = &ended;
+            let count = if complete { whole } else { cut };
+            count.set(count.get() + 1);
+            Ok(())
+        },
+    );
+    assert_eq!(found, Ok(()));
+    assert!(ended.iter().all(|count| count.get() >= 16), "{ended:?}");
 }
