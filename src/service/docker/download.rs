@@ -15,7 +15,11 @@ use super::audit::{Answer, AuditReader};
 use super::error::Error as ServiceError;
 use crate::evidence::download::{Download, Mark, Next};
 use crate::exit::{Exit, Explain};
+use crate::json;
 use crate::source::disk::{self, FileError};
+
+/// The number of pages without a record, one after another, that a service may answer.
+const EMPTY_PAGES: usize = 1_000;
 
 /// Extensions of files that are not JSON Lines.
 const OTHERS: [&str; 5] = [".gz", ".zst", ".zstd", ".csv", ".tmp"];
@@ -203,11 +207,12 @@ pub async fn download(
     told: &mut (dyn FnMut(&Download) + Send),
 ) -> Result<u64, DownloadError> {
     let (mut file, mut left) = files.begin(audit, since)?;
-    // The tokens of the current range: a repeated one would lead into a loop.
+    // The hashes of the tokens of the current range: a repeated one would lead into a loop.
     let mut seen: BTreeSet<String> = BTreeSet::new();
     // True if the range was started again because its tokens were refused, which happens at most
     // once.
     let mut is_again = false;
+    let mut empty = 0;
     while let Some(Next { from, to, token, shortest }) = left.next() {
         told(&left);
         let (events, token) = match audit.page(&from, &to, token.as_deref(), shortest).await? {
@@ -232,7 +237,9 @@ pub async fn download(
             }
         };
         match &token {
-            Some(token) if !seen.insert(token.clone()) => return Err(audit.endless().into()),
+            Some(token) if !seen.insert(json::hash(&[token])) => {
+                return Err(audit.endless().into());
+            }
             Some(_) => {}
             None => {
                 is_again = false;
@@ -240,6 +247,10 @@ pub async fn download(
             }
         }
         let taken: Vec<_> = events.iter().filter(|event| left.takes(event)).collect();
+        empty = if taken.is_empty() && token.is_some() { empty + 1 } else { 0 };
+        if empty > EMPTY_PAGES {
+            return Err(audit.endless().into());
+        }
         let text: String = taken.iter().map(|event| format!("{event}\n")).collect();
         files.append(&mut file, &text)?;
         left.advance(

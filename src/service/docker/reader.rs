@@ -25,7 +25,7 @@ const LIST: Bounds = Bounds {
     pages: 100,
     objects: 1_000,
     bytes: 64 << 20,
-    values: usize::MAX,
+    values: 10_000_000,
     time: Duration::from_secs(60),
 };
 const POLICIES: Bounds = Bounds { pages: 1_000, time: Duration::from_secs(480), ..LIST };

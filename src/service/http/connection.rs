@@ -26,6 +26,10 @@ use super::{BaseUrl, Clock, Error, Limits};
 /// abandoned call.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The part of an answer other than success that is read, in bytes: a message shows only the
+/// beginning of it.
+const MOST_OF_A_REFUSAL: usize = 1 << 20;
+
 /// A function that is called before every wait.
 pub type Observer = Arc<dyn Fn(&Waiting) + Send + Sync>;
 
@@ -392,11 +396,16 @@ impl Connection {
     async fn receive(&self, mut response: reqwest::Response, most: usize) -> Attempt {
         let took = Duration::ZERO; // whoever asked knows
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let is_success = response.status().is_success();
+        let most = if is_success { most } else { most.min(MOST_OF_A_REFUSAL) };
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= most => {
                     body.extend_from_slice(&chunk);
+                }
+                Ok(Some(_)) if !is_success => {
+                    return Attempt::Answered(Answer { status, headers, body, took });
                 }
                 Ok(Some(_)) => {
                     let (host, path) = (self.0.base.host(), response.url().path().to_owned());

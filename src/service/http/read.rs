@@ -239,8 +239,12 @@ impl Connection {
             path: url.path().to_owned(),
             cause: safe(cause, self.secrets()),
         };
-        if json::deeper_than(json::MAX_DEPTH, &answer.body) {
+        let (depth, values) = json::measure(&answer.body);
+        if depth > json::MAX_DEPTH {
             return Err(unreadable(&format!("it nests deeper than {} levels", json::MAX_DEPTH)));
+        }
+        if values > json::MAX_VALUES {
+            return Err(unreadable(&format!("it holds over {} values", json::MAX_VALUES)));
         }
         let object = match self.secrets().redact_object(&answer.body) {
             Some(object) => serde_json::from_value(object),

@@ -418,6 +418,24 @@ async fn a_lost_answer_makes_no_second_comment_and_a_limit_is_waited_for() {
     assert!(clock.passed() - before >= Duration::from_secs(60));
 }
 
+#[tokio::test]
+async fn a_conversation_without_end_is_an_error() {
+    let clock = Clock::manual("2026-10-21T07:28:00Z".parse().unwrap());
+    for (comments, circle, says) in [
+        (101, true, "the pages of the comments"),
+        (10_100, false, "more comments than the service can hold"),
+    ] {
+        let fake = Fake::start().await;
+        let one = json!({"id": 1, "body": "a", "user": account("ana", 1), "html_url": "x"});
+        fake.world().comments = vec![one; comments];
+        let first = format!("{}/repos/my-org/policies/issues/12/comments?page=1", fake.url);
+        fake.world().next = circle.then_some(first);
+        let error = place(&client(&fake, &clock)).await.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        assert!(fake.calls().len() < 110);
+    }
+}
+
 /// A folder with a base and a proposal, whose new deny shadows an allow that the base has too.
 fn shadowed() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

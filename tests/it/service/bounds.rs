@@ -1,14 +1,16 @@
 //! Services that never end, that give more than they can hold, and whose answers nest without end.
 
+use std::io::Write as _;
 use std::time::Instant;
 
 use seawall::exit::{Exit, Explain as _};
 use seawall::plan::{self, Plan, set};
-use seawall::service::vijil;
+use seawall::service::http::{Method, WriteOutcome};
+use seawall::service::{docker, vijil};
 use serde_json::json;
 
 use super::odd::{Odd, Request, json as answer};
-use super::{Client, SECRET, limits};
+use super::{Client, SECRET, access, limits};
 
 fn client(odd: &Odd) -> Client {
     Client::new(&odd.base(), "someone", SECRET, "my-org", limits())
@@ -22,7 +24,7 @@ fn nested(levels: usize) -> String {
 async fn pages_without_end_are_an_error_that_says_so() {
     type Page = fn(usize) -> String;
     // What each page answers, and what the error says.
-    let policies: [(&str, Page, &str); 4] = [
+    let policies: [(&str, Page, &str); 5] = [
         (
             "large pages",
             |number| {
@@ -45,6 +47,15 @@ async fn pages_without_end_are_an_error_that_says_so() {
                 json!({"data": data, "next_page_token": number.to_string()}).to_string()
             },
             "over 1000 objects",
+        ),
+        (
+            "few bytes that become many values",
+            |number| {
+                let data = json!([{"id": format!("pol_{number}"), "name": "MANY"}]).to_string();
+                let data = data.replace("\"MANY\"", &format!("[{}0]", "0,".repeat(400_000)));
+                format!(r#"{{"data": {data}, "next_page_token": "{number}"}}"#)
+            },
+            "over 10000000 values",
         ),
         (
             "tokens that go in circles",
@@ -99,12 +110,36 @@ async fn teams_and_policies_for_agents_are_bounded_too() {
 
     // Few bytes that become many values.
     let odd = Odd::start(|number, _| {
-        let zeros = "0,".repeat(3 << 20);
-        answer(200, &format!(r#"{{"results": [{{"id": "{number}", "name": "p", "tags": [{zeros}0]}}], "total": 9}}"#))
+        let zeros = "0,".repeat(400_000);
+        answer(200, &format!(r#"{{"results": [{{"id": "{number}", "name": "p", "tags": [{zeros}0]}}], "total": 99}}"#))
     })
     .await;
     let error = vijil::Reader::new(client(&odd).http).snapshot().await.unwrap_err();
     assert!(error.to_string().contains("over 4000000 values"), "{error}");
+}
+
+#[tokio::test]
+async fn teams_and_members_whose_pages_repeat_or_never_end_are_errors() {
+    let team = seawall::model::Team { id: "t".to_owned(), name: "t".to_owned() };
+    let teams = seawall::model::TeamDirectory::new([team]);
+    for (each, repeats, says) in [
+        (1, true, "repeats the pages"),
+        (50_000, false, "more members of teams than the service can hold: over 1000000 objects"),
+    ] {
+        let odd = Odd::start(move |number, request| {
+            let hosts = request.head.lines().find_map(|line| line.strip_prefix("host: "));
+            let page = if repeats { 0 } else { number };
+            let next = format!("http://{}/v2/orgs/my-org?page={page}", hosts.unwrap_or_default());
+            let one = json!({"uuid": "t", "name": "t", "username": "u"});
+            answer(200, &json!({"results": vec![one; each], "next": next}).to_string())
+        })
+        .await;
+        let reader = client(&odd).reader;
+        let members = reader.members(&teams).await.map(|_| ()).unwrap_err();
+        assert!(members.to_string().contains(says), "{members}");
+        let groups = reader.teams().await.map(|_| ()).unwrap_err().to_string();
+        assert!(!repeats || groups.contains(says), "{groups}");
+    }
 }
 
 #[tokio::test]
@@ -156,4 +191,83 @@ async fn what_nests_as_deep_as_may_be_is_planned_saved_and_read_back() {
     let text = plan.to_json();
     assert_eq!(Plan::from_json(&text).unwrap(), plan);
     assert_eq!(set::from_json(&set::to_json([&plan], &[])).unwrap().into_parts().0, [plan]);
+}
+
+/// The compressed form of so many MiB of spaces.
+fn spaces(mebibytes: usize) -> Vec<u8> {
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    (0..mebibytes).for_each(|_| bomb.write_all(&vec![b' '; 1 << 20]).unwrap());
+    bomb.finish().unwrap()
+}
+
+#[tokio::test]
+async fn one_answer_holds_no_more_than_one_object_can() {
+    const GZIP: &str = "Content-Encoding: gzip\r\n";
+    let many = |value: &str| format!(r#"{{"more": [{}0]}}"#, value.repeat(600_000)).into_bytes();
+    let table: [(&str, u16, &str, Vec<u8>, &str); 7] = [
+        ("many short texts", 200, "", many(r#""a","#), "it holds over 500000 values"),
+        ("many numbers", 200, "", many("0,"), "it holds over 500000 values"),
+        ("a large answer", 200, "", vec![b' '; (32 << 20) + 1], "larger than 33554432 bytes"),
+        ("a small answer that grows", 200, GZIP, spaces(33), "larger than 33554432 bytes"),
+        ("a refusal that grows", 403, GZIP, spaces(33), "403"),
+        ("a large refusal", 403, "", vec![b'['; 33 << 20], "403"),
+        ("a large failure", 501, "", vec![b'['; 33 << 20], "501"),
+    ];
+    for (what, status, headers, body, says) in table {
+        let odd = Odd::start(move |_, _| super::odd::answer(status, headers, &body)).await;
+        let client = client(&odd);
+        let id = seawall::model::PolicyId("p".to_owned());
+        let docker = client.reader.policy(&id).await.unwrap_err().to_string();
+        let vijil = vijil::Reader::new(client.http.clone());
+        let rule = vijil.rule("r").await.unwrap_err().to_string();
+        let policy = vijil.policy("p").await.unwrap_err().to_string();
+        let request = docker::Request { method: Method::Post, path: Vec::new(), body: None };
+        let written = docker::Writer::new(&client.reader, &access()).send(&request).await;
+        let outcome = match &written {
+            WriteOutcome::Refused(refusal) if status != 200 => refusal.to_string(),
+            WriteOutcome::Unknown(error) if status == 200 => error.to_string(),
+            other => panic!("{what}: {other:?}"),
+        };
+        for error in [docker, rule, policy, outcome] {
+            assert!(error.contains(says) && error.len() < 1_000, "{what}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_whose_pages_hold_nothing_ends() {
+    let odd = Odd::start(|number, _| {
+        answer(200, &json!({"events": [], "next_page_token": number.to_string()}).to_string())
+    })
+    .await;
+    let audit = docker::AuditReader::new(client(&odd).http, "my-org");
+    let folder = tempfile::tempdir().unwrap();
+    let files = docker::download::Files::new(folder.path().join("records.jsonl")).unwrap();
+    let error = docker::download::download(&audit, &files, 1, &mut |_| ()).await.unwrap_err();
+    assert!(error.to_string().contains("repeats the pages"), "{error}");
+    assert!(odd.asked().len() < 1_100);
+}
+
+#[test]
+fn a_snapshot_that_nests_too_deeply_or_holds_too_much_is_none() {
+    let with = |more: &str| {
+        format!(
+            r#"{{"format_version": 1, "docker": {{"org": "o", "teams": [], "policies": [], "more": {more}}}}}"#
+        )
+    };
+    assert!(docker::Snapshot::parse(&with(&nested(78))).is_ok());
+    let many = with(&format!("[{}0]", "0,".repeat(10_000_000)));
+    for (text, says) in [
+        (with(&nested(79)), "it nests deeper than 80 levels"),
+        (with(&nested(118)), "it nests deeper than 80 levels"),
+        (with(&nested(1_000_000)), "it nests deeper than 80 levels"),
+        (many, "it holds more than 10000000 values"),
+    ] {
+        for error in [
+            docker::Snapshot::parse(&text).map(|_| ()).unwrap_err(),
+            docker::Snapshot::parse_each(&text).map(|_| ()).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(says), "{says}: {error}");
+        }
+    }
 }
