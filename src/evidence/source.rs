@@ -24,10 +24,14 @@ use super::record::Record;
 use super::requests::Requests;
 use super::table;
 use crate::exit::{Exit, Explain};
-use crate::source::disk::{FileError, check_named_folder, open_named, walk_named};
+use crate::json;
+use crate::source::disk::{FileError, MAX_STATE_BYTES, check_named_folder, open_named, walk_named};
 
 /// The number of places of broken lines that are kept.
 const PLACES: usize = 10;
+/// The most JSON values of one text: a page of the audit API has a tenth of them. Each could be a
+/// record, which takes several hundred bytes of memory.
+const VALUES: usize = 50_000;
 /// The extensions of files with records, without that of a compression.
 const ENDINGS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "log"];
 
@@ -174,14 +178,19 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be read or holds something that is not JSON.
+/// Returns an error if the file cannot be read, is larger than a snapshot may be, or holds something
+/// that is not JSON.
 pub fn raw(file: &Path) -> Result<Vec<Value>, ReadError> {
     let path = file.to_string_lossy().into_owned();
     let open = |source| ReadError::Open { path: path.clone(), source };
     let broken = |source| ReadError::Read { path: path.clone(), source };
     let stream = decompressed(Box::new(open_named(file).map_err(open)?)).map_err(broken)?;
-    let values =
-        serde_json::Deserializer::from_reader(io::BufReader::new(stream)).into_iter::<Value>();
+    let mut text = Vec::new();
+    stream.take(MAX_STATE_BYTES + 1).read_to_end(&mut text).map_err(broken)?;
+    if text.len() as u64 > MAX_STATE_BYTES || json::measure(&text).1 > json::MAX_FILE_VALUES {
+        return Err(open(FileError::TooLarge(MAX_STATE_BYTES)));
+    }
+    let values = serde_json::Deserializer::from_slice(&text).into_iter::<Value>();
     let mut records = Vec::new();
     for value in values {
         match value.map_err(|error| broken(error.into()))? {
@@ -256,6 +265,11 @@ impl Own {
                     each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default()
                 }
             };
+            // No text has more values than half of its bytes.
+            if text.len() > 2 * VALUES && json::measure(text).1 > VALUES {
+                self.broken(file, line, "it holds too many values");
+                continue;
+            }
             // The whole line is checked first, so that texts are borrowed without another check.
             let record = std::str::from_utf8(text).map(serde_json::from_str::<Record<'_>>);
             match record {

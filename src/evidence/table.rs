@@ -3,14 +3,32 @@
 //! Invariant: columns are identified by name, in any order; unknown columns are ignored.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use super::lines::LONGEST;
 use super::record::{Record, Text, Texts};
 
+/// A stream that ends where a row is longer than any record.
+struct Bounded<'a, R> {
+    stream: R,
+    /// The number of bytes that the current row may still take.
+    left: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.left.get());
+        let read = self.stream.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left.set(self.left.get() - read);
+        Ok(read)
+    }
+}
+
 /// Reads the rows of a table. `row` receives each row with its line, or the reason why it is not a
-/// row.
+/// row. A row that is too long is the last one.
 ///
 /// # Errors
 ///
@@ -20,6 +38,8 @@ pub(super) fn rows(
     delimiter: u8,
     mut row: impl FnMut(u64, Result<Record<'_>, &'static str>) -> io::Result<()>,
 ) -> io::Result<()> {
+    let left = Cell::new(LONGEST);
+    let stream = Bounded { stream, left: &left };
     let mut reader: Reader<_> =
         ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(stream);
     let columns: Vec<String> = match reader.byte_headers() {
@@ -30,6 +50,9 @@ pub(super) fn rows(
     loop {
         let more = reader.read_byte_record(&mut cells);
         let line = cells.position().map_or(0, csv::Position::line);
+        if left.replace(LONGEST) == 0 {
+            return row(line, Err("it is too long"));
+        }
         match more {
             Ok(false) => return Ok(()),
             Ok(true) if cells.len() != columns.len() => {
@@ -103,6 +126,23 @@ mod tests {
         .unwrap();
         assert_eq!(seen[0], (2, Ok("Network egress a.example:443 ana".to_owned())));
         assert!(seen[1].1.is_err() && seen[1].0 == 3);
+    }
+
+    #[test]
+    fn a_row_without_end_takes_no_more_memory_than_the_longest_record() {
+        for head in ["decision,count\nallow,1\nallow,\"", "\"decision,"] {
+            let stream = head.as_bytes().chain(io::repeat(b'x'));
+            let mut seen = Vec::new();
+            rows(stream, b',', |line, row| {
+                seen.push((line, row.map(|row| row.count.0.into_owned())));
+                Ok(())
+            })
+            .unwrap();
+            let long = seen.pop().map(|(_, row)| row);
+            assert_eq!(long, Some(Err("it is too long")), "{head}");
+            let rows = if head.contains("allow") { vec![(2, Ok("1".to_owned()))] } else { vec![] };
+            assert_eq!(seen, rows, "{head}");
+        }
     }
 
     #[test]

@@ -203,6 +203,57 @@ fn order_and_division_change_nothing_and_an_identity_counts_once() {
 }
 
 #[test]
+fn what_grows_when_it_is_read_costs_no_more_than_one_record() {
+    let workspace = workspace();
+    let good = lines(&[connect("1", "ana", "a.example:443", "ALLOW")]);
+    let long = "x".repeat(18 << 20);
+    let items = |item: &str| vec![item; 60_000].join(",");
+    let row = "decision,action_type,resource_id,protocol,user,count\nallow,network_egress,a.example:443,tcp,ana,1\n";
+    let table = [
+        ("numbers.jsonl.gz", gz(&format!("{good}[{}]\n", items("1"))), "holds too many values"),
+        (
+            "records.jsonl.zst",
+            zst(&format!("{good}{{\"events\":[{}]}}\n", items("{}"))),
+            "holds too many values",
+        ),
+        (
+            "reasons.json.gz",
+            gz(&format!("[\n{good},\n{{\"reason\":[{}]}}]", items("1"))),
+            "holds too many values",
+        ),
+        ("deep.jsonl.gz", gz(&format!("{good}{}\n", "[".repeat(40_000))), "is not JSON"),
+        ("line.jsonl.gz", gz(&format!("{good}{long}\n")), "is too long"),
+        ("text.json.gz", gz(&format!("[\n{good},\n{{\"reason\":\"{long}\"}}]")), "is too long"),
+        ("cell.csv.gz", gz(&format!("{row}allow,\"{long}")), "is too long"),
+    ];
+    for (name, bytes, says) in table {
+        workspace.write(name, bytes);
+        let path = format!("../{name}");
+        let arguments = ["replay", "--before", "../then", "--records", &path, "--format", "json"];
+        let (code, stdout, stderr) = workspace.run(&arguments);
+        let found: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!((code, &found["window"]["records"]), (0, &json!(1)), "{name}: {stderr}");
+        let broken = found["window"]["skipped"]["broken"].as_u64();
+        assert!(broken > Some(0) && stderr.contains(says), "{name}: {broken:?} {stderr}");
+    }
+}
+
+#[test]
+fn records_for_the_emulator_are_no_larger_than_a_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes, is_read) in [
+        ("some.jsonl.gz", gz(&lines(&[connect("1", "ana", "a.example:443", "ALLOW")])), true),
+        ("large.jsonl.gz", gz(&" ".repeat((128 << 20) + 1)), false),
+        ("many.jsonl.gz", gz(&format!("[{}1]", "1,".repeat(10_000_000))), false),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        let read = seawall::evidence::raw(&file).map(|records| records.len());
+        assert_eq!(read.ok(), is_read.then_some(1), "{name}");
+    }
+}
+
+#[test]
 fn records_without_an_enforced_decision_are_counted_separately() {
     let workspace = workspace();
     let mut records = vec![
