@@ -70,7 +70,8 @@ report() {
 # Prints the path of the workspace within its repository, for links to its documents; nothing outside a repository.
 folder_of_workspace() {
   local inside
-  inside=$(git -C "$WORKSPACE" rev-parse --show-prefix 2>/dev/null) || return 0
+  # Files of the workspace that look like a repository are none.
+  inside=$(git -c safe.bareRepository=explicit -C "$WORKSPACE" rev-parse --show-prefix 2>/dev/null) || return 0
   case $inside in *$'\n'* | *$'\r'*) return 0 ;; esac
   printf '%s' "${inside:-.}"
 }

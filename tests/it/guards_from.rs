@@ -401,6 +401,62 @@ fn a_saved_plan_has_to_pass_its_own_guards_and_those_of_the_base() {
 }
 
 #[test]
+fn a_base_for_another_service_judges_no_plan() {
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    let both = format!("{LAX}vijil: {{endpoint: embedded}}\n");
+    workspace(&folder, &both, "b.example.com");
+    let (code, _, stderr) = seawall(&folder, &["plan", "--out", "plan.json", "-q"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let apply = ["apply", "--plan", "plan.json", "--yes", "--guards-from"];
+    for (branch, own, other) in [
+        ("docker", "acme, endpoint: embedded", "acme, endpoint: 'http://127.0.0.1:9/v2'"),
+        ("vijil", "vijil: {endpoint: embedded}", "vijil: {endpoint: 'http://127.0.0.1:9'}"),
+    ] {
+        git(repository.path(), &["checkout", "-q", "-b", branch]);
+        workspace(&folder, &both.replace(own, other), "b.example.com");
+        git(repository.path(), &["commit", "-q", "-a", "-m", branch]);
+        workspace(&folder, &both, "b.example.com");
+        let (code, _, stderr) = seawall(&folder, &[&apply[..], &[branch]].concat());
+        let says = format!("the plan is for `embedded`, and `{branch}` is for `http://127.0.0.1:9");
+        assert!(code == Some(4) && stderr.contains(&says), "{branch}: {stderr}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_action_applies_a_reviewed_plan_under_the_guards_of_now_too() {
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    let plan = repository.path().join("plan.json");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (code, _, stderr) = seawall(&folder, &["plan", "--out", plan.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{stderr}");
+    for (base, code) in [("main", 4), ("", 0)] {
+        let outputs = repository.path().join("outputs");
+        let script = Command::new("bash")
+            .arg(root.join("action/apply.sh"))
+            .current_dir(&folder)
+            .env("ACTION_PATH", root)
+            .env("SEAWALL", env!("CARGO_BIN_EXE_seawall"))
+            .env("PLAN", &plan)
+            .env("WORKSPACE", ".")
+            .env("GUARDS_FROM", base)
+            .env("GITHUB_OUTPUT", &outputs)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&script.stdout);
+        let outputs = std::fs::read_to_string(&outputs).unwrap();
+        assert!(outputs.ends_with(&format!("exit-code={code}\n")), "{base}: {said}");
+    }
+    let text = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let action = text("action.yml");
+    let (_, last) = action.split_once("- name: Apply the plan").unwrap();
+    assert!(last.contains("GUARDS_FROM: ${{ inputs.guards-from }}"));
+    assert!(text("examples/workflows/apply.yml").contains("\n          guards-from: HEAD "));
+}
+
+#[test]
 fn a_protected_policy_stays_protected_under_its_next_name() {
     let repository = repository();
     let folder = repository.path().join("policies");
