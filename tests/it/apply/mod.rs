@@ -2,6 +2,7 @@
 //! emulator, with a clock that does not wait.
 
 mod access_tests;
+mod asked;
 mod changes;
 mod command;
 mod converge;
