@@ -18,7 +18,7 @@ use super::session::reading::read_plans;
 use super::session::recorded::Recorded;
 use super::session::services::{Services, State};
 use super::session::signal::Signals;
-use super::session::{output, workspace};
+use super::session::{self, output, workspace};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::document::{Docker, Vijil};
@@ -398,6 +398,7 @@ async fn carry_out(
     progress: &Progress,
     mut signals: Signals,
 ) -> Result<Vec<(Exit, bool)>, Failure> {
+    session::watch::stop();
     let (stop, stopped) = watch::channel(false);
     let signals = tokio::spawn({
         let progress = progress.notes();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::session::connect::note;
 use super::session::pipeline::{self, Asked};
 use super::session::reading::read_plans;
+use super::session::watch;
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::plan::Plan;
@@ -107,6 +108,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let mut said = Vec::new();
         for (marker, text, worth_posting) in &comments {
             let comment = Comment { marker, text, worth_posting: *worth_posting };
+            watch::stop();
             said.push(match github.place(number, comment).await? {
                 Placed::Nothing => "Nothing posted: nothing would change".to_owned(),
                 Placed::Posted(address) => format!("Posted: {}", line(&address)),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::session::reading::not_read;
-use super::session::{embedded, organizations};
+use super::session::{embedded, organizations, watch};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::list;
 use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed, VijilAccount, random_secret};
@@ -65,6 +65,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { port, state, seeds, teams, latency, rate_limit, faults } = args;
+    watch::stop(); // it runs until it is stopped
     let audit_token = context.environment().text("DOCKER_AUDIT_TOKEN")?;
     let (identifier, secret, generated) = account(context)?;
     let (vijil_account, generated_pair) = vijil_account(context)?;

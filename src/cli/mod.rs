@@ -158,11 +158,12 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
 /// its exit.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     output::tell_of_panics();
-    let cli = match definition()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
-        Ok(cli) => cli,
+    let parsed = definition().try_get_matches_from(arguments).and_then(|matches| {
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok((name, Cli::from_arg_matches(&matches)?))
+    });
+    let (name, cli) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             let text = error.render().ansi().to_string();
             // A closed standard output (`seawall --help | head -1`) is not a failure.
@@ -177,7 +178,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     color_choice(cli.global.color).write_global();
     trace(cli.global.quiet, cli.global.verbose);
     let run = Context::new(cli.global, Environment::process()).and_then(|context| {
-        watch::configure(context.environment())?;
+        watch::start(context.environment(), &name)?;
         dispatch(&context, &cli.command)
     });
     run.unwrap_or_else(|failure| {

@@ -8,7 +8,7 @@ use super::session::organizations::{only, without_docker};
 use super::session::progress::Progress;
 use super::session::recorded::parse_duration;
 use super::session::signal::Signals;
-use super::session::workspace;
+use super::session::{watch, workspace};
 use super::{Context, Exit, Failure};
 use crate::evidence::download::Download;
 use crate::service::docker::download::{Files, download};
@@ -42,6 +42,8 @@ pub(super) fn run(context: &Context, Args { path, out, since }: &Args) -> Result
     let docker = loaded.settings.docker.as_ref().ok_or_else(without_docker)?;
     let files = Files::new(context.path(out))?;
     let progress = Arc::new(Progress::new(context));
+    // A log is as long as it is, and what was read of it is kept.
+    watch::stop();
     context.block_on(async {
         let mut signals = Signals::listen();
         let audit = connect_audit(context, &loaded.root, docker, progress.observer()).await?;

@@ -49,3 +49,42 @@ fn a_failure_is_printed_once_and_cannot_act_on_the_terminal() {
       help: give the number of calls in flight, from 1 to 64
     ");
 }
+
+#[cfg(target_os = "linux")] // which tells of the memory
+#[test]
+fn every_command_ends_where_it_takes_too_much() {
+    let help = String::from_utf8(seawall(&["--help"]).stdout).unwrap();
+    let (_, listed) = help.split_once("Commands:\n").unwrap();
+    let commands: Vec<&str> = listed
+        .lines()
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let folder = tempfile::tempdir().unwrap();
+    for command in commands {
+        // What a command requires comes before its work.
+        let more: &[&str] = match command {
+            "can" => &["read", "/data"],
+            "who-can" => &["/data"],
+            "completions" => &["bash"],
+            "comment" => &["--plan", "x"],
+            "records" | "report" => &["--out", "x"],
+            "show" => &["x"],
+            "replay" | "usage" | "suggest" => &["--records", "x"],
+            _ => &[],
+        };
+        let output = Command::new(env!("CARGO_BIN_EXE_seawall"))
+            .arg(command)
+            .args(more)
+            .current_dir(folder.path())
+            .env("SEAWALL_MAX_MEMORY", "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let says =
+            format!("error: `{command}` takes more than 1 MiB of memory; nothing was written");
+        assert_eq!((output.status.code(), said.contains(&says)), (Some(5), true), "{said}");
+    }
+}

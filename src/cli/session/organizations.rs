@@ -6,7 +6,7 @@
 //!
 //! Invariant: each resulting workspace has at most one organization, and only the documents for it.
 
-use super::{Context, Exit, Failure, output};
+use super::{Context, Exit, Failure, output, watch};
 use crate::diagnostic::one_of;
 use crate::diagnostic::sanitize::line;
 use crate::document::{Docker, Workspace as Settings};
@@ -51,6 +51,7 @@ pub(crate) fn each(context: &Context, loaded: Loaded) -> Result<Vec<Loaded>, Fai
         let desired = Desired { policies: Vec::new(), vijil: loaded.desired.vijil };
         all.push(Loaded { settings, desired, tests: Vec::new(), ..loaded });
     }
+    watch::allow(all.len());
     Ok(all)
 }
 

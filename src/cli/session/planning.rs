@@ -305,7 +305,7 @@ impl Workspace {
             ..plan::Input::new(guards)
         };
         let made =
-            watched("telling what changes, and what that means for access,", || plan::make(input));
+            watched("telling what changes, and what that means for access", || plan::make(input));
         let (mut plan, errors) = match made {
             Ok(plan) => (plan, Vec::new()),
             Err(impossible) => (impossible.plan, impossible.errors),

@@ -2,23 +2,24 @@
 //! that names the work.
 //!
 //! Work that can grow out of proportion is limited by counts where it is done, so that the same
-//! input gives the same output. This module catches the cases that were overlooked. Invariant: only
-//! work that writes nothing is watched, so that a run that ends here has written nothing. The
-//! memory is known on Linux only.
+//! input gives the same output. This module catches the cases that were overlooked. A command is
+//! watched from its start, whatever it does; it says what is left out: work whose size is that of
+//! the input alone ([`unwatched`]), and everything after the first write ([`stop`]). Invariant: a
+//! run that ends here has written nothing. The memory is known on Linux only.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Environment, Exit, Failure, output};
 use crate::source::disk::bytes_read;
 
-/// The time that a piece of work may take.
+/// The time that a command may take, for each organization of its workspace.
 const MOST_TIME: Duration = Duration::from_secs(60);
 
-/// The variable with the memory limit of the process in MiB.
-const VARIABLE: &str = "SEAWALL_MAX_MEMORY";
+/// The variables with the limits of a command: memory in MiB, and time in seconds.
+const MEMORY: &str = "SEAWALL_MAX_MEMORY";
+const TIME: &str = "SEAWALL_MAX_SECONDS";
 
 /// The default of the limit in MiB, twice the memory for a full organization whose rules have a few
 /// resources each; and the bytes more for each byte of the files that were read, since rules may
@@ -26,87 +27,219 @@ const VARIABLE: &str = "SEAWALL_MAX_MEMORY";
 const MOST_MEMORY: u64 = 1 << 10;
 const MEMORY_A_BYTE: u64 = 64;
 
-/// The memory limit of this process in MiB, if the variable sets one; else 0.
-static LIMIT: AtomicU64 = AtomicU64::new(0);
-
 /// The time between two checks.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// The resources that the process has used.
+/// The command that is watched; `None` before the watch begins, and after it has stopped.
+static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
+
+/// A command under watch.
+#[derive(Debug)]
+struct Watch {
+    command: String,
+    /// The current work, innermost last.
+    works: Vec<&'static str>,
+    /// The organizations that the workspace has.
+    organizations: u32,
+    limits: Limits,
+    started: Times,
+    /// The times of the work that is not watched, and the start of the current such work.
+    left_out: Times,
+    unwatched_since: Option<Times>,
+}
+
+/// The limits that variables set.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limits {
+    /// In MiB.
+    memory: Option<u64>,
+    time: Option<Duration>,
+}
+
+/// Two clocks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    wall: Duration,
+    /// The time of the process on all processors; the wall time if the system does not report it.
+    processor: Duration,
+}
+
+/// The resources that a command has used.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
-    /// The smaller of processor time and wall time, since a busy machine is not a fault of the
-    /// documents.
+    /// The smaller of processor time and wall time, since neither a busy machine nor a slow service
+    /// is a fault of the documents.
     time: Duration,
+    /// In bytes.
     memory: u64,
 }
 
-/// Sets the memory limit from the environment, in MiB.
-///
-/// # Errors
-///
-/// Returns an error if the variable is not a positive number.
-pub(crate) fn configure(environment: &Environment) -> Result<(), Failure> {
-    let Some(value) = environment.text(VARIABLE)? else { return Ok(()) };
-    let limit = value.parse().ok().filter(|limit| *limit > 0);
-    let wrong = || {
-        Failure::new(Exit::Usage, format!("`{VARIABLE}` is `{value}`")).hint("give a number of MiB")
-    };
-    LIMIT.store(limit.ok_or_else(wrong)?, Ordering::Relaxed);
-    Ok(())
-}
+impl Times {
+    fn now(start: Instant) -> Self {
+        let wall = start.elapsed();
+        Self { wall, processor: processor_time().unwrap_or(wall) }
+    }
 
-/// The memory limit in MiB.
-fn limit(set: u64, bytes_read: u64) -> u64 {
-    if set > 0 { set } else { MOST_MEMORY + (MEMORY_A_BYTE.saturating_mul(bytes_read) >> 20) }
-}
-
-/// Does work that writes nothing. If it takes too much time or memory, the process ends with an
-/// error that names the work.
-pub(crate) fn watched<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let (working, ended) = channel::<()>();
-    thread::scope(|scope| {
-        scope.spawn(move || watch(what, &ended));
-        let value = work();
-        drop(working);
-        value
-    })
-}
-
-fn watch(what: &str, ended: &Receiver<()>) {
-    let (started, before) = (Instant::now(), processor_time());
-    while ended.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-        let clock = started.elapsed();
-        let time = processor_time()
-            .zip(before)
-            .map_or(clock, |(now, before)| clock.min(now.saturating_sub(before)));
-        let taken = Taken { time, memory: memory().unwrap_or_default() };
-        if let Some(failure) =
-            excess(what, taken, limit(LIMIT.load(Ordering::Relaxed), bytes_read()))
-        {
-            let _ = output::report(&failure);
-            std::process::exit(i32::from(failure.exit.code()));
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            wall: self.wall.saturating_sub(earlier.wall),
+            processor: self.processor.saturating_sub(earlier.processor),
         }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { wall: self.wall + other.wall, processor: self.processor + other.processor }
     }
 }
 
-/// The error for exceeded limits; the limit of memory is in MiB.
-fn excess(what: &str, taken: Taken, most_memory: u64) -> Option<Failure> {
-    let reason = "mostly patterns with many wildcards or very many teams are the reason: write fewer of them, or split the \
-                  workspace";
-    let (much, hint) = if taken.time > MOST_TIME {
-        (format!("{} s", MOST_TIME.as_secs()), reason.to_owned())
-    } else if taken.memory >> 20 > most_memory {
-        (
-            format!("{most_memory} MiB of memory"),
-            format!("{reason}; or set `{VARIABLE}` to more MiB"),
-        )
-    } else {
-        return None;
+impl Limits {
+    /// Reads the limits from the environment.
+    fn new(environment: &Environment) -> Result<Self, Failure> {
+        let number = |variable: &str, unit: &str| -> Result<Option<u64>, Failure> {
+            let Some(value) = environment.text(variable)? else { return Ok(None) };
+            let number = value.parse().ok().filter(|number| *number > 0);
+            let wrong = || {
+                Failure::new(Exit::Usage, format!("`{variable}` is `{value}`"))
+                    .hint(format!("give a number of {unit}"))
+            };
+            number.ok_or_else(wrong).map(Some)
+        };
+        let time = number(TIME, "seconds")?.map(Duration::from_secs);
+        Ok(Self { memory: number(MEMORY, "MiB")?, time })
+    }
+
+    /// The limit of memory in MiB.
+    fn memory(self, bytes_read: u64) -> u64 {
+        let more = MEMORY_A_BYTE.saturating_mul(bytes_read) >> 20;
+        self.memory.unwrap_or(MOST_MEMORY + more)
+    }
+
+    fn time(self, organizations: u32) -> Duration {
+        self.time.unwrap_or(MOST_TIME * organizations.max(1))
+    }
+}
+
+impl Watch {
+    /// The error for exceeded limits.
+    fn excess(&self, Taken { time, memory }: Taken, bytes_read: u64) -> Option<Failure> {
+        let (most_time, most_memory) =
+            (self.limits.time(self.organizations), self.limits.memory(bytes_read));
+        let (much, variable, unit) = if time > most_time {
+            (format!("{} s", most_time.as_secs()), TIME, "seconds")
+        } else if memory >> 20 > most_memory {
+            (format!("{most_memory} MiB of memory"), MEMORY, "MiB")
+        } else {
+            return None;
+        };
+        let works = self.works.last().map(|work| format!(" ({work})")).unwrap_or_default();
+        let message =
+            format!("`{}` takes more than {much}{works}; nothing was written", self.command);
+        let hint = format!(
+            "mostly patterns with many wildcards or very many teams are the reason: write fewer of \
+             them, or split the workspace; or set `{variable}` to more {unit}"
+        );
+        Some(Failure::new(Exit::Failed, message).hint(hint))
+    }
+
+    fn taken(&self, now: Times) -> Taken {
+        let Times { wall, processor } = now.since(self.started).since(self.left_out);
+        Taken { time: wall.min(processor), memory: memory().unwrap_or_default() }
+    }
+}
+
+fn watch() -> MutexGuard<'static, Option<Watch>> {
+    WATCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The start of the process, or of the first watch in it.
+fn start_of_process() -> Instant {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    *START.get_or_init(Instant::now)
+}
+
+/// Watches the command from now on: if it takes too much time or memory, the process ends with an
+/// error.
+///
+/// # Errors
+///
+/// Returns an error if a variable with a limit is not a positive number.
+pub(crate) fn start(environment: &Environment, command: &str) -> Result<(), Failure> {
+    let started = Times::now(start_of_process());
+    let own = Watch {
+        command: command.to_owned(),
+        works: Vec::new(),
+        organizations: 1,
+        limits: Limits::new(environment)?,
+        started,
+        left_out: Times::default(),
+        unwatched_since: None,
     };
-    let failure =
-        Failure::new(Exit::Failed, format!("{what} takes more than {much}; nothing was written"));
-    Some(failure.hint(hint))
+    *watch() = Some(own);
+    check();
+    thread::spawn(|| {
+        while check() {
+            thread::sleep(PERIOD);
+        }
+    });
+    Ok(())
+}
+
+/// Ends the process if the command exceeds its limits. Returns `false` if nothing is watched any
+/// more.
+fn check() -> bool {
+    // While it is held, no write can begin.
+    let watch = watch();
+    let Some(own) = watch.as_ref() else { return false };
+    if own.unwatched_since.is_some() {
+        return true;
+    }
+    let taken = own.taken(Times::now(start_of_process()));
+    if let Some(failure) = own.excess(taken, bytes_read()) {
+        let _ = output::report(&failure);
+        std::process::exit(i32::from(failure.exit.code()));
+    }
+    true
+}
+
+/// Ends the watch, before the first write.
+pub(crate) fn stop() {
+    *watch() = None;
+}
+
+/// Gives the command the time for each of these organizations.
+pub(crate) fn allow(organizations: usize) {
+    if let Some(own) = watch().as_mut() {
+        own.organizations = u32::try_from(organizations).unwrap_or(u32::MAX);
+    }
+}
+
+/// Does work whose name an error shows.
+pub(crate) fn watched<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    let change = |change: fn(&mut Vec<&'static str>, &'static str)| {
+        if let Some(own) = watch().as_mut() {
+            change(&mut own.works, what);
+        }
+    };
+    change(Vec::push);
+    let value = work();
+    change(|works, _| {
+        works.pop();
+    });
+    value
+}
+
+/// Does work that may take as long as its input is large.
+pub(crate) fn unwatched<T>(work: impl FnOnce() -> T) -> T {
+    if let Some(own) = watch().as_mut() {
+        own.unwatched_since = Some(Times::now(start_of_process()));
+    }
+    let value = work();
+    if let Some(own) = watch().as_mut()
+        && let Some(since) = own.unwatched_since.take()
+    {
+        own.left_out = own.left_out.plus(Times::now(start_of_process()).since(since));
+    }
+    value
 }
 
 /// The memory of the process in bytes, if the system reports it.
@@ -136,53 +269,87 @@ fn of_process(what: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn command(works: &[&'static str], organizations: u32, limits: Limits) -> Watch {
+        Watch {
+            command: "plan".to_owned(),
+            works: works.to_vec(),
+            organizations,
+            limits,
+            started: Times::default(),
+            left_out: Times::default(),
+            unwatched_since: None,
+        }
+    }
+
     #[test]
     fn what_takes_too_much_is_named() {
-        let taken = |seconds, mebibytes: u64| Taken {
-            time: Duration::from_secs(seconds),
-            memory: mebibytes << 20,
-        };
-        for (taken, limit, expected) in [
-            (taken(59, 1_000), 1_024, None),
-            (taken(61, 10), 1_024, Some("checking takes more than 60 s; nothing was written")),
-            (taken(1, 1_024), 1_024, None),
-            (
-                taken(1, 1_025),
-                1_024,
-                Some("checking takes more than 1024 MiB of memory; nothing was written"),
-            ),
-            (taken(1, 1_025), 4_096, None),
-        ] {
-            let found = excess("checking", taken, limit);
-            assert_eq!(found.as_ref().map(|failure| failure.message.as_str()), expected);
+        let seconds = Duration::from_secs;
+        let few = Limits { memory: Some(100), time: Some(seconds(5)) };
+        let table = [
+            (59, 1_024, 1, Limits::default(), None),
+            (61, 10, 2, Limits::default(), None), // a minute for each organization
+            (121, 10, 2, Limits::default(), Some("120 s")),
+            (1, 1_025, 2, Limits::default(), Some("1024 MiB of memory")),
+            (6, 10, 2, few, Some("5 s")),
+            (1, 101, 1, few, Some("100 MiB of memory")),
+        ];
+        for (time, memory, organizations, limits, much) in table {
+            let taken = Taken { time: seconds(time), memory: memory << 20 };
+            let own = command(&["reading", "checking"], organizations, limits);
+            let expected = much.map(|much| {
+                format!("`plan` takes more than {much} (checking); nothing was written")
+            });
+            let found = own.excess(taken, 0);
+            assert_eq!(found.as_ref().map(|failure| &failure.message), expected.as_ref());
             assert!(found.is_none_or(|failure| failure.exit == Exit::Failed));
         }
     }
 
     #[test]
+    fn neither_a_busy_machine_nor_work_that_is_left_out_counts() {
+        let times = |wall, processor| {
+            let seconds = Duration::from_secs;
+            Times { wall: seconds(wall), processor: seconds(processor) }
+        };
+        let mut own = command(&[], 1, Limits::default());
+        own.started = times(10, 10);
+        let time = |own: &Watch, now| own.taken(now).time.as_secs();
+        assert_eq!((time(&own, times(30, 90)), time(&own, times(90, 30))), (20, 20));
+        own.left_out = times(15, 30);
+        assert_eq!(time(&own, times(30, 90)), 5);
+    }
+
+    #[test]
     fn more_memory_may_be_taken_for_more_documents() {
-        for (set, bytes, expected) in
-            [(0, 0, 1_024), (0, 1 << 14, 1_025), (0, 40 << 20, 3_584), (100, 40 << 20, 100)]
-        {
-            assert_eq!(limit(set, bytes), expected, "{set} {bytes}");
+        for (set, bytes, expected) in [
+            (None, 0, 1_024),
+            (None, 1 << 14, 1_025),
+            (None, 40 << 20, 3_584),
+            (Some(100), 40 << 20, 100),
+        ] {
+            let limits = Limits { memory: set, time: None };
+            assert_eq!(limits.memory(bytes), expected, "{set:?} {bytes}");
         }
     }
 
     #[test]
-    fn the_limit_is_a_number_of_mebibytes() {
-        for value in ["much", "0", "-1", "1.5"] {
-            let failure = configure(&Environment::from_variables([(VARIABLE, value)])).unwrap_err();
-            assert_eq!(
-                (failure.exit, failure.message),
-                (Exit::Usage, format!("`SEAWALL_MAX_MEMORY` is `{value}`"))
-            );
+    fn the_limits_are_positive_numbers() {
+        for variable in [MEMORY, TIME] {
+            for value in ["much", "0", "-1", "1.5"] {
+                let environment = Environment::from_variables([(variable, value)]);
+                let failure = Limits::new(&environment).unwrap_err();
+                let says = format!("`{variable}` is `{value}`");
+                assert_eq!((failure.exit, failure.message), (Exit::Usage, says));
+            }
         }
-        assert!(configure(&Environment::from_variables([])).is_ok());
+        let limits =
+            Limits::new(&Environment::from_variables([(MEMORY, "7"), (TIME, "8")])).unwrap();
+        assert_eq!((limits.memory(0), limits.time(3).as_secs()), (7, 8));
     }
 
     #[test]
     fn the_system_is_understood() {
-        assert_eq!(watched("nothing", || 7), 7);
+        assert_eq!(watched("nothing", || unwatched(|| 7)), 7);
         if cfg!(target_os = "linux") {
             assert!(memory().unwrap() > 1 << 20);
             let before = processor_time().unwrap();

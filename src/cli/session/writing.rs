@@ -1,8 +1,8 @@
-//! Writing of files to the disk, with the report of failures.
+//! Writing of files to the disk, with the report of failures. No write is watched.
 
 use std::path::Path;
 
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, watch};
 use crate::diagnostic::list;
 use crate::source::disk::{self, BatchError, FileError, Root};
 
@@ -14,6 +14,7 @@ pub(crate) use crate::source::disk::Written;
 ///
 /// Returns an error if a file cannot be written; then none is written.
 pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failure> {
+    watch::stop();
     let root = Root::new(root).map_err(|error| not_written(root, &error))?;
     root.write_all(files).map_err(|error| {
         let message = error.to_string();
@@ -36,6 +37,7 @@ pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
 ///
 /// Returns an error if the file cannot be written; then it is unchanged.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    watch::stop();
     Root::around(path)
         .and_then(|root| root.replace(path, text))
         .map_err(|error| not_written(path, &error))
@@ -47,6 +49,7 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
 ///
 /// As [`replace`].
 pub(crate) fn write_named(path: &Path, text: &str) -> Result<(), Failure> {
+    watch::stop();
     disk::write_named(path, text).map_err(|error| not_written(path, &error))
 }
 
