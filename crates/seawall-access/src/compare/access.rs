@@ -13,19 +13,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The access that changes, in patterns.
 #[derive(Clone, Default)]
 pub struct Access {
-    what: String,
+    what: Box<str>,
     /// The addresses to which it applies; empty for all.
     at: Arc<str>,
 }
 
 impl Access {
     pub(super) fn new(what: String, at: Arc<str>) -> Self {
-        Self { what, at }
+        Self { what: what.into(), at }
     }
 
     /// Other access on the same addresses.
     pub(super) fn clone_with(&self, what: String) -> Self {
-        Self { what, at: Arc::clone(&self.at) }
+        Self::new(what, Arc::clone(&self.at))
     }
 
     /// The addresses alone.
@@ -54,7 +54,7 @@ impl Access {
     /// Returns `true` if a text starts with this whole text.
     #[must_use]
     pub fn starts(&self, text: &str) -> bool {
-        text.strip_prefix(&self.what).is_some_and(|rest| rest.starts_with(&*self.at))
+        text.strip_prefix(&*self.what).is_some_and(|rest| rest.starts_with(&*self.at))
     }
 
     fn with_place<'a>(&self, object: &'a str) -> Cow<'a, str> {
@@ -68,7 +68,7 @@ impl Access {
 
 impl From<String> for Access {
     fn from(what: String) -> Self {
-        Self { what, at: Arc::default() }
+        Self::new(what, Arc::default())
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn reduce<'a>(old: &'a [Policy], new: &'a [Policy]) -> Option<Reduced
     groups.into_values().filter(|names| names.len() > 1).for_each(|mut names| {
         // The first in the order in which classes are found, so that the same examples are chosen.
         names.sort_unstable();
+        names.shrink_to_fit();
         left_out.extend(names.iter().skip(1));
         alike.0.extend(names.first().copied().map(|first| (first, names)));
     });

@@ -102,9 +102,6 @@ struct ClassDescription<'a> {
     alike: Option<(&'a str, &'a [&'a str])>,
 }
 
-/// A description with one of the hosts that it is about.
-type OfHost<'a> = (&'a ClassDescription<'a>, &'a str);
-
 impl ClassDescription<'_> {
     /// The order of entries for one audience, and the common part of those that differ in their
     /// methods.
@@ -122,10 +119,9 @@ impl ClassDescription<'_> {
         self.alike.map_or(1, |(_, names)| names.len())
     }
 
-    /// Itself with each of its hosts; with an empty one if it stands for no others.
-    fn by_host(&self) -> impl Iterator<Item = OfHost<'_>> {
-        let names = self.alike.map_or([""].as_slice(), |(_, names)| names);
-        names.iter().map(move |name| (self, *name))
+    /// The host of one of its entries; empty if it stands for no others.
+    fn host(&self, at: u32) -> &str {
+        self.alike.and_then(|(_, names)| names.get(at as usize)).copied().unwrap_or_default()
     }
 
     /// The parts of a text about its host, with this host instead.
@@ -144,26 +140,29 @@ impl ClassDescription<'_> {
         parts.collect::<Vec<_>>().concat()
     }
 
-    /// The object in front of the host.
+    /// The object in front of the host, if it stands for others.
     fn before_host(&self) -> Option<&str> {
         Some(self.object.what().split_once(self.alike?.0)?.0)
     }
 
-    /// The order of entries, without making their texts.
-    fn compare((one, host): &OfHost<'_>, (other, other_host): &OfHost<'_>) -> Ordering {
-        let objects = || {
-            let before = one.before_host().zip(other.before_host());
-            let is_same_before = before.is_some_and(|(before, other)| before == other);
+    /// The order of its entry for a host beside that of another for its own, without making their
+    /// texts.
+    fn compare(&self, host: &str, other: &Self, other_host: &str) -> Ordering {
+        let objects = || match (self.before_host(), other.before_host()) {
+            (None, None) => self.object.cmp(&other.object),
             // Nearly always, hosts differ before one of them ends.
-            if is_same_before && !host.starts_with(other_host) && !other_host.starts_with(host) {
+            (Some(before), Some(other_before))
+                if before == other_before
+                    && !host.starts_with(other_host)
+                    && !other_host.starts_with(host) =>
+            {
                 host.cmp(other_host)
-            } else {
-                one.text(host).cmp(&other.text(other_host))
             }
+            _ => self.text(host).cmp(&other.text(other_host)),
         };
-        (one.size.cmp(&other.size))
+        (self.size.cmp(&other.size))
             .then_with(objects)
-            .then_with(|| (one.word, one.outcome).cmp(&(other.word, other.outcome)))
+            .then_with(|| (self.word, self.outcome).cmp(&(other.word, other.outcome)))
     }
 
     fn entry(&self, host: &str, audience: &Arc<Audience>) -> Entry {
@@ -207,18 +206,31 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription<'_>>) -> Chan
             None => kept.push(next),
         }
     }
-    // Of millions of hosts, so that the texts are made in their places only.
-    let mut entries: Vec<OfHost<'_>> = kept.iter().flat_map(ClassDescription::by_host).collect();
-    entries.sort_by(ClassDescription::compare);
-    let count =
-        |list: fn(Outcome) -> bool| entries.iter().filter(|(one, _)| list(one.outcome)).count();
+    // There may be millions of hosts, so that their texts are made in their places only.
+    let number = |at: usize| u32::try_from(at).expect("fewer entries than bytes of policies");
+    let of_host = |(own, one): (usize, &ClassDescription<'_>)| {
+        let own = number(own);
+        (0..number(one.count())).map(move |host| (own, host))
+    };
+    let mut entries: Vec<(u32, u32)> = kept.iter().enumerate().flat_map(of_host).collect();
+    let of = |(own, host): (u32, u32)| {
+        let own = kept.get(own as usize).expect("a number of these");
+        (own, own.host(host))
+    };
+    entries.sort_by(|one, other| {
+        let ((one, host), (other, other_host)) = (of(*one), of(*other));
+        one.compare(host, other, other_host)
+    });
+    let count = |list: fn(Outcome) -> bool| {
+        entries.iter().filter(|entry| list(of(**entry).0.outcome)).count()
+    };
     let mut changes = Changes {
         widened: Vec::with_capacity(count(|outcome| outcome == Outcome::Widened)),
         narrowed: Vec::with_capacity(count(|outcome| outcome == Outcome::Narrowed)),
         uncertain: Vec::new(),
     };
-    for (one, host) in entries {
-        changes.push(one.outcome, one.entry(host, audience));
+    for (own, host) in entries.iter().map(|entry| of(*entry)) {
+        changes.push(own.outcome, own.entry(host, audience));
     }
     changes
 }
