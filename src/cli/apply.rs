@@ -416,11 +416,10 @@ async fn carry_out(
     for Ready { name, plan: approved, connected } in approved {
         if !approved.plan().is_empty() {
             let outcome = execute_one(&approved, &connected, progress, &stopped).await;
-            let view = context.view();
             if several {
                 reports.push_str(&format!("\n{}\n", line(&name)));
             }
-            reports.push_str(&render::outcome::human(approved.plan(), &outcome, view));
+            reports.push_str(&render::outcome::human(approved.plan(), &outcome));
             exits.push((outcome.exit(), outcome.wrote()));
         }
         connected.close().await;

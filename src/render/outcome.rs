@@ -4,7 +4,6 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::view::View;
 use super::words;
 use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{block, line};
@@ -16,15 +15,16 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const CAREFUL: Style = AnsiColor::Yellow.on_default().bold();
 
-/// The outcome of a plan, as text with colours: steps that need attention, then the counts.
+/// The outcome of a plan, as text with colours: what was done, what was not tried, what needs
+/// attention, then the counts. It is whole, since nobody can ask for it once more.
 #[must_use]
-pub fn human(plan: &Plan, outcome: &Outcome, view: View) -> String {
+pub fn human(plan: &Plan, outcome: &Outcome) -> String {
     let mut out = String::new();
-    write_outcome(&mut out, plan, outcome, view).expect("a string takes everything");
+    write_outcome(&mut out, plan, outcome).expect("a string takes everything");
     out
 }
 
-fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome, view: View) -> fmt::Result {
+fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Result {
     let Counts { done, failed, not_tried } = outcome.counts();
     let ended: Vec<(AnyStep<'_>, &StepOutcome)> =
         plan.all_steps().filter_map(|step| Some((step, outcome.steps.get(&step.id())?))).collect();
@@ -33,13 +33,8 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome, view: View) -
         if kind == Kind::Done && failed + not_tried == 0 {
             continue;
         }
-        let own: Vec<_> = ended.iter().filter(|(_, ended)| Kind::new(ended) == kind).collect();
-        let (first, more) = view.first(&own, LISTED);
-        for (step, ended) in first {
+        for (step, ended) in ended.iter().filter(|(_, ended)| Kind::new(ended) == kind) {
             write_step(out, &describe(*step), ended)?;
-        }
-        if more > 0 {
-            writeln!(out, "… {more} more {}, `-v` shows all", kind.name())?;
         }
     }
     if failed + not_tried == 0 {
@@ -64,9 +59,6 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome, view: View) -
     writeln!(out, "Running again continues from here.")
 }
 
-/// The number of steps of a kind that are listed.
-const LISTED: usize = 12;
-
 /// The kinds of outcomes, each listed together.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -86,14 +78,6 @@ impl Kind {
                 Self::NotTried
             }
             StepOutcome::Applied { overtaken: Some(_) } | StepOutcome::Failed(_) => Self::Attention,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::NotTried => "not tried",
-            Self::Attention => "failed or overtaken",
         }
     }
 }

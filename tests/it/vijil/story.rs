@@ -410,11 +410,7 @@ async fn a_policy_that_goes_with_its_rules_costs_one_call_and_a_refusal_says_wha
             team.apply(&desired("name: Other\ncategory: custom\nrules: []\n")).await;
         let deletes = team.emulator.writes().iter().filter(|call| call.method == "DELETE").count();
         assert_eq!(deletes, 1);
-        let told = seawall::render::outcome::human(
-            &plan,
-            &outcome,
-            seawall::render::plan::View { width: 80, all: false },
-        );
+        let told = seawall::render::outcome::human(&plan, &outcome);
         assert_eq!(outcome.exit() == Exit::Done, exit == Exit::Done, "{told}");
         assert!(exit == Exit::Done || told.contains("`rules: []`"), "{told}");
     }
@@ -463,11 +459,7 @@ async fn an_active_policy_that_cannot_be_edited_in_place_says_what_to_do() {
         team.apply(&desired(CHAPTERS[1])).await;
         let (plan, outcome) = team.apply(&desired(&edited)).await;
         assert_ne!(outcome.exit(), Exit::Done, "{active_edit:?}");
-        let text = seawall::render::outcome::human(
-            &plan,
-            &outcome,
-            seawall::render::plan::View { width: 80, all: false },
-        );
+        let text = seawall::render::outcome::human(&plan, &outcome);
         assert!(text.contains(told), "{text}");
         let state = team.emulator.state();
         assert_eq!(
