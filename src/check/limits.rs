@@ -12,9 +12,7 @@ use serde_json::json;
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::Declared;
-use crate::model::{
-    Body, MAX_POLICIES as MOST_POLICIES, MAX_RULES as MOST_RULES, Policy, Resources,
-};
+use crate::model::{Body, MAX_POLICIES, MAX_RULES, Policy, Resources};
 
 /// Rules from which a policy is nearly full.
 const NEARLY_ALL_RULES: usize = 238;
@@ -65,9 +63,9 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    if let Some(policy) = input.policies.get(MOST_POLICIES) {
+    if let Some(policy) = input.policies.get(MAX_POLICIES) {
         let message = format!(
-            "{} policies are more than the {MOST_POLICIES} of an organization",
+            "{} policies are more than the {MAX_POLICIES} of an organization",
             input.policies.len()
         );
         let finding =
@@ -78,15 +76,15 @@ fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     let count = policy.desired.policy.rules().len();
-    if count > MOST_RULES {
-        let message = format!("{count} rules are more than the {MOST_RULES} of a policy");
+    if count > MAX_RULES {
+        let message = format!("{count} rules are more than the {MAX_RULES} of a policy");
         let finding = Diagnostic::error("too-many-rules", message);
-        let finding = finding.at(policy.document.head(&format!("/rules/{MOST_RULES}")));
+        let finding = finding.at(policy.document.head(&format!("/rules/{MAX_RULES}")));
         findings.push(
             finding.help("join rules with the same actions and decision, or split the policy"),
         );
     } else if count >= NEARLY_ALL_RULES {
-        let message = format!("the policy has {count} rules, of {MOST_RULES}");
+        let message = format!("the policy has {count} rules, of {MAX_RULES}");
         let finding =
             Diagnostic::warning("policy-nearly-full", message).at(policy.document.label("/name"));
         findings.push(

@@ -246,7 +246,7 @@ impl Meaning {
                         .iter()
                         .map(|own| Audience { teams: own.teams.clone(), alike: own.alike.clone() })
                         .collect(),
-                    patterns: patterns.clone(),
+                    patterns,
                 };
                 Found::Incomplete(changes(found), incomplete)
             }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::view::View;
+use super::view::{MORE, View};
 use crate::access::{AccessLevel, Answer, Reason, Verdict};
 use crate::diagnostic::list;
 use crate::diagnostic::sanitize;
@@ -160,7 +160,7 @@ pub(super) fn details(
         add(format_args!("  {decision}`{}{rule}`{pattern}{doubt}{place}", line(policy_name)));
     }
     if more > 0 {
-        add(format_args!("  … {more} more, `-v` shows all"));
+        add(format_args!("  … {more} more, {MORE}"));
     }
     for nearest in &answer.nearest {
         add(format_args!("nearest: {}", line(nearest)));

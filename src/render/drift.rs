@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::plan::{View, quoted, write_access, write_changes};
+use super::view::rest;
 use super::{markdown, words};
 use crate::diagnostic::list;
 use crate::diagnostic::sanitize::line;
@@ -100,7 +101,7 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
         first
             .iter()
             .for_each(|one| out.push_str(&format!("  {}\n", words::undeclared(one, quoted))));
-        write_rest(out, more);
+        out.push_str(&rest("  ", more, "", Style::new()));
     }
     if !outside.is_empty() {
         let title = match since {
@@ -118,14 +119,7 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
         let _ = writeln!(out, "\n{BAD}Cannot be applied{BAD:#}");
         let (first, more) = view.first(impossible, LISTED);
         first.iter().for_each(|reason| out.push_str(&format!("  {}\n", line(reason))));
-        write_rest(out, more);
-    }
-}
-
-/// Writes the number of items that are left out.
-fn write_rest(out: &mut String, more: usize) {
-    if more > 0 {
-        let _ = writeln!(out, "  … {more} more, `-v` shows all");
+        out.push_str(&rest("  ", more, "", Style::new()));
     }
 }
 
@@ -367,7 +361,7 @@ pub fn adopted(adoption: &Adoption, import: &Import, view: View) -> String {
     for (what, file, policy) in first {
         let _ = writeln!(out, "  {what:7}  {}  {}", line(file), line(policy));
     }
-    write_rest(&mut out, more);
+    out.push_str(&rest("  ", more, "", Style::new()));
     let _ = writeln!(
         out,
         "{GOOD}Adopted{GOOD:#}: the documents match the live state, and planning now changes nothing."

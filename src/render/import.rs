@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::view::View;
+use super::view::{View, rest};
 use super::words::count;
 use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{block, line};
@@ -50,9 +50,7 @@ pub fn summary(import: &Import, left: &[String], dry_run: bool, view: View) -> S
             let _ =
                 writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", line(&file.path), line(&file.policy));
         }
-        if more > 0 {
-            let _ = writeln!(out, "  … {more} more, `-v` shows all");
-        }
+        out.push_str(&rest("  ", more, "", Style::new()));
     }
     let policies = count(import.files.len(), "file");
     let verb = if dry_run { "Would write" } else { "Wrote" };

@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::inline::reason;
-use super::view::View;
+use super::view::{View, rest};
 use super::words;
 use crate::diagnostic::list::{self, shown};
 use crate::diagnostic::sanitize::{line, markdown as code};
@@ -147,10 +147,7 @@ fn write_agreement(out: &mut String, agreement: &Agreement, view: View) -> fmt::
             one.count
         )?;
     }
-    match disagreements.len().saturating_sub(most) {
-        0 => {}
-        more => writeln!(out, "  {CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all")?,
-    }
+    out.push_str(&rest("  ", disagreements.len().saturating_sub(most), "", CAREFUL));
     if *disagree > 0 {
         writeln!(
             out,
@@ -203,9 +200,7 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
         for rule in rules {
             writeln!(out, "  {DIM}because{DIM:#} {}", line(rule))?;
         }
-        if more > 0 {
-            writeln!(out, "  {CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all")?;
-        }
+        out.push_str(&rest("  ", more, "", CAREFUL));
         for change in own.into_iter().take(room) {
             room -= 1;
             let last = change
@@ -226,10 +221,7 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
             }
         }
     }
-    match changes.len().saturating_sub(most) {
-        0 => Ok(()),
-        more => writeln!(out, "  {CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all"),
-    }
+    out.write_str(&rest("  ", changes.len().saturating_sub(most), "", CAREFUL))
 }
 
 /// A replay as Markdown, for pull requests and job summaries.

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::answer::{DeclaredPolicies, details};
-use super::view::View;
+use super::view::{View, rest};
 use crate::diagnostic::sanitize;
 use crate::diagnostic::sanitize::{block, line};
 use crate::model::{Origin, Policy};
@@ -60,12 +60,12 @@ pub fn human(report: &Report<'_>, view: View) -> String {
     let (failing, passing): (Vec<_>, Vec<_>) =
         report.trials.iter().partition(|trial| !trial.passes());
     // Failing tests come last, next to the counts, where nobody has to scroll for them.
-    for (trials, name) in [(passing, "tests pass"), (failing, "tests fail")] {
+    for (trials, name) in [(passing, " tests pass"), (failing, " tests fail")] {
         let (first, more) = view.first(&trials, TESTS);
         for trial in first {
             write_trial(&mut text, trial, report, view);
         }
-        add_rest(&mut text, "", more, name);
+        text.push_str(&rest("", more, name, Style::new()));
     }
     let counts = count(report.trials);
     let of = |key: &str| counts.get(key).copied().unwrap_or_default();
@@ -86,7 +86,7 @@ pub fn human(report: &Report<'_>, view: View) -> String {
         for (policy, rule) in first {
             text.push_str(&rule_line("not tested", report, *policy, *rule));
         }
-        add_rest(&mut text, "  ", more, "rules");
+        text.push_str(&rest("  ", more, " rules", Style::new()));
     }
     if let Some(Mutation { total, survivors }) = report.mutation {
         writeln!(text, "{} of {total} changed rules make a test fail", total - survivors.len())
@@ -99,7 +99,7 @@ pub fn human(report: &Report<'_>, view: View) -> String {
             };
             text.push_str(&rule_line(change, report, survivor.policy, survivor.rule));
         }
-        add_rest(&mut text, "  ", more, "rules");
+        text.push_str(&rest("  ", more, " rules", Style::new()));
     }
     text
 }
@@ -113,14 +113,7 @@ fn write_trial(text: &mut String, trial: &Trial<'_>, report: &Report<'_>, view: 
     for check in first {
         text.push_str(&failure(check, report.places, view));
     }
-    add_rest(text, "  ", more, "expectations");
-}
-
-/// Adds the number of items that are left out.
-fn add_rest(text: &mut String, indent: &str, more: usize, what: &str) {
-    if more > 0 {
-        text.push_str(&format!("{indent}… {more} more {what}, `-v` shows all\n"));
-    }
+    text.push_str(&rest("  ", more, " expectations", Style::new()));
 }
 
 fn rule_line(what: &str, report: &Report<'_>, policy: usize, rule: usize) -> String {

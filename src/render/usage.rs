@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::view::View;
+use super::view::{View, rest};
 use super::{replay, words};
 use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{line, markdown as code};
@@ -80,7 +80,7 @@ fn write(
                 line(&rule.source.to_string())
             )?;
         }
-        write_rest(out, "  ", more)?;
+        out.push_str(&rest("  ", more, "", CAREFUL));
     }
     let Some(narrowings) = narrowings else { return Ok(()) };
     writeln!(out, "\n{BOLD}Wildcards{BOLD:#}: {} can be narrowed", narrowings.len())?;
@@ -93,18 +93,10 @@ fn write(
         for host in hosts {
             writeln!(out, "    {GOOD}+{GOOD:#} {}", line(host))?;
         }
-        write_rest(out, "    ", others)?;
+        out.push_str(&rest("    ", others, "", CAREFUL));
         writeln!(out, "    {DIM}{requests} recorded requests{DIM:#}")?;
     }
-    write_rest(out, "  ", more)
-}
-
-/// Writes the number of items that are left out.
-fn write_rest(out: &mut String, indent: &str, more: usize) -> fmt::Result {
-    match more {
-        0 => Ok(()),
-        more => writeln!(out, "{indent}{CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all"),
-    }
+    out.write_str(&rest("  ", more, "", CAREFUL))
 }
 
 fn facts(rule: &RuleUse) -> String {

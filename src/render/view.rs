@@ -4,8 +4,22 @@
 
 use std::fmt::Write as _;
 
+use anstyle::Style;
+
 use crate::diagnostic::list::{first, shown};
 use crate::diagnostic::sanitize::line;
+
+/// Where the items are that a list leaves out.
+pub(super) const MORE: &str = "`-v` shows all";
+
+/// The line that counts the items that a list leaves out; empty without any. `what` follows the
+/// number, as in ` rules`.
+pub(super) fn rest(indent: &str, more: usize, what: &str, style: Style) -> String {
+    match more {
+        0 => String::new(),
+        more => format!("{indent}{style}… {more} more{what}{style:#}, {MORE}\n"),
+    }
+}
 
 /// Width of the terminal, and the amount of detail.
 #[derive(Clone, Copy, Debug)]

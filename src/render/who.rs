@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::answer::{Because, DeclaredPolicies, because, details};
 use super::plan::View;
+use super::view::rest;
 use crate::access::{AccessLevel, Answer, Audience, Everybody, Unless, Verdict, Who};
 use crate::diagnostic::sanitize;
 use crate::diagnostic::sanitize::line;
@@ -162,9 +163,9 @@ fn write(
                 )?;
                 out.push_str(&details(&plain(answer), places, "    ", view));
             }
-            more(out, one.unless.len() - exceptions, "  ")?;
+            out.write_str(&rest("  ", one.unless.len() - exceptions, "", Style::new()))?;
         }
-        more(out, own.len() - shown, "")?;
+        out.write_str(&rest("", own.len() - shown, "", Style::new()))?;
     }
     match (everybody.who.is_empty(), otherwise(&everybody.nobody)) {
         (true, _) => {
@@ -187,10 +188,6 @@ fn write(
         writeln!(out, "{dim}note: {}{dim:#}", line(remark))?;
     }
     Ok(())
-}
-
-fn more(out: &mut String, hidden: usize, indent: &str) -> std::fmt::Result {
-    if hidden > 0 { writeln!(out, "{indent}… {hidden} more, `-v` shows all") } else { Ok(()) }
 }
 
 /// The answer without what is said once for all, and without what others may.

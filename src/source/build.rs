@@ -295,22 +295,17 @@ impl<'findings> Builder<'findings> {
     /// Stores the entries of a `<<` until the mapping's own keys are known, since those take
     /// precedence wherever they are.
     fn merge_later(&mut self, key: &Key, node: Node) -> Step {
-        if node.value.is_object() {
-            return self.merge_all_later(vec![node]);
-        }
+        let (span, height, cost) = (node.places.span(), node.height, node.cost);
         let nodes = match (node.value, node.places.into_parts()) {
+            (value @ Value::Object(_), Some(parts)) => {
+                vec![Node { value, places: Spans::collection(span, parts), height, cost }]
+            }
             (Value::Array(values), Some(Parts::Items(places)))
                 if values.iter().all(Value::is_object) =>
             {
                 let nodes = values.into_iter().zip(places);
-                nodes
-                    .map(|(value, places)| Node {
-                        value,
-                        places,
-                        height: node.height - 1,
-                        cost: 16,
-                    })
-                    .collect()
+                let node = |(value, places)| Node { value, places, height: height - 1, cost: 16 };
+                nodes.map(node).collect()
             }
             _ => {
                 let finding = Diagnostic::error(
@@ -322,10 +317,6 @@ impl<'findings> Builder<'findings> {
                 ));
             }
         };
-        self.merge_all_later(nodes)
-    }
-
-    fn merge_all_later(&mut self, nodes: Vec<Node>) -> Step {
         if let Some(Open { collection: Collection::Mapping { merged, .. }, .. }) =
             self.open.last_mut()
         {

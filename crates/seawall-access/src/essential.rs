@@ -108,8 +108,7 @@ pub(super) fn essential(
     let sets = patterns.sets(wanted)?;
     let steps = wanted.effort.steps;
     let left = SETS_TOGETHER * steps + STEPS_A_CLAUSE * patterns.members.len();
-    let (list, known) = Default::default();
-    let mut search = Search { patterns, steps, left, list, known };
+    let mut search = Search { patterns, steps, left, list: Vec::new(), known: HashMap::default() };
     for few in &sets.needed {
         search.look_for(few)?;
     }
@@ -288,7 +287,7 @@ struct Search<'a> {
     patterns: &'a Patterns<'a>,
     /// The limit of one set of clauses.
     steps: usize,
-    /// What remains of that of all sets.
+    /// The remaining steps of all sets together.
     left: usize,
     list: Vec<Class>,
     known: HashMap<Vec<Hit>, usize>,

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use super::super::view::rest;
 use super::super::words::{self, Cause, Entry, Group, Tone};
-use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View, quoted};
+use super::{BAD, BOLD, CAREFUL, DIM, GOOD, View, quoted};
 use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
@@ -145,10 +146,7 @@ fn write_entry(
 
 /// Writes the number of items that are folded away.
 fn write_rest(out: &mut String, indent: &str, all: usize, shown: usize) -> fmt::Result {
-    match all.saturating_sub(shown) {
-        0 => Ok(()),
-        hidden => writeln!(out, "{indent}{CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}"),
-    }
+    out.write_str(&rest(indent, all.saturating_sub(shown), "", CAREFUL))
 }
 
 /// An audience, to follow `gained by`.

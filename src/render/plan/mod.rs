@@ -13,6 +13,7 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 
 pub use super::view::View;
+use super::view::{MORE, rest};
 use super::words;
 use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Found, Meaning};
@@ -25,9 +26,6 @@ const BAD: Style = AnsiColor::Red.on_default();
 const CAREFUL: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
-
-/// The advice for items that are folded away.
-const MORE: &str = "`-v` shows all";
 
 /// A plan as text with colours.
 #[must_use]
@@ -288,10 +286,7 @@ fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Resul
         )?;
         writeln!(out, "        {why}")?;
     }
-    match plan.without_effect.len().saturating_sub(listed) {
-        0 => Ok(()),
-        hidden => writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}"),
-    }
+    out.write_str(&rest("  ", plan.without_effect.len().saturating_sub(listed), "", CAREFUL))
 }
 
 /// The access tests that fail after the plan and whose result changes.
@@ -319,10 +314,7 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         )?;
     }
     let hidden = flips.len().saturating_sub(view.shown(flips.len(), LISTED));
-    if hidden > 0 {
-        writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}")?;
-    }
-    Ok(())
+    out.write_str(&rest("  ", hidden, "", CAREFUL))
 }
 
 fn write_warnings(out: &mut String, plan: &Plan, view: View) -> fmt::Result {

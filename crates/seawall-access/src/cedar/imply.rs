@@ -531,7 +531,7 @@ mod tests {
                 cover::covers(&statement(actions, required), &statement(actions, given))
             };
             assert!(covers(tool), "{given}");
-            // A prompt has no `readOnly`, so that the statement is skipped.
+            // A prompt has no `readOnly`: the engine skips the statement.
             assert!(!covers(prompt), "{given}");
             assert!(!covers(&format!("{tool}, {prompt}")), "{given}");
         }
@@ -610,7 +610,7 @@ mod tests {
             assert!(holds || !covers, "{}\n{}", inner.source, outer.source);
             (proven, holding) = (proven + usize::from(covers), holding + usize::from(holds));
         }
-        // Not every coverage has a proof, and `register a` has no readable attribute.
+        // Some coverages hold without a proof.
         assert!(proven * 4 > holding, "{proven} proofs for {holding} pairs");
     }
 

@@ -87,7 +87,7 @@ fn with_most_wildcards(universe: &Universe, cuts: &BTreeSet<SurveyLimit>) -> Vec
         .filter(|target| cuts.iter().any(|cut| cut.is_about(target)))
         .map(|target| {
             let text = target.to_string();
-            // What is below a folder needs no other way.
+            // `/**` at the end of a pattern is no reason to write it in another way.
             let inner = text.strip_suffix("/**").unwrap_or(&text);
             let inner = inner.replace("**", "*");
             (Reverse(inner.matches(['*', '?', '[']).count()), text)

@@ -1,9 +1,9 @@
 //! The effect of a change on access: which audiences gain and lose what.
 //!
-//! The two states are split into clauses ([`state_clauses`]), these into classes ([`Universe`]), each class
-//! is judged for every relevant audience ([`outcome`]), and differences are described in the
-//! patterns of the rules ([`cover`]). Of names that no rule tells apart, one goes through all this
-//! for the others ([`alike`]).
+//! The two states are split into clauses ([`state_clauses`]), these into classes ([`Universe`]),
+//! each class is judged for every relevant audience ([`outcome`]), and differences are described in
+//! the patterns of the rules ([`cover`]). Of names that no rule tells apart, one goes through all
+//! this for the others ([`alike`]).
 //!
 //! The words of [`Entry::access`]: `connect:tcp HOST` and `connect:udp HOST` with a host pattern,
 //! and `:PORT` where it is one port; `read PATH` and `write PATH`, of which a writable mount needs

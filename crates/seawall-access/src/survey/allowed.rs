@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{Group, Item, Survey};
-use crate::clause::{Actions, Clause, Target};
+use crate::clause::{Actions, Target};
 use crate::host::HostPattern;
 use crate::model::Decision;
 use crate::pattern::{Sequence, Token};
@@ -65,21 +65,21 @@ impl Survey<'_> {
     /// on requests.
     #[must_use]
     pub fn meets_an_allow(&self, of: &Item<'_>) -> bool {
-        self.may_be_allowed(&of.clause())
+        self.may_be_allowed(&of.target(), of.actions)
     }
 
-    pub(super) fn may_be_allowed(&self, of: &Clause) -> bool {
-        let http = matches!(of.target, Target::Http(..));
-        let connects = if http { Actions::TCP } else { of.actions };
-        let port = of.target.port();
+    pub(super) fn may_be_allowed(&self, target: &Target, actions: Actions) -> bool {
+        let http = matches!(target, Target::Http(..));
+        let connects = if http { Actions::TCP } else { actions };
+        let port = target.port();
         let allows = |number: u32, actions: Actions| {
             let own = self.item(number);
             let on_port = port.is_none() || own.port().is_none_or(|own| Some(own) == port);
             own.decision == Decision::Allow && on_port && own.actions.meets(actions)
         };
-        let requests = if http { of.actions } else { Actions::HTTP };
+        let requests = if http { actions } else { Actions::HTTP };
         let group = |group: &Group| {
-            let by_request = match &of.target {
+            let by_request = match target {
                 Target::Http(_, path) => {
                     let walk = |path: &Sequence| {
                         group.paths().is_some_and(|paths| {
@@ -92,15 +92,15 @@ impl Survey<'_> {
                             && walk(&Sequence { tokens: Vec::new(), ..path.clone() })
                 }
                 Target::Network(_) | Target::Folder(_) => {
-                    of.actions.meets(Actions::TCP)
+                    actions.meets(Actions::TCP)
                         && group.http().iter().any(|number| allows(*number, requests))
                 }
             };
             by_request || group.network.iter().any(|number| allows(*number, connects))
         };
-        let destination = match &of.target {
+        let destination = match target {
             Target::Folder(folder) => {
-                return self.folders.meets(folder, |number| allows(number, of.actions));
+                return self.folders.meets(folder, |number| allows(number, actions));
             }
             Target::Network(destination) | Target::Http(destination, _) => destination,
         };
@@ -118,7 +118,7 @@ impl Survey<'_> {
             }
             HostPattern::Cidr(block) => {
                 let inside = self.literals.range(block.network()..=block.broadcast());
-                self.allowed.any_request && of.actions.meets(Actions::TCP)
+                self.allowed.any_request && actions.meets(Actions::TCP)
                     || self
                         .allowed
                         .around(*block)

@@ -138,16 +138,6 @@ impl Item<'_> {
         }
     }
 
-    pub(super) fn clause(&self) -> Clause {
-        Clause {
-            target: self.target().into_owned(),
-            decision: self.decision,
-            actions: self.actions,
-            unknowns: Unknowns::NONE,
-            group: 0,
-        }
-    }
-
     /// The open questions of every match of its host.
     pub(super) fn unknowns(&self) -> Unknowns {
         self.parsed().and_then(Target::destination).map_or(Unknowns::NONE, |own| own.unknowns)
@@ -166,8 +156,8 @@ impl Item<'_> {
         }
     }
 
-    /// The target, unless it is a name that is parsed only when asked for.
-    fn parsed(&self) -> Option<&Target> {
+    /// The target, unless it is a name that is parsed only when asked for. That one has no wildcard.
+    pub(super) fn parsed(&self) -> Option<&Target> {
         match &self.subject {
             Subject::Name(..) => None,
             Subject::Parsed(target) => Some(target),
@@ -254,8 +244,7 @@ impl Item<'_> {
         }
     }
 
-    /// Returns `true` if it has no valid syntax, so that statements about its pattern would be
-    /// misleading.
+    /// Returns `true` if its syntax is invalid, so that findings about its pattern would mislead.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         let unknowns = self.folder().map_or_else(|| self.unknowns(), |folder| folder.unknowns);
@@ -301,7 +290,7 @@ mod tests {
         });
         let answers = |item: &Item<'_>| {
             (
-                (item.of_rule(), item.resource(), item.text(), item.clause()),
+                (item.of_rule(), item.resource(), item.text(), item.target().into_owned()),
                 (item.kind(), item.known(), item.port(), item.path(), item.address()),
                 (item.host().map(Cow::into_owned), item.unknowns(), item.folder().cloned()),
                 (item.is_every_host(), item.is_malformed(), item.is_http()),

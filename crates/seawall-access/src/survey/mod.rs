@@ -18,7 +18,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::clause::{Actions, Clause, Target};
+use super::clause::{Actions, Target};
 use super::few::Few;
 use super::host::HostPattern;
 use super::request::Host;
@@ -181,16 +181,17 @@ impl<'a> Survey<'a> {
         self.first_covering((of.actions, of.is_http()), of, numbers, takes)
     }
 
+    /// The same for these actions on another target than the item's.
     fn covered(
         &self,
-        clause: &Clause,
+        (target, actions): (&Target, Actions),
         of: &Item<'_>,
         takes: impl Fn(&Item<'_>) -> bool,
     ) -> Option<&Item<'a>> {
         // A question about a single pattern has its own limit.
-        let numbers = self.covering(&clause.target, &Steps::default());
-        let is_http = matches!(clause.target, Target::Http(..));
-        self.first_covering((clause.actions, is_http), of, numbers.into_iter(), takes)
+        let numbers = self.covering(target, &Steps::default());
+        let is_http = matches!(target, Target::Http(..));
+        self.first_covering((actions, is_http), of, numbers.into_iter(), takes)
     }
 
     /// The first of some items that cover a target, if these cover all of these actions on it;

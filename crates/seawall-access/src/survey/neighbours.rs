@@ -2,7 +2,7 @@
 //! mount.
 
 use super::{Item, Survey};
-use crate::clause::{Actions, Clause, Target};
+use crate::clause::{Actions, Target};
 use crate::host::{Destination, HostPattern};
 use crate::model::Decision;
 use crate::path;
@@ -16,7 +16,8 @@ pub struct Bare {
     pub is_deep: bool,
     /// The host or folder in readable form.
     pub text: String,
-    clause: Clause,
+    target: Target,
+    actions: Actions,
 }
 
 impl Survey<'_> {
@@ -27,8 +28,8 @@ impl Survey<'_> {
         if item.is_malformed() {
             return None;
         }
-        let mut clause = item.clause();
-        let (sequence, least) = match &clause.target {
+        let target = item.parsed()?;
+        let (sequence, least) = match target {
             Target::Network(destination) | Target::Http(destination, _) => {
                 match &destination.host {
                     HostPattern::Names(names) => (names, 1),
@@ -50,19 +51,20 @@ impl Survey<'_> {
         if others.len() < least || !others.iter().all(literal) {
             return None;
         }
-        match &mut clause.target {
+        let mut target = target.clone();
+        match &mut target {
             Target::Network(Destination { host: HostPattern::Names(names), .. })
             | Target::Http(Destination { host: HostPattern::Names(names), .. }, _)
             | Target::Folder(names) => drop(names.tokens.pop()),
             Target::Network(_) | Target::Http(..) => {}
         }
-        let text = match &clause.target {
+        let text = match &target {
             Target::Network(destination) | Target::Http(destination, _) => {
                 destination.host.to_string()
             }
-            Target::Folder(_) => clause.target.to_string(),
+            Target::Folder(_) => target.to_string(),
         };
-        Some(Bare { is_deep, text, clause })
+        Some(Bare { is_deep, text, target, actions: item.actions })
     }
 
     /// Returns `true` if rules certainly decide about the bare host or folder for everybody whom
@@ -75,36 +77,34 @@ impl Survey<'_> {
                 || other.decision == Decision::Deny
                 || !bare.is_deep && other.host().is_some_and(|host| host == bare.text)
         };
-        self.covered(&bare.clause, item, |other| says(other) && other.governs_all_of(item))
-            .is_some()
+        let takes = |other: &Item<'_>| says(other) && other.governs_all_of(item);
+        self.covered((&bare.target, bare.actions), item, takes).is_some()
     }
 
     /// Returns `true` if rules may allow the bare host or folder to anybody.
     #[must_use]
     pub fn may_allow(&self, bare: &Bare) -> bool {
-        self.may_be_allowed(&bare.clause)
+        self.may_be_allowed(&bare.target, bare.actions)
     }
 
     /// Returns `true` if something may be allowed on the host of an HTTP item.
     #[must_use]
     pub fn opens_host(&self, item: &Item<'_>) -> bool {
         let Target::Http(destination, _) = &*item.target() else { return true };
-        self.opens(item, destination.clone())
+        self.opens(destination.clone())
     }
 
     /// The same on any port, whatever port the item is for.
     #[must_use]
     pub fn opens_host_elsewhere(&self, item: &Item<'_>) -> bool {
         let Target::Http(destination, _) = &*item.target() else { return true };
-        self.opens(item, Destination { port: None, ..destination.clone() })
+        self.opens(Destination { port: None, ..destination.clone() })
     }
 
-    fn opens(&self, item: &Item, destination: Destination) -> bool {
+    fn opens(&self, destination: Destination) -> bool {
         let everything =
             Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-        let target = Target::Http(destination, everything);
-        let clause = Clause { target, actions: Actions::HTTP, ..item.clause() };
-        self.may_be_allowed(&clause)
+        self.may_be_allowed(&Target::Http(destination, everything), Actions::HTTP)
     }
 
     /// Returns `true` if an item allows writing while nothing certainly allows reading to the same
@@ -118,9 +118,8 @@ impl Survey<'_> {
         {
             return false;
         }
-        let clause = Clause { actions: Actions::READ, ..item.clause() };
         let reads =
             |other: &Item<'_>| other.decision == Decision::Allow && other.governs_all_of(item);
-        self.covered(&clause, item, reads).is_none()
+        self.covered((&item.target(), Actions::READ), item, reads).is_none()
     }
 }
