@@ -35,6 +35,9 @@ impl Scalar {
         match (self.source.contains('\n'), self.style) {
             (false, _) => self.on_one_line(true),
             (true, Style::Plain) if !self.content.contains('\n') => self.content.clone(),
+            (true, Style::Single | Style::Double) if reads_the_same_bare(&self.content, true) => {
+                self.content.clone()
+            }
             (true, Style::Plain | Style::Single | Style::Double | Style::Block) => {
                 double_quoted(&self.content)
             }
@@ -153,6 +156,10 @@ mod tests {
             // Escapes that show invisible characters.
             ("\"a\\u200bb\"", "\"a\\u200bb\"", "\"a\\u200bb\""),
             ("on", "on", "on"),
+            // Several lines become one between brackets, and need quotes like any one line.
+            ("\"a\n  b\"", "\"a\nb\"", "a b"),
+            ("'a\n  b:1'", "'a\nb:1'", "\"a b:1\""),
+            ("\"a\n\n  b\"", "\"a\n\nb\"", "\"a\\nb\""),
         ];
         for (source, block, flow) in cases {
             let value = crate::source::outline::outline(source).unwrap().remove(0).root;

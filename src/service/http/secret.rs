@@ -8,9 +8,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
@@ -44,9 +44,18 @@ struct Forms {
 #[derive(Clone, Default)]
 struct Patterns {
     forms: Vec<Form>,
-    /// For each pattern of `pieces`, its form and its offset in that form.
+    /// Built at the first search after a form was added.
+    pieces: OnceLock<Pieces>,
+}
+
+/// Pieces of forms: each part of the minimum length holds one of them as a whole, wherever it
+/// starts.
+#[derive(Clone)]
+struct Pieces {
+    /// `None` if there are more pieces than an automaton can hold.
+    automaton: Option<AhoCorasick>,
+    /// For each pattern of the automaton, its form and its offset in that form.
     origins: Vec<(usize, usize)>,
-    pieces: Option<AhoCorasick>,
 }
 
 /// One way to write a secret.
@@ -105,7 +114,7 @@ impl Forms {
     /// Returns `true` if a text may hold a part of a secret.
     fn may_match(&self, text: &[u8]) -> bool {
         let is_in = |patterns: &Patterns, text: &[u8]| {
-            patterns.pieces.as_ref().is_some_and(|own| own.is_match(text))
+            patterns.pieces().automaton.as_ref().is_some_and(|own| own.is_match(text))
         };
         let letters = || spellings::letters(&String::from_utf8_lossy(text));
         is_in(&self.verbatim, text) || is_in(&self.letters, letters().as_bytes())
@@ -210,27 +219,38 @@ impl Patterns {
                 self.forms.push(Form { text: text.into(), least, base64 });
             }
         }
-        // Each part of the minimum length contains one of these pieces as a whole, wherever it
-        // starts.
-        let mut pieces: Vec<&[u8]> = Vec::new();
-        self.origins.clear();
-        for (index, form) in self.forms.iter().enumerate() {
-            let size = (form.least / 2).max(1);
-            for (number, piece) in
-                form.text.expose_secret().as_bytes().chunks_exact(size).enumerate()
-            {
-                pieces.push(piece);
-                self.origins.push((index, number * size));
+        self.pieces = OnceLock::new();
+    }
+
+    fn pieces(&self) -> &Pieces {
+        self.pieces.get_or_init(|| {
+            let mut pieces: Vec<&[u8]> = Vec::new();
+            let mut origins = Vec::new();
+            for (index, form) in self.forms.iter().enumerate() {
+                let size = (form.least / 2).max(1);
+                for (number, piece) in
+                    form.text.expose_secret().as_bytes().chunks_exact(size).enumerate()
+                {
+                    pieces.push(piece);
+                    origins.push((index, number * size));
+                }
             }
-        }
-        self.pieces = AhoCorasick::builder().ascii_case_insensitive(true).build(pieces).ok();
+            // A table of all transitions would take longer to build than it saves in a run.
+            let automaton = AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .ascii_case_insensitive(true)
+                .build(pieces)
+                .ok();
+            Pieces { automaton, origins }
+        })
     }
 
     /// The parts of forms that a text holds.
     fn find(&self, text: &[u8]) -> Vec<(Range<usize>, &Form)> {
-        let matches = self.pieces.iter().flat_map(|pieces| pieces.find_overlapping_iter(text));
+        let Pieces { automaton, origins } = self.pieces();
+        let matches = automaton.iter().flat_map(|own| own.find_overlapping_iter(text));
         let part = |piece: aho_corasick::Match| {
-            let (form, offset) = self.origins.get(piece.pattern().as_usize())?;
+            let (form, offset) = origins.get(piece.pattern().as_usize())?;
             let form = self.forms.get(*form)?;
             Some((form.around(text, piece.range(), *offset)?, form))
         };
