@@ -209,7 +209,7 @@ fn without_fingerprint(
         tests: Vec::new(),
         recorded: None,
         findings: Vec::new(),
-        warnings: renames::find(&diff, ownership),
+        warnings: renames::find(&diff, desired, ownership),
         without_effect,
         unmanaged: diff
             .unmanaged

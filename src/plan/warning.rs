@@ -25,7 +25,7 @@ pub struct Warning {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
-    /// A policy or rule is created beside an equal one that no document declares.
+    /// A policy or rule is created beside an equal or similar one that no document declares.
     PossibleRename,
     /// A rule changes, and the note of its approval is still the one of its former text.
     StaleApprovalNote,
@@ -45,14 +45,26 @@ pub struct Finding {
 }
 
 impl Warning {
-    /// A policy or rule that says what another one of that kind says, which no document declares.
-    pub(super) fn possible_rename(kind: &str, created: &str, equal: &str, at: &Origin) -> Self {
+    /// A policy or rule that has `shared` with another one of that kind, which no document declares.
+    /// `created` is its name with its earlier names, none of which is live.
+    pub(super) fn possible_rename(
+        kind: &str,
+        (created, previously): (&str, &[String]),
+        shared: &str,
+        former: &str,
+        at: &Origin,
+    ) -> Self {
+        let names = previously.iter().map(String::as_str).chain([former]).map(flow_scalar);
+        let verb = if previously.is_empty() { "add" } else { "write" };
         Self {
             code: Code::PossibleRename,
             message: format!(
-                "the new {kind} `{created}` has the content of `{equal}`, which is no longer declared"
+                "the new {kind} `{created}` has {shared} of `{former}`, which is no longer declared"
             ),
-            help: format!("looks like a rename: add previously: [{}]", flow_scalar(equal)),
+            help: format!(
+                "looks like a rename: {verb} previously: [{}]",
+                names.collect::<Vec<_>>().join(", ")
+            ),
             source: Some(at.clone()),
         }
     }

@@ -7,6 +7,9 @@ use crate::model::{
 };
 use crate::plan::warning::Warning;
 
+/// The part that a renamed object shares with the former one.
+const CONTENT: &str = "the content";
+
 /// Finds created policies with the content of an undeclared live policy of another name.
 pub(super) fn policies(
     created: &[&DesiredVijilPolicy],
@@ -14,7 +17,8 @@ pub(super) fn policies(
 ) -> Vec<Warning> {
     let renamed = created.iter().filter_map(|one| {
         let equal = undeclared.iter().find(|policy| is_same_policy(one, policy))?;
-        Some(Warning::possible_rename("policy", &one.name, &equal.name, &one.origin))
+        let created = (one.name.as_str(), one.previously.as_slice());
+        Some(Warning::possible_rename("policy", created, CONTENT, &equal.name, &one.origin))
     });
     renamed.collect()
 }
@@ -23,7 +27,8 @@ pub(super) fn policies(
 pub(super) fn rules(created: &[&DesiredVijilRule], deleted: &[&LiveVijilRule]) -> Vec<Warning> {
     let renamed = created.iter().filter_map(|rule| {
         let equal = deleted.iter().find(|live| is_same_rule(rule, live))?;
-        Some(Warning::possible_rename("rule", &rule.rule_id, &equal.rule_id, &rule.origin))
+        let created = (rule.rule_id.as_str(), rule.previously.as_slice());
+        Some(Warning::possible_rename("rule", created, CONTENT, &equal.rule_id, &rule.origin))
     });
     renamed.collect()
 }
