@@ -40,7 +40,10 @@ pub fn differences(
     documents: Option<&Desired>,
 ) -> ChangeSet {
     let diff = diff(desired, live, ownership);
-    let places = documents.map_or_else(|| Origins::of_change(&diff, desired), Origins::of_drift);
+    let places = documents.map_or_else(
+        || Origins::of_change(&diff, desired),
+        |documents| Origins::of_drift(&diff, documents),
+    );
     let drafts =
         drafts(&diff).into_iter().filter(|draft| draft.because != Some(Reason::TemporaryName));
     let docker: Vec<Difference> =

@@ -1,14 +1,17 @@
 //! The places of the rules that make a difference.
 //!
-//! Invariant: a declared rule is reported with the place of its declaration, even if its former
-//! version is the cause; an undeclared rule is reported as live. No place is guessed.
+//! Invariant: in a plan, a declared rule is reported with the place of its declaration, even if its
+//! former version is the cause, since that is where the change was made; in drift, only if the
+//! documents say the same. An undeclared rule is reported as live. No place is guessed.
 
 use std::collections::BTreeMap;
 
 use super::Base;
+use super::docker::PolicyFields;
 use super::docker::diff::Diff;
+use super::docker::matching::same_content;
 use crate::access::Cause;
-use crate::model::{Body, Desired, DesiredPolicy, Origin};
+use crate::model::{Body, Desired, DesiredPolicy, Origin, Rule};
 
 /// The place of an undeclared rule.
 const LIVE: &str = "live";
@@ -67,10 +70,32 @@ impl<'a> Origins<'a> {
         Self { old, new: Side::declared(desired, Some(LIVE)) }
     }
 
-    /// The places for a change made outside, from the documents to live state.
-    pub(super) fn of_drift(documents: &'a Desired) -> Self {
+    /// The places for a change made outside, from what was applied to live state. A rule has a place
+    /// if the documents say the same under its name, or under a name that it had before.
+    pub(super) fn of_drift(diff: &'a Diff, documents: &'a Desired) -> Self {
+        let declared: BTreeMap<&str, &DesiredPolicy> = documents
+            .policies
+            .iter()
+            .flat_map(|one| named(&one.policy.name, &one.previously).map(move |name| (name, one)))
+            .collect();
         // A rule that the documents do not have now was declared when they were last applied.
-        Self { old: Side::declared(documents, None), new: Side::declared(documents, Some(LIVE)) }
+        let mut old = Side::default();
+        let mut new = Side { others: Some(LIVE), ..Side::default() };
+        for slot in &diff.policies {
+            let before = slot.rules.iter().filter_map(|rule| Some(&rule.before.as_ref()?.1));
+            let after = slot.rules.iter().filter_map(|rule| rule.after.as_ref());
+            if let Some((_, head)) = &slot.before
+                && let Some(declared) = declared.get(head.name.as_str())
+            {
+                old.add_same(head, before, declared);
+            }
+            if let Some(head) = &slot.after
+                && let Some(declared) = declared.get(head.name.as_str())
+            {
+                new.add_same(head, after, declared);
+            }
+        }
+        Self { old, new }
     }
 
     /// The places for a change from other documents to documents.
@@ -102,7 +127,45 @@ fn declared<'a>(desired: &'a Desired, name: &str) -> Option<&'a DesiredPolicy> {
     desired.policies.iter().find(|declared| declared.policy.name == name)
 }
 
+/// A name and earlier names.
+fn named<'a>(name: &'a str, previously: &'a [String]) -> impl Iterator<Item = &'a str> {
+    std::iter::once(name).chain(previously.iter().map(String::as_str))
+}
+
 impl<'a> Side<'a> {
+    /// Adds a policy and those of its rules that `declared` has with the same content.
+    fn add_same(
+        &mut self,
+        head: &'a PolicyFields,
+        rules: impl Iterator<Item = &'a Rule>,
+        declared: &'a DesiredPolicy,
+    ) {
+        match (&head.cedar, &declared.policy.body) {
+            (None, _) => {}
+            // The statements of another text have other numbers.
+            (Some(own), Body::Cedar(text)) if own == text => {
+                self.add_statements(&head.name, declared);
+            }
+            (Some(_), _) => return,
+        }
+        self.known.insert((&head.name, Part::Whole), &declared.origin);
+        let own: BTreeMap<&str, (&Rule, &Origin)> = declared
+            .policy
+            .rules()
+            .iter()
+            .zip(&declared.rules)
+            .flat_map(|(rule, beside)| {
+                named(&rule.name, &beside.previously).map(move |name| (name, (rule, &beside.origin)))
+            })
+            .collect();
+        for rule in rules {
+            let same = own.get(rule.name.as_str());
+            if let Some((_, origin)) = same.filter(|(own, _)| same_content(own, rule)) {
+                self.known.insert((&head.name, Part::Rule(&rule.name)), origin);
+            }
+        }
+    }
+
     fn declared(desired: &'a Desired, others: Option<&'static str>) -> Self {
         let mut side = Self { others, ..Self::default() };
         for declared in &desired.policies {

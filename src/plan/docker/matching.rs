@@ -231,7 +231,8 @@ pub fn rules(declared: &DesiredPolicy, live: &[LiveRule]) -> Vec<Option<usize>> 
     matched
 }
 
-fn same_content(one: &Rule, other: &Rule) -> bool {
+/// Returns `true` if rules differ at most in their names.
+pub(crate) fn same_content(one: &Rule, other: &Rule) -> bool {
     changed_fields(one, other).iter().all(|field| *field == "name")
 }
 
