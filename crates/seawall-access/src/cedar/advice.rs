@@ -1,24 +1,148 @@
-//! Advice where Cedar's parser stopped: the probable intention, for words and forms of other
-//! languages.
+//! What to do where Cedar's parser stopped: the probable intention, for words and forms of other
+//! languages, and for brackets and texts that are not complete.
+
+use std::ops::Range;
 
 use super::Mistake;
-use super::token::{Token, tokens};
+use super::token::{Kind, Token, tokens};
+use super::unclosed::{self, Unmatched};
 
-/// Advice that is better than the parser's list of expected tokens.
-pub(super) fn find(text: &str, mistake: &Mistake) -> Option<String> {
+/// A mistake in the words of somebody who writes policies.
+pub(super) struct Advice {
+    /// The place, if it is another one than that of the mistake.
+    pub(super) span: Option<Range<usize>>,
+    /// The fault, if it is known better than the parser knows it.
+    pub(super) message: Option<String>,
+    /// The advice, in the imperative.
+    pub(super) help: Option<String>,
+}
+
+/// The place where a parser stopped.
+struct Stop<'a> {
+    words: &'a [Token<'a>],
+    /// The index of the word; the number of words at the end of the text.
+    at: usize,
+}
+
+impl<'a> Stop<'a> {
+    fn new(words: &'a [Token<'a>], mistake: &Mistake) -> Self {
+        let at = words.iter().position(|word| word.span.end > mistake.start);
+        Self { words, at: at.unwrap_or(words.len()) }
+    }
+
+    /// The word; empty at the end of the text.
+    fn word(&self) -> &'a str {
+        self.words.get(self.at).map_or("", |word| word.text)
+    }
+
+    /// The words before it, the nearest first; empty before the start of the text.
+    fn before(&self, index: usize) -> &'a str {
+        let at = self.at.checked_sub(index + 1);
+        at.and_then(|at| self.words.get(at)).map_or("", |word| word.text)
+    }
+
+    /// Returns `true` if the word starts a value.
+    fn is_value(&self) -> bool {
+        let kind = self.words.get(self.at).map(|word| word.kind);
+        kind.is_some_and(|kind| kind != Kind::Mark)
+    }
+
+    /// The bracket that is open at the word, with the word before it.
+    fn bracket(&self) -> Option<(&'a str, &'a str)> {
+        let mut closed = 0_usize;
+        for at in (0..self.at).rev() {
+            let word = self.words.get(at)?;
+            match word.text {
+                ")" | "]" | "}" => closed += 1,
+                "(" | "[" | "{" if closed == 0 => {
+                    let before = at.checked_sub(1).and_then(|at| self.words.get(at));
+                    return Some((word.text, before.map_or("", |word| word.text)));
+                }
+                "(" | "[" | "{" => closed -= 1,
+                ";" => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// The advice about a mistake.
+pub(super) fn find(text: &str, mistake: &Mistake) -> Advice {
     let words = tokens(text);
-    let at = words.iter().position(|word| word.span.end > mistake.start);
-    let word = at.and_then(|at| words.get(at)).map_or("", |word| word.text);
-    let before: Vec<&Token<'_>> =
-        words.iter().take(at.unwrap_or(words.len())).rev().take(3).collect();
-    let said = |index: usize| before.get(index).map_or("", |word| word.text);
-    let effect = matches!(word, "permit" | "forbid") || matches!(said(0), "permit" | "forbid");
+    let stop = Stop::new(&words, mistake);
+    let is_syntax = ["unexpected ", "invalid token"];
+    if is_syntax.iter().any(|start| mistake.message.starts_with(start)) {
+        // Another character for a quote is not one that is missing.
+        if let Some(help) = character(text, mistake) {
+            return Advice { span: None, message: None, help: Some(help) };
+        }
+        if let Some(Unmatched { span, message, help }) = unclosed::find(&words, mistake.start) {
+            return Advice { span: Some(span), message: Some(message), help: Some(help) };
+        }
+        if let Some(advice) = unquoted(text, &stop) {
+            return advice;
+        }
+    }
+    let help = habit(text, mistake, &stop).or_else(|| in_words(mistake));
+    Advice { span: None, message: None, help }
+}
+
+/// Advice about a character that Cedar does not have.
+fn character(text: &str, mistake: &Mistake) -> Option<String> {
+    let rest = text.get(mistake.start..)?;
+    let help = match rest.chars().next()? {
+        '“' | '”' | '„' | '‘' | '’' | '«' | '»' => "write straight quotes: `\"…\"`",
+        '\'' => "write texts in double quotes: `\"…\"`",
+        '#' => "a comment starts with `//`",
+        '/' if rest.starts_with("/*") => "a comment starts with `//`, on each of its lines",
+        '&' if !rest.starts_with("&&") => "write `&&`",
+        '|' if !rest.starts_with("||") => "write `||`",
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
+/// Advice about a pattern without quotes behind `like`.
+fn unquoted(text: &str, stop: &Stop<'_>) -> Option<Advice> {
+    const NEAR: usize = 12;
+    let nearest = (stop.at.saturating_sub(NEAR)..stop.at).rev();
+    let like = nearest
+        .take_while(|at| {
+            stop.words.get(*at).is_some_and(|word| !matches!(word.text, ";" | "&&" | "||"))
+        })
+        .find(|at| stop.words.get(*at).is_some_and(|word| word.text == "like"))?;
+    let first = stop.words.get(like + 1).filter(|first| first.kind != Kind::Text)?;
+    let last = stop.words.get(like + 1..stop.at)?.last().unwrap_or(first);
+    let span = first.span.start..last.span.end;
+    let written = text.get(span.clone())?;
+    let help = match written.contains(char::is_whitespace) {
+        false if first.text != "}" => format!("write `like \"{written}\"`"),
+        _ => "write `like \"…\"`".to_owned(),
+    };
+    let message = Some("`like` needs a text in quotes".to_owned());
+    Some(Advice { span: Some(span), message, help: Some(help) })
+}
+
+/// Advice about words and forms of other languages.
+fn habit(text: &str, mistake: &Mistake, stop: &Stop<'_>) -> Option<String> {
+    let (word, before) = (stop.word(), stop.before(0));
     if mistake.message.contains("invalid policy effect") {
-        return match word {
-            "allow" | "grant" => Some("write `permit`".to_owned()),
-            "deny" | "block" | "reject" => Some("write `forbid`".to_owned()),
+        return match word.to_ascii_lowercase().as_str() {
+            "permit" | "allow" | "grant" => Some("write `permit`".to_owned()),
+            "forbid" | "deny" | "block" | "reject" => Some("write `forbid`".to_owned()),
             _ => None,
         };
+    }
+    if mistake.message.contains("is not a valid operator") && mistake.message.contains("'='") {
+        return Some("write `==`".to_owned());
+    }
+    if mistake.message.contains("invalid variable: null") {
+        return Some("there is no `null`: ask with `has` if there is a value".to_owned());
+    }
+    if mistake.message.contains("invalid variable") && before == "-" {
+        let name = format!("{}-{word}", stop.before(1));
+        return text.contains(&name).then(|| format!("a name with `-` is written `[\"{name}\"]`"));
     }
     if mistake.message.contains("is not a valid method") {
         return method(mistake.message.split('`').nth(1)?);
@@ -29,8 +153,10 @@ pub(super) fn find(text: &str, mistake: &Mistake) -> Option<String> {
     if mistake.message.contains("expected an entity uid") {
         let id = word.trim_matches('"');
         let action = super::explain::nearest_action(id.rsplit("::").next().unwrap_or(id));
-        let last =
-            || Some(words.get(words.iter().position(|word| word.span.end >= mistake.end)?)?.text);
+        let last = || {
+            let at = stop.words.iter().position(|word| word.span.end >= mistake.end)?;
+            Some(stop.words.get(at)?.text)
+        };
         let action = action.or_else(|| super::explain::nearest_action(last()?.trim_matches('"')));
         return action.map(|action| format!("write `MCP::Action::\"{action}\"`"));
     }
@@ -39,28 +165,75 @@ pub(super) fn find(text: &str, mistake: &Mistake) -> Option<String> {
     if !unexpected {
         return None;
     }
-    match (word, said(0)) {
-        ("and", _) => Some("write `&&`".to_owned()),
-        ("or", _) => Some("write `||`".to_owned()),
-        (_, "not") => Some("write `!` in front of what must not hold".to_owned()),
-        ("matches" | "=~" | "contains" | "startsWith" | "endsWith", _) => {
-            Some("write `like \"…*\"`, where `*` is the only wildcard".to_owned())
+    let effect = matches!(word, "permit" | "forbid") || matches!(before, "permit" | "forbid");
+    let lower = word.to_ascii_lowercase();
+    let advice = match (lower.as_str(), before) {
+        ("and", _) => "write `&&`",
+        ("or", _) => "write `||`",
+        (_, "not" | "NOT") => "write `!` in front of what must not hold",
+        ("=", "==") => "write `==`",
+        (">", "<") => "write `!=`",
+        (":", _) => "write `::`",
+        ("matches" | "=~" | "contains" | "startswith" | "endswith", _) => {
+            "write `like \"…*\"`, where `*` is the only wildcard"
         }
-        (number, ".") if is_number(number) && is_number(said(1)) => Some(format!(
-            "numbers are whole; a fraction is written `decimal(\"{}.{number}\")`, and arguments with fractions do not reach policies",
-            said(1)
-        )),
-        _ if effect && at.is_some_and(|at| at > 1) => {
-            Some("end the statement before it with `;`".to_owned())
+        (number, ".") if is_number(number) && is_number(stop.before(1)) => {
+            return Some(format!(
+                "numbers are whole; a fraction is written `decimal(\"{}.{number}\")`, and arguments with fractions do not reach policies",
+                stop.before(1)
+            ));
         }
-        ("@", ")" | "}") => Some("end the statement before it with `;`".to_owned()),
-        ("", _) if said(0) == ")" || said(0) == "}" => {
-            Some("end the statement with `;`".to_owned())
-        }
-        (_, "when" | "unless") => Some("put the condition in braces: `when { … }`".to_owned()),
-        (",", _) => Some("join conditions with `&&` or `||`".to_owned()),
-        _ => None,
+        _ if effect && stop.at > 1 => "end the statement before it with `;`",
+        ("@", ")" | "}") => "end the statement before it with `;`",
+        ("", ")" | "}") => "end the statement with `;`",
+        ("{", ")") => "write `when` or `unless` before the condition",
+        (_, "when" | "unless") => "put the condition in braces: `when { … }`",
+        (_, _) => return at_bracket(stop),
+    };
+    Some(advice.to_owned())
+}
+
+/// Advice about what is missing between two values, by the bracket around them.
+fn at_bracket(stop: &Stop<'_>) -> Option<String> {
+    let word = stop.word();
+    if word == "," {
+        return Some("join conditions with `&&` or `||`".to_owned());
     }
+    let (bracket, before) = stop.bracket()?;
+    let is_list =
+        bracket == "[" || bracket == "(" && !matches!(before, "&&" | "||" | "!" | "{" | "(");
+    let follows = !matches!(stop.before(0), "," | "(" | "[" | "{" | "==" | "!=" | "in" | "is");
+    match stop.is_value() && follows {
+        true if is_list => Some(format!("write a comma before `{word}`")),
+        true => Some("join conditions with `&&` or `||`".to_owned()),
+        false => None,
+    }
+}
+
+/// The tokens that the parser expects, the likely ones in words.
+fn in_words(mistake: &Mistake) -> Option<String> {
+    const MOST: usize = 3;
+    let list = mistake.help.as_ref()?.strip_prefix("expected ")?;
+    let has = |token: &str| list.contains(&format!("`{token}`"));
+    let all = [
+        (has("@"), "`permit` or `forbid`"),
+        (has(";"), "`;`"),
+        (has(";") && list.contains("identifier"), "`when { … }`"),
+        (has(")"), "`)`"),
+        (has("]"), "`]`"),
+        (has("}"), "`}`"),
+        (has(","), "a comma"),
+        (has("&&"), "an operator such as `&&`"),
+        (has("==") && !has("&&"), "a comparison such as `==`"),
+        (has("true"), "a value"),
+    ];
+    let likely: Vec<&str> =
+        all.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).take(MOST).collect();
+    Some(match likely.as_slice() {
+        [] => return None,
+        [one] => format!("expected {one}"),
+        [first @ .., last] => format!("expected {} or {last}", first.join(", ")),
+    })
 }
 
 fn method(name: &str) -> Option<String> {
@@ -129,11 +302,49 @@ mod tests {
                 "{text}\n{found:#?}"
             );
         }
-        // An unusual text keeps the parser's message.
-        assert!(
-            examine("permit (principal, action, resource) when { 1 2 };")[0]
-                .help
-                .starts_with("expected")
-        );
+    }
+
+    #[test]
+    fn a_person_is_told_what_to_write_and_not_what_a_parser_expects() {
+        let tool = r#"permit (principal, action == MCP::Action::"invokeTool", resource)"#;
+        let when = |condition: &str| format!("{tool} when {{ {condition} }};");
+        for (text, help) in [
+            (when("resource.readOnly AND resource.idempotent"), "write `&&`"),
+            (when("resource.readOnly & resource.idempotent"), "write `&&`"),
+            (when("resource.readOnly | resource.idempotent"), "write `||`"),
+            (when("resource.name = \"a\""), "write `==`"),
+            (when("resource.name === \"a\""), "write `==`"),
+            (when("resource.name <> \"a\""), "write `!=`"),
+            (when("resource.name like create_*"), "write `like \"create_*\"`"),
+            (when("resource.name like *"), "write `like \"*\"`"),
+            (when("resource.name like 'a*'"), "write texts in double quotes: `\"…\"`"),
+            (when("resource.name == “a”"), "write straight quotes: `\"…\"`"),
+            (when("resource.readOnly resource.idempotent"), "join conditions with `&&` or `||`"),
+            (when("context.args.user-id == \"a\""), "a name with `-` is written `[\"user-id\"]`"),
+            (
+                when("context.args.n == null"),
+                "there is no `null`: ask with `has` if there is a value",
+            ),
+            (when("resource.readOnly &&"), "expected a value"),
+            (tool.replace("principal,", "principal") + ";", "write a comma before `action`"),
+            (tool.replace("== MCP::", "== MCP:") + ";", "write `::`"),
+            (
+                r#"permit (principal, action in [MCP::Action::"register" MCP::Action::"invokeTool"], resource);"#
+                    .to_owned(),
+                "write a comma before `MCP`",
+            ),
+            (format!("{tool} {{ resource.readOnly }};"), "write `when` or `unless` before the condition"),
+            (format!("# tools\n{tool};"), "a comment starts with `//`"),
+            (format!("/* tools */\n{tool};"), "a comment starts with `//`, on each of its lines"),
+            ("Permit (principal, action, resource);".to_owned(), "write `permit`"),
+            (format!("{tool}; * {tool};"), "expected `permit` or `forbid`"),
+        ] {
+            let found = examine(&text);
+            assert_eq!(
+                found.first().map(|finding| finding.help.as_str()),
+                Some(help),
+                "{text}\n{found:#?}"
+            );
+        }
     }
 }

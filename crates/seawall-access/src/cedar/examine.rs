@@ -4,14 +4,16 @@
 //! that cannot match for a reported reason is not also reported as never matching.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cedar_policy::pst::{EntityOrSlot, ResourceConstraint, Template};
 
+use super::advice::{self, Advice};
 use super::finding::{Finding, code};
 use super::limit::with_deep_stack;
 use super::validate::{self, Kind};
-use super::{McpAction, Mistake, Statement, advice, cover, explain, operators, statements, traps};
+use super::{McpAction, Mistake, Statement, cover, explain, operators, statements, traps};
 
 /// The findings about a text for the schema of this version.
 #[must_use]
@@ -41,10 +43,10 @@ fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
     let found = match statements(text) {
         Ok(found) => found,
         Err(mistakes) => {
-            return (
-                Vec::new(),
-                mistakes.into_iter().map(|mistake| syntax(text, mistake)).collect(),
-            );
+            // One bracket that is not closed leads to several mistakes.
+            let found: BTreeSet<Finding> =
+                mistakes.into_iter().map(|mistake| syntax(text, mistake)).collect();
+            return (Vec::new(), found.into_iter().collect());
         }
     };
     if found.is_empty() {
@@ -60,11 +62,13 @@ fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
 }
 
 fn syntax(text: &str, mistake: Mistake) -> Finding {
-    let help = advice::find(text, &mistake).or(mistake.help).unwrap_or_else(|| {
+    let Advice { span, message, help } = advice::find(text, &mistake);
+    let help = help.or(mistake.help).unwrap_or_else(|| {
         "see https://docs.cedarpolicy.com/policies/syntax-policy.html".to_owned()
     });
-    let message = format!("this is not valid Cedar: {}", mistake.message);
-    Finding { start: mistake.start, end: mistake.end, code: code::SYNTAX, message, help }
+    let message = format!("this is not valid Cedar: {}", message.unwrap_or(mistake.message));
+    let Range { start, end } = span.unwrap_or(mistake.start..mistake.end);
+    Finding { start, end, code: code::SYNTAX, message, help }
 }
 
 fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {

@@ -35,6 +35,7 @@ mod statement;
 mod tests;
 mod token;
 mod traps;
+mod unclosed;
 mod validate;
 
 pub use compare::{McpCause, McpChange, compare};
