@@ -120,7 +120,7 @@ fn measured(folder: &Path) {
     };
     let plan = plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&guards) }).unwrap();
     let planned = started.elapsed();
-    let text = render::plan::human(&plan, View { width: 120, all: true });
+    let text = render::plan::human(&plan, View { width: 120, all: true, folder: "" });
     let all = started.elapsed();
     assert!(!text.is_empty());
     let micros = |time: Duration| time.as_micros();

@@ -48,7 +48,7 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     each.iter().try_for_each(|one| refuse_what_waits(&one.drift))?;
-    refuse_what_is_shared(whole, each)?;
+    refuse_what_is_shared(context, whole, each)?;
     let adoption = edited(context, whole, each)?;
     let import = imported(context, whole, each, &adoption)?;
     let mut overlay = adoption.overlay.clone();
@@ -80,7 +80,11 @@ fn refuse_what_waits(drift: &Drift) -> Result<(), Failure> {
 }
 
 /// A document for several organizations cannot describe a difference between them.
-fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure> {
+fn refuse_what_is_shared(
+    context: &Context,
+    whole: &Loaded,
+    each: &[One<'_>],
+) -> Result<(), Failure> {
     let all = whole
         .settings
         .docker
@@ -88,7 +92,7 @@ fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure
         .and_then(|docker| docker.orgs.as_deref())
         .unwrap_or_default();
     let sides = each.iter().filter_map(|one| {
-        Some((resolve(&one.workspace.loaded.desired, one.live.docker.as_ref()?), one))
+        Some((resolve(context, &one.workspace.loaded.desired, one.live.docker.as_ref()?), one))
     });
     let mut resolved = Vec::new();
     for (desired, one) in sides {
@@ -153,7 +157,7 @@ fn edited(context: &Context, whole: &Loaded, each: &[One<'_>]) -> Result<Adoptio
         let before = loaded.as_ref().unwrap_or(whole);
         let own = one.workspace.with(&before.desired).loaded.desired;
         let docker = match &one.live.docker {
-            Some(live) => Some((resolve(&own, live)?, live)),
+            Some(live) => Some((resolve(context, &own, live)?, live)),
             None => None,
         };
         let vijil = one.workspace.vijil.as_ref().zip(one.live.vijil.as_ref());

@@ -20,7 +20,6 @@ use crate::plan::set::Unplanned;
 use crate::plan::undeclared::{self, Undeclared};
 use crate::plan::vijil::{VijilDifference, diff};
 use crate::render;
-use crate::workspace::EmptyWorkspace;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +56,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let loaded = workspace::load(context, path.as_deref(), EmptyWorkspace::Refused)?;
+    let loaded = workspace::load_for_live(context, path.as_deref())?;
     let whole = args.adopt.then(|| loaded.clone());
     let root = loaded.root.clone();
     let workspaces = Workspace::each_of(context, loaded)?;
@@ -124,10 +123,10 @@ fn made(
     let mut undeclared = Undeclared::none();
     let (mut outside, mut waiting) = match (&workspace.docker, &live.docker) {
         (Some(docker), Some(live)) => {
-            let desired = resolve(&workspace.loaded.desired, live)?;
+            let desired = resolve(context, &workspace.loaded.desired, live)?;
             let documents = match since {
                 Some(Since::Documents { workspace, .. }) => {
-                    Some(resolve(&workspace.loaded.desired, live)?)
+                    Some(resolve(context, &workspace.loaded.desired, live)?)
                 }
                 Some(Since::Snapshot { .. }) | None => None,
             };
@@ -156,7 +155,6 @@ fn made(
             waiting.vijil = waits.unwrap_or_default();
         }
     }
-    let impossible = impossible.iter().map(ToString::to_string).collect();
     Ok(Drift {
         since: since.map(|since| since.name().to_owned()),
         outside,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::session::context::current_folder;
 use super::session::writing::replace;
 use super::session::{output, workspace};
 use super::{Context, Exit, Failure};
@@ -164,11 +165,8 @@ fn left(shown: &str, reason: &str) -> String {
 /// Prints findings on standard error. Errors end the run with 1, so that not even `-q` hides them.
 fn report(context: &Context, found: &mut Findings) {
     found.sort();
-    let _ = write!(
-        output::stderr(),
-        "{}",
-        diagnostic::human(found, &workspace::folder(context), context.view())
-    );
+    let _ =
+        write!(output::stderr(), "{}", diagnostic::human(found, &current_folder(), context.view()));
 }
 
 /// Formats standard input to standard output, for editors.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::session::context::current_folder;
 use super::session::every::live_each;
 use super::session::organizations::{separate_failures, worst};
 use super::session::planning::Workspace;
@@ -73,7 +74,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let each: Vec<(&Workspace, State)> = each.into_iter().map(|(_, one)| one).collect();
     let (candidates, left) = undeclared(&each, &loaded.desired);
     let others: Vec<String> = left.iter().map(|candidate| candidate.name.clone()).collect();
-    let candidates = chosen(&loaded, &each, (candidates, left), &args.policy)?;
+    let candidates = chosen(context, &loaded, &each, (candidates, left), &args.policy)?;
     let import = made(context, &loaded, &each, candidates, &Overlay::new())?;
     if !args.force && !args.dry_run {
         refuse_to_overwrite(&import)?;
@@ -135,6 +136,7 @@ fn undeclared(each: &Each<'_>, desired: &Desired) -> (Vec<Candidate>, Vec<Candid
 /// The policies that `--policy` names, including those of others; without it, all that the
 /// workspace owns.
 fn chosen(
+    context: &Context,
     loaded: &Loaded,
     each: &Each<'_>,
     (candidates, left): (Vec<Candidate>, Vec<Candidate>),
@@ -156,7 +158,7 @@ fn chosen(
     let own = desired.policies.iter().map(|one| (&one.policy.name, &one.origin));
     let mut declared = own.chain(desired.vijil.iter().map(|one| (&one.name, &one.origin)));
     if let Some((_, origin)) = declared.find(|(declared, _)| *declared == name) {
-        let message = format!("`{name}` is declared already: {}", origin.file_line());
+        let message = format!("`{name}` is declared already: {}", context.view().file_line(origin));
         return Err(Failure::new(Exit::Usage, message)
             .hint("`seawall plan` shows how it differs from what is live"));
     }
@@ -252,8 +254,7 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
         texts.collect(),
     ) {
         context.note(
-            render::diagnostic::human(&findings, &workspace::folder(context), context.view())
-                .trim_end(),
+            render::diagnostic::human(&findings, &current_folder(), context.view()).trim_end(),
         );
         context.note("This has to be mended before `seawall plan`.");
     }

@@ -115,7 +115,7 @@ enum Command {
     Show(show::Args),
     /// Write the live state as one JSON file
     Snapshot(snapshot::Args),
-    /// Suggest the narrowest rules for recorded requests that no rule allowed
+    /// Suggest the narrowest rules for requests that no rule allowed
     Suggest(suggest::Args),
     /// Run the access tests
     Test(test::Args),
@@ -158,6 +158,18 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
 /// its exit.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     output::tell_of_panics();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match arguments.get(1..).unwrap_or_default() {
+        [] => {
+            let _ = write!(output::stderr(), "{}", short_help());
+            return Exit::Usage;
+        }
+        [flag] if flag == "-h" => {
+            let _ = output::result(&short_help());
+            return Exit::Done;
+        }
+        _ => {}
+    }
     let parsed = definition().try_get_matches_from(arguments).and_then(|matches| {
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
         Ok((name, Cli::from_arg_matches(&matches)?))
@@ -190,6 +202,27 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 /// The definition from which help, completions and the manual page are generated.
 fn definition() -> clap::Command {
     Cli::command()
+}
+
+/// The commands, a line each, as a small terminal shows them without scrolling.
+fn short_help() -> String {
+    /// The characters that a row has for what a command does.
+    const ABOUT: usize = 68;
+    /// Commands that nobody calls every day, which are only named.
+    const ASIDE: [&str; 4] = ["completions", "emulator", "man", "schema"];
+    let mut text = "Usage: seawall [OPTIONS] COMMAND\n\n".to_owned();
+    for command in definition().get_subcommands() {
+        let name = command.get_name();
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        if !ASIDE.contains(&name) {
+            let brief = match about.split_once(", ") {
+                Some((brief, _)) if about.chars().count() > ABOUT => brief,
+                Some(_) | None => about.as_str(),
+            };
+            text.push_str(&format!("  {name:8}  {brief}\n"));
+        }
+    }
+    text + &format!("\nFurther: {}. More: `seawall --help`.\n", ASIDE.join(", "))
 }
 
 fn color_choice(choice: ColorChoice) -> anstream::ColorChoice {

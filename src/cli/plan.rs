@@ -64,7 +64,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, live_from, before, stricter, recorded, users } =
         args;
     let path = path.as_ref().map(|path| context.path(path));
-    let mut workspaces = Workspace::load_each(context, path.as_deref(), stricter)?;
+    let load = match before {
+        Some(_) => Workspace::load_each_offline,
+        None => Workspace::load_each,
+    };
+    let mut workspaces = load(context, path.as_deref(), stricter)?;
     let broken = recorded.give(context, &mut workspaces, *users)?;
     let mut plans = match before {
         Some(before) => plans_from(context, &workspaces, before)?,
@@ -89,7 +93,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// A plan in a format.
-pub(super) fn render_one(plan: &Plan, format: Format, view: View) -> String {
+pub(super) fn render_one(plan: &Plan, format: Format, view: View<'_>) -> String {
     match format {
         Format::Human => render::plan::human(plan, view),
         Format::Markdown => render::markdown::plan(plan),
@@ -102,7 +106,7 @@ pub(super) fn render_each(
     plans: &[(String, Plan)],
     failed: &[Unplanned],
     format: Format,
-    view: View,
+    view: View<'_>,
 ) -> String {
     match format {
         Format::Human => render::plan::several(plans, failed, view),

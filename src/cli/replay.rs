@@ -137,7 +137,7 @@ fn against_live(
     let state = live_each(context, &each, snapshot)?.pop().expect("there is one")?;
     let workspace = each.pop().expect("there is one");
     let Some(live) = state.docker else { return Err(without_docker()) };
-    let desired = resolve(&workspace.loaded.desired, &live)?;
+    let desired = resolve(context, &workspace.loaded.desired, &live)?;
     let ownership =
         workspace.docker.as_ref().map(crate::model::Ownership::from).unwrap_or_default();
     let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };

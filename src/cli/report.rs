@@ -266,7 +266,7 @@ fn of_live(
     state: &services::State,
 ) -> Result<Subject, Failure> {
     let live = state.docker.clone().unwrap_or_default();
-    let declared = resolve(&workspace.loaded.desired, &live)?.policies;
+    let declared = resolve(context, &workspace.loaded.desired, &live)?.policies;
     let memberships = workspace.memberships(context, state);
     // Parts that cannot be carried out are shown too.
     let (plan, _) = workspace.plan_for(context, state, &memberships)?;

@@ -111,7 +111,7 @@ fn tried(
     let Subject { policies, declared, tests, live } = subject;
     // With a misspelt name of a team, every expected denial would pass.
     let strangers = tests.iter().filter(|_| live.is_none()).flat_map(|test| {
-        let place = line(&test.origin.to_string()).into_owned();
+        let place = context.view().place(&test.origin);
         let strangers = subject.strangers(&test.teams).into_iter();
         strangers.map(move |stranger| format!("note: {place}: {stranger}"))
     });

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::session::baseline::Base;
+use super::session::context::current_folder;
 use super::session::watch::watched;
 use super::session::{output, workspace};
 use super::{Context, Exit, Failure};
@@ -87,7 +88,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let folder = workspace::folder(context);
     match format {
         Format::Human => {
-            context.show(&diagnostic::human(&found, &folder, context.view()))?;
+            context.show(&diagnostic::human(&found, &current_folder(), context.view()))?;
             context.note(&findings::summary(&found, older, context.detail()));
         }
         Format::Sarif => context.print(&sarif::sarif(&found, &folder, older))?,

@@ -5,12 +5,14 @@
 
 mod files;
 pub mod list;
+mod relative;
 pub mod sanitize;
 
 use std::ops::Range;
 use std::path::Path;
 
 pub use files::{FileId, Files, Location, Overlay, SourceFile};
+pub use relative::relative;
 pub use seawall_access::suggestion::{did_you_mean, nearest, one_of};
 
 /// The severity of a finding.
@@ -81,6 +83,8 @@ pub struct Findings {
     pub diagnostics: Vec<Diagnostic>,
     /// Suppressed findings, in the order of files and places.
     pub suppressions: Vec<Suppression>,
+    /// True if something could not be read, so that its meaning was not checked.
+    pub incomplete: bool,
 }
 
 impl Severity {
@@ -200,6 +204,7 @@ impl Findings {
     /// Adds findings with files of their own.
     pub fn append(&mut self, others: Self) {
         let renumbered = self.files.append(others.files);
+        self.incomplete |= others.incomplete;
         self.suppressions.extend(
             others
                 .suppressions

@@ -91,7 +91,7 @@ impl Drift {
             outside: Side::new(&self.outside),
             waiting: self.waiting.as_ref().map(Side::new),
             undeclared: self.undeclared.clone(),
-            impossible: self.impossible.clone(),
+            impossible: self.impossible.iter().map(ToString::to_string).collect(),
         };
         let Value::Object(mut document) = self.plan.to_value() else {
             unreachable!("a structure is an object")

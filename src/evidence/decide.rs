@@ -78,7 +78,7 @@ impl Gap {
             }
             Self::AttributesNotRecorded => "the attributes of MCP calls are not recorded",
             Self::ApprovalNeeded => "a person is asked for approval each time",
-            Self::TeamUnknown => "the teams of the user are not known",
+            Self::TeamUnknown => "the teams of the user are not known (`--teams FILE` lists them)",
             Self::NotDocumented => "it depends on behaviour that is not documented",
         }
     }

@@ -65,6 +65,11 @@ impl RuleOrigins {
         Self(places)
     }
 
+    /// Adds the location of a rule; of the policy, if the name is empty.
+    pub fn add(&mut self, policy: &str, rule: &str, origin: &Origin) {
+        self.0.insert((policy.to_owned(), rule.to_owned()), origin.clone());
+    }
+
     fn origin(&self, reason: &Reason) -> Option<&Origin> {
         let rule = reason.rule_name.clone().unwrap_or_default();
         self.0.get(&(reason.policy_name.clone(), rule))

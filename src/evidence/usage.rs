@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decide::{AddressRules, Case, Evaluation, Judge, Place, Ruling, has_any_address};
+use super::decide::{AddressRules, Case, Evaluation, Gap, Judge, Place, Ruling, has_any_address};
 use super::membership::{Memberships, Teams};
 use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
@@ -93,6 +93,8 @@ pub enum UnknownUse {
     AttributesNotRecorded,
     /// Records never show UDP.
     UdpNotRecorded,
+    /// Its use depends on the teams of a user, which are not known.
+    TeamUnknown,
     /// It may match a recorded request: that depends on something that the record leaves out or the
     /// documentation leaves open.
     MayMatch,
@@ -106,6 +108,7 @@ impl UnknownUse {
             Self::WindowTooShort => "the records reach over too short a time",
             Self::AttributesNotRecorded => "what the statement reads is not recorded",
             Self::UdpNotRecorded => "records do not contain UDP",
+            Self::TeamUnknown => Gap::TeamUnknown.phrase(),
             Self::MayMatch => "it may match requests that records describe only in part",
         }
     }
@@ -137,6 +140,8 @@ struct Tally {
     /// True if the decision of a request that it may match is unknown.
     open: bool,
     may_match: bool,
+    /// True if one of these is because the teams of a user are not known.
+    by_team: bool,
     matches: u64,
     users: BTreeSet<usize>,
     machines: BTreeSet<usize>,
@@ -181,7 +186,8 @@ fn rule_use(
     short: bool,
 ) -> RuleUse {
     let rule = declared.policy.rules().get(number);
-    let Tally { decides, open, may_match, matches, users, machines, last } = tally;
+    let Tally { decides, open, may_match, by_team, matches, users, machines, last } = tally;
+    let may_match_why = if by_team { UnknownUse::TeamUnknown } else { UnknownUse::MayMatch };
     let udp =
         rule.is_some_and(|rule| rule.actions.iter().all(|action| *action == Action::ConnectUdp));
     let (used, why) = match (decides, declared.domain) {
@@ -191,9 +197,9 @@ fn rule_use(
         (false, Domain::Mcp) if open || matches == 0 => {
             (Use::Unknown, Some(UnknownUse::AttributesNotRecorded))
         }
-        (false, _) if open => (Use::Unknown, Some(UnknownUse::MayMatch)),
+        (false, _) if open => (Use::Unknown, Some(may_match_why)),
         (false, _) if matches > 0 => (Use::Redundant, None),
-        (false, _) if may_match => (Use::Unknown, Some(UnknownUse::MayMatch)),
+        (false, _) if may_match => (Use::Unknown, Some(may_match_why)),
         (false, _) if udp => (Use::Unknown, Some(UnknownUse::UdpNotRecorded)),
         (false, _) if short => (Use::Unknown, Some(UnknownUse::WindowTooShort)),
         (false, _) => (Use::Unused, None),
@@ -222,10 +228,11 @@ impl Tally {
     }
 
     fn join(&mut self, other: Self) {
-        let Self { decides, open, may_match, matches, users, machines, last } = other;
+        let Self { decides, open, may_match, by_team, matches, users, machines, last } = other;
         self.decides |= decides;
         self.open |= open;
         self.may_match |= may_match;
+        self.by_team |= by_team;
         self.matches += matches;
         self.users.extend(users);
         self.machines.extend(machines);
@@ -280,6 +287,7 @@ impl Tallies {
                         own.join(Tally { may_match: false, ..tally.clone() });
                     } else {
                         (own.may_match, own.open) = (true, own.open | tally.open);
+                        own.by_team |= tally.by_team;
                     }
                 }
                 for (group, flags) in rules.groups.iter().zip(&groups) {
@@ -323,6 +331,7 @@ impl AddressTally {
         all.may_match = true;
         if is_local(cells) || matches!(with, Ruling::Unknown(_)) {
             all.open = true;
+            all.by_team |= with == Ruling::Unknown(Gap::TeamUnknown);
             return;
         }
         for (group, flags) in self.rules.groups.iter().zip(&mut self.groups) {
@@ -373,10 +382,12 @@ fn look(
                 continue;
             }
             let tally = tallies.by_rule.entry(*rule).or_default();
-            if *certain && !(*teams == Teams::Unknown && judge.is_for_teams(*rule)) {
+            let by_team = *teams == Teams::Unknown && judge.is_for_teams(*rule);
+            if *certain && !by_team {
                 tally.add(&cells);
             } else {
                 tally.may_match = true;
+                tally.by_team |= by_team;
             }
             if is_local(&cells) {
                 tally.open = true;
@@ -384,7 +395,10 @@ fn look(
             }
             match (with, evaluation.ruling_without(*rule)) {
                 (Ruling::Known(with), Ruling::Known(without)) => tally.decides |= with != without,
-                (Ruling::Unknown(_), _) | (_, Ruling::Unknown(_)) => tally.open = true,
+                (Ruling::Unknown(gap), _) | (_, Ruling::Unknown(gap)) => {
+                    tally.open = true;
+                    tally.by_team |= gap == Gap::TeamUnknown;
+                }
             }
         }
     }

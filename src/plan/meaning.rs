@@ -147,6 +147,24 @@ pub struct AccessChange {
     pub widens: bool,
     /// True if the audience loses it, for certain or possibly.
     pub narrows: bool,
+    /// The reason why the change is uncertain, as `can` gives it for the example; absent for a
+    /// certain change, and for the last of very many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+    /// What follows `except` in `access` is allowed, or denied, before and after the change; absent
+    /// where nothing does, where it differs, and where it is a pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<Kept>,
+}
+
+/// A decision that a change keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    /// Allowed before and after.
+    Allowed,
+    /// Denied before and after.
+    Denied,
 }
 
 impl Meaning {
@@ -156,6 +174,11 @@ impl Meaning {
         match &self.found {
             Found::Complete(changes) | Found::Incomplete(changes, _) => changes,
         }
+    }
+
+    pub(super) fn changes_mut(&mut self) -> &mut Changes {
+        let (Found::Complete(changes) | Found::Incomplete(changes, _)) = &mut self.found;
+        changes
     }
 
     /// The part of the comparison that was not done.
@@ -181,8 +204,12 @@ impl Meaning {
     #[must_use]
     pub fn is_same_access(&self, other: &Self) -> bool {
         let same = |one: &[AccessChange], other: &[AccessChange]| {
-            let plain =
-                |gain: &AccessChange| AccessChange { because: Arc::default(), ..gain.clone() };
+            let plain = |gain: &AccessChange| AccessChange {
+                because: Arc::default(),
+                doubt: None,
+                except: None,
+                ..gain.clone()
+            };
             one.iter().map(plain).eq(other.iter().map(plain))
         };
         // An audience that got a first policy from somebody else meanwhile has lost nothing.
@@ -299,7 +326,7 @@ impl AccessChange {
             _rules: because,
         });
         let (audience, because) = (Arc::clone(audience), Arc::clone(&told.texts));
-        Self { audience, access, witness, because, widens, narrows }
+        Self { audience, access, witness, because, widens, narrows, doubt: None, except: None }
     }
 }
 

@@ -8,6 +8,7 @@
 //! Invariant: pure and deterministic. The same documents and the same live state give the same
 //! plan, byte for byte.
 
+mod answers;
 pub mod applied;
 mod audience;
 mod changes;
@@ -202,7 +203,10 @@ fn meaning_of(live: &Live, after: &Live, same: bool, places: &Origins<'_>) -> Me
     let [old, new] =
         if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     let found = access::compare(&old, &new, &live.teams);
-    Meaning::new(found, governed::compare(&old, &new, &live.teams), |cause| places.tell(cause))
+    let governed = governed::compare(&old, &new, &live.teams);
+    let mut meaning = Meaning::new(found, governed, |cause| places.tell(cause));
+    answers::add(meaning.changes_mut(), (&old, &new), &live.teams);
+    meaning
 }
 
 /// The ids of the live policies that differ.

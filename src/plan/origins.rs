@@ -155,7 +155,8 @@ impl<'a> Side<'a> {
             .iter()
             .zip(&declared.rules)
             .flat_map(|(rule, beside)| {
-                named(&rule.name, &beside.previously).map(move |name| (name, (rule, &beside.origin)))
+                named(&rule.name, &beside.previously)
+                    .map(move |name| (name, (rule, &beside.origin)))
             })
             .collect();
         for rule in rules {

@@ -3,10 +3,10 @@
 //!
 //! Invariant: `replay` and `plan` both use this module, so that their results agree.
 
-use super::docker::{Step, simulate};
+use super::docker::{Step, matching, simulate};
 use crate::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
 use crate::evidence::{Memberships, Requests};
-use crate::model::{Desired, Live, LivePolicy, Policy, TeamDirectory};
+use crate::model::{Body, Desired, Live, LiveBody, LivePolicy, Policy, TeamDirectory};
 
 /// Two states of the policies, with the places of their declarations.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,10 @@ impl States {
         Self {
             before: (
                 policies(live),
-                before.map(|before| RuleOrigins::new(&before.policies)).unwrap_or_default(),
+                match before {
+                    Some(before) => RuleOrigins::new(&before.policies),
+                    None => of_live(live, desired),
+                },
             ),
             after: (policies(&left), RuleOrigins::new(&desired.policies)),
             teams: live.teams.clone(),
@@ -73,4 +76,29 @@ impl States {
     pub fn replay(&self, evidence: Evidence<'_>) -> Replay {
         replay(self.input(evidence))
     }
+}
+
+/// The places where documents declare live rules. As in the access section of a plan, a rule that
+/// changes has the place of its declaration.
+fn of_live(live: &Live, desired: &Desired) -> RuleOrigins {
+    let mut places = RuleOrigins::default();
+    let matched = matching::policies(&desired.policies, &live.policies);
+    for (declared, found) in desired.policies.iter().zip(matched) {
+        let Some(found) = found.and_then(|at| live.policies.get(at)) else { continue };
+        places.add(&found.name, "", &declared.origin);
+        let rules = declared.rules.iter().zip(matching::rules(declared, found.rules()));
+        for (beside, rule) in rules {
+            if let Some(rule) = rule.and_then(|at| found.rules().get(at)) {
+                places.add(&found.name, &rule.rule.name, &beside.origin);
+            }
+        }
+        // The statements of another text have other numbers.
+        if matches!((&found.body, &declared.policy.body), (LiveBody::Cedar(own), Body::Cedar(text)) if own == text)
+        {
+            for (number, beside) in (1..).zip(&declared.rules) {
+                places.add(&found.name, &format!("statement {number}"), &beside.origin);
+            }
+        }
+    }
+    places
 }

@@ -106,7 +106,7 @@ pub fn human(
     teams: &[String],
     answer: &Answer,
     places: DeclaredPolicies<'_>,
-    view: View,
+    view: View<'_>,
 ) -> String {
     let style = style(answer.verdict);
     let whom = match teams {
@@ -129,7 +129,7 @@ pub(super) fn details(
     answer: &Answer,
     places: DeclaredPolicies<'_>,
     indent: &str,
-    view: View,
+    view: View<'_>,
 ) -> String {
     let dim = Style::new().dimmed();
     let mut text = String::new();
@@ -150,7 +150,7 @@ pub(super) fn details(
             pattern.as_ref().map(|pattern| format!("  {}", line(pattern))).unwrap_or_default();
         let place = places
             .origin(reason)
-            .map(|place| format!("  {dim}{}{dim:#}", line(&place.to_string())))
+            .map(|place| format!("  {dim}{}{dim:#}", view.place(place)))
             .unwrap_or_default();
         let doubt = match doubts.as_slice() {
             [] => String::new(),

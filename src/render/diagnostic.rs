@@ -11,7 +11,9 @@ use std::path::Path;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::view::View;
-use crate::diagnostic::{Diagnostic, Files, Findings, Label, Severity, SourceFile, list, sanitize};
+use crate::diagnostic::{
+    Diagnostic, Files, Findings, Label, Severity, SourceFile, list, relative, sanitize,
+};
 
 /// Labels that are closer than this many lines are shown in one piece.
 const NEAR: usize = 8;
@@ -37,10 +39,9 @@ pub enum Detail {
     Full,
 }
 
-/// The findings in their order, with colours for `anstream`. Paths below `folder` are relative to
-/// it.
+/// The findings in their order, with colours for `anstream`. Paths are relative to `folder`.
 #[must_use]
-pub fn human(findings: &Findings, folder: &Path, view: View) -> String {
+pub fn human(findings: &Findings, folder: &Path, view: View<'_>) -> String {
     let renderer = Renderer::styled().term_width(view.width);
     let mut out = String::new();
     let brief = !view.all;
@@ -122,8 +123,7 @@ fn one_line(diagnostic: &Diagnostic, files: &Files, folder: &Path) -> String {
 
 /// The path of a file relative to `folder`, sanitized.
 fn shown_path(file: &SourceFile, folder: &Path) -> String {
-    sanitize::line(&file.path.strip_prefix(folder).unwrap_or(&file.path).to_string_lossy())
-        .into_owned()
+    sanitize::line(&relative(&file.path, folder).to_string_lossy()).into_owned()
 }
 
 /// One line for findings of one code in one file:
@@ -139,27 +139,34 @@ fn others(group: &[&Diagnostic], files: &Files, folder: &Path) -> String {
     format!("… {} more {code}{place}{lines}: `-v` shows them", group.len())
 }
 
-/// The number of findings of each severity, in words: `2 errors, 1 warning`.
+/// The number of findings of each severity, in words: `2 errors, 1 warning`; and that there may be
+/// more in what could not be read.
 #[must_use]
 pub fn summary(findings: &Findings) -> String {
+    summary_of(findings, Detail::Full)
+}
+
+/// [`summary`], with what shows the notes that [`Detail::Brief`] leaves out.
+#[must_use]
+pub fn summary_of(findings: &Findings, detail: Detail) -> String {
     let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
         .into_iter()
         .map(|severity| (findings.count(severity), severity.as_str()))
         .filter(|(count, _)| *count > 0)
         .map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
         .collect();
-    if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
-}
-
-/// [`summary`], with what shows the notes that [`Detail::Brief`] leaves out.
-#[must_use]
-pub fn summary_of(findings: &Findings, detail: Detail) -> String {
-    let summary = summary(findings);
-    match (detail, findings.count(Severity::Note)) {
-        (Detail::Full, _) | (_, 0) => summary,
-        (Detail::Brief, 1) => format!("{summary}: `-v` shows it"),
-        (Detail::Brief, _) => format!("{summary}: `-v` shows them"),
-    }
+    let counts = if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") };
+    let notes = match (detail, findings.count(Severity::Note)) {
+        (Detail::Full, _) | (_, 0) => "",
+        (Detail::Brief, 1) => ": `-v` shows it",
+        (Detail::Brief, _) => ": `-v` shows them",
+    };
+    let more = match (findings.incomplete, findings.count(Severity::Error)) {
+        (false, _) | (true, 0) => "",
+        (true, 1) => "; the rest is checked once it is mended",
+        (true, _) => "; the rest is checked once they are mended",
+    };
+    counts + notes + more
 }
 
 fn one(renderer: &Renderer, diagnostic: &Diagnostic, files: &Files, folder: &Path) -> String {
@@ -209,8 +216,7 @@ fn snippet<'a>(
     let (first, last) = (lines().min().unwrap_or(1), lines().max().unwrap_or(1));
     let start = file.line_start(first);
     let excerpt = Excerpt::new(file.text.get(start..file.line_start(last + 1)).unwrap_or_default());
-    let path = file.path.strip_prefix(folder).unwrap_or(&file.path);
-    let path = sanitize::line(&path.to_string_lossy()).into_owned();
+    let path = shown_path(file, folder);
     let annotations = labels.iter().map(|label| {
         let span = first_line(file, &label.span);
         let span = excerpt.offset(span.start - start)..excerpt.offset(span.end - start);
@@ -285,7 +291,7 @@ mod tests {
     }
 
     fn shown(findings: &Findings, detail: Detail) -> String {
-        let view = View { width: 120, all: detail == Detail::Full };
+        let view = View { width: 120, all: detail == Detail::Full, folder: "" };
         anstream::adapter::strip_str(&human(findings, Path::new("/w"), view)).to_string()
     }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::plan::{View, quoted, write_access, write_changes};
+use super::plan::{View, plain, quoted, write_access, write_changes};
 use super::view::rest;
 use super::{markdown, words};
 use crate::diagnostic::list;
@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::plan::meaning::{Found, Meaning};
 use crate::plan::set::Unplanned;
 use crate::plan::undeclared::{Effect, UndeclaredPolicy};
+use crate::plan::vijil::VijilError;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -27,6 +28,9 @@ const CAREFUL: Style = AnsiColor::Yellow.on_default();
 
 /// The number of policies, files or reasons that are listed.
 const LISTED: usize = 16;
+
+/// The rows of a small terminal. Below more of them, the headline is repeated.
+const ROWS: usize = 20;
 
 /// The ways to resolve drift.
 const WAYS_OUT: [&str; 2] = [
@@ -40,19 +44,23 @@ const NOT_TOLD_APART: &str = "Without `--since`, `drift` cannot tell a change in
 
 /// Drift as text with colours.
 #[must_use]
-pub fn human(drift: &Drift, view: View) -> String {
+pub fn human(drift: &Drift, view: View<'_>) -> String {
     let mut out = String::new();
     write_drift(&mut out, drift, view);
     if drift.is_drift() {
         out.push('\n');
         write_ways_out(&mut out, &[drift]);
+        if out.lines().count() > ROWS {
+            out.push('\n');
+            write_headline(&mut out, drift);
+        }
     }
     out
 }
 
 /// The drift of several organizations, and a line for each at the end.
 #[must_use]
-pub fn several(drifts: &[(String, Drift)], failed: &[Unplanned], view: View) -> String {
+pub fn several(drifts: &[(String, Drift)], failed: &[Unplanned], view: View<'_>) -> String {
     let mut out = String::new();
     for (_, drift) in drifts {
         write_drift(&mut out, drift, view);
@@ -77,25 +85,17 @@ pub fn several(drifts: &[(String, Drift)], failed: &[Unplanned], view: View) -> 
     out
 }
 
-fn write_drift(out: &mut String, drift: &Drift, view: View) {
+fn write_drift(out: &mut String, drift: &Drift, view: View<'_>) {
     let Drift { since, outside, waiting, undeclared, plan, impossible } = drift;
     let org = line(organization(plan));
     if !drift.is_drift() {
         let _ = writeln!(out, "{GOOD}No drift{GOOD:#}: `{org}` matches the documents.");
         return;
     }
-    let opened = [&outside.access, &undeclared.access]
-        .into_iter()
-        .any(|access| Opening::new(access) < Opening::Less);
-    let style = if opened { BAD } else { CAREFUL };
-    let _ = writeln!(
-        out,
-        "{style}Drift{style:#}: {}.",
-        headline_of(drift, &format!("`{org}`"), quoted)
-    );
+    write_headline(out, drift);
     if !undeclared.is_empty() {
         out.push('\n');
-        let _ = write_access(out, "Undeclared live policies", &undeclared.access, view);
+        let _ = write_access(out, "Effect of undeclared live policies", &undeclared.access, view);
         out.push('\n');
         let (first, more) = view.first(&undeclared.policies, LISTED);
         first
@@ -118,9 +118,21 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
     if !impossible.is_empty() {
         let _ = writeln!(out, "\n{BAD}Cannot be applied{BAD:#}");
         let (first, more) = view.first(impossible, LISTED);
-        first.iter().for_each(|reason| out.push_str(&format!("  {}\n", line(reason))));
+        for VijilError { at, message, hint: _ } in first {
+            out.push_str(&format!("  {}: {}\n", view.place(at), line(message)));
+        }
         out.push_str(&rest("  ", more, "", Style::new()));
     }
+}
+
+/// Writes the drift in a sentence.
+fn write_headline(out: &mut String, drift: &Drift) {
+    let opened = [&drift.outside.access, &drift.undeclared.access]
+        .into_iter()
+        .any(|access| Opening::new(access) < Opening::Less);
+    let style = if opened { BAD } else { CAREFUL };
+    let headline = headline_of(drift, &quoted(organization(&drift.plan)), quoted);
+    let _ = writeln!(out, "{style}Drift{style:#}: {headline}.");
 }
 
 fn write_ways_out(out: &mut String, drifts: &[&Drift]) {
@@ -149,14 +161,15 @@ fn in_short(drift: &Drift) -> String {
         (None, _, _) | (Some(_), true, false) => None,
     };
     let differ = drift.declared_differ();
-    let access = plan.target.as_ref().filter(|_| differ).map(|_| words::headline(&outside.access));
+    let access =
+        plan.target.as_ref().filter(|_| differ).map(|_| words::headline(&outside.access, plain));
     let vijil = plan.target.is_none().then(|| "policies for agents differ".to_owned());
     let others = (!undeclared.is_empty()).then(|| {
         let policies = match undeclared.policies.len() {
             1 => "1 undeclared policy".to_owned(),
             many => format!("{many} undeclared policies"),
         };
-        format!("{policies}: {}", words::headline(&undeclared.access))
+        format!("{policies}: {}", words::headline(&undeclared.access, plain))
     });
     let parts = who.map(str::to_owned).into_iter().chain(access).chain(vijil).chain(others);
     parts.collect::<Vec<_>>().join("; ")
@@ -176,7 +189,7 @@ pub fn markdown(drift: &Drift) -> String {
         let _ = writeln!(
             end,
             "> [!WARNING]\n> Cannot be applied: {}\n",
-            crate::diagnostic::sanitize::markdown(reason)
+            crate::diagnostic::sanitize::markdown(&reason.to_string())
         );
     }
     if more > 0 {
@@ -327,17 +340,22 @@ fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> Stri
 
 /// The difference of the declared objects, in a sentence.
 fn declared_headline(drift: &Drift, org: &str) -> String {
-    let Drift { since, outside, waiting, .. } = drift;
+    let Drift { since, outside, waiting, undeclared, .. } = drift;
+    // Beside the sentence about undeclared policies, it is about the others.
+    let (subject, allows, differs) = match undeclared.is_empty() {
+        true => (org.to_owned(), "allows", "differs"),
+        false => (format!("the declared policies of {org}"), "allow", "differ"),
+    };
     let beyond = if since.is_some() { "what was applied" } else { "what the documents say" };
     match Opening::new(&outside.access) {
         Opening::Unknown => {
             return format!(
-                "{org} may allow more or less than {beyond}: the comparison is incomplete"
+                "{subject} may allow more or less than {beyond}: the comparison is incomplete"
             );
         }
-        Opening::More => return format!("{org} allows more than {beyond}"),
-        Opening::MaybeMore => return format!("{org} may allow more than {beyond}"),
-        Opening::Less => return format!("{org} allows less than {beyond}"),
+        Opening::More => return format!("{subject} {allows} more than {beyond}"),
+        Opening::MaybeMore => return format!("{subject} may allow more than {beyond}"),
+        Opening::Less => return format!("{subject} {allows} less than {beyond}"),
         Opening::Nothing => {}
     }
     if outside.is_empty() && waiting.is_some() {
@@ -346,12 +364,12 @@ fn declared_headline(drift: &Drift, org: &str) -> String {
     if !outside.vijil.is_empty() {
         return format!("policies for agents differ from {beyond}");
     }
-    format!("{org} differs from {beyond}, in nothing that decides access")
+    format!("{subject} {differs} from {beyond}, in nothing that decides access")
 }
 
 /// The changes that were made to the documents.
 #[must_use]
-pub fn adopted(adoption: &Adoption, import: &Import, view: View) -> String {
+pub fn adopted(adoption: &Adoption, import: &Import, view: View<'_>) -> String {
     let mut out = String::new();
     let rows = adoption.edited.iter().map(|(policy, file)| ("edited", file, policy));
     let rows = rows.chain(import.files.iter().map(|file| ("wrote", &file.path, &file.policy)));

@@ -31,7 +31,7 @@ pub fn files(import: &Import) -> String {
 
 /// The policies that were imported, or would be.
 #[must_use]
-pub fn summary(import: &Import, left: &[String], dry_run: bool, view: View) -> String {
+pub fn summary(import: &Import, left: &[String], dry_run: bool, view: View<'_>) -> String {
     let mut out = String::new();
     if import.files.is_empty() {
         if import.refused.is_empty() {

@@ -17,14 +17,16 @@ pub(super) fn attribute(address: &str) -> String {
     marks.iter().fold(safe, |safe, (mark, written)| safe.replace(*mark, written))
 }
 
-/// A place in a document, as a link if its address is known.
+/// A place in a document: in the workspace, or as a link in the repository if its address is known.
 pub(super) fn place(links: Option<&Links>, origin: &Origin) -> String {
-    let place = code(&origin.file_line());
+    let place = origin.file_line();
     match links {
-        Some(links) => {
-            format!("<a href=\"{}\">{place}</a>", attribute(&links.url(&origin.file, origin.line)))
-        }
-        None => place,
+        Some(links) => format!(
+            "<a href=\"{}\">{}</a>",
+            attribute(&links.url(&origin.file, origin.line)),
+            code(&links.in_repository(&place))
+        ),
+        None => code(&place),
     }
 }
 

@@ -19,7 +19,6 @@ use crate::diagnostic::sanitize::markdown_block;
 use crate::model::{Origin, TeamDirectory};
 use crate::plan::docker::Difference;
 use crate::plan::flips::Flip;
-use crate::plan::meaning::Audience;
 use crate::plan::saved::Summary;
 use crate::plan::set::Unplanned;
 use crate::plan::step::Op;
@@ -143,7 +142,10 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         for one in &plan.without_effect {
             let (sign, access) = (if one.widens { '+' } else { '-' }, code(&one.access.text()));
             let why = words::why_without_effect(one, code);
-            page.add(&format!("- `{sign}` {access} for {}: {why}\n", people(&one.audience)));
+            page.add(&format!(
+                "- `{sign}` {access} for {}: {why}\n",
+                words::people(&one.audience, code)
+            ));
         }
         page.close_section("changes without effect");
     }
@@ -206,9 +208,9 @@ pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
         Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true, links: None };
     let decides = super::vijil::headline(vijil);
     let headline = match (org, decides) {
-        (Some(org), None) => format!("{} in {}", words::headline(access), code(org)),
+        (Some(org), None) => format!("{} in {}", words::headline(access, code), code(org)),
         (Some(org), Some(decides)) => {
-            format!("{} in {}; {decides}", words::headline(access), code(org))
+            format!("{} in {}; {decides}", words::headline(access, code), code(org))
         }
         (None, decides) => decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned()),
     };
@@ -284,7 +286,10 @@ fn write_vijil<'a>(
 pub(super) fn undeclared(undeclared: &Undeclared) -> String {
     let mut page =
         Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: false, links: None };
-    page.add(&format!("### Undeclared live policies: {}\n\n", words::headline(&undeclared.access)));
+    page.add(&format!(
+        "### Effect of undeclared live policies: {}\n\n",
+        words::headline(&undeclared.access, code)
+    ));
     for one in &undeclared.policies {
         page.add(&format!("- {}\n", words::undeclared(one, code)));
     }
@@ -347,7 +352,7 @@ fn access_headline(plan: &Plan) -> String {
         let blocks = super::replay::plan_headline(plan)
             .map(|blocks| format!(", {blocks}"))
             .unwrap_or_default();
-        let headline = words::headline(&plan.access);
+        let headline = words::headline(&plan.access, code);
         let reason = words::without_effect_headline(plan, code).unwrap_or_default();
         format!("{headline} in {org}{reason}{tests}{blocks}{decides}")
     }
@@ -393,14 +398,6 @@ impl Page<'_> {
             self.text.push_str(&format!("**… and {left_out} more {what}**: {saved}.\n\n"));
         }
         self.text.push('\n');
-    }
-}
-
-fn people(audience: &Audience) -> String {
-    match audience.teams.as_slice() {
-        [] => "the whole organization".to_owned(),
-        teams @ [_] => format!("members of {}", audience.names(teams, code).concat()),
-        teams => format!("members of {} together", audience.names(teams, code).join(" and ")),
     }
 }
 

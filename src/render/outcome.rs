@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
+use super::plan::plain;
 use super::words;
 use crate::diagnostic::list;
 use crate::diagnostic::sanitize::{block, line};
@@ -49,7 +50,9 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
         let follow =
             if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
         let access = match &plan.target {
-            Some(_) if !plan.steps.is_empty() => format!(", {}", words::headline(&plan.access)),
+            Some(_) if !plan.steps.is_empty() => {
+                format!(", {}", words::headline(&plan.access, plain))
+            }
             Some(_) | None => String::new(),
         };
         return writeln!(out, "{GOOD}Applied{GOOD:#}: {done} {steps}{found}{access}.{follow}");

@@ -33,14 +33,14 @@ const RULES: usize = 4;
 
 /// A replay as text with colours.
 #[must_use]
-pub fn human(replay: &Replay, view: View) -> String {
+pub fn human(replay: &Replay, view: View<'_>) -> String {
     let mut out = String::new();
     write(&mut out, replay, view).expect("a string takes everything");
     out
 }
 
 /// The section of a plan.
-pub(super) fn write(out: &mut String, replay: &Replay, view: View) -> fmt::Result {
+pub(super) fn write(out: &mut String, replay: &Replay, view: View<'_>) -> fmt::Result {
     let Replay {
         window,
         agreement,
@@ -130,7 +130,7 @@ fn words_of(count: u64, entries: usize) -> String {
     }
 }
 
-fn write_agreement(out: &mut String, agreement: &Agreement, view: View) -> fmt::Result {
+fn write_agreement(out: &mut String, agreement: &Agreement, view: View<'_>) -> fmt::Result {
     let Agreement { agree, disagree, unknown, disagreements } = agreement;
     let style = if *disagree == 0 { GOOD } else { BAD };
     writeln!(
@@ -189,7 +189,7 @@ fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -> fmt::Result {
+fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View<'_>) -> fmt::Result {
     let most = view.shown(changes.len(), LISTED);
     let mut room = most;
     for (because, own) in groups(changes) {
@@ -198,7 +198,7 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
         }
         let (rules, more) = view.first(because, RULES);
         for rule in rules {
-            writeln!(out, "  {DIM}because{DIM:#} {}", line(rule))?;
+            writeln!(out, "  {DIM}because{DIM:#} {}", view.rule(rule))?;
         }
         out.push_str(&rest("  ", more, "", CAREFUL));
         for change in own.into_iter().take(room) {

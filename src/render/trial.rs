@@ -35,7 +35,7 @@ const EXPECTATIONS: usize = 12;
 const RULES: usize = 24;
 
 /// The view of a file for programs: nothing is left out.
-const WHOLE: View = View { width: usize::MAX, all: true };
+const WHOLE: View<'_> = View { width: usize::MAX, all: true, folder: "" };
 
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -55,7 +55,7 @@ fn rule_text(policies: &[Policy], policy: usize, rule: usize) -> String {
 
 /// For people, with a line end.
 #[must_use]
-pub fn human(report: &Report<'_>, view: View) -> String {
+pub fn human(report: &Report<'_>, view: View<'_>) -> String {
     let mut text = String::new();
     let (failing, passing): (Vec<_>, Vec<_>) =
         report.trials.iter().partition(|trial| !trial.passes());
@@ -84,7 +84,7 @@ pub fn human(report: &Report<'_>, view: View) -> String {
             .expect("writing to a string");
         let (first, more) = view.first(uncovered, RULES);
         for (policy, rule) in first {
-            text.push_str(&rule_line("not tested", report, *policy, *rule));
+            text.push_str(&rule_line("not tested", report, *policy, *rule, view));
         }
         text.push_str(&rest("  ", more, " rules", Style::new()));
     }
@@ -97,7 +97,7 @@ pub fn human(report: &Report<'_>, view: View) -> String {
                 Change::Deleted => "survives deleted",
                 Change::Flipped => "survives flipped",
             };
-            text.push_str(&rule_line(change, report, survivor.policy, survivor.rule));
+            text.push_str(&rule_line(change, report, survivor.policy, survivor.rule, view));
         }
         text.push_str(&rest("  ", more, " rules", Style::new()));
     }
@@ -105,7 +105,7 @@ pub fn human(report: &Report<'_>, view: View) -> String {
 }
 
 /// Adds a test with those of its expectations that do not hold.
-fn write_trial(text: &mut String, trial: &Trial<'_>, report: &Report<'_>, view: View) {
+fn write_trial(text: &mut String, trial: &Trial<'_>, report: &Report<'_>, view: View<'_>) {
     let (style, mark) = if trial.passes() { (GREEN, "ok  ") } else { (RED, "FAIL") };
     text.push_str(&format!("{style}{mark}{style:#} {}\n", line(&trial.test.name)));
     let failed: Vec<&Check<'_>> = trial.checks.iter().filter(|check| !check.holds()).collect();
@@ -116,17 +116,23 @@ fn write_trial(text: &mut String, trial: &Trial<'_>, report: &Report<'_>, view: 
     text.push_str(&rest("  ", more, " expectations", Style::new()));
 }
 
-fn rule_line(what: &str, report: &Report<'_>, policy: usize, rule: usize) -> String {
+fn rule_line(
+    what: &str,
+    report: &Report<'_>,
+    policy: usize,
+    rule: usize,
+    view: View<'_>,
+) -> String {
     let name = rule_text(report.policies, policy, rule);
     let place = report.places.rule(policy, Some(rule));
-    let place = place.map(|place| format!("  {}", line(&place.to_string()))).unwrap_or_default();
+    let place = place.map(|place| format!("  {}", view.place(place))).unwrap_or_default();
     format!("  {what}: `{}`{place}\n", line(&name))
 }
 
-fn failure(check: &Check<'_>, places: DeclaredPolicies<'_>, view: View) -> String {
+fn failure(check: &Check<'_>, places: DeclaredPolicies<'_>, view: View<'_>) -> String {
     let head = format!(
         "  {} expected {} {}",
-        line(&check.expected.origin.to_string()),
+        view.place(&check.expected.origin),
         expected(check),
         line(&check.expected.access)
     );

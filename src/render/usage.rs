@@ -49,7 +49,7 @@ fn style(used: Use) -> Style {
 
 /// The rules as text with colours.
 #[must_use]
-pub fn human(usage: &Usage, narrowings: Option<&[Narrowing]>, view: View) -> String {
+pub fn human(usage: &Usage, narrowings: Option<&[Narrowing]>, view: View<'_>) -> String {
     let mut out = String::new();
     write(&mut out, usage, narrowings, view).expect("a string takes everything");
     out
@@ -59,7 +59,7 @@ fn write(
     out: &mut String,
     usage: &Usage,
     narrowings: Option<&[Narrowing]>,
-    view: View,
+    view: View<'_>,
 ) -> fmt::Result {
     writeln!(out, "{BOLD}Recorded requests{BOLD:#}: {}", replay::window_words(&usage.window))?;
     for (used, means) in KINDS {
@@ -71,14 +71,11 @@ fn write(
         writeln!(out, "\n{style}{name}{style:#}: {} ({means})", words::count(own.len(), "rule"))?;
         let (first, more) = view.first(&own, LISTED);
         for rule in first {
-            writeln!(
-                out,
-                "  `{} › {}`  {}  {DIM}{}{DIM:#}",
-                line(&rule.policy),
-                line(&rule.rule),
-                facts(rule),
-                line(&rule.source.to_string())
-            )?;
+            let (policy, name, place) =
+                (line(&rule.policy), line(&rule.rule), view.place(&rule.source));
+            let facts = facts(rule);
+            let gap = if facts.is_empty() { "" } else { "  " };
+            writeln!(out, "  `{policy} › {name}`{gap}{facts}  {DIM}{place}{DIM:#}")?;
         }
         out.push_str(&rest("  ", more, "", CAREFUL));
     }
@@ -86,7 +83,7 @@ fn write(
     writeln!(out, "\n{BOLD}Wildcards{BOLD:#}: {} can be narrowed", narrowings.len())?;
     let (first, more) = view.first(narrowings, LISTED);
     for Narrowing { policy, rule, from, to, requests, source, at: _ } in first {
-        let place = line(&source.to_string()).into_owned();
+        let place = view.place(source);
         writeln!(out, "  `{} › {}`  {DIM}{place}{DIM:#}", line(policy), line(rule))?;
         writeln!(out, "    {BAD}-{BAD:#} {}", line(from))?;
         let (hosts, others) = view.first(to, list::MOST);
@@ -100,8 +97,11 @@ fn write(
 }
 
 fn facts(rule: &RuleUse) -> String {
-    let mut facts =
-        vec![format!("{} matches by {}", rule.matches, words::count(rule.users, "user"))];
+    let mut facts = Vec::new();
+    if rule.matches > 0 {
+        let matches = if rule.matches == 1 { "match" } else { "matches" };
+        facts.push(format!("{} {matches} by {}", rule.matches, words::count(rule.users, "user")));
+    }
     if rule.machines > 0 {
         facts.push(format!("on {}", words::count(rule.machines, "machine")));
     }

@@ -1,13 +1,16 @@
-//! Limits of lists in a terminal.
+//! Limits of lists in a terminal, and the form of places.
 //!
-//! Invariant: every list counts the items that it leaves out.
+//! Invariant: every list counts the items that it leaves out, and places of one output have one
+//! base: the current folder.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use crate::diagnostic::list::{first, shown};
+use crate::diagnostic::list::{MOST, first, shown};
 use crate::diagnostic::sanitize::line;
+use crate::model::Origin;
 
 /// Where the items are that a list leaves out.
 pub(super) const MORE: &str = "`-v` shows all";
@@ -21,16 +24,53 @@ pub(super) fn rest(indent: &str, more: usize, what: &str, style: Style) -> Strin
     }
 }
 
-/// Width of the terminal, and the amount of detail.
+/// Width of the terminal, the amount of detail, and the base of places.
 #[derive(Clone, Copy, Debug)]
-pub struct View {
+pub struct View<'a> {
     /// Characters in a line.
     pub width: usize,
     /// True if nothing is folded away.
     pub all: bool,
+    /// The folder of the workspace as the current folder sees it, with `/` at its end; empty if
+    /// they are the same, or if there is none.
+    pub folder: &'a str,
 }
 
-impl View {
+impl View<'_> {
+    /// A place in a document: `file:line:column`.
+    #[must_use]
+    pub fn place(self, origin: &Origin) -> String {
+        line(&format!("{}{origin}", self.folder)).into_owned()
+    }
+
+    /// A place in a document: `file:line`.
+    #[must_use]
+    pub fn file_line(self, origin: &Origin) -> String {
+        line(&format!("{}{}", self.folder, origin.file_line())).into_owned()
+    }
+
+    /// The object of an action; of many addresses to which it applies, the first ones:
+    /// `db.example.com at 10.0.0.0/8, 10.1.0.0/16 and 7 more`.
+    pub(super) fn object(self, object: &str) -> Cow<'_, str> {
+        let Some((what, at)) = object.rsplit_once(" at ") else { return Cow::Borrowed(object) };
+        let addresses: Vec<&str> = at.split(", ").collect();
+        match self.first(&addresses, MOST) {
+            (_, 0) => Cow::Borrowed(object),
+            (first, more) => format!("{what} at {} and {more} more", first.join(", ")).into(),
+        }
+    }
+
+    /// A rule that makes the difference, with its place.
+    pub(super) fn rule(self, because: &str) -> String {
+        match Origin::split_off(because) {
+            // A file of another version is not below the current folder.
+            Some((rule, origin)) if !origin.file.contains(':') => {
+                format!("{} ({})", line(rule), self.place(&origin))
+            }
+            Some(_) | None => line(because).into_owned(),
+        }
+    }
+
     /// Number of items to show of a list of `all`: see [`shown`].
     pub(super) fn shown(self, all: usize, listed: usize) -> usize {
         if self.all { all } else { shown(all, listed) }
@@ -68,5 +108,41 @@ impl View {
             text.push_str(&item);
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::View;
+
+    fn view(all: bool) -> View<'static> {
+        View { width: 80, all, folder: "policies/" }
+    }
+
+    #[test]
+    fn of_many_addresses_the_first_are_listed() {
+        let at = |count: usize| {
+            let blocks: Vec<String> = (0..count).map(|own| format!("10.{own}.0.0/16")).collect();
+            format!("db.example.com at {}", blocks.join(", "))
+        };
+        // A list never leaves out just one item.
+        for whole in [at(1), at(13), "db.example.com:443".to_owned()] {
+            assert_eq!(view(false).object(&whole), whole);
+        }
+        assert_eq!(view(false).object(&at(90)), format!("{} and 78 more", at(12)));
+        assert_eq!(view(true).object(&at(90)), at(90));
+    }
+
+    #[test]
+    fn places_lead_from_the_current_folder() {
+        let table = [
+            ("now allow `P › r` (a.yaml:3:5)", "now allow `P › r` (policies/a.yaml:3:5)"),
+            ("now allow `P › r` (live)", "now allow `P › r` (live)"),
+            // Another version is not below the current folder.
+            ("no longer allow `P` (HEAD:a.yaml:3:5)", "no longer allow `P` (HEAD:a.yaml:3:5)"),
+        ];
+        for (because, shown) in table {
+            assert_eq!(view(false).rule(because), shown);
+        }
     }
 }

@@ -120,7 +120,7 @@ pub fn human(
     request: &str,
     everybody: &Everybody,
     places: DeclaredPolicies<'_>,
-    view: View,
+    view: View<'_>,
 ) -> String {
     let mut out = String::new();
     write(&mut out, request, everybody, places, view).expect("a string takes everything");
@@ -132,7 +132,7 @@ fn write(
     request: &str,
     everybody: &Everybody,
     places: DeclaredPolicies<'_>,
-    view: View,
+    view: View<'_>,
 ) -> std::fmt::Result {
     const SECTIONS: [(AccessLevel, AnsiColor, &str); 3] = [
         (AccessLevel::Allow, AnsiColor::Green, "allow"),
@@ -195,7 +195,7 @@ fn plain(answer: &Answer) -> Answer {
     Answer { nearest: Vec::new(), remarks: Vec::new(), ..answer.clone() }
 }
 
-fn people(audience: &Audience, view: View) -> String {
+fn people(audience: &Audience, view: View<'_>) -> String {
     let side = |(at, first): (usize, &String)| {
         let others = audience.alike.get(at).into_iter().flatten();
         let names: Vec<&String> = std::iter::once(first).chain(others).collect();

@@ -18,19 +18,20 @@ use crate::plan::docker::{Change, Difference, PolicyChange};
 use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
 use crate::plan::guard::Guard;
-use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Meaning};
+use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Kept, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
 use crate::plan::{GuardsFrom, Plan};
 
 /// The effect of a plan as a short phrase: `widens access for 2 audiences`, `no access change`. An
-/// incomplete comparison is stated first.
+/// incomplete comparison is stated first. A single audience is named; `write` formats the names of
+/// teams.
 #[must_use]
-pub fn headline(meaning: &Meaning) -> String {
-    let audiences = |gains: &[AccessChange]| {
-        let audiences: BTreeSet<&Audience> = gains.iter().map(|gain| &*gain.audience).collect();
-        count(audiences.len(), "audience")
+pub fn headline(meaning: &Meaning, write: impl Fn(&str) -> String) -> String {
+    let whom = |audiences: BTreeSet<&Audience>| match audiences.first() {
+        Some(one) if audiences.len() == 1 => (people(one, &write), true),
+        Some(_) | None => (count(audiences.len(), "audience"), false),
     };
     let (cut, changes) = match &meaning.found {
         Found::Complete(changes) => (None, changes),
@@ -44,15 +45,23 @@ pub fn headline(meaning: &Meaning) -> String {
         }
     };
     let changes = [
-        ("widens access", &changes.widened),
-        ("may change access", &changes.uncertain),
-        ("narrows access", &changes.narrowed),
+        ("widens", &changes.widened),
+        ("may change", &changes.uncertain),
+        ("narrows", &changes.narrowed),
     ];
-    let changes = changes.into_iter().filter(|(_, gains)| !gains.is_empty());
-    let parts: Vec<String> = cut
+    // What changes for one audience alone is said in one part.
+    let mut parts: Vec<(Vec<&str>, (String, bool))> = Vec::new();
+    for (verb, gains) in changes.into_iter().filter(|(_, gains)| !gains.is_empty()) {
+        let whom = whom(gains.iter().map(|gain| &*gain.audience).collect());
+        match parts.last_mut() {
+            Some((verbs, last)) if whom.1 && *last == whom => verbs.push(verb),
+            Some(_) | None => parts.push((vec![verb], whom)),
+        }
+    }
+    let parts = parts
         .into_iter()
-        .chain(changes.map(|(what, gains)| format!("{what} for {}", audiences(gains))))
-        .collect();
+        .map(|(verbs, (whom, _))| format!("{} access for {whom}", enumerate(&verbs, "and")));
+    let parts: Vec<String> = cut.into_iter().chain(parts).collect();
     if !parts.is_empty() {
         return parts.join(", ");
     }
@@ -60,7 +69,7 @@ pub fn headline(meaning: &Meaning) -> String {
     let audiences = |wanted: AudienceChange| {
         let own = meaning.governed.iter().filter(|one| one.change == wanted);
         let audiences: BTreeSet<&Audience> = own.map(|one| &one.audience).collect();
-        (!audiences.is_empty()).then(|| count(audiences.len(), "audience"))
+        (!audiences.is_empty()).then(|| whom(audiences).0)
     };
     let first = audiences(AudienceChange::First).map(|to| format!("first policy for {to}"));
     let last = audiences(AudienceChange::Last).map(|to| format!("no policy is left for {to}"));
@@ -68,6 +77,16 @@ pub fn headline(meaning: &Meaning) -> String {
     match governed.as_slice() {
         [] => "no access change".to_owned(),
         governed => format!("{}, no access change by rules", governed.join(", ")),
+    }
+}
+
+/// An audience, to follow `gained by`. `write` formats the names of teams.
+#[must_use]
+pub fn people(audience: &Audience, write: impl Fn(&str) -> String) -> String {
+    match audience.teams.as_slice() {
+        [] => "the whole organization".to_owned(),
+        teams @ [_] => format!("members of {}", audience.names(teams, write).concat()),
+        teams => format!("members of {} together", audience.names(teams, write).join(" and ")),
     }
 }
 
@@ -385,6 +404,8 @@ pub struct Group<'a> {
 pub struct Cause<'a> {
     /// The rules that make the difference.
     pub because: Vec<&'a str>,
+    /// The reasons why the changes are uncertain.
+    pub doubts: Vec<&'a str>,
     /// The entries that change, the broadest first; never empty.
     pub entries: Vec<Entry<'a>>,
 }
@@ -400,6 +421,8 @@ pub struct Entry<'a> {
     pub every_port: bool,
     /// An example of a request, if the objects are not requests themselves.
     pub witness: Option<&'a str>,
+    /// The decision on the exceptions of the only object.
+    pub except: Option<&'static str>,
 }
 
 impl<'a> Group<'a> {
@@ -414,6 +437,17 @@ impl<'a> Group<'a> {
     pub fn causes_by_policy(&self) -> Vec<Cause<'a>> {
         self.causes_by(|gain| {
             gain.because.iter().map(|rule| split_rule(rule).0).collect::<BTreeSet<_>>()
+        })
+    }
+
+    /// The decision on the exceptions of a change, in words.
+    fn kept(&self, gain: &AccessChange) -> Option<&'static str> {
+        Some(match (gain.except?, self.sign) {
+            (Kept::Allowed, '+') => " (allowed before)",
+            (Kept::Allowed, '-') => " (still allowed)",
+            (Kept::Denied, '+') => " (still denied)",
+            (Kept::Denied, '-') => " (denied before)",
+            (Kept::Allowed | Kept::Denied, _) => return None,
         })
     }
 
@@ -432,7 +466,7 @@ impl<'a> Group<'a> {
         let mut known: BTreeMap<K, usize> = BTreeMap::new();
         for (action, object, gain) in gains {
             let at = *known.entry(key(gain)).or_insert_with(|| {
-                causes.push(Cause { because: Vec::new(), entries: Vec::new() });
+                causes.push(Cause { because: Vec::new(), doubts: Vec::new(), entries: Vec::new() });
                 causes.len() - 1
             });
             let Some(cause) = causes.get_mut(at) else { continue };
@@ -441,6 +475,10 @@ impl<'a> Group<'a> {
                 if !cause.because.contains(&rule) {
                     cause.because.push(rule);
                 }
+            }
+            if let Some(doubt) = gain.doubt.as_deref().filter(|doubt| !cause.doubts.contains(doubt))
+            {
+                cause.doubts.push(doubt);
             }
             // For an MCP action without a target, every call would be an example.
             let says = |witness: &str| match action {
@@ -464,7 +502,9 @@ impl<'a> Group<'a> {
                     entry.witness = entry.witness.or(witness);
                 }
                 None => {
-                    cause.entries.push(Entry { action, objects: vec![object], every_port, witness })
+                    let except = self.kept(gain);
+                    let objects = vec![object];
+                    cause.entries.push(Entry { action, objects, every_port, witness, except });
                 }
             }
         }
@@ -709,6 +749,8 @@ mod tests {
             because: Arc::default(),
             widens,
             narrows,
+            doubt: None,
+            except: None,
         }
     }
 
@@ -721,8 +763,8 @@ mod tests {
         };
         let meaning = Meaning { found: Found::Complete(changes), governed: Vec::new() };
         assert_eq!(
-            headline(&meaning),
-            "widens access for 2 audiences, may change access for 1 audience, narrows access for 1 audience"
+            headline(&meaning, str::to_owned),
+            "widens access for 2 audiences, may change and narrows access for members of a"
         );
         let shown: Vec<(&str, String, usize)> = groups(&meaning)
             .iter()
@@ -884,11 +926,11 @@ mod tests {
         };
         let may = vec![gain("a", "5", true, false)];
         assert_eq!(
-            headline(&meaning(&["r"], may)),
-            "the comparison is incomplete for 1 rule, may change access for 1 audience"
+            headline(&meaning(&["r"], may), str::to_owned),
+            "the comparison is incomplete for 1 rule, may change access for members of a"
         );
         let bare = meaning(&[], Vec::new());
-        assert_eq!(headline(&bare), "the comparison is incomplete");
+        assert_eq!(headline(&bare, str::to_owned), "the comparison is incomplete");
         assert!(!bare.is_nothing());
         let saved = serde_json::to_value(&bare).unwrap();
         assert_eq!(

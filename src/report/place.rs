@@ -54,10 +54,16 @@ impl Links {
         Ok(Self { template: template.to_owned(), folder })
     }
 
+    /// A place in the workspace as one in the repository.
+    #[must_use]
+    pub fn in_repository(&self, place: &str) -> String {
+        format!("{}{place}", self.folder)
+    }
+
     /// The URL of a line.
     #[must_use]
     pub fn url(&self, file: &str, line: usize) -> String {
-        let path = encoded(&format!("{}{file}", self.folder));
+        let path = encoded(&self.in_repository(file));
         self.template.replace("{line}", &line.to_string()).replace("{file}", &path)
     }
 }

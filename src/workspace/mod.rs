@@ -97,9 +97,10 @@ pub fn load_into(
 ) -> Option<(Settings, Desired, Vec<Test>)> {
     let mut findings = Vec::new();
     let read = read_workspace(root, config, emptiness, &mut out.files, &mut findings);
-    let loaded = read.map(|(loaded, mut suppressions)| {
+    out.incomplete |= read.as_ref().is_none_or(|read| read.incomplete);
+    let loaded = read.map(|Read { content, mut suppressions, incomplete: _ }| {
         out.suppressions.append(&mut suppressions);
-        loaded
+        content
     });
     let wrong = has_errors(&findings);
     out.diagnostics.append(&mut findings);
@@ -112,13 +113,21 @@ pub fn load_into(
 /// Contents of a workspace: settings, declared state and access tests.
 type Content = (Settings, Desired, Vec<Test>);
 
+/// A workspace whose settings could be read.
+struct Read {
+    content: Content,
+    suppressions: Vec<Suppression>,
+    /// True if a document could not be read.
+    incomplete: bool,
+}
+
 fn read_workspace(
     root: &Path,
     config: Option<&Path>,
     emptiness: EmptyWorkspace,
     files: &mut Files,
     findings: &mut Vec<Diagnostic>,
-) -> Option<(Content, Vec<Suppression>)> {
+) -> Option<Read> {
     let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
     let name = config_name(root, &config);
@@ -142,6 +151,7 @@ fn read_workspace(
     let mut read = read_documents(files, &ids, Role::Member);
     findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
     read.insert(0, own);
+    let incomplete = has_errors(findings);
     let declarations = Declarations::new(root, &read, files, findings);
     let suppressions = declarations.examine(Some((&settings, emptiness)), &read, files, findings);
     let (desired, tests) = declarations.into_desired(files);
@@ -151,7 +161,7 @@ fn read_workspace(
     {
         protected::look(document, &settings, &desired, findings);
     }
-    Some(((settings, desired, tests), suppressions))
+    Some(Read { content: (settings, desired, tests), suppressions, incomplete })
 }
 
 /// The folder that the workspace's own file may not leave: its own, or that around a file named on
@@ -237,11 +247,12 @@ fn folder(file: &Path) -> &Path {
 /// Reads and checks one file at a time, so that memory holds only the documents in progress.
 fn check_file(path: &Path, root: &Path) -> Findings {
     let mut found = Findings::default();
-    let Findings { files, diagnostics, suppressions } = &mut found;
+    let Findings { files, diagnostics, suppressions, incomplete } = &mut found;
     let name = path.to_string_lossy().replace('\\', "/");
     if let Some(file) = source::add_file(files, Root::around(path), &name, path, diagnostics) {
         let mut read = FileDocuments::read(files, file, Role::Alone);
         diagnostics.append(&mut read.findings);
+        *incomplete = has_errors(diagnostics);
         let read = std::slice::from_ref(&read);
         *suppressions = Declarations::new(root, read, files, diagnostics).examine(
             None,

@@ -80,11 +80,11 @@ fn a_branch_is_compared_with_its_base_offline() {
     let (code, stdout, stderr) = plan(folder.path(), &["--before", "main"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     insta::assert_snapshot!(stdout, @"
-    Plan for `acme`, compared with the documents of `main`: widens access for 1 audience; weakens PRIV-001: severity high → low; approves 1 rule for agents
+    Plan for `acme`, compared with the documents of `main`: widens access for members of research; weakens PRIV-001: severity high → low; approves 1 rule for agents
 
     Access
       gained by members of research
-        + connect:tcp *.mitre.org:443 except cve.mitre.org
+        + connect:tcp *.mitre.org:443 except cve.mitre.org (allowed before)
             such as connect:tcp other.mitre.org:443
             because now allow `Research › mirrors` (policies/research.yaml:6:5)
 
@@ -119,7 +119,7 @@ fn a_branch_is_compared_with_its_base_offline() {
     let (code, markdown, _) = plan(folder.path(), &["--before", "main", "--format", "markdown"]);
     assert_eq!(code, Some(0));
     let headline = markdown.lines().next().unwrap();
-    let expected = "### seawall: widens access for 1 audience in <code>acme</code>; weakens <code>PRIV-001</code>: \
+    let expected = "### seawall: widens access for members of <code>research</code> in <code>acme</code>; weakens <code>PRIV-001</code>: \
                     <code>severity high → low</code>; approves 1 rule for agents, compared with the documents of \
                     <code>main</code>";
     assert_eq!(headline, expected);

@@ -42,8 +42,10 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
         format!("the documents are wrong: {}", codes.join("; "))
     })?;
     let docker = loaded.settings.docker.unwrap();
-    let desired = teams::resolve(&loaded.desired, &live.teams)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let desired = teams::resolve(&loaded.desired, &live.teams).map_err(|errors| {
+        let placed = |error: &teams::TeamError| format!("{}: {error}", error.at());
+        errors.iter().map(placed).collect::<Vec<_>>().join("; ")
+    })?;
     let ownership = Ownership::from(&docker);
     let target = plan::Target { org: docker.org.unwrap(), endpoint: "embedded".to_owned() };
     let guards = &loaded.settings.guards;

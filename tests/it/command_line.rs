@@ -42,6 +42,27 @@ fn help_version_completions_and_manual_are_results() {
 }
 
 #[test]
+fn the_short_help_names_every_command_on_a_small_terminal() {
+    let long = String::from_utf8(seawall(&["--help"]).stdout).unwrap();
+    let commands = long.split_once("Commands:\n").unwrap().1;
+    let commands = commands.lines().take_while(|line| line.starts_with("  "));
+    let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let [short, none] = [&["-h"][..], &[]].map(seawall);
+    let text = String::from_utf8(short.stdout).unwrap();
+    assert_eq!(
+        (short.status.code(), String::from_utf8(none.stderr).unwrap()),
+        (Some(0), text.clone())
+    );
+    // The prompt takes the last of 24 rows.
+    let rows: usize = text.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum();
+    assert!(rows < 24, "{rows} rows:\n{text}");
+    for command in commands.iter().filter(|command| **command != "help") {
+        assert!(text.contains(command), "{command}:\n{text}");
+    }
+}
+
+#[test]
 fn a_failure_is_printed_once_and_cannot_act_on_the_terminal() {
     let output = seawall(&["--concurrency", "8\u{1b}[2J", "man"]);
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @r"

@@ -35,6 +35,7 @@ mod markdown;
 mod mcp;
 mod meaning;
 mod organizations;
+mod places;
 mod protected;
 mod readme;
 mod release;

@@ -387,7 +387,7 @@ proptest! {
         let text = markdown::comment(&plan, made);
         prop_assert!(text.contains(CANARY) && text.len() <= markdown::MOST);
         assert_inert(&text);
-        let plain = terminal::human(&plan, View { width: 120, all: true });
+        let plain = terminal::human(&plan, View { width: 120, all: true, folder: "" });
         for shown in [&text, &plain] {
             let acts = |line: &str| line.contains("##[") || line.trim_start().starts_with("::");
             prop_assert!(!shown.lines().any(acts), "{}", shown);
@@ -437,7 +437,7 @@ fn a_plan_of_any_size_fits_into_a_comment_and_says_what_is_left_out() {
         "{}",
         &text[text.len() - 400..]
     );
-    assert!(text.starts_with("### seawall: widens access for 1 audience"));
+    assert!(text.starts_with("### seawall: widens access for the whole organization"));
     assert_inert(&text);
 }
 
@@ -498,6 +498,8 @@ fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
             because: because(count),
             widens: true,
             narrows: false,
+            doubt: None,
+            except: None,
         };
         let changes = Changes { widened: vec![change], ..Changes::default() };
         plan.access = Meaning { found: Found::Complete(changes), governed: Vec::new() };

@@ -87,7 +87,7 @@ fn each_organization_gets_what_is_for_it() {
     let (code, stdout, stderr) = workspace.run(&["plan", "--detailed-exitcode"]);
     assert_eq!((code, stderr.as_str()), (3, ""), "{stdout}");
     insta::assert_snapshot!(stdout, @"
-    Plan for `acme`: widens access for 1 audience
+    Plan for `acme`: widens access for the whole organization
 
     Access
       first network policy for the whole organization: all else is denied now, whatever local rules allowed
@@ -103,7 +103,7 @@ fn each_organization_gets_what_is_for_it() {
 
     2 to create
 
-    Plan for `acme-labs`: widens access for 1 audience
+    Plan for `acme-labs`: widens access for the whole organization
 
     Access
       first network policy for the whole organization: all else is denied now, whatever local rules allowed
@@ -126,12 +126,12 @@ fn each_organization_gets_what_is_for_it() {
     4 to create
 
     Summary
-      acme: 2 to create; widens access for 1 audience
-      acme-labs: 4 to create; widens access for 1 audience
+      acme: 2 to create; widens access for the whole organization
+      acme-labs: 4 to create; widens access for the whole organization
     ");
     let (code, stdout, stderr) = workspace.run(&["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
-    assert!(stdout.ends_with("\nacme\nApplied: 2 steps, widens access for 1 audience. Machines follow within five minutes.\n\nacme-labs\nApplied: 4 steps, widens access for 1 audience. Machines follow within five minutes.\n"), "{stdout}");
+    assert!(stdout.ends_with("\nacme\nApplied: 2 steps, widens access for the whole organization. Machines follow within five minutes.\n\nacme-labs\nApplied: 4 steps, widens access for the whole organization. Machines follow within five minutes.\n"), "{stdout}");
     let (code, stdout, _) = workspace.run(&["plan", "--detailed-exitcode"]);
     assert!(
         code == 0
@@ -321,7 +321,7 @@ fn drift_is_reported_for_each_and_adopted_for_all() {
         ),
         "{stdout}"
     );
-    let summary = "\nSummary\n  acme: no drift\n  acme-labs: drift; widens access for 1 audience, narrows access for 1 audience\n";
+    let summary = "\nSummary\n  acme: no drift\n  acme-labs: drift; widens and narrows access for the whole organization\n";
     assert!(stdout.contains(summary), "{stdout}");
     assert_eq!(drift(&["--org", "acme"]).0, 0);
     let (_, json, _) = drift(&["--format", "json"]);

@@ -100,7 +100,7 @@ fn people_see_the_line_the_place_and_what_to_do() {
        = help: put it in quotes: `"443"`
 
     ---
-    3 errors
+    3 errors; the rest is checked once they are mended
     "#);
 }
 
@@ -715,7 +715,7 @@ proptest::proptest! {
             seawall::document::read(file, document, false, &mut findings.diagnostics);
         }
         findings.files = files;
-        let view = seawall::render::plan::View { width: 140, all: true };
+        let view = seawall::render::plan::View { width: 140, all: true, folder: "" };
         let shown = seawall::render::diagnostic::human(&findings, Path::new("/"), view);
         proptest::prop_assert!(findings.diagnostics.is_empty() || !shown.is_empty());
     }
@@ -810,5 +810,34 @@ fn slips_of_punctuation_are_explained() {
         let output = shown(&seawall(folder.path(), &["validate"]));
         assert!(output.contains(message) && output.contains(help), "{text}\n{output}");
         assert_eq!(output.matches("error[").count(), 1, "{text}\n{output}");
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_said_to_be_checked_later() {
+    const RULE: &str = "rules:\n  - {name: r, decision: allow, actions: [connect:tcp], resources: ['https://x.example']";
+    let policy = |key: &str| {
+        format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\n{RULE}{key}}}\n")
+    };
+    let wrong_settings = format!("{SETTINGS}gards: {{}}\n");
+    // The settings, the document, and the last line.
+    let table = [
+        (SETTINGS, policy(""), "1 error"),
+        (SETTINGS, policy(", colour: red"), "1 error; the rest is checked once it is mended"),
+        (
+            SETTINGS,
+            policy(", colour: red, size: big"),
+            "2 errors; the rest is checked once they are mended",
+        ),
+        (&wrong_settings, policy(""), "1 error; the rest is checked once it is mended"),
+    ];
+    for (settings, document, expected) in table {
+        let folder = workspace(&[("seawall.yaml", settings), ("a.yaml", &document)]);
+        let validated = seawall(folder.path(), &["validate"]);
+        let counts = String::from_utf8(validated.stderr).unwrap();
+        assert_eq!(counts.lines().last(), Some(expected), "{document}");
+        let planned = String::from_utf8(seawall(folder.path(), &["plan"]).stderr).unwrap();
+        let expected = format!("error: the documents are wrong: {expected}\n");
+        assert!(planned.contains(&expected), "{planned}");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::path::{Component, Path};
 
+use super::context::current_folder;
 use super::git::{Entry, Kind, Repository};
 use super::reading::not_read;
 use super::workspace::folder;
@@ -48,7 +49,7 @@ pub(crate) fn documents_of(
     let inside = around
         .map(|(_, inside)| path.join(inside))
         .filter(|inside| inside.join(CONFIG_NAME).is_file());
-    documents(context, &root, &inside.unwrap_or(path), name, &folder(context)).map(Some)
+    documents(context, &root, &inside.unwrap_or(path), name, &current_folder()).map(Some)
 }
 
 /// The earlier workspace. Findings show paths relative to `shown_from`.

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::settings::Global;
 use super::wrap::wrap;
 use super::{Environment, Exit, Failure, Overrides, output};
-use crate::diagnostic::list;
+use crate::diagnostic::{list, relative};
 use crate::render::diagnostic::Detail;
 use crate::render::plan::View;
 
@@ -24,13 +25,25 @@ pub struct Context {
     verbose: u8,
     overrides: Overrides,
     environment: Environment,
+    /// The folder of the workspace as the current folder sees it; see [`View::folder`].
+    workspace: OnceLock<String>,
+}
+
+/// The current folder; empty if it is gone.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the current folder is asked for"
+)]
+pub(crate) fn current_folder() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
 }
 
 impl Context {
     pub(crate) fn new(global: Global, environment: Environment) -> Result<Self, Failure> {
         let Global { directory, config, color: _, verbose, quiet, overrides } = global;
         let overrides = Overrides::new(overrides, &environment)?;
-        Ok(Self { directory, config, quiet, verbose, overrides, environment })
+        let workspace = OnceLock::new();
+        Ok(Self { directory, config, quiet, verbose, overrides, environment, workspace })
     }
 
     /// A context without flags, for tests.
@@ -76,10 +89,23 @@ impl Context {
 
     /// The layout of results for people: as wide as the terminal, and complete with `-v`.
     #[must_use]
-    pub fn view(&self) -> View {
+    pub fn view(&self) -> View<'_> {
         let terminal =
             terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        View { width: terminal.unwrap_or(WIDTH).max(NARROWEST), all: self.verbose > 0 }
+        View {
+            width: terminal.unwrap_or(WIDTH).max(NARROWEST),
+            all: self.verbose > 0,
+            folder: self.workspace.get().map_or("", String::as_str),
+        }
+    }
+
+    /// Takes the folder of the workspace that the command is about, for the places of its output.
+    /// The first one counts: others are compared with it.
+    pub(crate) fn set_workspace(&self, root: &Path) {
+        self.workspace.get_or_init(|| {
+            let seen = relative(root, &current_folder()).to_string_lossy().into_owned();
+            if seen.is_empty() || seen.ends_with('/') { seen } else { format!("{seen}/") }
+        });
     }
 
     /// Settings from flags and the environment, which take precedence over `seawall.yaml`.

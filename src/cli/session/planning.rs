@@ -82,7 +82,28 @@ impl Workspace {
         path: Option<&Path>,
         stricter: &Stricter,
     ) -> Result<Vec<Self>, Failure> {
-        let mut loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
+        Self::each_with(context, workspace::load_for_live(context, path)?, stricter)
+    }
+
+    /// The same for a comparison that reads no live state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load_each`].
+    pub(crate) fn load_each_offline(
+        context: &Context,
+        path: Option<&Path>,
+        stricter: &Stricter,
+    ) -> Result<Vec<Self>, Failure> {
+        let loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
+        Self::each_with(context, loaded, stricter)
+    }
+
+    fn each_with(
+        context: &Context,
+        mut loaded: Loaded,
+        stricter: &Stricter,
+    ) -> Result<Vec<Self>, Failure> {
         let (mut base_declares, mut base_findings) = (None, None);
         let guards_from = match &stricter.guards_from {
             Some(base) => {
@@ -218,7 +239,7 @@ impl Workspace {
     /// an impossible state.
     pub(crate) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         self.missing.refuse_unknown(live)?;
-        possible(self.plan_with_errors(context, live)?)
+        possible(context, self.plan_with_errors(context, live)?)
     }
 
     /// The plan from the state that other documents would leave: the effect of a change of
@@ -233,7 +254,10 @@ impl Workspace {
         live: &State,
         base: plan::Base<'_>,
     ) -> Result<Plan, Failure> {
-        possible(self.planned(context, live, Some(base), &self.memberships(context, live))?)
+        possible(
+            context,
+            self.planned(context, live, Some(base), &self.memberships(context, live))?,
+        )
     }
 
     /// The plan from this live state, and every part of the documents that is impossible: with any
@@ -282,7 +306,7 @@ impl Workspace {
         memberships: &Memberships,
     ) -> Result<(Plan, Vec<VijilError>), Failure> {
         let guards = &self.loaded.settings.guards;
-        let docker = self.docker_side(live)?;
+        let docker = self.docker_side(context, live)?;
         let target = match &self.docker {
             Some(docker) => plan::Target {
                 org: organization(context, docker)?,
@@ -325,7 +349,7 @@ impl Workspace {
         live: &State,
     ) -> Result<ChangeSet, Failure> {
         self.missing.refuse_unknown(live)?;
-        let mut changes = match self.docker_side(live)? {
+        let mut changes = match self.docker_side(context, live)? {
             Some(DockerSide { desired, live, ownership }) => {
                 plan::differences(&desired, live, &ownership, None)
             }
@@ -334,7 +358,7 @@ impl Workspace {
         let (target, notes) = self.vijil_target(context)?;
         if let Some(input) = self.vijil(live, &target, &notes) {
             let (differences, errors) = plan::vijil::diff::differences(input);
-            refuse_impossible(&errors)?;
+            refuse_impossible(context, &errors)?;
             changes.vijil = differences;
         }
         Ok(changes)
@@ -345,9 +369,14 @@ impl Workspace {
     /// # Errors
     ///
     /// Returns an error if a document names a team that the organization does not have.
-    fn docker_side<'a>(&self, live: &'a State) -> Result<Option<DockerSide<'a>>, Failure> {
+    fn docker_side<'a>(
+        &self,
+        context: &Context,
+        live: &'a State,
+    ) -> Result<Option<DockerSide<'a>>, Failure> {
         let (Some(docker), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
-        let (desired, ownership) = (resolve(&self.loaded.desired, live)?, Ownership::from(docker));
+        let (desired, ownership) =
+            (resolve(context, &self.loaded.desired, live)?, Ownership::from(docker));
         Ok(Some(DockerSide { desired, live, ownership }))
     }
 
@@ -377,8 +406,11 @@ impl Workspace {
 }
 
 /// The plan, if no part of it is impossible.
-fn possible((plan, impossible): (Plan, Vec<VijilError>)) -> Result<Plan, Failure> {
-    refuse_impossible(&impossible)?;
+fn possible(
+    context: &Context,
+    (plan, impossible): (Plan, Vec<VijilError>),
+) -> Result<Plan, Failure> {
+    refuse_impossible(context, &impossible)?;
     Ok(plan)
 }
 
@@ -390,11 +422,13 @@ struct DockerSide<'a> {
 }
 
 /// Returns an error if a part of the documents is impossible.
-fn refuse_impossible(impossible: &[VijilError]) -> Result<(), Failure> {
+fn refuse_impossible(context: &Context, impossible: &[VijilError]) -> Result<(), Failure> {
     if impossible.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = impossible.iter().map(ToString::to_string).collect();
+    let line =
+        |error: &VijilError| format!("{}: {}", context.view().place(&error.at), error.message);
+    let lines: Vec<String> = impossible.iter().map(line).collect();
     let hints: BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
     let hints: Vec<&str> = hints.into_iter().collect();
     Err(Failure::new(Exit::Invalid, list::rows(&lines)).hint(list::separated(&hints, "; ")))
@@ -533,9 +567,15 @@ fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot 
 /// # Errors
 ///
 /// Returns an error if a team cannot be resolved.
-pub(crate) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure> {
+pub(crate) fn resolve(
+    context: &Context,
+    desired: &Desired,
+    live: &Live,
+) -> Result<Desired, Failure> {
     teams::resolve(desired, &live.teams).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let view = context.view();
+        let lines: Vec<String> =
+            errors.iter().map(|error| format!("{}: {error}", view.place(error.at()))).collect();
         let hints: BTreeSet<String> = errors.iter().map(teams::TeamError::hint).collect();
         let hints: Vec<String> = hints.into_iter().collect();
         Failure::new(Exit::Invalid, list::rows(&lines)).hint(list::separated(&hints, "; "))

@@ -6,6 +6,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::context::current_folder;
 use super::watch::watched;
 use super::{Context, Exit, Failure};
 use crate::diagnostic::{Findings, Severity};
@@ -14,12 +15,8 @@ use crate::source::{CONFIG_NAME, find_root};
 use crate::workspace::{EmptyWorkspace, Loaded};
 
 /// The folder that the run starts in: `-C`, or the current one; absolute.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where the current folder is asked for"
-)]
 pub(crate) fn folder(context: &Context) -> PathBuf {
-    let current = std::env::current_dir().unwrap_or_default();
+    let current = current_folder();
     context.directory().map_or_else(|| current.clone(), |directory| current.join(directory))
 }
 
@@ -62,11 +59,29 @@ pub(crate) fn load(
 ) -> Result<Loaded, Failure> {
     let mut loaded = load_silently(context, path, emptiness)?;
     loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
-    if !loaded.findings.diagnostics.is_empty() {
-        context
-            .note(diagnostic::human(&loaded.findings, &folder(context), context.view()).trim_end());
-    }
+    warn(context, &loaded.findings);
     Ok(loaded)
+}
+
+/// The same for a comparison with live state, which decides about some warnings: they are errors
+/// then, with their places, or nothing.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_for_live(context: &Context, path: Option<&Path>) -> Result<Loaded, Failure> {
+    const DECIDED: [&str; 2] = ["unknown-team", "unreviewed-rule"];
+    let mut loaded = load_silently(context, path, EmptyWorkspace::Refused)?;
+    loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
+    let mut shown = loaded.findings.clone();
+    shown.diagnostics.retain(|finding| !DECIDED.contains(&finding.code));
+    warn(context, &shown);
+    Ok(loaded)
+}
+
+fn warn(context: &Context, findings: &Findings) {
+    if !findings.diagnostics.is_empty() {
+        context.note(diagnostic::human(findings, &current_folder(), context.view()).trim_end());
+    }
 }
 
 /// The same for questions, which do not repeat warnings that `validate` and `plan` show.
@@ -79,6 +94,7 @@ pub(crate) fn load_silently(
     emptiness: EmptyWorkspace,
 ) -> Result<Loaded, Failure> {
     let root = root(context, path)?;
+    context.set_workspace(&root);
     checked(context, &root, emptiness).map_err(|findings| wrong(context, &findings))
 }
 
@@ -102,7 +118,7 @@ pub(crate) fn wrong(context: &Context, findings: &Findings) -> Failure {
     let _ = write!(
         super::output::stderr(),
         "{}",
-        diagnostic::human(findings, &folder(context), context.view())
+        diagnostic::human(findings, &current_folder(), context.view())
     );
     Failure::new(
         Exit::Invalid,

@@ -14,7 +14,7 @@ use crate::plan::meaning::Meaning;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TeamError {
     /// The organization has no such team.
-    #[error("{}:{}:{}: `{policy}` is for the team `{team}`, which the organization does not have", at.file, at.line, at.column)]
+    #[error("`{policy}` is for the team `{team}`, which the organization does not have")]
     Unknown {
         /// The policy's name.
         policy: String,
@@ -26,7 +26,7 @@ pub enum TeamError {
         at: Origin,
     },
     /// Several teams have this name.
-    #[error("{}:{}:{}: `{policy}` is for the team `{team}`, and {} teams have that name", at.file, at.line, at.column, ids.len())]
+    #[error("`{policy}` is for the team `{team}`, and {} teams have that name", ids.len())]
     Ambiguous {
         /// The policy's name.
         policy: String,
@@ -40,6 +40,13 @@ pub enum TeamError {
 }
 
 impl TeamError {
+    /// The place where the policy is declared.
+    #[must_use]
+    pub fn at(&self) -> &Origin {
+        let (Self::Unknown { at, .. } | Self::Ambiguous { at, .. }) = self;
+        at
+    }
+
     /// The advice, in the imperative.
     #[must_use]
     pub fn hint(&self) -> String {

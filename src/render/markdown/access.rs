@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::super::words::{self, Cause, Group, Tone};
-use super::{ACCESS, ITEMS, MOST, Page, RESERVE, code, first, list, people, reason};
+use super::{ACCESS, ITEMS, MOST, Page, RESERVE, code, first, list, prose, reason};
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
 /// A row of the table of an audience.
@@ -37,7 +37,7 @@ pub(super) fn write(page: &mut Page<'_>, access: &Meaning) {
         ));
     }
     page.limit = ACCESS;
-    for sentence in words::governed(&access.governed, people) {
+    for sentence in words::governed(&access.governed, |one| words::people(one, code)) {
         page.add(&format!("- {sentence}\n"));
     }
     if !access.governed.is_empty() {
@@ -65,7 +65,7 @@ fn write_tables(page: &mut Page<'_>, rows: Vec<Row<'_>>) {
         let heading = || {
             format!(
                 "**{}**\n\n| change | what | why |\n|---|---|---|\n",
-                capital(&people(audience))
+                capital(&words::people(audience, code))
             )
         };
         let text = if known.is_some() { text } else { heading() + &text };
@@ -94,12 +94,13 @@ fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
         Tone::Calm => "🟢",
     };
     let mut rows = Vec::new();
-    for Cause { because, entries } in group.causes() {
+    for Cause { because, doubts, entries } in group.causes() {
         let (because, more) = first(&because, ITEMS);
         let mut why: Vec<String> = because.iter().map(|rule| reason(page.links, rule)).collect();
         if more > 0 {
             why.push(format!("… and {more} more"));
         }
+        why.extend(doubts.iter().take(ITEMS).map(|doubt| prose(doubt)));
         let mut lines = entries.into_iter().map(|entry| {
             let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
             let such = entry
@@ -107,7 +108,8 @@ fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
                 .map(|witness| format!("<br>&emsp;such as {}", code(witness)))
                 .unwrap_or_default();
             let ports = if entry.every_port { words::EVERY_PORT } else { "" };
-            format!("{} {}{ports}{such}", code(entry.action), list(&objects))
+            let except = entry.except.unwrap_or_default();
+            format!("{} {}{ports}{except}{such}", code(entry.action), list(&objects))
         });
         // A row that is too long for the page is left out as a whole, so that long ones are
         // divided.

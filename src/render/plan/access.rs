@@ -5,9 +5,9 @@ use std::fmt::{self, Write as _};
 
 use super::super::view::rest;
 use super::super::words::{self, Cause, Entry, Group, Tone};
-use super::{BAD, BOLD, CAREFUL, DIM, GOOD, View, quoted};
+use super::{BAD, BOLD, CAREFUL, DIM, GOOD, View, plain, quoted};
 use crate::diagnostic::sanitize::line;
-use crate::plan::meaning::{Audience, Incomplete, Meaning};
+use crate::plan::meaning::{Incomplete, Meaning};
 
 /// The number of audiences that are listed, causes of an audience, entries of a cause, and rules of
 /// a cause.
@@ -20,7 +20,12 @@ const POLICY_ENTRIES: usize = 24;
 const LOST_ENTRIES: usize = 2;
 
 /// Writes the effect on access. If `brief`, by policy, without examples and places.
-pub(super) fn write(out: &mut String, meaning: &Meaning, view: View, brief: bool) -> fmt::Result {
+pub(super) fn write(
+    out: &mut String,
+    meaning: &Meaning,
+    view: View<'_>,
+    brief: bool,
+) -> fmt::Result {
     if meaning.is_nothing() && meaning.governed.is_empty() {
         return Ok(());
     }
@@ -28,8 +33,7 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View, brief: bool
     if let Some(incomplete) = meaning.incomplete() {
         write_incomplete(out, incomplete, view)?;
     }
-    let governed =
-        words::governed(&meaning.governed, |audience| line(&people(audience)).into_owned());
+    let governed = words::governed(&meaning.governed, |audience| words::people(audience, plain));
     for sentence in governed.iter().take(view.shown(governed.len(), AUDIENCES)) {
         writeln!(out, "  {CAREFUL}{sentence}{CAREFUL:#}")?;
     }
@@ -41,27 +45,28 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View, brief: bool
     write_rest(out, "  ", groups.len(), view.shown(groups.len(), AUDIENCES))
 }
 
-fn write_incomplete(out: &mut String, incomplete: &Incomplete, view: View) -> fmt::Result {
+fn write_incomplete(out: &mut String, incomplete: &Incomplete, view: View<'_>) -> fmt::Result {
     let Incomplete { why, rules, audiences: _, patterns: _ } = incomplete;
     writeln!(out, "  {BAD}{}{BAD:#}: {}", words::INCOMPLETE, line(why))?;
     for rule in rules.iter().take(view.shown(rules.len(), RULES)) {
-        writeln!(out, "        {DIM}not compared{DIM:#} {}", line(rule))?;
+        writeln!(out, "        {DIM}not compared{DIM:#} {}", view.rule(rule))?;
     }
     write_rest(out, "        ", rules.len(), view.shown(rules.len(), RULES))?;
     writeln!(out, "        {DIM}{}{DIM:#}", words::INCOMPLETE_MEANS)?;
     writeln!(out, "        {BOLD}help{BOLD:#}: {}", words::incomplete_help(incomplete, quoted))
 }
 
-fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> fmt::Result {
+fn write_group(out: &mut String, group: &Group<'_>, view: View<'_>, brief: bool) -> fmt::Result {
     let Group { tone, sign, happens, audience, gains: _, does: _ } = group;
     let style = match tone {
         Tone::Danger => BAD,
         Tone::Careful => CAREFUL,
         Tone::Calm => GOOD,
     };
-    writeln!(out, "  {style}{happens}{style:#} {BOLD}{}{BOLD:#}", line(&people(audience)))?;
+    writeln!(out, "  {style}{happens}{style:#} {BOLD}{}{BOLD:#}", words::people(audience, plain))?;
     let causes = if brief { group.causes_by_policy() } else { group.causes() };
-    for Cause { because, entries } in causes.iter().take(view.shown(causes.len(), REASONS)) {
+    for Cause { because, doubts, entries } in causes.iter().take(view.shown(causes.len(), REASONS))
+    {
         let most = match (brief, tone) {
             (false, _) => ENTRIES,
             (true, Tone::Danger | Tone::Careful) => POLICY_ENTRIES,
@@ -81,8 +86,12 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> 
             write_effects(out, because, view)?;
             continue;
         }
+        for doubt in doubts.iter().take(view.shown(doubts.len(), RULES)) {
+            writeln!(out, "        {DIM}{}{DIM:#}", line(doubt))?;
+        }
+        write_rest(out, "        ", doubts.len(), view.shown(doubts.len(), RULES))?;
         for rule in because.iter().take(view.shown(because.len(), RULES)) {
-            writeln!(out, "        {DIM}because{DIM:#} {}", line(rule))?;
+            writeln!(out, "        {DIM}because{DIM:#} {}", view.rule(rule))?;
         }
         write_rest(out, "        ", because.len(), view.shown(because.len(), RULES))?;
     }
@@ -90,7 +99,7 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> 
 }
 
 /// Writes one line for the rules of each policy.
-fn write_effects(out: &mut String, because: &[&str], view: View) -> fmt::Result {
+fn write_effects(out: &mut String, because: &[&str], view: View<'_>) -> fmt::Result {
     for (effect, rules) in words::by_effect(because) {
         let effect = line(&effect);
         let rules = view.list(&rules, "        by  ".len() + effect.chars().count());
@@ -105,12 +114,14 @@ struct Line<'a> {
     objects: &'a [Cow<'a, str>],
     every_port: bool,
     witness: Option<&'a str>,
+    except: &'static str,
 }
 
 impl<'a> From<&'a Entry<'a>> for Line<'a> {
     fn from(entry: &'a Entry<'a>) -> Self {
-        let Entry { action, objects, every_port, witness } = entry;
-        Self { action: (*action).into(), objects, every_port: *every_port, witness: *witness }
+        let Entry { action, objects, every_port, witness, except } = entry;
+        let (action, except) = ((*action).into(), except.unwrap_or_default());
+        Self { action, objects, every_port: *every_port, witness: *witness, except }
     }
 }
 
@@ -135,27 +146,17 @@ fn write_entry(
     out: &mut String,
     entry: &Line<'_>,
     (sign, style): (char, anstyle::Style),
-    view: View,
+    view: View<'_>,
 ) -> fmt::Result {
-    let Line { action, objects, every_port, witness: _ } = entry;
+    let Line { action, objects, every_port, witness: _, except } = entry;
     let action = line(action);
-    let objects = view.list(objects, "    + ".len() + action.chars().count() + 1);
+    let objects: Vec<Cow<'_, str>> = objects.iter().map(|object| view.object(object)).collect();
+    let objects = view.list(&objects, "    + ".len() + action.chars().count() + 1);
     let ports = if *every_port { words::EVERY_PORT } else { "" };
-    writeln!(out, "    {style}{sign} {action} {objects}{ports}{style:#}")
+    writeln!(out, "    {style}{sign} {action} {objects}{ports}{style:#}{except}")
 }
 
 /// Writes the number of items that are folded away.
 fn write_rest(out: &mut String, indent: &str, all: usize, shown: usize) -> fmt::Result {
     out.write_str(&rest(indent, all.saturating_sub(shown), "", CAREFUL))
-}
-
-/// An audience, to follow `gained by`.
-fn people(audience: &Audience) -> String {
-    match audience.teams.as_slice() {
-        [] => "the whole organization".to_owned(),
-        teams @ [_] => format!("members of {}", audience.names(teams, str::to_owned).concat()),
-        teams => {
-            format!("members of {} together", audience.names(teams, str::to_owned).join(" and "))
-        }
-    }
 }

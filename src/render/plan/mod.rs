@@ -17,9 +17,10 @@ use super::view::{MORE, rest};
 use super::words;
 use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Found, Meaning};
+use crate::plan::saved::Service;
 use crate::plan::set::Unplanned;
 use crate::plan::warning::Warning;
-use crate::plan::{ChangeSet, Plan};
+use crate::plan::{ChangeSet, Plan, Unmanaged};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -29,7 +30,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// A plan as text with colours.
 #[must_use]
-pub fn human(plan: &Plan, view: View) -> String {
+pub fn human(plan: &Plan, view: View<'_>) -> String {
     let mut out = String::new();
     write_plan(&mut out, plan, view).expect("a string takes everything");
     out
@@ -40,11 +41,11 @@ pub(super) fn write_changes(
     out: &mut String,
     title: &str,
     changes: &ChangeSet,
-    view: View,
+    view: View<'_>,
 ) -> fmt::Result {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
     match org {
-        Some(_) => writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(access))?,
+        Some(_) => writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(access, plain))?,
         None => writeln!(out, "{BOLD}{title}{BOLD:#}")?,
     }
     access::write(out, access, view, false)?;
@@ -57,15 +58,15 @@ pub(super) fn write_access(
     out: &mut String,
     title: &str,
     meaning: &Meaning,
-    view: View,
+    view: View<'_>,
 ) -> fmt::Result {
-    writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(meaning))?;
+    writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(meaning, plain))?;
     access::write(out, meaning, view, false)
 }
 
 /// The plans of several organizations, and a line for each at the end.
 #[must_use]
-pub fn several(plans: &[(String, Plan)], failed: &[Unplanned], view: View) -> String {
+pub fn several(plans: &[(String, Plan)], failed: &[Unplanned], view: View<'_>) -> String {
     let mut out = String::new();
     write_several(&mut out, plans, failed, view).expect("a string takes everything");
     out
@@ -75,7 +76,7 @@ fn write_several(
     out: &mut String,
     plans: &[(String, Plan)],
     failed: &[Unplanned],
-    view: View,
+    view: View<'_>,
 ) -> fmt::Result {
     for (_, plan) in plans {
         write_plan(out, plan, view)?;
@@ -107,7 +108,7 @@ fn write_several(
     Ok(())
 }
 
-fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+fn write_plan(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     let org = plan.target.as_ref().map_or("Vijil".into(), |target| line(&target.org));
     let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
     let settings = settings.map(|settings| format!(", {BAD}{settings}{BAD:#}")).unwrap_or_default();
@@ -213,7 +214,12 @@ fn write_not_live(out: &mut String, plan: &Plan) -> fmt::Result {
 /// The effect on access as a short phrase.
 fn headline(plan: &Plan) -> String {
     let reason = words::without_effect_headline(plan, quoted).unwrap_or_default();
-    format!("{}{reason}", words::headline(&plan.access))
+    format!("{}{reason}", words::headline(&plan.access, plain))
+}
+
+/// A foreign name.
+pub(super) fn plain(name: &str) -> String {
+    line(name).into_owned()
 }
 
 /// A foreign name in a sentence.
@@ -222,7 +228,7 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// Writes the effect of the plan on recorded requests.
-fn write_recorded(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+fn write_recorded(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     plan.recorded.iter().try_for_each(|recorded| {
         out.push('\n');
         super::replay::write(out, recorded, view)
@@ -268,7 +274,7 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
 }
 
 /// Writes the changes without effect because of undeclared policies.
-fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+fn write_without_effect(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     const LISTED: usize = 16;
     if plan.without_effect.is_empty() {
         return Ok(());
@@ -277,7 +283,8 @@ fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Resul
     let listed = view.shown(plan.without_effect.len(), LISTED);
     for one in plan.without_effect.iter().take(listed) {
         let why = words::why_without_effect(one, quoted);
-        let (sign, access) = (if one.widens { '+' } else { '-' }, one.access.to_string());
+        let (sign, access) = (if one.widens { '+' } else { '-' }, one.access.text());
+        let access = view.object(&access);
         writeln!(
             out,
             "  {CAREFUL}{sign} {}{CAREFUL:#} for {}",
@@ -290,7 +297,7 @@ fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Resul
 }
 
 /// The access tests that fail after the plan and whose result changes.
-fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+fn write_flips(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     const LISTED: usize = 16;
     let flips = words::failing_flips(plan, view.all);
     if !flips.is_empty() {
@@ -298,14 +305,9 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     }
     for flip in flips.iter().take(view.shown(flips.len(), LISTED)) {
         let style = if flip.after == flip.expected { GOOD } else { BAD };
-        let (access, place) =
-            (line(&flip.access), format!("{}:{}", flip.source.file, flip.source.line));
+        let (access, place) = (line(&flip.access), view.file_line(&flip.source));
         let (before, after) = (line(&flip.before), line(&flip.after));
-        writeln!(
-            out,
-            "  {access}: {before} → {style}{after}{style:#}  {DIM}{}{DIM:#}",
-            line(&place)
-        )?;
+        writeln!(out, "  {access}: {before} → {style}{after}{style:#}  {DIM}{place}{DIM:#}")?;
         writeln!(
             out,
             "        {DIM}expected {} by{DIM:#} {}",
@@ -317,20 +319,13 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     out.write_str(&rest("  ", hidden, "", CAREFUL))
 }
 
-fn write_warnings(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+fn write_warnings(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     const LISTED: usize = 16;
     let listed = view.shown(plan.warnings.len(), LISTED);
     for Warning { code: _, message, help, source } in plan.warnings.iter().take(listed) {
-        let place = source
-            .as_ref()
-            .map(|origin| format!("  {}:{}", origin.file, origin.line))
-            .unwrap_or_default();
-        writeln!(
-            out,
-            "\n{CAREFUL}Warning{CAREFUL:#}: {}{DIM}{}{DIM:#}",
-            line(message),
-            line(&place)
-        )?;
+        let place = source.as_ref().map(|origin| format!("  {}", view.file_line(origin)));
+        let place = place.unwrap_or_default();
+        writeln!(out, "\n{CAREFUL}Warning{CAREFUL:#}: {}{DIM}{place}{DIM:#}", line(message))?;
         writeln!(out, "  {}", line(help))?;
     }
     match plan.warnings.len().saturating_sub(listed) {
@@ -339,11 +334,16 @@ fn write_warnings(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     }
 }
 
-fn write_unmanaged(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+fn write_unmanaged(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     if plan.unmanaged.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = plan.unmanaged.iter().map(|one| format!("`{}`", one.policy)).collect();
+    let kind = |one: &Unmanaged| match one.service {
+        Service::Vijil if plan.target.is_some() => " (for agents)",
+        Service::Vijil | Service::Docker => "",
+    };
+    let name = |one: &Unmanaged| format!("`{}`{}", one.policy, kind(one));
+    let names: Vec<String> = plan.unmanaged.iter().map(name).collect();
     let label = words::unmanaged_label(plan);
     writeln!(out, "\n{DIM}{label}{DIM:#} {}", view.list(&names, label.len() + 1))
 }

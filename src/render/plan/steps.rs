@@ -24,7 +24,7 @@ const MANY: usize = 12;
 
 /// Returns `true` if a plan only creates objects and has many steps, as a first apply does: its
 /// output is shortened, since all policies are new to the reader.
-pub(super) fn only_new(steps: &[Step], view: View) -> bool {
+pub(super) fn only_new(steps: &[Step], view: View<'_>) -> bool {
     !view.all && steps.len() > MANY && steps.iter().all(|step| step.change.op() == Op::Create)
 }
 
@@ -32,7 +32,7 @@ pub(super) fn write<'a>(
     out: &mut String,
     differences: impl IntoIterator<Item = &'a Difference>,
     teams: &TeamDirectory,
-    view: View,
+    view: View<'_>,
 ) -> fmt::Result {
     let differences: Vec<&Difference> = differences.into_iter().collect();
     let Some(last) = differences.iter().map(|step| step.id).max() else { return Ok(()) };
@@ -51,13 +51,12 @@ pub(super) fn write<'a>(
     writeln!(out, "\n{BOLD}Changes{BOLD:#}{short}")?;
     for (policy, steps) in policies {
         let place = steps.iter().find_map(|step| step.source.as_ref());
-        let place =
-            place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
+        let place = place.map(|origin| format!("  {}", view.file_line(origin))).unwrap_or_default();
         if let Some(made) = made(&steps) {
             writer.created(out, made, steps.len() - 1, &place)?;
             continue;
         }
-        writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
+        writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{place}{DIM:#}", line(policy))?;
         let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
         for step in first {
             writer.step(out, step)?;
@@ -73,7 +72,7 @@ pub(super) fn write<'a>(
 }
 
 struct Writer<'a> {
-    view: View,
+    view: View<'a>,
     teams: &'a TeamDirectory,
     digits: usize,
 }
@@ -97,7 +96,7 @@ impl Writer<'_> {
         let Title::Policy(teams, _) = title else { return Ok(()) };
         let rules =
             if rules > 0 { format!(", {}", words::count(rules, "rule")) } else { String::new() };
-        let (policy, place) = (line(&made.policy), line(place));
+        let policy = line(&made.policy);
         // Without the number of its first step: the others are folded away.
         write!(out, "  {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}")?;
         writeln!(out, " for {}{rules}{DIM}{place}{DIM:#}", scope(&teams))

@@ -27,7 +27,7 @@ const TEXT_WORDS: usize = 40;
 pub(super) fn write<'a>(
     out: &mut String,
     differences: impl IntoIterator<Item = &'a VijilDifference>,
-    view: View,
+    view: View<'_>,
     brief: bool,
 ) -> fmt::Result {
     let mut policies: BTreeMap<&str, Vec<&VijilDifference>> = BTreeMap::new();
@@ -50,13 +50,12 @@ pub(super) fn write<'a>(
             .find(|step| step.rule.is_none())
             .or(steps.first())
             .and_then(|step| step.source.as_ref());
-        let place =
-            place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
+        let place = place.map(|origin| format!("  {}", view.file_line(origin))).unwrap_or_default();
         if brief {
             writer.created(out, policy, &steps, &place)?;
             continue;
         }
-        writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
+        writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{place}{DIM:#}", line(policy))?;
         let steps = writer.without_new_rules(steps);
         let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
         first.iter().try_for_each(|step| writer.step(out, step))?;
@@ -110,7 +109,7 @@ fn brief_rule(step: &VijilDifference) -> Option<(&str, &str, &str)> {
 }
 
 struct Writer<'a> {
-    view: View,
+    view: View<'a>,
     reviewed: RuleNames<'a>,
     digits: usize,
 }

@@ -99,7 +99,8 @@ fn the_first_plan_breaks_a_test_whose_answer_was_uncertain_before() {
     let (code, stdout, _) = crate::examples::seawall(folder.path(), &["plan"]);
     let headline = stdout.lines().next().unwrap();
     assert!(
-        code == Some(4) && headline.ends_with("widens access for 1 audience, breaks 1 access test"),
+        code == Some(4)
+            && headline.ends_with("widens access for the whole organization, breaks 1 access test"),
         "{stdout}"
     );
     assert!(

@@ -97,7 +97,7 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     assert!(
         applied.starts_with("exit 0\n")
             && applied
-                .ends_with("\nApplied: 2 steps, widens access for 1 audience. Machines follow within five minutes.\n"),
+                .ends_with("\nApplied: 2 steps, widens access for members of research. Machines follow within five minutes.\n"),
         "{applied}"
     );
     for arguments in [&["apply", "--yes"][..], &["apply"], &["plan", "--detailed-exitcode"]] {
@@ -432,7 +432,7 @@ async fn an_edit_at_the_same_moment_is_reported_with_both_versions() {
     overtaken #1 update Mirrors › cve: somebody changed it at the same moment
       the plan saw {"name":"cve","actions":["connect:tcp"],"resources":["cve.mitre.org"],"decision":"allow"}
       it was found {"name":"cve","actions":["connect:tcp"],"resources":["theirs.example.com"],"decision":"allow"}
-    Applied: 1 step, widens access for 1 audience. Machines follow within five minutes.
+    Applied: 1 step, widens access for members of research. Machines follow within five minutes.
     "#);
 }
 

@@ -195,7 +195,7 @@ fn load(folder: &Path) -> Desired {
             seawall::render::diagnostic::human(
                 &findings,
                 folder,
-                seawall::render::plan::View { width: 140, all: true }
+                seawall::render::plan::View { width: 140, all: true, folder: "" }
             )
         ),
     }

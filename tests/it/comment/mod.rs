@@ -85,7 +85,9 @@ async fn a_plan_is_posted_once_and_edited_in_place() {
     let [(author, body)] = &fake.said()[..] else { panic!("{:?}", fake.said()) };
     assert_eq!(author, "github-actions[bot]");
     assert!(
-        body.starts_with(&format!("{MARKER}\n### seawall: widens access for 1 audience")),
+        body.starts_with(&format!(
+            "{MARKER}\n### seawall: widens access for the whole organization"
+        )),
         "{body}"
     );
 

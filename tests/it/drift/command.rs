@@ -103,17 +103,17 @@ fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_w
     insta::assert_snapshot!(stdout, @"
     Drift: `my-org` allows more than what the documents say.
 
-    Live, against the documents: widens access for 1 audience, narrows access for 1 audience
+    Live, against the documents: widens and narrows access for the whole organization
 
     Access
       gained by the whole organization
         + connect:tcp c.example.com (every port)
             because no longer deny `Research › braces` (all.yaml:15:5)
-            because now allow `Research › braces` (all.yaml:15:5)
+            because now allow `Research › braces` (live)
         + connect:tcp n.example.com (every port)
             because now allow `Research › new` (live)
         + connect:tcp z.example.com (every port)
-            because now allow `Research › mirrors` (all.yaml:8:5)
+            because now allow `Research › mirrors` (live)
       lost by the whole organization
         - connect:tcp b.example.com (every port)
             because no longer allow `Research › mirrors` (all.yaml:8:5)
@@ -131,6 +131,8 @@ fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_w
     Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.
     `seawall apply` makes live what the documents say.
     `seawall drift --adopt` makes the documents match the live state.
+
+    Drift: `my-org` allows more than what the documents say.
     ");
 }
 
@@ -228,17 +230,17 @@ fn changes_made_outside_are_distinguished_from_pending_ones() {
     insta::assert_snapshot!(stdout, @"
     Drift: `my-org` allows more than what was applied.
 
-    Changed outside since `HEAD`: widens access for 1 audience, narrows access for 1 audience
+    Changed outside since `HEAD`: widens and narrows access for the whole organization
 
     Access
       gained by the whole organization
         + connect:tcp c.example.com (every port)
             because no longer deny `Research › braces` (all.yaml:15:5)
-            because now allow `Research › braces` (all.yaml:15:5)
+            because now allow `Research › braces` (live)
         + connect:tcp n.example.com (every port)
             because now allow `Research › new` (live)
         + connect:tcp z.example.com (every port)
-            because now allow `Research › mirrors` (all.yaml:8:5)
+            because now allow `Research › mirrors` (live)
       lost by the whole organization
         - connect:tcp b.example.com (every port)
             because no longer allow `Research › mirrors` (all.yaml:8:5)
@@ -253,7 +255,7 @@ fn changes_made_outside_are_distinguished_from_pending_ones() {
        3 + new
              allow connect:tcp  n.example.com
 
-    Waits to be applied: widens access for 1 audience
+    Waits to be applied: widens access for members of research
 
     Access
       gained by members of research
@@ -267,6 +269,8 @@ fn changes_made_outside_are_distinguished_from_pending_ones() {
 
     `seawall apply` makes live what the documents say.
     `seawall drift --adopt` makes the documents match the live state.
+
+    Drift: `my-org` allows more than what was applied.
     ");
     assert_eq!(drift(&["--since", "applied.json"]), stdout.replace("`HEAD`", "`applied.json`"));
 
@@ -434,4 +438,38 @@ fn documents_of_policies_for_agents_are_compared_and_edited() {
         "{stdout}"
     );
     assert_eq!(fs::read_to_string(folder.path().join("all.yaml")).unwrap(), AGENTS);
+}
+
+#[test]
+fn a_rule_is_placed_in_the_documents_only_if_they_say_the_same() {
+    let folder = folder(&live(opened()));
+    let because = |documents: &str| -> Vec<String> {
+        fs::write(folder.path().join("all.yaml"), documents).unwrap();
+        let (_, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
+        let lines = stdout.lines().filter_map(|line| line.trim().strip_prefix("because "));
+        let found: Vec<String> = lines.map(str::to_owned).collect();
+        assert!(!found.is_empty(), "{stdout}{stderr}");
+        found
+    };
+    // An edit in the console: what came is live, what went is declared.
+    let edited = because(DOCUMENTS);
+    for expected in [
+        "now allow `Research › mirrors` (live)",
+        "no longer allow `Research › mirrors` (all.yaml:8:5)",
+        "now allow `Research › new` (live)",
+    ] {
+        assert!(edited.iter().any(|line| line == expected), "{expected}: {edited:?}");
+    }
+    // The live rule has the earlier name of a declared rule: with its content, or with another one.
+    let renamed = |host: &str| {
+        let rule = format!(
+            "  - {{name: later, previously: [new], decision: allow, actions: [connect:tcp], resources: [{host}]}}\n---\n# About"
+        );
+        because(&DOCUMENTS.replace("---\n# About", &rule))
+    };
+    let place = |found: &[String]| {
+        let rule = found.iter().find(|line| line.contains("now allow `Research › new`"));
+        rule.map(|line| line.rsplit_once(" (").unwrap().1.to_owned())
+    };
+    assert_eq!(place(&renamed("other.example.com")).as_deref(), Some("live)"));
 }

@@ -63,7 +63,7 @@ fn an_undeclared_policy_that_opens_something_is_drift_until_it_is_declared() {
     insta::assert_snapshot!(stdout, @"
     Drift: the undeclared policy `Hotfix` allows more than the documents say.
 
-    Undeclared live policies: widens access for 1 audience, may change access for 1 audience, narrows access for 1 audience
+    Effect of undeclared live policies: widens, may change and narrows access for the whole organization
 
     Access
       gained by the whole organization
@@ -83,6 +83,8 @@ fn an_undeclared_policy_that_opens_something_is_drift_until_it_is_declared() {
 
     `seawall import` writes documents for undeclared policies; `docker.unmanaged` names those that are meant to have none.
     `seawall drift --adopt` makes the documents match the live state.
+
+    Drift: the undeclared policy `Hotfix` allows more than the documents say.
     ");
 
     let (_, stdout, _) = run(folder.path(), &["drift", "--format", "json"]);
@@ -196,8 +198,13 @@ fn a_plan_says_which_undeclared_policy_keeps_a_change_from_having_an_effect() {
             hotfix(Allow, &["a.example.com"]),
             "no access change, because the undeclared policy `Hotfix` allows it",
         ),
-        (&["a", "b"], &[], hotfix(Allow, &["c.example.com"]), "widens access for 1 audience"),
-        (&["a", "b"], &[], Vec::new(), "widens access for 1 audience"),
+        (
+            &["a", "b"],
+            &[],
+            hotfix(Allow, &["c.example.com"]),
+            "widens access for the whole organization",
+        ),
+        (&["a", "b"], &[], Vec::new(), "widens access for the whole organization"),
     ];
     for (allowed, denied, undeclared, expected) in table {
         let names = format!("{allowed:?} {denied:?} {undeclared:?}");
@@ -247,7 +254,7 @@ fn a_plan_lists_what_has_no_effect_beside_what_has() {
     fs::write(folder.path().join("policies/base.yaml"), more).unwrap();
     let (_, stdout, _) = run(folder.path(), &["plan"]);
     insta::assert_snapshot!(stdout, @"
-    Plan for `my-org`: widens access for 1 audience, and a part has no effect, because the undeclared policy `Hotfix` allows it
+    Plan for `my-org`: widens access for the whole organization, and a part has no effect, because the undeclared policy `Hotfix` allows it
 
     Access
       gained by the whole organization

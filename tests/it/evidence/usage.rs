@@ -143,6 +143,23 @@ fn a_wildcard_becomes_the_hosts_that_were_asked_for_and_comments_stay() {
     assert_eq!(used(&workspace, &["--narrow"])["narrow"], json!([]));
 }
 
+#[test]
+fn a_rule_for_teams_that_are_not_known_names_the_cure() {
+    let all = policy("Q", &[], &["x allow x.example"]);
+    let team = policy("P", &["research"], &["cve allow cve.mitre.org:443"]);
+    let documents = format!("{team}---\n{all}");
+    let workspace = Workspace::new(&documents, &documents);
+    workspace.write("records.jsonl", lines(&[connect("1", "ana", "cve.mitre.org:443", "ALLOW")]));
+    workspace.write("teams.yaml", "ana: [research]\n");
+    let rule = |more: &[&str]| used(&workspace, more)["rules"][0].clone();
+    let unknown = rule(&[]);
+    assert_eq!((&unknown["use"], &unknown["why"]), (&json!("unknown"), &json!("team_unknown")));
+    let (_, stdout, _) = workspace.run(&["usage", "--records", "../records.jsonl"]);
+    let expected = "  `P › cve`  the teams of the user are not known (`--teams FILE` lists them)  ";
+    assert!(stdout.contains(expected), "{stdout}");
+    assert_eq!(rule(&["--teams", "../teams.yaml"])["use"], "decides");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 

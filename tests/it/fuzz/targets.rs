@@ -49,7 +49,11 @@ fn short(text: impl ToString) -> String {
 fn codes(findings: &Findings) -> String {
     let folder = WORKSPACE.path();
     black_box([
-        render::diagnostic::human(findings, folder, render::plan::View { width: 140, all: true }),
+        render::diagnostic::human(
+            findings,
+            folder,
+            render::plan::View { width: 140, all: true, folder: "" },
+        ),
         render::findings::json(findings, None),
         render::sarif::sarif(findings, folder, None),
         render::github::commands(findings, folder, None),

@@ -231,7 +231,7 @@ pub(super) fn desired(documents: &str) -> Vec<DesiredVijilPolicy> {
             seawall::render::diagnostic::human(
                 &findings,
                 folder.path(),
-                seawall::render::plan::View { width: 140, all: true }
+                seawall::render::plan::View { width: 140, all: true, folder: "" }
             )
         ),
     }

@@ -1,0 +1,109 @@
+//! What `can` answers about changes of access: why the uncertain ones are uncertain, and whether
+//! their exceptions stay allowed or stay denied.
+//!
+//! Invariant: every answer is that of the engine, before and after the change; none is guessed. So
+//! that a plan with very many changes takes no longer, only the first ones are asked about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::meaning::{AccessChange, Audience, Changes, Kept};
+use crate::access::{Request, State, Verdict};
+use crate::model::{Policy, TeamDirectory, TeamLookup};
+
+/// The number of uncertain changes, and of changes with exceptions, that are asked about.
+const ASKED: usize = 128;
+/// The word before exceptions; see [`crate::access::compare`].
+const EXCEPT: &str = " except ";
+
+/// Adds the answers to the changes between two states.
+pub(super) fn add(
+    changes: &mut Changes,
+    (old, new): (&[Policy], &[Policy]),
+    teams: &TeamDirectory,
+) {
+    let Changes { widened, narrowed, uncertain } = changes;
+    let mut excepted: Vec<&mut AccessChange> = widened
+        .iter_mut()
+        .chain(narrowed)
+        .filter(|change| change.access.text().contains(EXCEPT))
+        .take(ASKED)
+        .collect();
+    if uncertain.is_empty() && excepted.is_empty() {
+        return;
+    }
+    // The new state comes first: what stays open matters more than what was.
+    let asked = Asked { states: [State::new(new), State::new(old)], teams };
+    for change in &mut excepted {
+        change.except = asked.kept(change);
+    }
+    let mut known: BTreeMap<(Arc<Audience>, String), Option<String>> = BTreeMap::new();
+    for change in uncertain {
+        let key = (Arc::clone(&change.audience), change.witness.clone());
+        if known.len() < ASKED || known.contains_key(&key) {
+            let doubt = known.entry(key).or_insert_with_key(|key| asked.doubt(&key.0, &key.1));
+            change.doubt.clone_from(doubt);
+        }
+    }
+}
+
+struct Asked<'a> {
+    states: [State<'a>; 2],
+    teams: &'a TeamDirectory,
+}
+
+impl Asked<'_> {
+    /// The teams of an audience as scopes name them; `None` if a name is ambiguous.
+    fn keys(&self, audience: &Audience) -> Option<BTreeSet<String>> {
+        let key = |name: &String| match self.teams.resolve(name) {
+            TeamLookup::Found(id) => Some(id),
+            TeamLookup::Unknown => Some(name.clone()),
+            TeamLookup::Ambiguous(_) => None,
+        };
+        audience.teams.iter().map(key).collect()
+    }
+
+    /// The reason why the answer to a request is uncertain.
+    fn doubt(&self, audience: &Audience, witness: &str) -> Option<String> {
+        let (keys, request) = (self.keys(audience)?, Request::parse(witness).ok()?);
+        let mut answers = self.states.iter().map(|state| state.ask(&keys, &request));
+        answers.find(|answer| answer.verdict == Verdict::Uncertain).map(|answer| answer.reason)
+    }
+
+    /// The decision on all exceptions of a change, if it is the same before and after; `None` if it
+    /// is not, or if an exception is a pattern.
+    fn kept(&self, change: &AccessChange) -> Option<Kept> {
+        let keys = self.keys(&change.audience)?;
+        let mut verdicts = BTreeSet::new();
+        for request in exceptions(change)? {
+            let request = Request::parse(&request).ok()?;
+            verdicts.extend(self.states.iter().map(|state| state.ask(&keys, &request).verdict));
+        }
+        match verdicts.into_iter().collect::<Vec<_>>().as_slice() {
+            [Verdict::Allow] => Some(Kept::Allowed),
+            [Verdict::Deny] => Some(Kept::Denied),
+            _ => None,
+        }
+    }
+}
+
+/// The exceptions of a change as requests; `None` if one of them is not a single target.
+fn exceptions(change: &AccessChange) -> Option<Vec<String>> {
+    let text = change.access.text();
+    let (access, exceptions) = text.split_once(EXCEPT)?;
+    let (action, _) = access.split_once(' ')?;
+    let request = |target: &str| match action {
+        "connect:tcp" | "connect:udp" if !target.contains(':') => {
+            let (_, port) = change.witness.rsplit_once(':')?;
+            Some(format!("{action} {target}:{port}"))
+        }
+        "connect:tcp" | "connect:udp" | "read" | "write" => Some(format!("{action} {target}")),
+        _ => None,
+    };
+    // A block of addresses is not a single target either.
+    let is_one = |target: &&str| {
+        let is_path = target.starts_with(['/', '~']);
+        !target.contains(['*', '?', '{', ' ']) && (is_path || !target.contains('/'))
+    };
+    exceptions.split(", ").map(|target| request(Some(target).filter(is_one)?)).collect()
+}
