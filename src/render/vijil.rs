@@ -84,6 +84,9 @@ pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail>
             let changed = step.changed();
             let kept = step.object() == Object::Rule
                 && !changed.iter().any(|field| field == "natural_language");
+            // The review that follows shows all of the rule.
+            let name = (step.policy_name.as_str(), step.rule_id.as_deref().unwrap_or_default());
+            let kept = kept && !reviewed.contains(&name);
             details.extend(object.filter(|_| kept).map(sentence));
             for field in changed {
                 let side = |side: &Option<Fields>| {

@@ -319,3 +319,17 @@ fn a_slip_is_one_error_that_says_what_to_write() {
         assert!(error.contains(message) && advice.contains(help), "{to}: {said}");
     }
 }
+
+#[test]
+fn the_sentence_of_a_rule_that_is_edited_and_approved_is_shown_once() {
+    let folder = example();
+    let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let path = folder.path().join("agents/customer-data.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("action: block", "action: log")).unwrap();
+    let (_, shown, _) = seawall(folder.path(), &["plan"]);
+    assert!(shown.contains("consequence.action: block → log"), "{shown}");
+    let sentence = "“Agents must not disclose personal data of customers.”";
+    assert_eq!(shown.matches(sentence).count(), 1, "{shown}");
+}

@@ -137,6 +137,21 @@ fn habit(text: &str, mistake: &Mistake, stop: &Stop<'_>) -> Option<String> {
     if mistake.message.contains("is not a valid operator") && mistake.message.contains("'='") {
         return Some("write `==`".to_owned());
     }
+    if mistake.message.contains("condition clause cannot be empty") {
+        return Some("write a condition between the braces, or leave the clause out".to_owned());
+    }
+    if mistake.message.contains("must be an entity type name") && mistake.message.contains('"') {
+        return Some("compare with `==`; `is` asks for a type, as in `is MCP::Tool`".to_owned());
+    }
+    if mistake.message.contains("is not a valid escape") {
+        return Some("write `\\\\` for a backslash, and `\\\"` for a quote".to_owned());
+    }
+    if mistake.message.contains("must be used") || mistake.message.contains("is missing the") {
+        return Some(
+            "start with `(principal, action, resource)`, each with or without a condition"
+                .to_owned(),
+        );
+    }
     if mistake.message.contains("invalid variable: null") {
         return Some("there is no `null`: ask with `has` if there is a value".to_owned());
     }
@@ -186,6 +201,11 @@ fn habit(text: &str, mistake: &Mistake, stop: &Stop<'_>) -> Option<String> {
         _ if effect && stop.at > 1 => "end the statement before it with `;`",
         ("@", ")" | "}") => "end the statement before it with `;`",
         ("", ")" | "}") => "end the statement with `;`",
+        ("", name) if stop.at == 1 || stop.before(1) == ";" => {
+            return Some(format!(
+                "remove `{name}`; a statement starts with `permit (` or `forbid (`"
+            ));
+        }
         ("{", ")") => "write `when` or `unless` before the condition",
         (_, "when" | "unless") => "put the condition in braces: `when { … }`",
         (_, _) => return at_bracket(stop),
@@ -338,6 +358,23 @@ mod tests {
             (format!("/* tools */\n{tool};"), "a comment starts with `//`, on each of its lines"),
             ("Permit (principal, action, resource);".to_owned(), "write `permit`"),
             (format!("{tool}; * {tool};"), "expected `permit` or `forbid`"),
+            (
+                format!("{tool};\nfoo"),
+                "remove `foo`; a statement starts with `permit (` or `forbid (`",
+            ),
+            (when(""), "write a condition between the braces, or leave the clause out"),
+            (
+                when("resource.name is \"a\""),
+                "compare with `==`; `is` asks for a type, as in `is MCP::Tool`",
+            ),
+            (
+                when(r#"resource.name == "a\d""#),
+                r#"write `\\` for a backslash, and `\"` for a quote"#,
+            ),
+            (
+                "permit (action, resource);".to_owned(),
+                "start with `(principal, action, resource)`, each with or without a condition",
+            ),
         ] {
             let found = examine(&text);
             assert_eq!(
