@@ -224,6 +224,8 @@ impl<'a> Catalogue<'a> {
             descriptions.push(Description { text, host, size, covered: gained });
         }
         let mut excepted: BTreeMap<usize, Excepted> = BTreeMap::new();
+        let mut told: BTreeMap<usize, Option<&'a str>> = BTreeMap::new();
+        let whole = descriptions.len();
         let mut unnamed = BTreeSet::new();
         while let Some(class) = left.pop_first() {
             for &pattern in self.patterns(class) {
@@ -254,7 +256,13 @@ impl<'a> Catalogue<'a> {
                 Some((_, best)) => {
                     let rest = best.covered.iter().filter(|other| left.remove(other)).copied();
                     let covered = std::iter::once(class).chain(rest).collect();
-                    let Excepted { ref text, host, size, .. } = *best;
+                    let Excepted { ref text, host, size, unnamed, .. } = *best;
+                    if unnamed == 0 {
+                        for covered in &best.covered {
+                            let known = told.entry(*covered).or_insert(host);
+                            *known = known.and(host);
+                        }
+                    }
                     descriptions.push(Description { text: text.clone(), host, size, covered });
                 }
                 None => {
@@ -262,6 +270,17 @@ impl<'a> Catalogue<'a> {
                 }
             }
         }
+        // A pattern with exceptions may cover what another one describes.
+        let is_told = |description: &Description<'a>| {
+            let own = description.host;
+            let by = |host: &Option<&str>| host.is_none() || *host == own;
+            description.covered.iter().all(|class| told.get(class).is_some_and(by))
+        };
+        let mut number = 0;
+        descriptions.retain(|description| {
+            number += 1;
+            number > whole || !is_told(description)
+        });
         for (text, covered) in name(&unnamed) {
             let host = self.alike.of_pattern(&text);
             descriptions.push(Description { text, host, size: 1, covered });

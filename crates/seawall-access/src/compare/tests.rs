@@ -76,6 +76,15 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "? [] connect:tcp example.com:443 | connect:tcp example.com:443",
             ],
         ),
+        // What a pattern with exceptions covers is no line of its own.
+        (
+            "org: deny connect:tcp bad.test\na: allow connect:tcp api.example.com",
+            "org: deny connect:tcp bad.test\na: allow connect:tcp api.example.com\nb: allow connect:tcp **",
+            &[
+                "+ [b] connect:tcp ** except bad.test | connect:tcp other:443",
+                "? [b] connect:tcp any other address | connect:tcp 192.0.2.1:443",
+            ],
+        ),
         // The removal of a deny opens what is allowed below it, and nothing else.
         (
             "org: allow connect:tcp a.example.com; deny connect:tcp **",
