@@ -355,15 +355,11 @@ impl<'a> Audience<'a> {
                 effect: said.statement.as_ref().map(|statement| statement.effect),
                 number: said.number,
             };
-            for (access, witness) in said_with_witnesses(
-                calls::changed(said, comes, from, to),
-                &in_scope(said),
-                |changed| {
-                    witness(said, &trees, most, |request| {
-                        changed.is_none_or(|changed| has(changed, request)) && shows(request)
-                    })
-                },
-            ) {
+            for (access, witness) in
+                said_with_witnesses(calls::changed(said, comes, from, to), &in_scope(said), |has| {
+                    witness(said, &trees, most, |request| has(request) && shows(request))
+                })
+            {
                 let alike =
                     |change: &&mut McpChange| change.witness == witness && change.access == access;
                 match changes.iter_mut().find(alike) {
@@ -383,12 +379,19 @@ impl<'a> Audience<'a> {
 fn said_with_witnesses(
     changed: Vec<Changed>,
     instead: &str,
-    witness: impl Fn(Option<&Changed>) -> Option<McpRequest>,
+    witness: impl Fn(&dyn Fn(&McpRequest) -> bool) -> Option<McpRequest>,
 ) -> Vec<(String, Option<McpRequest>)> {
     if changed.is_empty() {
-        return vec![(instead.to_owned(), witness(None))];
+        return vec![(instead.to_owned(), witness(&|_| true))];
     }
-    changed.iter().map(|changed| (changed.text(), witness(Some(changed)))).collect()
+    let one = |changed: &Changed| {
+        // What the description leaves out may change too, for another reason.
+        let told = |request: &McpRequest| has(changed, request) && !is_left_out(changed, request);
+        let any = || witness(&|request: &McpRequest| has(changed, request));
+        let found = witness(&told).or_else(|| if changed.is_whole() { None } else { any() });
+        (changed.text(), found)
+    };
+    changed.iter().map(one).collect()
 }
 
 /// The actions of a statement, in words.
@@ -404,8 +407,18 @@ fn in_scope(said: &Occurrence) -> String {
 
 /// Returns `true` if a request is one of these calls, judging by names.
 fn has(changed: &Changed, request: &McpRequest) -> bool {
-    let server = request.server.as_deref().filter(|_| request.action != McpAction::Register);
-    changed.actions.contains(&request.action) && changed.calls.names(server, &request.target)
+    changed.actions.contains(&request.action)
+        && changed.calls.names(server(request), &request.target)
+}
+
+/// Returns `true` if a request is one of the exceptions, judging by names.
+fn is_left_out(changed: &Changed, request: &McpRequest) -> bool {
+    changed.excepts(server(request), &request.target)
+}
+
+/// The server of a request, if that is not its target.
+fn server(request: &McpRequest) -> Option<&str> {
+    request.server.as_deref().filter(|_| request.action != McpAction::Register)
 }
 
 impl Occurrence {
@@ -444,10 +457,8 @@ fn ungoverned(
     let tries =
         starts.flat_map(|first| example::requests(first, &trees, TRIES)).take(TRIES_TOGETHER);
     let tries: Vec<McpRequest> = tries.collect();
-    let witness = |changed: Option<&Changed>| {
-        let shows = |request: &McpRequest| {
-            changed.is_none_or(|changed| has(changed, request)) && shows(request)
-        };
+    let witness = |has: &dyn Fn(&McpRequest) -> bool| {
+        let shows = |request: &McpRequest| has(request) && shows(request);
         tries.iter().find(|request| shows(request)).map(|request| shortened(request.clone(), shows))
     };
     let understood = from.keys().all(|(kind, _)| *kind != Kind::Unknown);

@@ -181,6 +181,18 @@ fn is_own_name(attribute: &str, action: McpAction) -> bool {
 }
 
 impl Changed {
+    /// Returns `true` if there are no exceptions.
+    pub(super) fn is_whole(&self) -> bool {
+        self.except.is_empty()
+    }
+
+    /// Returns `true` if an exception is about calls with this server and target, whatever else
+    /// they have.
+    pub(super) fn excepts(&self, server: Option<&str>, target: &str) -> bool {
+        let by_name = |calls: &&Calls| calls.conditions.is_empty();
+        self.except.iter().filter(by_name).any(|calls| calls.names(server, target))
+    }
+
     /// The description, as an entry of a comparison has it.
     pub(super) fn text(&self) -> String {
         let has_server = self

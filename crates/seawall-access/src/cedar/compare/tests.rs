@@ -81,6 +81,18 @@ fn changes_are_proven_by_a_request() {
                 "- [] mcp invokeTool except a/* where resource.readOnly | invokeTool other-server/other",
             ],
         ),
+        // an example of a description is none of its exceptions
+        (
+            String::new(),
+            format!(
+                "org: {tool} when {{ resource.name == \"get\" }}; forbid (principal, action == MCP::Action::\"invokeTool\", resource in MCP::Server::\"evil\");"
+            ),
+            &[
+                "- [] mcp register, invokePrimordial, readResource, getPrompt | register evil",
+                "- [] mcp invokeTool except */get | invokeTool evil/other",
+                "- [] mcp invokeTool evil/get | invokeTool evil/get",
+            ],
+        ),
         // a forbid comes for a team
         (
             format!("org: {tool};"),
