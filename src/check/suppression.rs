@@ -82,7 +82,7 @@ pub(crate) fn apply(
 /// its schema refuses is not read, and would be missing.
 #[must_use]
 pub fn is_tolerable(code: &str) -> bool {
-    matches!(code, "invalid-host" | "invalid-path" | "environment-variable")
+    matches!(code, "invalid-host" | "invalid-path" | "environment-variable" | "http-path")
 }
 
 fn suppressed(finding: &Diagnostic, live: bool, suppressions: &mut [Suppression]) -> bool {

@@ -148,7 +148,12 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
 fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -> Vec<String> {
     let own = |finding: &&Diagnostic| {
         finding.severity == Severity::Warning
-            && (check::is_tolerable(finding.code) || finding.code.starts_with("undocumented-"))
+            && (check::is_tolerable(finding.code)
+                || finding.code.starts_with("undocumented-")
+                || matches!(
+                    finding.code,
+                    "host-spelling" | "cidr-host-bits" | "http-path-wildcard"
+                ))
     };
     let patterns = findings.diagnostics.iter().filter(own).filter_map(|finding| {
         let label = finding.primary.as_ref()?;

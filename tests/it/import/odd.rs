@@ -29,6 +29,10 @@ fn of_rule(actions: &[&str], key: &str, resources: &Value) -> Value {
 #[test]
 fn patterns_of_unknown_meaning_are_imported_with_a_warning_and_planning_changes_nothing() {
     let hosts = |hosts: &[&str]| of_rule(&["connect:tcp"], "resources", &json!(hosts));
+    let paths = |paths: &[&str]| {
+        let of = |path: &&str| json!({"host": "a.example", "path": path});
+        of_rule(&["request:get"], "http_resources", &paths.iter().map(of).collect())
+    };
     let folders = |folders: &[&str]| of_rule(&["read"], "resources", &json!(folders));
     // What is live, and which of it is warned about.
     let table = [
@@ -38,6 +42,8 @@ fn patterns_of_unknown_meaning_are_imported_with_a_warning_and_planning_changes_
         (hosts(&["http://a.example", "a b", "256.1.1.1"]), "256.1.1.1"),
         (hosts(&[".a.example"]), ".a.example"),
         (folders(&["./src", "$HOME/x"]), "$HOME/x"),
+        (paths(&["/a/?x=1", "/b"]), "/a/?x=1"),
+        (paths(&["/a//b/", "/%20"]), "/a//b/"),
         (folders(&["/a/../b", "/a//b", "/a/"]), "/a//b"),
         (hosts(&["a.example", "a.example"]), ""), // a list is a set
         (of_rule(&["connect:quic"], "resources", &json!(["a.example"])), "`connect:quic`"),
