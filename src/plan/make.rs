@@ -2,7 +2,7 @@
 
 use super::docker::{Step, diff, fingerprint, relations, renames, simulate, teams};
 use super::flips::{self, CarriedTest, Tested};
-use super::guard::Guard;
+use super::guard::{Guard, Verdict};
 use super::judgement::Basis;
 use super::origins::Origins;
 use super::recorded::{Evidence, States};
@@ -118,10 +118,12 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
     let basis = Basis { live, after: &after, access: &plan.access, order, tested: &tested, vijil };
     plan.guards = plan.judged(guards, &basis);
     for name in removed {
-        plan.refuse(
-            Guard::Protected,
-            &format!("no document declares the protected policy `{name}` any more"),
-        );
+        let why = format!("no document declares the protected policy `{name}`");
+        let known =
+            |verdict: &Verdict| verdict.guard == Guard::Protected && verdict.message.contains(&why);
+        if !plan.guards.iter().any(known) {
+            plan.refuse(Guard::Protected, &why);
+        }
     }
     plan.guards_from = guards_from.cloned();
     if errors.is_empty() { Ok(plan) } else { Err(Box::new(Impossible { errors, plan })) }
