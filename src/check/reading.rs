@@ -84,9 +84,9 @@ pub(super) const CHECKS: &[Check] = &[
     warning(
         "linked-folder",
         "a linked folder is not searched",
-        "Links to folders outside of the workspace are not followed.",
+        "Links to folders are not followed: a folder outside of the workspace is not searched, and one inside only under its own name.",
         "",
-        "Move the documents into the workspace.",
+        "Move the documents into the workspace, or include the folder itself.",
     ),
     error(
         "yaml-syntax",

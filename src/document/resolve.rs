@@ -251,7 +251,24 @@ fn beside(
 ) -> Option<FileId> {
     let code = if key == "cedar_file" { "cedar-file" } else { "source-file" };
     match source::add_beside(files, document.file, name, root, findings) {
-        Ok(file) => file,
+        Ok(file) => {
+            if let Some(file) = file {
+                let mut hidden = Vec::new();
+                source::look_beside(file, &files.get(file).text, &mut hidden);
+                // A policy text has no comments that could suppress a finding in it.
+                if key == "source_file" {
+                    for finding in &mut hidden {
+                        let key = document.label(&format!("/{key}"));
+                        let place = finding.primary.replace(key);
+                        finding
+                            .related
+                            .extend(place.map(|place| place.saying("the first one is here")));
+                    }
+                }
+                findings.append(&mut hidden);
+            }
+            file
+        }
         Err(problem) => {
             findings.push(
                 Diagnostic::error(code, problem)

@@ -96,9 +96,13 @@ pub fn discover(
 ) -> Vec<String> {
     let mut patterns = compile(include, findings);
     let mut found = Vec::new();
+    let mut links = Vec::new();
     for entry in disk::walk(root).filter_entry(|entry| !is_internal(entry.file_name())) {
         match entry {
-            Ok(entry) => consider(root, config, &entry, &mut patterns, &mut found, findings),
+            Ok(entry) if entry.file_type().is_symlink() && entry.path().is_dir() => {
+                links.push(entry);
+            }
+            Ok(entry) => consider(root, config, &entry, &mut patterns, &mut found),
             Err(error) => {
                 let path = error.path().map(|path| relative(root, path)).unwrap_or_default();
                 let reason = error.io_error().map_or_else(|| error.to_string(), disk::reason);
@@ -113,6 +117,10 @@ pub fn discover(
                 );
             }
         }
+    }
+    found.sort();
+    for link in links {
+        findings.extend(unsearched(root, &link, &patterns, &found));
     }
     for name in submodules::left_out(root) {
         if patterns.iter().any(|pattern| pattern.reaches_into(&name)) {
@@ -131,8 +139,43 @@ pub fn discover(
             ));
         }
     }
-    found.sort();
     found
+}
+
+/// The finding about a link to a folder whose documents would be left out silently. A folder inside
+/// of the workspace is searched under its own name, which the patterns may not match.
+fn unsearched(
+    root: &Path,
+    link: &DirEntry,
+    patterns: &[Pattern],
+    found: &[String],
+) -> Option<Diagnostic> {
+    let name = relative(root, link.path());
+    let takes = |inner: &str| {
+        let inner = format!("{name}/{inner}");
+        patterns.iter().any(|pattern| pattern.takes(&inner))
+    };
+    let warning = |message: String| Diagnostic::warning("linked-folder", message);
+    let Ok(target) = Root::new(root).and_then(|root| root.name(link.path())) else {
+        let message =
+            format!("`{name}` is a link to a folder outside of the workspace, and is not searched");
+        let help = "move the documents into the workspace, or leave the link out with `include`";
+        return ["x.yaml", "x.yml"].into_iter().any(takes).then(|| warning(message).help(help));
+    };
+    let folder = root.join(&target);
+    let files = disk::walk(&folder).filter_entry(|entry| !is_internal(entry.file_name())).flatten();
+    let mut files = files.filter(|entry| entry.file_type().is_file());
+    let is_left_out = files.any(|file| {
+        let own = relative(root, file.path());
+        own != CONFIG_NAME
+            && found.binary_search(&own).is_err()
+            && takes(&relative(&folder, file.path()))
+    });
+    is_left_out.then(|| {
+        let message = format!("`{name}` is a link to the folder `{target}`, and is not searched");
+        warning(message)
+            .help(format!("add `{target}/**/*.yaml` to `include`, or leave the link out there"))
+    })
 }
 
 fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) -> Vec<Pattern> {
@@ -176,29 +219,10 @@ fn consider(
     entry: &DirEntry,
     patterns: &mut [Pattern],
     found: &mut Vec<String>,
-    findings: &mut Vec<Diagnostic>,
 ) {
     let name = relative(root, entry.path());
     let own = entry.path() == config || name == CONFIG_NAME;
     if entry.file_type().is_dir() || own {
-        return;
-    }
-    if entry.file_type().is_symlink() && entry.path().is_dir() {
-        // A folder inside of the workspace is walked itself; one elsewhere would be left out
-        // silently.
-        let is_inside = Root::new(root).is_ok_and(|root| root.resolve(entry.path()).is_ok());
-        let relevant = ["x.yaml", "x.yml"]
-            .iter()
-            .any(|file| patterns.iter().any(|pattern| pattern.takes(&format!("{name}/{file}"))));
-        if !is_inside && relevant {
-            let message = format!(
-                "`{name}` is a link to a folder outside of the workspace, and is not searched"
-            );
-            let finding = Diagnostic::warning("linked-folder", message);
-            findings.push(finding.help(
-                "move the documents into the workspace, or leave the link out with `include`",
-            ));
-        }
         return;
     }
     let mut matched = false;

@@ -37,6 +37,25 @@ pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Adds a finding for each kind of character in a text of another format that hides or reorders
+/// text, at the first one.
+pub fn look_beside(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
+    let mut all = Vec::new();
+    look(file, text, &mut all);
+    let mut kinds: Vec<(Diagnostic, usize)> = Vec::new();
+    for finding in all {
+        match kinds.iter_mut().find(|(first, _)| first.message == finding.message) {
+            Some((_, places)) => *places += 1,
+            None => kinds.push((finding, 1)),
+        }
+    }
+    findings.extend(kinds.into_iter().map(|(first, places)| {
+        let places = if places > 1 { format!(" in {places} places") } else { String::new() };
+        let message = format!("{}{places}", first.message);
+        Diagnostic { message, ..first }.help("remove it, or write a character that is visible")
+    }));
+}
+
 /// Returns `true` if a hiding character is part of the spelling of the one before: the joiners that
 /// scripts and emoji require, and the selectors for the presentation of an emoji.
 fn belongs(before: Option<char>, character: char) -> bool {

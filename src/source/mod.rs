@@ -23,6 +23,7 @@ mod yaml;
 
 pub use build::{MAX_DEPTH, MAX_EXPANSION, Tree};
 pub use discover::{CONFIG_NAME, discover, find_root, includes, read_all};
+pub use hidden::look_beside;
 pub use read::{MAX_FILE_BYTES, add_beside, add_file};
 pub use scalar::resolve as resolve_scalar;
 pub(crate) use seawall_access::parallel;

@@ -578,6 +578,25 @@ fn links_do_not_lead_out_of_the_workspace() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_linked_folder_is_searched_under_its_own_name_or_reported() {
+    use std::os::unix::fs::symlink;
+    let text = policy("rules: []\n");
+    let settings = |include: &str| format!("{SETTINGS}include: [{include}]\n");
+    let folder = workspace(&[
+        ("policies/a.yaml", &text),
+        ("shared/b.yaml", &text.replace("name: p", "name: q")),
+    ]);
+    symlink("../shared", folder.path().join("policies/shared")).unwrap();
+    symlink(".", folder.path().join("policies/loop")).unwrap();
+    assert_eq!(places(&folder), [""; 0]);
+    write(folder.path(), &[("seawall.yaml", &settings("'policies/**/*.yaml'"))]);
+    assert_eq!(places(&folder), ["linked-folder seawall.yaml:1:1"]);
+    write(folder.path(), &[("seawall.yaml", &settings("'policies/*.yaml'"))]);
+    assert_eq!(places(&folder), [""; 0]);
+}
+
 #[test]
 fn a_suppression_applies_to_its_place_and_nothing_else() {
     let folder = workspace(&[(
@@ -840,4 +859,36 @@ fn what_could_not_be_read_is_said_to_be_checked_later() {
         let expected = format!("error: the documents are wrong: {expected}\n");
         assert!(planned.contains(&expected), "{planned}");
     }
+}
+
+#[test]
+fn hidden_characters_of_side_files_are_found_and_suppressed() {
+    let mcp = "apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: m.cedar\n";
+    let agents = "apiVersion: seawall/v1\nkind: AgentPolicy\nname: V\ncategory: privacy\nsource_file: v.txt\nrules: []\n";
+    let cedar = "permit (principal, action == MCP::Action::\"getPrompt\", resource)\nwhen { resource.name == \"a\u{200b}b\" };\n";
+    let folder = workspace(&[
+        ("a.yaml", mcp),
+        ("b.yaml", agents),
+        ("m.cedar", cedar),
+        ("v.txt", "Never\u{a0}disclose\u{a0}it, \u{202e}ever.\n"),
+    ]);
+    write(folder.path(), &[("seawall.yaml", &format!("{SETTINGS}vijil: {{}}\n"))]);
+    let one_each = [
+        "hidden-character b.yaml:5:14",
+        "hidden-character b.yaml:5:14",
+        "hidden-character m.cedar:2:27",
+    ];
+    assert_eq!(places(&folder), one_each);
+    let accepted = |text: &str, marker: &str| {
+        format!("{marker} seawall: allow[hidden-character] as published\n{text}")
+    };
+    let (head, source) = agents.split_at(agents.find("source_file").unwrap());
+    write(
+        folder.path(),
+        &[
+            ("m.cedar", &accepted(cedar, "//")),
+            ("b.yaml", &format!("{head}{}", accepted(source, "#"))),
+        ],
+    );
+    assert_eq!(places(&folder), [""; 0]);
 }
