@@ -137,8 +137,7 @@ pub(super) fn details(
         writeln!(text, "{indent}{parts}").expect("writing to a string")
     };
     add(format_args!("{}", line(&answer.reason)));
-    let (because, more) = view.first(&answer.because, list::MOST);
-    for reason in because {
+    let row = |reason: &Reason| {
         let Reason { policy_name, rule_name, decision, pattern, doubts, .. } = reason;
         let decision = match decision {
             Some(Decision::Allow) => "allow ",
@@ -157,7 +156,14 @@ pub(super) fn details(
             [asked] if asks(answer) => format!("  ({})", line(asked)),
             _ => "  (maybe)".to_owned(),
         };
-        add(format_args!("  {decision}`{}{rule}`{pattern}{doubt}{place}", line(policy_name)));
+        format!("  {decision}`{}{rule}`{pattern}{doubt}{place}", line(policy_name))
+    };
+    let mut because: Vec<String> = answer.because.iter().map(row).collect();
+    // A pattern may decide reading and writing, each with open questions of its own.
+    because.dedup();
+    let (because, more) = view.first(&because, list::MOST);
+    for reason in because {
+        add(format_args!("{reason}"));
     }
     if more > 0 {
         add(format_args!("  … {more} more, {MORE}"));

@@ -210,6 +210,11 @@ rules:
     assert_eq!(rules("connect:tcp x.y.docker.com"), ["blocks 2001:db8::/32", "private 10.0.0.0/8"]);
     let (code, stdout, stderr) = seawall(folder.path(), &["can", "connect:tcp", "x.y.docker.com"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let folder = workspace(
+        "apiVersion: seawall/v1\nkind: FilesystemPolicy\nname: mounts\nrules:\n  - {name: work, decision: allow, actions: [read, write], resources: [~/**]}\n",
+    );
+    let (_, mounts, _) = seawall(folder.path(), &["can", "mount", "rw", "/home/bob/x"]);
+    assert_eq!(mounts.matches("`mounts › work`").count(), 1, "{mounts}");
     let miss = "nearest: `base › names` has `*.docker.com`, which does not match `x.y.docker.com`; `**.docker.com` would";
     assert!(stdout.contains(miss), "{stdout}");
 }
