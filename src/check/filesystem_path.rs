@@ -88,6 +88,10 @@ fn judge(path: &str) -> Option<Verdict> {
                 "names the home folder of a user, which is not expanded",
                 "write `~/…` for each user's own",
             ),
+            None if path.starts_with("**/") => wrong(
+                "is relative",
+                &format!("write `/{path}`, or `~/{path}` for the home folder alone"),
+            ),
             None => wrong(
                 "is relative",
                 "start with `/`, `~/`, a drive such as `C:\\`, or `\\\\wsl.localhost\\`",
@@ -100,22 +104,27 @@ fn judge(path: &str) -> Option<Verdict> {
         None
     } else if segments.last().is_some_and(|last| last.is_empty()) {
         let bare = path.trim_end_matches(separator);
-        wrong(
-            "ends with a separator",
-            &format!("write `{bare}` for the folder, or `{bare}{separator}**` for all below it"),
-        )
+        let help = match bare.ends_with("**") {
+            true => format!("write `{bare}`"),
+            false => {
+                format!("write `{bare}` for the folder, or `{bare}{separator}**` for all below it")
+            }
+        };
+        wrong("ends with a separator", &help)
     } else if segments.iter().any(|segment| segment.is_empty()) {
         wrong("repeats a separator", "write one")
     } else if segments.iter().any(|segment| matches!(*segment, "." | "..")) {
         wrong("holds a `.` or `..` segment", "write the path that it leads to")
-    } else if rest.contains(other) || rest.contains(['?', '[', ']', '{', '}']) {
+    } else if path.as_bytes().get(1) == Some(&b':') && separator == '/' {
+        open(&format!("write backslashes after a drive: `{}`", path.replace('/', "\\")))
+    } else if rest.contains(['{', '}']) {
+        open("write `*` for any one name, and list alternatives as items of their own")
+    } else if rest.contains(other) || rest.contains(['?', '[', ']']) {
         open("use one kind of separator, and no other wildcards than `*` and `**`")
     } else if path.starts_with("\\\\") && !path.starts_with("\\\\wsl.localhost\\") {
         open("write a drive (`C:\\…`, `*:\\…`) or `\\\\wsl.localhost\\DISTRO\\…`")
     } else if path.starts_with("~\\") {
         open("write `~/…`, which is the home folder on Windows too")
-    } else if path.as_bytes().get(1) == Some(&b':') && separator == '/' {
-        open("write backslashes after a drive: `C:\\data\\**`")
     } else if segments.iter().any(|segment| segment.contains("**") && *segment != "**") {
         open("let `**` be a segment of its own")
     } else {
@@ -162,6 +171,20 @@ fn has_variable(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_proposed_can_be_pasted() {
+        for (path, expected) in [
+            ("**/.env", "write `/**/.env`, or `~/**/.env` for the home folder alone"),
+            ("/data/**/", "write `/data/**`"),
+            ("/data/", "write `/data` for the folder, or `/data/**` for all below it"),
+            ("C:/Users/*/.aws/**", "write backslashes after a drive: `C:\\Users\\*\\.aws\\**`"),
+            ("/home/{user}/x", "write `*` for any one name, and list alternatives"),
+        ] {
+            let help = judge(path).map(|verdict| verdict.help).unwrap_or_default();
+            assert!(help.starts_with(expected), "{path}: {help}");
+        }
+    }
 
     #[test]
     fn paths() {

@@ -108,6 +108,12 @@ pub(super) fn explain(
         }
         ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { .. } => {
             if pointer.ends_with("/review") {
+                // The finding about the unknown key says what is wrong.
+                let is_known = |key: &String| matches!(key.as_str(), "approved" | "rejected");
+                let keys = || instance.as_object().into_iter().flat_map(serde_json::Map::keys);
+                if keys().filter(|key| is_known(key)).count() == 1 {
+                    return;
+                }
                 let finding = site.finding(
                     "review",
                     "a review is one `approved` with notes or one `rejected` with a reason",
@@ -293,16 +299,30 @@ impl Site<'_> {
             Value::Object(fields)
                 if expected == [JsonType::String]
                     && fields.len() == 1
-                    && let Some((key, text)) =
-                        fields.iter().find_map(|(key, value)| Some((key, value.as_str()?))) =>
+                    && let Some((key, text)) = fields.iter().find_map(|(key, value)| {
+                        let number = value.as_u64().map(|number| number.to_string());
+                        Some((key, value.as_str().map(str::to_owned).or(number)?))
+                    }) =>
             {
-                finding.help(format!("write `{key}:{text}` without a space"))
+                // A host with its port is another mapping of this kind.
+                let is_key = self.pointer.contains("/resources/") && !key.contains('.');
+                finding.help(match is_key {
+                    true => format!("write the text alone: `{text}`"),
+                    false => format!("write `{key}:{text}` without a space"),
+                })
             }
             Value::Null if self.pointer == "/rules" => {
                 finding.help("`rules: []` explicitly declares none")
             }
             Value::Null if self.pointer == "/scope" => {
                 finding.help("name the teams, or remove the key to govern the whole organization")
+            }
+            Value::Null
+                if self.kind.name == "FilesystemPolicy" && self.pointer.contains("/resources/") =>
+            {
+                finding.help(
+                    "write `\"~\"` in quotes for the home folder: in YAML, `~` alone stands for nothing",
+                )
             }
             Value::Null => finding.help("give a value, or remove the key"),
             _ => finding.help(self.form(&expected)),
@@ -364,6 +384,10 @@ impl Site<'_> {
                 "write `connect:tcp` for connections, `request:connect` for the HTTP method",
             );
         }
+        if action && (text.contains('*') || text.ends_with(":any") || text.ends_with(":all")) {
+            let all = options.join("`, `");
+            return finding.help(format!("list each action, since none stands for all: `{all}`"));
+        }
         let near = match nearest(text, options.iter().copied()) {
             // `get` and `tcp` are common abbreviations.
             None => options.iter().copied().find(|option| {
@@ -388,7 +412,7 @@ impl Site<'_> {
         let text = instance.as_str().unwrap_or_default();
         if self.pointer.ends_with("/path") {
             let finding =
-                self.finding("http-path", format!("the path `{text}` does not start with `/`"));
+                self.finding("wrong-format", format!("the path `{text}` does not start with `/`"));
             return finding.help(format!("write `/{}`", text.trim_start_matches('/')));
         }
         let finding =

@@ -106,7 +106,7 @@ fn what_the_embedded_service_keeps_is_not_committed() {
 
 /// Slips that people make in the example: the file, the text and what is written instead, and what
 /// the one error says.
-const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
+const SLIPS: [(&str, &str, &str, &str, &str); 38] = [
     (
         EVERYONE,
         "    decision: allow",
@@ -160,6 +160,28 @@ const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
         "`connect:tcp`? the choices are",
     ),
     (EVERYONE, "port: 443", "port: https", "must be a whole number", "write a number"),
+    ("guardrails/filesystem.yaml", "[~/src, ", "[~, ", "has no value", "write `\"~\"` in quotes"),
+    (
+        EVERYONE,
+        "[connect:tcp]",
+        "['connect:*']",
+        "no action `connect:*`",
+        "list each action, since none stands for all: `connect:tcp`, `connect:udp`",
+    ),
+    (
+        EVERYONE,
+        "[\"packages.corp.example:443\"",
+        "[{packages.corp.example: 443}",
+        "must be text, not a mapping",
+        "write `packages.corp.example:443` without a space",
+    ),
+    (
+        EVERYONE,
+        "[\"packages.corp.example:443\"",
+        "[{host: packages.corp.example}",
+        "must be text, not a mapping",
+        "write the text alone: `packages.corp.example`",
+    ),
     (EVERYONE, "port: 443", "port: 70000", "cannot be `70000`", "from 1 to 65535"),
     (EVERYONE, "path: /repos", "path: repos", "does not start with `/`", "write `/repos/acme/**`"),
     (
@@ -233,6 +255,13 @@ const SLIPS: [(&str, &str, &str, &str, &str); 33] = [
         "{{ .Values.name }}",
         "a key must be text",
         "render a template",
+    ),
+    (
+        AGENTS,
+        "{approved: Wording as in the data protection handbook.}",
+        "{approved: Legal, 2026.}",
+        "`review` has no key `2026.`",
+        "the keys here are `approved`, `rejected`",
     ),
     (
         AGENTS,

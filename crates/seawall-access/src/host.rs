@@ -93,7 +93,7 @@ impl Destination {
             || !host.contains('[') && host.contains([']', '!']);
         let mut destination = Self::new(HostPattern::Names(pattern), number);
         destination.unknowns = spelling_unknowns(host);
-        if !destination.unknowns.is_empty() {
+        if !destination.unknowns.is_empty() || host == "*" {
             destination.written = Some(host.into());
         }
         if broken { destination.doubting(Unknown::Malformed) } else { destination }

@@ -23,6 +23,10 @@ use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::Declared;
 use crate::model::{Domain, Resources};
 
+/// The largest number of IPv6 addresses of a rule with a finding each; above it, there is one finding
+/// for the rule, since they have the same cause.
+const EACH: usize = 2;
+
 pub(super) const CHECKS: &[Check] =
     &[invalid::CHECK, undocumented::CHECK, spelling::CHECK, cidr_host_bits::CHECK];
 
@@ -33,7 +37,20 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     for (rule, index) in policy.desired.policy.rules().iter().zip(0..) {
         match &rule.resources {
             Resources::Plain(resources) => {
+                let is_ipv6 = |resource: &&String| {
+                    resource.contains(':')
+                        && matches!(target::split(resource, false), Ok(Target::Ipv6(_)))
+                };
+                let addresses: Vec<&String> = resources.iter().filter(is_ipv6).collect();
+                let together = addresses.len() > EACH;
+                if together {
+                    let label = policy.document.label(&format!("/rules/{index}/name"));
+                    findings.push(undocumented::several(&addresses).at(label));
+                }
                 for (resource, at) in resources.iter().zip(0..) {
+                    if together && is_ipv6(&resource) {
+                        continue;
+                    }
                     let label = || policy.document.label(&policy.resource(index, at));
                     findings.extend(
                         judge(resource, false).into_iter().map(|verdict| verdict.at(label())),
@@ -210,6 +227,18 @@ mod tests {
                 "write `github.com:22` for SSH, `github.com:443` for HTTPS",
             ),
             ("169.254/16", false, "write `169.254.0.0/16`"),
+            ("10.0.*.*", false, "write `10.0.0.0/16` for these addresses"),
+            ("192.168.1.*:443", false, "write `192.168.1.0/24` for these addresses"),
+            ("10.*", false, "write `10.0.0.0/8` for these addresses"),
+            ("/var/run/docker.sock", false, "name a host; a `FilesystemPolicy` is for paths"),
+            (
+                "unix:///var/run/docker.sock",
+                false,
+                "name a host; a `FilesystemPolicy` is for paths",
+            ),
+            ("//example.com", false, "write the host alone: `example.com`"),
+            ("*:1-9", false, "list each port as an item of its own; without a port, `**` is every"),
+            (":*", false, "write a host, or `**` for every host"),
             ("10.0.0.0/255.0.0.0", false, "write `10.0.0.0/8`"),
             ("10.0.0.1-10.0.0.4", false, "write `10.0.0.1/32`, `10.0.0.2/31`, `10.0.0.4/32`"),
             (

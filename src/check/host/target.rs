@@ -169,6 +169,16 @@ fn range_of_addresses(text: &str) -> Option<String> {
     (!listed.is_empty()).then(|| format!("{}{more}", listed.join(", ")))
 }
 
+/// `10.0.*.*` and `10.*` as a block.
+pub(super) fn starred_block(host: &str) -> Option<IpNet> {
+    let stars = host.find(".*")?;
+    let (numbers, rest) = host.split_at_checked(stars)?;
+    if rest.split('.').skip(1).any(|label| !matches!(label, "*" | "**")) {
+        return None;
+    }
+    short_block(&format!("{numbers}/{}", 8 * numbers.split('.').count()))
+}
+
 /// `169.254/16`, completed to four numbers.
 fn short_block(text: &str) -> Option<IpNet> {
     let (front, prefix) = text.split_once('/')?;
@@ -181,6 +191,11 @@ fn short_block(text: &str) -> Option<IpNet> {
 
 /// The replacement for a URL: the text without its scheme.
 fn instead_of_url(rest: &str, http: bool) -> String {
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    if rest.starts_with('/') {
+        return "name a host; a `FilesystemPolicy` is for paths, and no rule is for sockets"
+            .to_owned();
+    }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let path = path.split(['?', '#']).next().filter(|path| !path.is_empty());
@@ -202,7 +217,10 @@ fn every_host(port: &str, http: bool) -> String {
     if http {
         return format!("write a host; `host: \"**\"` with `port: {port}` is every host");
     }
-    format!("write a host, or `**:{port}` for this port on every host")
+    match check_port(port, port) {
+        Ok(()) => format!("write a host, or `**:{port}` for this port on every host"),
+        Err(_) => "write a host, or `**` for every host and port".to_owned(),
+    }
 }
 
 pub(super) fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
@@ -212,6 +230,8 @@ pub(super) fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
         Some(1..) if !port.starts_with('0') => Ok(()),
         _ if port.contains('-') || port.contains('*') || port.contains(',') => {
             let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+            // What `*` alone matches is not documented.
+            let host = if host == "*" { "**" } else { host };
             let help = format!(
                 "list each port as an item of its own; without a port, `{host}` is every port"
             );

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Check, Run, Severity, Verdict};
+use crate::diagnostic::list;
 
 pub(super) const CODE: &str = "undocumented-host";
 
@@ -23,6 +24,16 @@ pub(super) fn ipv6(text: &str, address: &str) -> Verdict {
     Verdict::open(CODE, message, format!("write `{address}/128`, which covers every port"))
 }
 
+/// The same for a list of them.
+pub(super) fn several(addresses: &[&String]) -> Verdict {
+    const NAMED: usize = 3;
+    let (named, more) = list::first(addresses, NAMED);
+    let names: Vec<String> = named.iter().map(|address| format!("`{address}`")).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!("whether the service reads {}{more} is not documented", names.join(", "));
+    Verdict::open(CODE, message, "write each as `ADDRESS/128`, which covers every port")
+}
+
 /// An address as the host of an HTTP target.
 pub(super) fn address(address: IpAddr) -> Verdict {
     let message = format!("whether HTTP rules match the address `{address}` is not documented");
@@ -40,9 +51,15 @@ pub(super) fn pattern(host: &str) -> Option<Verdict> {
         return None;
     }
     let message = format!("what `{host}` matches is not documented");
-    let help = match host {
-        "*" => "list the hosts that are needed; `**` is the documented form of every host",
-        _ => "list the hosts, or use `*.` (one label) or `**.` (any depth) in front",
-    };
+    let help =
+        match host {
+            "*" => "list the hosts that are needed; `**` is the documented form of every host"
+                .to_owned(),
+            _ => match super::target::starred_block(host) {
+                Some(block) => format!("write `{block}` for these addresses"),
+                None => "list the hosts, or use `*.` (one label) or `**.` (any depth) in front"
+                    .to_owned(),
+            },
+        };
     Some(Verdict::open(CODE, message, help))
 }

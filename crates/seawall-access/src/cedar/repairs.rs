@@ -53,7 +53,7 @@ pub(super) fn finding(
         }
         Fault::NeverIn(items, sought) => (
             format!(
-                "the set holds {} alone, and `{}` is never among them",
+                "the set holds {} alone, and {} is never among them",
                 items.plural(),
                 sought.name()
             ),
@@ -103,6 +103,9 @@ pub(super) fn finding(
 fn outside(operator: &Operator<'_>, found: Kinds, (left, right): (&str, &str)) -> (String, String) {
     let texts = operator.right.map(texts).unwrap_or_default();
     let help = match (texts.is_empty(), operator.in_list) {
+        (false, _) if found == Kinds::SET => {
+            format!("write `{left}.containsAny([{}])`", quoted(&texts))
+        }
         (false, _) => format!("write `[{}].contains({left})`", quoted(&texts)),
         (true, true) => format!("write `{right}.contains({left})`"),
         (true, false) => format!("write `[\"…\", \"…\"].contains({left})`"),
