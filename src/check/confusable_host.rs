@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use super::{Check, Input, Run, locations};
 use crate::access::survey::Item;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
 use foldhash::fast::RandomState;
 
 const CODE: &str = "confusable-host";
@@ -17,7 +18,8 @@ pub(super) const CHECKS: &[Check] = &[Check {
     severity: Severity::Warning,
     title: "a host looks like another one",
     explanation: "Letters of other scripts, and signs such as `1` and `l`, make names that a reviewer cannot tell apart. A rule \
-        on the wrong one of two opens a stranger's host, or leaves the right one open.",
+        on the wrong one of two opens a stranger's host, or leaves the right one open. Denies of hosts that look like each other \
+        are left alone, and so are denies in the form `xn--…`: lists of fraudulent hosts consist of them.",
     bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [paypa1.com, www.paypal.com, paypal.com]}\n",
     fix: "Type the name again. Where it is right, suppress the finding with the reason.",
     run: Run::Together(check),
@@ -31,7 +33,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for item in input.survey.items() {
         let Some(host) = item.host() else { continue };
         let shown = shown(&host);
-        if let Some(ascii) = ascii_look(&shown) {
+        // A list of fraudulent hosts denies them in the form that looks like no other.
+        let is_told_apart = item.decision == Decision::Deny && item.text().is_ascii();
+        if let Some(ascii) = ascii_look(&shown).filter(|_| !is_told_apart) {
             let message = format!("`{shown}` looks like `{ascii}`, and is another host (`{host}`)");
             let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
             findings.push(finding.help("type the name again, or suppress this where it is right"));
@@ -46,28 +50,39 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Adds a finding for each host that looks like an earlier one but differs from it.
+/// A host that some rules name.
+struct Named<'a> {
+    host: Cow<'a, str>,
+    /// The first item for it.
+    item: &'a Item<'a>,
+    is_allowed: bool,
+}
+
+/// Adds a finding for each host that looks like an earlier one but differs from it, unless both are
+/// only denied.
 fn compare<'a>(
     input: &Input<'_>,
     items: impl Iterator<Item = &'a Item<'a>>,
     findings: &mut Vec<Diagnostic>,
 ) {
-    // By appearance: the hosts, each with the first item for it.
-    let mut looks: BTreeMap<String, Vec<(Cow<'a, str>, &Item<'_>)>> = BTreeMap::new();
+    let mut looks: BTreeMap<String, Vec<Named<'a>>> = BTreeMap::new();
     for item in items {
         let Some(host) = item.host() else { continue };
+        let is_allowed = item.decision == Decision::Allow;
         let hosts = looks.entry(look(&shown(&host))).or_default();
-        if !hosts.iter().any(|(own, _)| *own == host) {
-            hosts.push((host, item));
+        match hosts.iter_mut().find(|own| own.host == host) {
+            Some(own) => own.is_allowed |= is_allowed,
+            None => hosts.push(Named { host, item, is_allowed }),
         }
     }
     for hosts in looks.values() {
-        let Some(((first, place), others)) = hosts.split_first() else { continue };
-        for (other, item) in others {
-            let finding = Diagnostic::warning(CODE, format!("`{other}` looks like `{first}`"))
-                .at(locations::resource(input, item));
+        let Some((first, others)) = hosts.split_first() else { continue };
+        for other in others.iter().filter(|other| first.is_allowed || other.is_allowed) {
+            let message = format!("`{}` looks like `{}`", other.host, first.host);
             let finding =
-                finding.related(locations::resource(input, place).saying("the other one is here"));
+                Diagnostic::warning(CODE, message).at(locations::resource(input, other.item));
+            let place = locations::resource(input, first.item).saying("the other one is here");
+            let finding = finding.related(place);
             findings
                 .push(finding.help("type the name again, or suppress this where both are right"));
         }

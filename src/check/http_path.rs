@@ -25,8 +25,8 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         title: "an HTTP path uses wildcard syntax of other tools",
         explanation: "Rules know `*` for one segment and `**` for any number of them, as segments of their own. A parameter \
-            such as `{id}` or `:id` stands for itself, and what `/api**` matches is not documented: a deny stays open, an \
-            allow opens nothing.",
+            such as `{id}` or `:id` stands for itself, a regular expression is not read as one, and what `/api**` matches is \
+            not documented: a deny stays open, an allow opens nothing.",
         bad: "- name: users\n  decision: deny\n  actions: [request:delete]\n  \
             http_resources: [{host: api.example.com, path: \"/users/{id}\"}]\n",
         fix: "Write `*` for one segment, and `/**` for all that is below.",
@@ -55,11 +55,13 @@ fn judge(path: &str) -> Option<Verdict> {
     let segment = path.split('/').find(|segment| has_odd_wildcard(segment))?;
     let message = if is_parameter(segment) {
         format!("`{segment}` in `{path}` is a literal, not a placeholder for any segment")
+    } else if is_expression(segment) {
+        format!("`{segment}` in `{path}` is not read as a regular expression")
     } else {
         format!("what `{segment}` in `{path}` matches is not documented")
     };
-    let plain =
-        |segment: &str| if is_parameter(segment) { "*".to_owned() } else { segment.to_owned() };
+    let is_any = |segment: &str| is_parameter(segment) || is_expression(segment);
+    let plain = |segment: &str| if is_any(segment) { "*".to_owned() } else { segment.to_owned() };
     let segments: Vec<String> = path.split('/').map(plain).collect();
     let help = match segments.iter().position(|segment| is_half_deep(segment)) {
         None => format!("write `{}`", segments.join("/")),
@@ -86,7 +88,8 @@ fn judge(path: &str) -> Option<Verdict> {
 
 /// Returns `true` if a path has a wildcard in the style of other tools.
 pub(super) fn has_odd_wildcard(path: &str) -> bool {
-    path.split('/').any(|segment| is_parameter(segment) || is_half_deep(segment))
+    path.split('/')
+        .any(|segment| is_parameter(segment) || is_half_deep(segment) || is_expression(segment))
 }
 
 /// A segment that other tools use as a wildcard: `{id}`, `:id`, `<id>`, `report-{id}.json`.
@@ -100,6 +103,12 @@ fn is_parameter(segment: &str) -> bool {
             .is_some_and(|(name, _)| !name.is_empty())
     };
     segment.strip_prefix(':').is_some_and(starts_name) || between('{', '}') || between('<', '>')
+}
+
+/// A segment that is a regular expression: `.*`, `[0-9]+`, `(a|b)`. No path of a request has the
+/// brackets and the bar.
+fn is_expression(segment: &str) -> bool {
+    matches!(segment, ".*" | ".+" | "(.*)" | "(.+)") || segment.contains(['[', ']', '|'])
 }
 
 /// A `**` inside of a segment.

@@ -98,7 +98,8 @@ fn is_local(item: &Item<'_>, host: Option<&str>) -> bool {
         let whole = is_loopback(block.network()) && is_loopback(block.broadcast());
         // A block with the machine and more is equally open; a very large block is reported by
         // another check.
-        let machine: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let machine: [IpAddr; 3] =
+            [Ipv4Addr::LOCALHOST.into(), Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::LOCALHOST.into()];
         let holds = machine.iter().any(|own| block.contains(own));
         return whole || holds && !broad_allow::is_large(&block);
     }

@@ -96,7 +96,7 @@ const SHARED: &str = "shared-rule-id";
 const VAGUE: &str = "vague-sentence";
 
 /// Words that leave the meaning of a sentence to its reader.
-const EMPTY_WORDS: [&str; 16] = [
+const EMPTY_WORDS: [&str; 33] = [
     "appropriately",
     "as appropriate",
     "properly",
@@ -110,7 +110,24 @@ const EMPTY_WORDS: [&str; 16] = [
     "be safe",
     "be good",
     "be nice",
+    "be professional",
+    "be secure",
     "use common sense",
+    "exercise caution",
+    "exercise care",
+    "reasonable care",
+    "good judgment",
+    "good judgement",
+    "best practices",
+    "ethically",
+    "comply with all",
+    "follow policy",
+    "follow company policy",
+    "follow the policy",
+    "see handbook",
+    "see the handbook",
+    "as described above",
+    "avoid harm",
     "tbd",
     "todo",
 ];

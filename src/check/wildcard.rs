@@ -2,7 +2,7 @@
 
 use super::{Check, Input, Run, locations};
 use crate::access::survey::{Bare, Item, Kind};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, list};
 use crate::model::Decision;
 
 const APEX: &str = "wildcard-without-apex";
@@ -43,20 +43,76 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
+/// The largest number of resources of a rule with a finding each; above it, there is one finding
+/// for the rule, since they have the same cause.
+const EACH: usize = 2;
+/// The number of patterns that the finding for a rule names.
+const NAMED: usize = 3;
+
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    for item in input.survey.items() {
-        let Some(bare) = input.survey.bare(item).filter(|bare| !input.survey.settles(bare, item))
-        else {
-            continue;
-        };
-        let denies = item.decision == Decision::Deny;
-        if denies && !input.survey.may_allow(&bare) {
-            continue;
+    for items in locations::by_rule(input) {
+        let found: Vec<(&Item<'_>, Diagnostic)> =
+            items.iter().filter_map(|item| Some((item, single(input, item)?))).collect();
+        for code in [APEX, OPEN, FOLDER] {
+            let own: Vec<&(&Item<'_>, Diagnostic)> =
+                found.iter().filter(|(_, finding)| finding.code == code).collect();
+            if own.len() > EACH {
+                findings.extend(several(input, &own));
+            } else {
+                findings.extend(own.into_iter().map(|(_, finding)| finding.clone()));
+            }
         }
-        let finding =
-            if item.kind() == Kind::Folder { folder(item, &bare) } else { host(item, &bare) };
-        findings.extend(finding.map(|finding| finding.at(locations::resource(input, item))));
     }
+}
+
+fn single(input: &Input<'_>, item: &Item<'_>) -> Option<Diagnostic> {
+    let bare = input.survey.bare(item).filter(|bare| !input.survey.settles(bare, item))?;
+    if item.decision == Decision::Deny && !input.survey.may_allow(&bare) {
+        return None;
+    }
+    let finding = if item.kind() == Kind::Folder { folder(item, &bare) } else { host(item, &bare) };
+    Some(finding?.at(locations::resource(input, item)))
+}
+
+fn several(input: &Input<'_>, found: &[&(&Item<'_>, Diagnostic)]) -> Option<Diagnostic> {
+    let (item, example) = found.first()?;
+    let (named, more) = list::first(found, NAMED);
+    let names: Vec<String> = named.iter().map(|(item, _)| format!("`{}`", item.text())).collect();
+    let names = match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    };
+    let (message, help) = match (example.code, item.decision) {
+        (FOLDER, Decision::Allow) => (
+            format!("whether {names} allow mounts of the folders themselves is not documented"),
+            "list each folder as well",
+        ),
+        (FOLDER, Decision::Deny) => (
+            format!(
+                "whether {names} deny mounts of the folders themselves is not documented, and a rule may allow them"
+            ),
+            "list each folder as well",
+        ),
+        (_, Decision::Allow) => (
+            format!("{names} do not certainly include the hosts themselves"),
+            "list each host as well if it is meant, or deny it",
+        ),
+        (_, Decision::Deny) => (
+            format!(
+                "{names} do not certainly deny the hosts themselves, and a rule may allow them"
+            ),
+            "deny each host as well",
+        ),
+    };
+    let mut finding = match example.severity {
+        Severity::Note => Diagnostic::note(example.code, message),
+        Severity::Error | Severity::Warning => Diagnostic::warning(example.code, message),
+    };
+    finding = finding.at(locations::rule(input, item));
+    for (item, _) in named {
+        finding = finding.related(locations::resource(input, item).saying("here"));
+    }
+    Some(finding.help(help))
 }
 
 fn folder(item: &Item<'_>, bare: &Bare) -> Option<Diagnostic> {

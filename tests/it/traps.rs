@@ -304,6 +304,21 @@ fn checks_find_their_examples_and_nothing_else() {
             "org: allow read /data/x\norg: deny read /data/x/**",
             &["missing-base-folder /data/x/**"],
         ),
+        (
+            "folders of one rule are one finding",
+            "org: allow read /a/** /b/** /c/**",
+            &["missing-base-folder r0"],
+        ),
+        (
+            "hosts of one rule are one finding",
+            "org: allow connect:tcp *.x.com *.y.com *.z.com",
+            &["wildcard-without-apex r0"],
+        ),
+        (
+            "denied hosts of one rule are one finding",
+            "org: allow connect:tcp **.com:443\norg: deny connect:tcp *.x.com *.y.com *.z.com",
+            &["broad-allow **.com:443", "deny-misses-subdomains r1", "wildcard-misses-apex r1"],
+        ),
         // Write without read, and mounts around what is denied.
         ("write alone", "org: allow write /data", &["write-without-read /data"]),
         ("read elsewhere", "org: allow write /data\norg: allow read /data /data/**", &[]),
@@ -472,6 +487,21 @@ fn checks_find_their_examples_and_nothing_else() {
                 "mount-around-deny /home/u/.ssh/**",
             ],
         ),
+        (
+            "a home folder in a pattern of home folders",
+            "org: allow read /home/bob\norg1: deny read /home/*/.ssh /home/*/.ssh/**",
+            &["mount-around-deny /home/*/.ssh", "mount-around-deny /home/*/.ssh/**"],
+        ),
+        (
+            "folders in a pattern of all folders",
+            "org: allow read ~ ~/**\norg1: deny read /**/.ssh /**/.ssh/**",
+            &["mount-around-deny /**/.ssh", "mount-around-deny /**/.ssh/**"],
+        ),
+        (
+            "folders beside a pattern",
+            "org: allow read /home/bob/src\norg1: deny read /home/*/.ssh /home/*/.ssh/**",
+            &[],
+        ),
         // The developer's own machine.
         (
             "every service of the machine",
@@ -484,6 +514,11 @@ fn checks_find_their_examples_and_nothing_else() {
             ],
         ),
         ("one of them", "org: allow connect:tcp localhost:11434 127.0.0.1:11434", &[]),
+        (
+            "the machine by another block",
+            "org: allow connect:tcp 0.0.0.0/8",
+            &["loopback-allow 0.0.0.0/8"],
+        ),
         (
             "the name that is rewritten",
             "org: allow connect:tcp host.docker.internal:11434",
@@ -513,6 +548,20 @@ fn checks_find_their_examples_and_nothing_else() {
             "a placeholder",
             "org: allow connect:tcp x.com\norg: deny request:get x.com/users/{id}",
             &["http-path-wildcard /users/{id}"],
+        ),
+        (
+            "regular expressions",
+            "org: allow connect:tcp x.com\norg: deny request:get x.com/a/.* x.com/b/[0-9]+ x.com/c/(d|e)",
+            &[
+                "http-path-wildcard /a/.*",
+                "http-path-wildcard /b/[0-9]+",
+                "http-path-wildcard /c/(d|e)",
+            ],
+        ),
+        (
+            "parentheses of a path",
+            "org: allow connect:tcp x.com\norg: deny request:get x.com/users(1)/**",
+            &[],
         ),
         // An HTTP allow beside a network allow.
         (
@@ -638,7 +687,27 @@ fn checks_find_their_examples_and_nothing_else() {
             &["confusable-host paypa1.com"],
         ),
         ("hosts with numbers", "org: allow connect:tcp a1.x.com a2.x.com", &[]),
+        (
+            "a list of fraudulent hosts",
+            "org: deny connect:tcp xn--pple-43d.com paypa1.com paypal.com",
+            &[],
+        ),
+        (
+            "a denied host in letters of another script",
+            "org: deny connect:tcp \u{430}pple.com",
+            &["host-spelling \u{430}pple.com", "confusable-host \u{430}pple.com"],
+        ),
+        (
+            "a denied host that looks like an allowed one",
+            "org1: deny connect:tcp paypa1.com\nred: allow connect:tcp paypal.com",
+            &["confusable-host paypal.com"],
+        ),
         ("host bits", "org: allow connect:tcp 10.1.2.3/8", &["cidr-host-bits 10.1.2.3/8"]),
+        (
+            "addresses of one rule are one finding",
+            "org: deny connect:tcp 2001:db8::1 2001:db8::2 [2001:db8::3]:443 x.com",
+            &["undocumented-host r0"],
+        ),
         ("a variable", "org: allow read $HOME/x", &["environment-variable $HOME/x"]),
     ];
     let mut wrong = Vec::new();

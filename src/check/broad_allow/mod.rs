@@ -2,7 +2,7 @@
 //!
 //! Invariant: a pattern that covers a reported pattern is reported too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
@@ -52,7 +52,11 @@ fn problem(item: &Item<'_>) -> Option<String> {
             let text = item.text();
             is_whole_machine(&text).then(|| format!("`{text}` is every folder of the machine"))
         }
-        Kind::Host | Kind::Http => host_problem(&item.host()?),
+        Kind::Host | Kind::Http => {
+            let problem = host_problem(&item.host()?)?;
+            let open = "`*` may be every host";
+            Some(if item.is_lone_star() { open.to_owned() } else { problem })
+        }
     }
 }
 
@@ -77,20 +81,35 @@ fn is_whole_machine(text: &str) -> bool {
 static SUFFIXES: &str = include_str!("suffixes.txt");
 
 /// Suffixes of the same kind that the public suffix list does not have.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 12] = [
+    "backblazeb2.com",
     "bc.googleusercontent.com",
     "cloudapp.azure.com",
+    "dropboxusercontent.com",
     "firebaseio.com",
+    "glitch.me",
+    "loca.lt",
+    "nip.io",
+    "r2.cloudflarestorage.com",
+    "sslip.io",
     "storage.cloud.google.com",
+    "wasabisys.com",
 ];
 
-/// The parent domains of a suffix.
-static ABOVE: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-    let above = |suffix: &'static str| {
-        suffix.match_indices('.').filter_map(move |(dot, _)| suffix.get(dot + 1..))
-    };
-    let domains = SUFFIXES.split_whitespace().chain(OTHERS).flat_map(above);
-    domains.filter(|domain| domain.contains('.') && !is_suffix(domain)).collect()
+/// The parent domains of a suffix, each with a suffix below it that has the fewest labels.
+static ABOVE: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let mut suffixes: Vec<&str> = SUFFIXES.split_whitespace().chain(OTHERS).collect();
+    suffixes.sort_by_key(|suffix| (suffix.split('.').count(), *suffix));
+    let mut above = BTreeMap::new();
+    for suffix in suffixes {
+        for (dot, _) in suffix.match_indices('.') {
+            let domain = suffix.get(dot + 1..).unwrap_or_default();
+            if domain.contains('.') && !is_suffix(domain) {
+                above.entry(domain).or_insert(suffix.trim_start_matches("*."));
+            }
+        }
+    }
+    above
 });
 
 fn is_suffix(domain: &str) -> bool {
@@ -124,15 +143,15 @@ fn host_problem(host: &str) -> Option<String> {
             }
         });
     }
+    let open = |suffix: &str| {
+        format!("anybody may register names below `{suffix}`, and `{host}` allows them")
+    };
     if OTHERS.contains(&suffix) {
-        return Some(format!(
-            "anybody may register names below `{suffix}`, and `{host}` allows them"
-        ));
+        return Some(open(suffix));
     }
     // A pattern of several labels also covers names below a deeper suffix.
-    ((wild.len() > 1 || wild.contains(&"**")) && ABOVE.contains(suffix)).then(|| {
-        format!("anybody may register some of the names below `{suffix}`, and `{host}` allows them")
-    })
+    let is_deep = wild.len() > 1 || wild.contains(&"**");
+    ABOVE.get(suffix).filter(|_| is_deep).map(|suffix| open(suffix))
 }
 
 #[cfg(test)]
@@ -171,6 +190,8 @@ mod tests {
             ("**.bc.googleusercontent.com", true), // as what covers it
             ("*.firebaseio.com", true),
             ("**.azure.com", true),
+            ("**.nip.io", true),
+            ("**.cloudflarestorage.com", true),
             ("*.azure.com", false),
             ("api-*.github.io", true),  // anybody registers `api-x`
             ("*.amazonaws.com", false), // one label, which is none of theirs

@@ -69,6 +69,12 @@ const MOST_ITEMS: usize = 500;
 const MOST_AUDIENCES: usize = 40;
 /// The number of home folders that are tried beside the examples.
 const MOST_HOMES: usize = 64;
+/// The number of folders of allows that are compared with a denied pattern.
+const MOST_MOUNTS: usize = 64;
+/// The number of these that are tried as a parent of what it denies.
+const MOST_PARENTS: usize = 8;
+/// The number of segments of patterns and folders that are compared for this.
+const MOST_SEGMENTS: usize = 16;
 /// Names of files with credentials and settings that have no extension, and extensions of such
 /// files.
 const FILES: [&str; 14] = [
@@ -231,6 +237,7 @@ impl<'a> Survey<'a> {
             Target::Folder(folder) => {
                 let mut pairs = below_folder(deny, folder);
                 pairs.extend(around_folder(folder, &self.homes));
+                pairs.extend(self.around_pattern(folder));
                 pairs
             }
         }
@@ -340,6 +347,24 @@ impl<'a> Survey<'a> {
         pairs
     }
 
+    /// What is allowed around a denied folder with wildcards: `/home/bob` of `/home/*/.ssh`, `~` of
+    /// `/**/.ssh`.
+    fn around_pattern(&self, folder: &Sequence) -> Vec<Pair> {
+        let tokens = folder.tokens.strip_suffix(&[Token::Deep]).unwrap_or(&folder.tokens);
+        let is_plain = tokens.iter().all(|token| matches!(token, Token::Literal(_)));
+        if is_plain || tokens.len() > MOST_SEGMENTS {
+            return Vec::new();
+        }
+        let holds =
+            |mount: &&Vec<String>| spellings(mount).iter().any(|own| continues(tokens, own));
+        let pair = |mount: &Vec<String>| Pair {
+            kind: GapKind::MountAround,
+            denied: None,
+            beside: Request::Folder { read: true, write: false, segments: mount.clone() },
+        };
+        self.mounts.iter().filter(holds).take(MOST_PARENTS).map(pair).collect()
+    }
+
     /// The ports to try: the deny's own, or those on which something is allowed.
     fn ports(&self, destination: &Destination, host: &Host) -> Vec<u16> {
         if let Some(port) = destination.port {
@@ -387,10 +412,10 @@ impl Item<'_> {
             return (self.text(), self.text());
         };
         let mut own = destination.clone();
-        if let HostPattern::Names(names) = &mut own.host
-            && names.tokens.last() == Some(&Token::One)
-        {
-            names.tokens.pop();
+        if let HostPattern::Names(names) = &mut own.host {
+            while names.tokens.last() == Some(&Token::One) {
+                names.tokens.pop();
+            }
         }
         // In the spelling that the service certainly reads.
         let own = own.to_string().to_lowercase();
@@ -522,6 +547,55 @@ pub(super) fn named_homes(items: &[Item<'_>]) -> BTreeSet<Vec<String>> {
     let homes =
         folders.flat_map(|tokens| HOMES.into_iter().filter_map(|place| named_home(tokens, place)));
     homes.take(MOST_HOMES).collect()
+}
+
+/// A folder of each allow that may be mounted.
+pub(super) fn mounts(items: &[Item<'_>]) -> BTreeSet<Vec<String>> {
+    let allows = items.iter().filter(|item| item.decision == Decision::Allow);
+    let folders = allows.filter_map(Item::folder).filter_map(|folder| instance(folder, "user"));
+    let fits = |own: &Vec<String>| path::is_folder(own) && own.len() <= MOST_SEGMENTS;
+    folders.filter(fits).take(MOST_MOUNTS).collect()
+}
+
+/// A folder, and the same below a home folder or as one.
+fn spellings(mount: &[String]) -> Vec<Vec<String>> {
+    let mut all = vec![mount.to_vec()];
+    let usual = |format: &str| HOMES.into_iter().find(|place| place.first() == Some(&format));
+    if let Some((path::HOME, below)) = mount.split_first().map(|(own, rest)| (own.as_str(), rest)) {
+        for place in [usual(path::UNIX), usual(path::DRIVE)].into_iter().flatten() {
+            let home = (0..place.len()).map(|at| example(place, at));
+            all.push(home.chain(below.iter().cloned()).collect());
+        }
+    } else if let Some(place) = HOMES.into_iter().find(|place| starts_with(mount, place)) {
+        let below = mount.get(place.len()..).unwrap_or_default();
+        all.push(std::iter::once(path::HOME.to_owned()).chain(below.iter().cloned()).collect());
+    }
+    all
+}
+
+/// Returns `true` if tokens can match something below a folder.
+fn continues(tokens: &[Token], folder: &[String]) -> bool {
+    // The positions at which the tokens may be after some segments.
+    let skip = |at: &mut BTreeSet<usize>| {
+        for (number, token) in tokens.iter().enumerate() {
+            if at.contains(&number) && *token == Token::Deep {
+                at.insert(number + 1);
+            }
+        }
+    };
+    let mut at = BTreeSet::from([0]);
+    skip(&mut at);
+    for segment in folder {
+        let next = at.iter().filter_map(|number| match tokens.get(*number)? {
+            Token::Literal(text) => (text == segment).then_some(number + 1),
+            Token::One => Some(number + 1),
+            Token::Deep => Some(*number),
+            Token::Glob(_) => None,
+        });
+        at = next.collect();
+        skip(&mut at);
+    }
+    at.into_iter().any(|number| number < tokens.len())
 }
 
 /// The home folder in this place that a pattern names, or one that it covers.

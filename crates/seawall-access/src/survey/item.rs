@@ -202,6 +202,14 @@ impl Item<'_> {
         }
     }
 
+    /// Returns `true` if its host is `*` alone.
+    #[must_use]
+    pub fn is_lone_star(&self) -> bool {
+        self.parsed()
+            .and_then(Target::names)
+            .is_some_and(|names| names.unknowns.contains(Unknown::LoneStar))
+    }
+
     /// The parties that know the names that it matches; `None` if it matches no names, or all of
     /// them.
     #[must_use]

@@ -47,6 +47,8 @@ pub struct Survey<'a> {
     allowed: Allowed,
     /// Home folders that allow rules name.
     homes: BTreeSet<Vec<String>>,
+    /// Folders that allow rules let be mounted.
+    mounts: BTreeSet<Vec<String>>,
     coverage: Coverage,
 }
 
@@ -101,6 +103,7 @@ impl<'a> Survey<'a> {
             folders: Trie::new(Case::Unknown),
             allowed: Allowed::default(),
             homes: gaps::named_homes(&items),
+            mounts: gaps::mounts(&items),
             coverage: Coverage::default(),
         };
         for (number, item) in (0..).zip(&items) {
