@@ -21,6 +21,7 @@ use crate::diagnostic::{list, nearest, one_of, sanitize};
 use crate::evidence::{self, paste};
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup, Test};
 use crate::render::answer::{self, DeclaredPolicies, word};
+use crate::source::disk;
 use crate::workspace::{EmptyWorkspace, Loaded};
 
 #[derive(clap::Args)]
@@ -183,7 +184,10 @@ fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
             })?;
             text
         }
-        false => reading::read(&context.path(file))?,
+        false => {
+            let path = context.path(file);
+            disk::read_named(&path, PASTED).map_err(|error| reading::not_read(&path, &error))?
+        }
     };
     let hint = "paste a record, a `deny_reason`, or a text with `op(action=…)`";
     let found = paste(&text).map_err(|why| Failure::new(Exit::Usage, why).hint(hint))?;

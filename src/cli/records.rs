@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, Args { path, out, since }: &Args) -> Result
     let docker = loaded.settings.docker.as_ref().ok_or_else(without_docker)?;
     let files = Files::new(context.path(out))?;
     let progress = Arc::new(Progress::new(context));
-    // A log is as long as it is, and what was read of it is kept.
+    // A download has bounds of its own, and what was read is kept.
     watch::stop();
     context.block_on(async {
         let mut signals = Signals::listen();

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use super::asked::Asked;
 use super::observation::{Class, Kind, Mode, Observation, Recorded, decision};
 use super::record::{Record, Text};
+use super::source::VALUES;
+use crate::json;
 
 /// The request in a pasted text.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,9 @@ pub struct Pasted {
 /// Returns the reason if the text names no request.
 pub fn paste(text: &str) -> Result<Pasted, &'static str> {
     let text = text.trim().trim_start_matches('\u{feff}');
+    if json::measure(text.as_bytes()).1 > VALUES {
+        return Err("it holds too many values");
+    }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let record =
         [text, first].into_iter().find_map(|text| serde_json::from_str::<Record<'_>>(text).ok());
@@ -147,6 +152,11 @@ mod tests {
             r#"{"action_type":"session"}"#,
         ] {
             assert!(paste(text).is_err(), "{text}");
+        }
+        let record = r#"{"action_type":"network_egress","decision":"AUDIT_DECISION_ALLOW","resource_id":"a.example:1"}"#;
+        for (more, is_read) in [("{},".repeat(10), true), ("{},".repeat(60_000), false)] {
+            let page = format!(r#"{{"events":[{more}{record}]}}"#);
+            assert_eq!(paste(&page).is_ok(), is_read, "{}", page.len());
         }
     }
 }

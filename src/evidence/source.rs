@@ -31,7 +31,7 @@ use crate::source::disk::{FileError, MAX_STATE_BYTES, check_named_folder, open_n
 const PLACES: usize = 10;
 /// The most JSON values of one text: a page of the audit API has a tenth of them. Each could be a
 /// record, which takes several hundred bytes of memory.
-const VALUES: usize = 50_000;
+pub(super) const VALUES: usize = 50_000;
 /// The extensions of files with records, without that of a compression.
 const ENDINGS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "log"];
 

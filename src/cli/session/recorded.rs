@@ -8,7 +8,7 @@ use super::evidence::{Evidence, Listed};
 use super::organizations::worst;
 use super::planning::{Workspace, of_records};
 use super::reading::read;
-use super::watch::unwatched;
+use super::watch::{READING_RECORDS, watched};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::evidence::{self, Broken, Input, Reading};
@@ -40,7 +40,7 @@ impl Recorded {
             return Err(Failure::new(Exit::Usage, "standard input can be read once")
                 .hint("give `--records -` once"));
         }
-        let reading = unwatched(|| evidence::read(&inputs))?;
+        let reading = watched(READING_RECORDS, || evidence::read(&inputs))?;
         note(context, &reading);
         Ok(reading)
     }

@@ -3,19 +3,22 @@
 //!
 //! Work that can grow out of proportion is limited by counts where it is done, so that the same
 //! input gives the same output. This module catches the cases that were overlooked. A command is
-//! watched from its start, whatever it does; it says what is left out: work whose size is that of
-//! the input alone ([`unwatched`]), and everything after the first write ([`stop`]). Invariant: a
-//! run that ends here has written nothing. The memory is known on Linux only.
+//! watched from its start, whatever it does, until its first write ([`stop`]). Invariant: a run that
+//! ends here has written nothing. The memory is known on Linux only.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Environment, Exit, Failure, output};
-use crate::source::disk::bytes_read;
+use crate::source::disk::{bytes_opened, bytes_read};
 
-/// The time that a command may take, for each organization of its workspace.
+/// The time that a command may take, for each organization of its workspace; and more for each GiB
+/// of the files that it reads in pieces. These hold records and have any size: a GiB takes some
+/// seconds, or a minute if it is compressed. A stream without end adds nothing, and a file that grows
+/// without end when it is decompressed adds little.
 const MOST_TIME: Duration = Duration::from_secs(60);
+const TIME_A_GIB: Duration = Duration::from_secs(300);
 
 /// The variables with the limits of a command: memory in MiB, and time in seconds.
 const MEMORY: &str = "SEAWALL_MAX_MEMORY";
@@ -27,8 +30,11 @@ const TIME: &str = "SEAWALL_MAX_SECONDS";
 const MOST_MEMORY: u64 = 1 << 10;
 const MEMORY_A_BYTE: u64 = 64;
 
-/// The time between two checks.
-const PERIOD: Duration = Duration::from_millis(100);
+/// The time between two checks. Memory grows by some tens of MiB in it.
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// The work that an endless input makes endless.
+pub(crate) const READING_RECORDS: &str = "reading the records";
 
 /// The command that is watched; `None` before the watch begins, and after it has stopped.
 static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
@@ -43,9 +49,6 @@ struct Watch {
     organizations: u32,
     limits: Limits,
     started: Times,
-    /// The times of the work that is not watched, and the start of the current such work.
-    left_out: Times,
-    unwatched_since: Option<Times>,
 }
 
 /// The limits that variables set.
@@ -74,6 +77,15 @@ struct Taken {
     memory: u64,
 }
 
+/// The sizes of the files that a command reads, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Input {
+    /// Those that were read as a whole.
+    read: u64,
+    /// Those that are read in pieces.
+    opened: u64,
+}
+
 impl Times {
     fn now(start: Instant) -> Self {
         let wall = start.elapsed();
@@ -85,10 +97,6 @@ impl Times {
             wall: self.wall.saturating_sub(earlier.wall),
             processor: self.processor.saturating_sub(earlier.processor),
         }
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self { wall: self.wall + other.wall, processor: self.processor + other.processor }
     }
 }
 
@@ -114,16 +122,18 @@ impl Limits {
         self.memory.unwrap_or(MOST_MEMORY + more)
     }
 
-    fn time(self, organizations: u32) -> Duration {
-        self.time.unwrap_or(MOST_TIME * organizations.max(1))
+    fn time(self, organizations: u32, bytes_opened: u64) -> Duration {
+        let more = TIME_A_GIB.as_secs().saturating_mul(bytes_opened >> 20) >> 10;
+        let own = || MOST_TIME.saturating_mul(organizations.max(1));
+        self.time.unwrap_or_else(|| own().saturating_add(Duration::from_secs(more)))
     }
 }
 
 impl Watch {
     /// The error for exceeded limits.
-    fn excess(&self, Taken { time, memory }: Taken, bytes_read: u64) -> Option<Failure> {
-        let (most_time, most_memory) =
-            (self.limits.time(self.organizations), self.limits.memory(bytes_read));
+    fn excess(&self, Taken { time, memory }: Taken, input: Input) -> Option<Failure> {
+        let most_time = self.limits.time(self.organizations, input.opened);
+        let most_memory = self.limits.memory(input.read);
         let (much, variable, unit) = if time > most_time {
             (format!("{} s", most_time.as_secs()), TIME, "seconds")
         } else if memory >> 20 > most_memory {
@@ -131,18 +141,26 @@ impl Watch {
         } else {
             return None;
         };
-        let works = self.works.last().map(|work| format!(" ({work})")).unwrap_or_default();
+        let work = self.works.last().copied();
+        let works = work.map(|work| format!(" ({work})")).unwrap_or_default();
         let message =
             format!("`{}` takes more than {much}{works}; nothing was written", self.command);
-        let hint = format!(
-            "mostly patterns with many wildcards or very many teams are the reason: write fewer of \
-             them, or split the workspace; or set `{variable}` to more {unit}"
-        );
+        let cause = match work {
+            Some(READING_RECORDS) => {
+                "the records do not end, or are about very many different requests: name files \
+                 instead of a stream, or give fewer records"
+            }
+            Some(_) | None => {
+                "mostly patterns with many wildcards, very many teams or very many recorded \
+                 requests are the reason: use fewer of them, or split the workspace"
+            }
+        };
+        let hint = format!("{cause}; or set `{variable}` to more {unit}");
         Some(Failure::new(Exit::Failed, message).hint(hint))
     }
 
     fn taken(&self, now: Times) -> Taken {
-        let Times { wall, processor } = now.since(self.started).since(self.left_out);
+        let Times { wall, processor } = now.since(self.started);
         Taken { time: wall.min(processor), memory: memory().unwrap_or_default() }
     }
 }
@@ -171,8 +189,6 @@ pub(crate) fn start(environment: &Environment, command: &str) -> Result<(), Fail
         organizations: 1,
         limits: Limits::new(environment)?,
         started,
-        left_out: Times::default(),
-        unwatched_since: None,
     };
     *watch() = Some(own);
     check();
@@ -190,11 +206,9 @@ fn check() -> bool {
     // While it is held, no write can begin.
     let watch = watch();
     let Some(own) = watch.as_ref() else { return false };
-    if own.unwatched_since.is_some() {
-        return true;
-    }
     let taken = own.taken(Times::now(start_of_process()));
-    if let Some(failure) = own.excess(taken, bytes_read()) {
+    let input = Input { read: bytes_read(), opened: bytes_opened() };
+    if let Some(failure) = own.excess(taken, input) {
         let _ = output::report(&failure);
         std::process::exit(i32::from(failure.exit.code()));
     }
@@ -225,20 +239,6 @@ pub(crate) fn watched<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
     change(|works, _| {
         works.pop();
     });
-    value
-}
-
-/// Does work that may take as long as its input is large.
-pub(crate) fn unwatched<T>(work: impl FnOnce() -> T) -> T {
-    if let Some(own) = watch().as_mut() {
-        own.unwatched_since = Some(Times::now(start_of_process()));
-    }
-    let value = work();
-    if let Some(own) = watch().as_mut()
-        && let Some(since) = own.unwatched_since.take()
-    {
-        own.left_out = own.left_out.plus(Times::now(start_of_process()).since(since));
-    }
     value
 }
 
@@ -276,8 +276,6 @@ mod tests {
             organizations,
             limits,
             started: Times::default(),
-            left_out: Times::default(),
-            unwatched_since: None,
         }
     }
 
@@ -299,14 +297,14 @@ mod tests {
             let expected = much.map(|much| {
                 format!("`plan` takes more than {much} (checking); nothing was written")
             });
-            let found = own.excess(taken, 0);
+            let found = own.excess(taken, Input::default());
             assert_eq!(found.as_ref().map(|failure| &failure.message), expected.as_ref());
             assert!(found.is_none_or(|failure| failure.exit == Exit::Failed));
         }
     }
 
     #[test]
-    fn neither_a_busy_machine_nor_work_that_is_left_out_counts() {
+    fn neither_a_busy_machine_nor_a_slow_service_counts() {
         let times = |wall, processor| {
             let seconds = Duration::from_secs;
             Times { wall: seconds(wall), processor: seconds(processor) }
@@ -315,8 +313,6 @@ mod tests {
         own.started = times(10, 10);
         let time = |own: &Watch, now| own.taken(now).time.as_secs();
         assert_eq!((time(&own, times(30, 90)), time(&own, times(90, 30))), (20, 20));
-        own.left_out = times(15, 30);
-        assert_eq!(time(&own, times(30, 90)), 5);
     }
 
     #[test]
@@ -333,6 +329,35 @@ mod tests {
     }
 
     #[test]
+    fn more_time_may_be_taken_for_more_records() {
+        let gib = 1 << 30;
+        for (organizations, opened, expected) in
+            [(1, 0, 60), (2, 0, 120), (1, 1 << 20, 60), (1, gib, 360), (2, 3 * gib, 1_020)]
+        {
+            let time = Limits::default().time(organizations, opened);
+            assert_eq!(time.as_secs(), expected, "{organizations} {opened}");
+        }
+        let endless = Limits::default().time(u32::MAX, u64::MAX);
+        assert!(endless > Duration::from_secs(1 << 40), "and nothing overflows");
+    }
+
+    #[test]
+    fn the_cause_is_that_of_the_work() {
+        for (work, cause) in [
+            (READING_RECORDS, "the records do not end, or are about very many different requests"),
+            ("checking the documents", "mostly patterns with many wildcards, very many teams or"),
+        ] {
+            let own = command(&[work], 1, Limits::default());
+            let taken = Taken { time: Duration::from_secs(61), memory: 0 };
+            let failure = own.excess(taken, Input::default()).unwrap();
+            let hint = failure.hint.unwrap_or_default();
+            assert!(hint.starts_with(cause) && hint.contains(TIME), "{hint}");
+            let input = Input { opened: 1 << 30, ..Input::default() };
+            assert!(own.excess(taken, input).is_none(), "{work}");
+        }
+    }
+
+    #[test]
     fn the_limits_are_positive_numbers() {
         for variable in [MEMORY, TIME] {
             for value in ["much", "0", "-1", "1.5"] {
@@ -344,12 +369,12 @@ mod tests {
         }
         let limits =
             Limits::new(&Environment::from_variables([(MEMORY, "7"), (TIME, "8")])).unwrap();
-        assert_eq!((limits.memory(0), limits.time(3).as_secs()), (7, 8));
+        assert_eq!((limits.memory(0), limits.time(3, 1 << 40).as_secs()), (7, 8));
     }
 
     #[test]
     fn the_system_is_understood() {
-        assert_eq!(watched("nothing", || unwatched(|| 7)), 7);
+        assert_eq!(watched("nothing", || 7), 7);
         if cfg!(target_os = "linux") {
             assert!(memory().unwrap() > 1 << 20);
             let before = processor_time().unwrap();

@@ -99,6 +99,11 @@ impl AuditReader {
         Error::EndlessPages { host: self.http.host(), what: "audit log" }
     }
 
+    /// The time since the connection was made.
+    pub(super) fn passed(&self) -> Duration {
+        self.http.passed()
+    }
+
     /// The wall time.
     #[must_use]
     pub fn now(&self) -> jiff::Timestamp {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -20,6 +21,11 @@ use crate::source::disk::{self, FileError};
 
 /// The number of pages without a record, one after another, that a service may answer.
 const EMPTY_PAGES: usize = 1_000;
+
+/// The most that one run reads: at the service's rate, forty million records in a day. The next run
+/// goes on from there, and a log without end is noticed.
+const RUN_HOURS: u64 = 24;
+const RUN_BYTES: u64 = 64 << 30;
 
 /// Extensions of files that are not JSON Lines.
 const OTHERS: [&str; 5] = [".gz", ".zst", ".zstd", ".csv", ".tmp"];
@@ -60,6 +66,9 @@ pub enum DownloadError {
     /// The records so far are of another organization or service.
     #[error("`{}` is a download from elsewhere", .0.display())]
     Elsewhere(PathBuf),
+    /// One run has read as much as it may.
+    #[error("the audit log does not end within {0}")]
+    Endless(String),
     /// Another process is writing it.
     #[error("`{}` is being written by another process", .0.display())]
     Busy(PathBuf),
@@ -87,6 +96,11 @@ impl Explain for DownloadError {
             Self::Elsewhere(_) => {
                 "use the settings that it was begun with, or name another file".to_owned()
             }
+            Self::Endless(_) => {
+                format!(
+                    "if the organization has that many records, {ON}; or ask for a shorter time with `--since`"
+                )
+            }
             Self::Busy(_) => "wait for it, or name another file".to_owned(),
             Self::File { source, .. } => format!("{}; {ON}", source.hint()),
         }
@@ -95,7 +109,7 @@ impl Explain for DownloadError {
     fn exit(&self) -> Exit {
         match self {
             Self::Service(error) => error.exit(),
-            Self::File { .. } => Exit::Failed,
+            Self::File { .. } | Self::Endless(_) => Exit::Failed,
             Self::Name(_)
             | Self::There(_)
             | Self::Unknown(_)
@@ -213,7 +227,9 @@ pub async fn download(
     // once.
     let mut is_again = false;
     let mut empty = 0;
+    let (started, mut written) = (audit.passed(), 0);
     while let Some(Next { from, to, token, shortest }) = left.next() {
+        within(audit.passed().saturating_sub(started), written)?;
         told(&left);
         let (events, token) = match audit.page(&from, &to, token.as_deref(), shortest).await? {
             Answer::Page(events, token) => (events, token),
@@ -253,6 +269,7 @@ pub async fn download(
         }
         let text: String = taken.iter().map(|event| format!("{event}\n")).collect();
         files.append(&mut file, &text)?;
+        written += text.len() as u64;
         left.advance(
             Mark { bytes: text.len() as u64, records: taken.len() as u64 },
             events.last(),
@@ -263,4 +280,34 @@ pub async fn download(
     drop(file);
     files.finish()?;
     Ok(left.whole().records)
+}
+
+/// Refuses to read on after the most of one run.
+fn within(time: Duration, bytes: u64) -> Result<(), DownloadError> {
+    if time > Duration::from_secs(3_600 * RUN_HOURS) {
+        return Err(DownloadError::Endless(format!("{RUN_HOURS} hours")));
+    }
+    if bytes > RUN_BYTES {
+        return Err(DownloadError::Endless(format!("{} GiB", RUN_BYTES >> 30)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_after_a_day_or_many_bytes() {
+        for (hours, gib, over) in [
+            (0, 0, None),
+            (24, 64, None),
+            (25, 0, Some("the audit log does not end within 24 hours")),
+            (0, 65, Some("the audit log does not end within 64 GiB")),
+        ] {
+            let error = within(Duration::from_secs(3_600 * hours), gib << 30).err();
+            assert!(error.as_ref().is_none_or(|error| error.exit() == Exit::Failed));
+            assert_eq!(error.map(|error| error.to_string()).as_deref(), over);
+        }
+    }
 }

@@ -14,11 +14,29 @@ use super::{FileError, stays};
 
 /// The bytes of all files that this process has read as a whole.
 static READ: AtomicU64 = AtomicU64::new(0);
+/// The sizes of all files that this process has opened to read them in pieces.
+static OPENED: AtomicU64 = AtomicU64::new(0);
 
 /// The bytes of all files that this process has read, to tell how much memory it may need for them.
 #[must_use]
 pub fn bytes_read() -> u64 {
     READ.load(Ordering::Relaxed)
+}
+
+/// The sizes in bytes of all files that [`open_named`] has opened, to tell how long reading them may
+/// take.
+#[must_use]
+pub fn bytes_opened() -> u64 {
+    OPENED.load(Ordering::Relaxed)
+}
+
+/// The size of a file on the disk: a hole in it has none. Zero for a stream.
+pub(super) fn size_on_disk(metadata: &Metadata) -> u64 {
+    #[cfg(unix)]
+    let held = std::os::unix::fs::MetadataExt::blocks(metadata).saturating_mul(512);
+    #[cfg(not(unix))]
+    let held = u64::MAX;
+    if metadata.is_file() { metadata.len().min(held) } else { 0 }
 }
 
 /// The content of the file at a path without links.
@@ -118,12 +136,15 @@ pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
 /// Returns an error if the path leads elsewhere, is not a regular file, or the system cannot open
 /// it.
 pub fn open_named(path: &Path) -> Result<File, FileError> {
-    if is_stream(path) {
-        return Ok(File::open(path)?);
-    }
-    let real = std::fs::canonicalize(path)?;
-    stays(path, &real)?;
-    opened(&real, u64::MAX, OpenOptions::new().read(true), || ())
+    let file = if is_stream(path) {
+        File::open(path)?
+    } else {
+        let real = std::fs::canonicalize(path)?;
+        stays(path, &real)?;
+        opened(&real, u64::MAX, OpenOptions::new().read(true), || ())?
+    };
+    OPENED.fetch_add(size_on_disk(&file.metadata()?), Ordering::Relaxed);
+    Ok(file)
 }
 
 /// The entries below a folder that the command line names, sorted by name. Links in it are not

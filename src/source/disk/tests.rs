@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::open::{content, opened};
+use super::open::{content, opened, size_on_disk};
 use super::{
-    FileError, Root, Written, check_named_folder, open_named, open_state, read_named, read_own,
-    write_named,
+    FileError, Root, Written, bytes_opened, check_named_folder, open_named, open_state, read_named,
+    read_own, write_named,
 };
 
 /// A checkout of an untrusted commit: a workspace in a repository, beside secrets of the checkout
@@ -250,6 +250,22 @@ fn files_of_the_command_line_do_not_follow_links_out_of_a_repository() {
         read_own(Path::new("/dev/zero"), 100).map_err(|error| word(&error)),
         Err("not regular")
     );
+}
+
+#[test]
+fn a_hole_in_a_file_and_a_stream_count_as_nothing_to_read() {
+    let folder = TempDir::new().unwrap();
+    let size = |name: &str| {
+        size_on_disk(&open_named(&folder.path().join(name)).unwrap().metadata().unwrap())
+    };
+    fs::write(folder.path().join("whole"), vec![b'x'; 3 << 20]).unwrap();
+    let hole = fs::File::create(folder.path().join("hole")).unwrap();
+    hole.set_len(1 << 38).unwrap();
+    let before = bytes_opened();
+    assert_eq!(size("whole"), 3 << 20);
+    assert!(bytes_opened() - before >= 3 << 20);
+    assert!(size("hole") < 1 << 20);
+    assert_eq!(size_on_disk(&fs::metadata("/dev/null").unwrap()), 0);
 }
 
 #[test]

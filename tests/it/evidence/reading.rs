@@ -1,6 +1,9 @@
 //! Every form that records come in.
 
 use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -236,6 +239,61 @@ fn what_grows_when_it_is_read_costs_no_more_than_one_record() {
         let broken = found["window"]["skipped"]["broken"].as_u64();
         assert!(broken > Some(0) && stderr.contains(says), "{name}: {broken:?} {stderr}");
     }
+}
+
+/// The exit and the errors of a run whose input is this text again and again, each time with another
+/// number, until the run ends or for a minute.
+fn endless(folder: &Path, arguments: &[&str], limit: (&str, &str), input: &str) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+    command.args(arguments).current_dir(folder).env("NO_COLOR", "1").env("HOME", folder);
+    command.env(limit.0, limit.1).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, started) = (child.stdin.take().unwrap(), Instant::now());
+    let mut numbers = 0_u64..;
+    let mut lines = || -> String {
+        numbers.by_ref().take(1_000).map(|n| input.replace("NUMBER", &n.to_string())).collect()
+    };
+    while started.elapsed().as_secs() < 60 && stdin.write_all(lines().as_bytes()).is_ok() {}
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn records_without_end_end() {
+    let workspace = workspace();
+    let folder = workspace.folder.path().join("now");
+    let record = lines(&[connect("NUMBER", "ana", "a.example:443", "ALLOW")]);
+    let commands: [&[&str]; 6] = [
+        &["replay", "--before", "../then"],
+        &["plan", "--out", "../out"],
+        &["usage"],
+        &["suggest", "--write", "../out"],
+        &["report", "--out", "../out"],
+        &["apply", "--yes"],
+    ];
+    for command in commands {
+        let arguments = [command, &["--records", "-"]].concat();
+        let (code, said) = endless(&folder, &arguments, ("SEAWALL_MAX_SECONDS", "1"), &record);
+        let says = format!("`{}` takes more than 1 s (reading the records)", command[0]);
+        assert!(code == 5 && said.contains(&says), "{code} {said}");
+        assert!(said.contains("the records do not end") && !folder.join("../out").exists());
+        assert!(!folder.join(".seawall").exists(), "{command:?}");
+    }
+    // Lines that are empty cost time too, and a file may hold any number of them.
+    let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    member.write_all(&vec![b'\n'; 64 << 20]).unwrap();
+    workspace.write("lines.jsonl.gz", member.finish().unwrap().repeat(1_000));
+    let arguments = ["replay", "--before", "../then", "--records", "../lines.jsonl.gz"];
+    let (code, said) = endless(&folder, &arguments, ("SEAWALL_MAX_SECONDS", "1"), "");
+    assert!(code == 5 && said.contains("takes more than 1 s (reading the records)"), "{said}");
+    // Memory grows with the number of different requests.
+    let url: String = (0..50).map(|n| format!("/NUMBER-{n}")).collect();
+    let record = lines(&[connect("1", "ana", &format!("h{url}.example:443"), "ALLOW")]);
+    let arguments = ["usage", "--records", "-"];
+    let (code, said) = endless(&folder, &arguments, ("SEAWALL_MAX_MEMORY", "200"), &record);
+    let says = "`usage` takes more than 200 MiB of memory (reading the records)";
+    assert!(code == 5 && said.contains(says), "{said}");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use seawall::exit::{Exit, Explain as _};
 use seawall::plan::{self, Plan, set};
-use seawall::service::http::{Method, WriteOutcome};
+use seawall::service::http::{
+    self, Authorization, BaseUrl, Clock, Connection, Method, WriteOutcome,
+};
 use seawall::service::{docker, vijil};
 use serde_json::json;
 
@@ -235,17 +237,42 @@ async fn one_answer_holds_no_more_than_one_object_can() {
 }
 
 #[tokio::test]
-async fn a_log_whose_pages_hold_nothing_ends() {
-    let odd = Odd::start(|number, _| {
-        answer(200, &json!({"events": [], "next_page_token": number.to_string()}).to_string())
-    })
-    .await;
-    let audit = docker::AuditReader::new(client(&odd).http, "my-org");
-    let folder = tempfile::tempdir().unwrap();
-    let files = docker::download::Files::new(folder.path().join("records.jsonl")).unwrap();
-    let error = docker::download::download(&audit, &files, 1, &mut |_| ()).await.unwrap_err();
-    assert!(error.to_string().contains("repeats the pages"), "{error}");
-    assert!(odd.asked().len() < 1_100);
+async fn a_log_without_end_ends() {
+    const EVENT: &str = r#"{"audit_event_id": "1", "created_at": "2026-11-28T12:00:00Z"}"#;
+    let many = "0,".repeat(600_000) + "0";
+    // The records of each page, the number of tokens, the wait for each page in seconds, the largest
+    // number of pages that are asked for, and the error.
+    let table = [
+        ("", usize::MAX, 0, 1_100, "repeats the pages"),
+        (EVENT, 1, 0, 2, "repeats the pages"),
+        (EVENT, 3, 0, 4, "repeats the pages"),
+        (EVENT, usize::MAX, 100, 900, "does not end within 24 hours"),
+        (&many, usize::MAX, 0, 1, "holds over 500000 values"),
+    ];
+    for (events, tokens, wait, most, says) in table {
+        let what = &events[..events.len().min(5)];
+        let page = format!(r#"{{"events": [{events}], "next_page_token": "TOKEN"}}"#);
+        let odd = Odd::start(move |number, _| {
+            if wait > 0 && number % 2 == 0 {
+                return super::odd::answer(429, &format!("Retry-After: {wait}\r\n"), b"{}");
+            }
+            answer(200, &page.replace("TOKEN", &(number % tokens).to_string()))
+        })
+        .await;
+        let base = BaseUrl::parse(&odd.base()).unwrap();
+        let clock = Clock::manual("2026-11-28T12:00:00Z".parse().unwrap());
+        let token = Authorization::Bearer(SECRET.to_owned().into());
+        let connection = Connection::with(base, token, limits(), clock, None).unwrap();
+        let audit = docker::AuditReader::new(http::Reader::new(connection), "my-org");
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("records.jsonl");
+        let files = docker::download::Files::new(out.clone()).unwrap();
+        let error = docker::download::download(&audit, &files, 1, &mut |_| ()).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{what} {tokens}: {error}");
+        assert!(error.exit() == Exit::Failed && !out.exists(), "{what} {tokens}");
+        let pages = odd.asked().len() / if wait > 0 { 2 } else { 1 };
+        assert!(pages <= most, "{what} {tokens}: {pages}");
+    }
 }
 
 #[test]
