@@ -87,6 +87,14 @@ impl Gather {
         Ok(())
     }
 
+    /// Frees what only counting needs.
+    pub(super) fn forget_keys(&mut self) {
+        self.by_words = HashMap::default();
+        self.by_text = HashMap::default();
+        self.by_actor = HashMap::default();
+        self.by_key = HashMap::default();
+    }
+
     /// Counts a line that is not a record.
     pub(super) fn add_broken(&mut self) {
         self.skipped.broken += 1;

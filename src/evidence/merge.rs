@@ -22,7 +22,10 @@ const BESIDE: i64 = 10 * 60 * 1_000_000;
 /// Returns an error if a temporary file cannot be read.
 pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     let mut skipped = Skipped::default();
-    threads.iter().for_each(|gather| skipped.add(gather.skipped));
+    for gather in &mut threads {
+        skipped.add(gather.skipped);
+        gather.forget_keys();
+    }
     let (asked, requests) =
         ranked(threads.iter_mut().map(|gather| std::mem::take(&mut gather.asked)), |one| &one.text);
     let actors: Vec<Vec<(String, String)>> =

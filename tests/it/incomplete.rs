@@ -156,6 +156,52 @@ fn an_incomplete_comparison_is_refused_and_says_so_first() {
     );
 }
 
+/// What rules that go may close is as uncertain as what rules that come may open.
+#[test]
+fn an_incomplete_comparison_of_rules_that_go_is_uncertain_everywhere() {
+    let hardening = filesystem("Hardening", "deny", &explosive());
+    let base = filesystem("Base", "allow", &["/d/**".to_owned()]);
+    let folder = workspace(&format!("{hardening}---\n{base}"), "");
+    fs::remove_file(folder.path().join("b.yaml")).unwrap();
+    fs::write(folder.path().join("a.yaml"), &hardening).unwrap();
+    let settings = fs::read_to_string(folder.path().join("seawall.yaml")).unwrap();
+    let exclusive = settings.replace("embedded}", "embedded, ownership: exclusive}");
+    fs::write(folder.path().join("seawall.yaml"), exclusive).unwrap();
+    let (_, stdout, stderr) =
+        seawall(folder.path(), &["plan", "--format", "json", "--out", "plan.json"]);
+    let plan: Value = serde_json::from_str(&stdout).expect(&stderr);
+    let access = &plan["access"];
+    assert_eq!(access["uncertain"][0]["widens"], false, "{access}");
+    assert!(access["incomplete"]["rules"][0].as_str().unwrap().starts_with("no longer allow"));
+    assert!(!guard(&plan, "deny_widening").0 && !guard(&plan, "safe_order").0);
+    let outputs = outputs(&folder.path().join("plan.json"));
+    assert!(outputs.contains("widens=uncertain\nrefused=true\n"), "{outputs}");
+    // A report says so of the change, and of what the documents allow.
+    fs::write(folder.path().join("b.yaml"), &base).unwrap();
+    for (arguments, parts) in [
+        (&["--live"][..], &["the comparison is incomplete: "][..]),
+        (
+            &["--before", "before"],
+            &["The comparison is incomplete: ", "the comparison is incomplete: "],
+        ),
+    ] {
+        fs::create_dir_all(folder.path().join("before")).unwrap();
+        fs::write(folder.path().join("before/seawall.yaml"), SETTINGS).unwrap();
+        fs::write(folder.path().join("before/a.yaml"), &hardening).unwrap();
+        let arguments = [&["report", "--out", "report.html"], arguments].concat();
+        let (code, _, stderr) = seawall(folder.path(), &arguments);
+        assert_eq!(code, Some(0), "{stderr}");
+        let report = fs::read_to_string(folder.path().join("report.html")).unwrap();
+        for part in parts {
+            assert!(report.contains(part), "{arguments:?} {part}");
+        }
+        fs::remove_file(folder.path().join("report.html")).unwrap();
+    }
+    // What one request is answered with rests on no comparison.
+    let (code, answer, _) = seawall(folder.path(), &["can", "read", "/d/x"]);
+    assert!(code == Some(0) && answer.starts_with("allow"), "{answer}");
+}
+
 /// A deny that moves away from what an allow is about to give up: the allow has to go first.
 fn entangled(denied: &str, allowed: &[&str]) -> String {
     format!(

@@ -11,27 +11,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Environment, Exit, Failure, output};
-use crate::source::disk::{bytes_opened, bytes_read};
+use crate::source::disk::bytes_opened;
 
-/// The time that a command may take, for each organization of its workspace; and more for each GiB
-/// of the files that it reads in pieces. These hold records and have any size: a GiB takes some
+/// The time that a command may take, for each organization of its workspace up to a number, since
+/// documents list them; and more for each GiB of the files that it reads in pieces. These hold records and have any size: a GiB takes some
 /// seconds, or a minute if it is compressed. A stream without end adds nothing, and a file that grows
 /// without end when it is decompressed adds little.
 const MOST_TIME: Duration = Duration::from_secs(60);
+const MOST_ORGANIZATIONS: u32 = 10;
 const TIME_A_GIB: Duration = Duration::from_secs(300);
 
 /// The variables with the limits of a command: memory in MiB, and time in seconds.
 const MEMORY: &str = "SEAWALL_MAX_MEMORY";
 const TIME: &str = "SEAWALL_MAX_SECONDS";
 
-/// The default of the limit in MiB, twice the memory for a full organization whose rules have a few
-/// resources each; and the bytes more for each byte of the files that were read, since rules may
-/// have very many resources.
-const MOST_MEMORY: u64 = 1 << 10;
-const MEMORY_A_BYTE: u64 = 64;
+/// The default of the limit in MiB: 1 GB, with room for what is taken between two checks. A full
+/// organization needs less: 100 policies of 400 KB.
+const MOST_MEMORY: u64 = 940;
 
-/// The time between two checks. Memory grows by some tens of MiB in it.
-const PERIOD: Duration = Duration::from_millis(20);
+/// The time between two checks.
+const PERIOD: Duration = Duration::from_millis(10);
 
 /// The work that an endless input makes endless.
 pub(crate) const READING_RECORDS: &str = "reading the records";
@@ -77,15 +76,6 @@ struct Taken {
     memory: u64,
 }
 
-/// The sizes of the files that a command reads, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Input {
-    /// Those that were read as a whole.
-    read: u64,
-    /// Those that are read in pieces.
-    opened: u64,
-}
-
 impl Times {
     fn now(start: Instant) -> Self {
         let wall = start.elapsed();
@@ -117,23 +107,22 @@ impl Limits {
     }
 
     /// The limit of memory in MiB.
-    fn memory(self, bytes_read: u64) -> u64 {
-        let more = MEMORY_A_BYTE.saturating_mul(bytes_read) >> 20;
-        self.memory.unwrap_or(MOST_MEMORY + more)
+    fn memory(self) -> u64 {
+        self.memory.unwrap_or(MOST_MEMORY)
     }
 
     fn time(self, organizations: u32, bytes_opened: u64) -> Duration {
         let more = TIME_A_GIB.as_secs().saturating_mul(bytes_opened >> 20) >> 10;
-        let own = || MOST_TIME.saturating_mul(organizations.max(1));
+        let own = || MOST_TIME * organizations.clamp(1, MOST_ORGANIZATIONS);
         self.time.unwrap_or_else(|| own().saturating_add(Duration::from_secs(more)))
     }
 }
 
 impl Watch {
     /// The error for exceeded limits.
-    fn excess(&self, Taken { time, memory }: Taken, input: Input) -> Option<Failure> {
-        let most_time = self.limits.time(self.organizations, input.opened);
-        let most_memory = self.limits.memory(input.read);
+    fn excess(&self, Taken { time, memory }: Taken, bytes_opened: u64) -> Option<Failure> {
+        let most_time = self.limits.time(self.organizations, bytes_opened);
+        let most_memory = self.limits.memory();
         let (much, variable, unit) = if time > most_time {
             (format!("{} s", most_time.as_secs()), TIME, "seconds")
         } else if memory >> 20 > most_memory {
@@ -207,8 +196,7 @@ fn check() -> bool {
     let watch = watch();
     let Some(own) = watch.as_ref() else { return false };
     let taken = own.taken(Times::now(start_of_process()));
-    let input = Input { read: bytes_read(), opened: bytes_opened() };
-    if let Some(failure) = own.excess(taken, input) {
+    if let Some(failure) = own.excess(taken, bytes_opened()) {
         let _ = output::report(&failure);
         std::process::exit(i32::from(failure.exit.code()));
     }
@@ -284,10 +272,11 @@ mod tests {
         let seconds = Duration::from_secs;
         let few = Limits { memory: Some(100), time: Some(seconds(5)) };
         let table = [
-            (59, 1_024, 1, Limits::default(), None),
+            (59, 940, 1, Limits::default(), None),
             (61, 10, 2, Limits::default(), None), // a minute for each organization
             (121, 10, 2, Limits::default(), Some("120 s")),
-            (1, 1_025, 2, Limits::default(), Some("1024 MiB of memory")),
+            (601, 10, 1_000, Limits::default(), Some("600 s")),
+            (1, 941, 2, Limits::default(), Some("940 MiB of memory")),
             (6, 10, 2, few, Some("5 s")),
             (1, 101, 1, few, Some("100 MiB of memory")),
         ];
@@ -297,7 +286,7 @@ mod tests {
             let expected = much.map(|much| {
                 format!("`plan` takes more than {much} (checking); nothing was written")
             });
-            let found = own.excess(taken, Input::default());
+            let found = own.excess(taken, 0);
             assert_eq!(found.as_ref().map(|failure| &failure.message), expected.as_ref());
             assert!(found.is_none_or(|failure| failure.exit == Exit::Failed));
         }
@@ -313,19 +302,6 @@ mod tests {
         own.started = times(10, 10);
         let time = |own: &Watch, now| own.taken(now).time.as_secs();
         assert_eq!((time(&own, times(30, 90)), time(&own, times(90, 30))), (20, 20));
-    }
-
-    #[test]
-    fn more_memory_may_be_taken_for_more_documents() {
-        for (set, bytes, expected) in [
-            (None, 0, 1_024),
-            (None, 1 << 14, 1_025),
-            (None, 40 << 20, 3_584),
-            (Some(100), 40 << 20, 100),
-        ] {
-            let limits = Limits { memory: set, time: None };
-            assert_eq!(limits.memory(bytes), expected, "{set:?} {bytes}");
-        }
     }
 
     #[test]
@@ -349,11 +325,10 @@ mod tests {
         ] {
             let own = command(&[work], 1, Limits::default());
             let taken = Taken { time: Duration::from_secs(61), memory: 0 };
-            let failure = own.excess(taken, Input::default()).unwrap();
+            let failure = own.excess(taken, 0).unwrap();
             let hint = failure.hint.unwrap_or_default();
             assert!(hint.starts_with(cause) && hint.contains(TIME), "{hint}");
-            let input = Input { opened: 1 << 30, ..Input::default() };
-            assert!(own.excess(taken, input).is_none(), "{work}");
+            assert!(own.excess(taken, 1 << 30).is_none(), "{work}");
         }
     }
 
@@ -369,7 +344,7 @@ mod tests {
         }
         let limits =
             Limits::new(&Environment::from_variables([(MEMORY, "7"), (TIME, "8")])).unwrap();
-        assert_eq!((limits.memory(0), limits.time(3, 1 << 40).as_secs()), (7, 8));
+        assert_eq!((limits.memory(), limits.time(3, 1 << 40).as_secs()), (7, 8));
     }
 
     #[test]

@@ -329,7 +329,7 @@ pub(super) fn states(live: &Live, ordered: &Ordered) -> Vec<Live> {
     states
 }
 
-fn steps(diff: &Diff, ordered: &Ordered) -> Vec<Step> {
+pub(super) fn steps(diff: &Diff, ordered: &Ordered) -> Vec<Step> {
     let numbered = ordered.drafts.iter().cloned().zip(1..);
     numbered.map(|((phase, draft), id)| draft.step(id, phase, diff)).collect()
 }

@@ -28,8 +28,7 @@ use std::path::{Component, Path, PathBuf};
 pub use batch::{BatchError, MadeFolders, Written, make_folder};
 pub use name::is_internal;
 pub use open::{
-    bytes_opened, bytes_read, check_named_folder, open_named, read_named, read_own, unnamed,
-    walk_named,
+    bytes_opened, check_named_folder, open_named, read_named, read_own, unnamed, walk_named,
 };
 pub use scratch::Scratch;
 pub use write::{open_state, remove_named, rename_named, write_named};

@@ -12,16 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{FileError, stays};
 
-/// The bytes of all files that this process has read as a whole.
-static READ: AtomicU64 = AtomicU64::new(0);
 /// The sizes of all files that this process has opened to read them in pieces.
 static OPENED: AtomicU64 = AtomicU64::new(0);
-
-/// The bytes of all files that this process has read, to tell how much memory it may need for them.
-#[must_use]
-pub fn bytes_read() -> u64 {
-    READ.load(Ordering::Relaxed)
-}
 
 /// The sizes in bytes of all files that [`open_named`] has opened, to tell how long reading them may
 /// take.
@@ -66,7 +58,6 @@ pub(super) fn content(file: File, limit: u64) -> Result<Vec<u8>, FileError> {
     if bytes.len() as u64 > limit {
         return Err(FileError::TooLarge(limit));
     }
-    READ.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     Ok(bytes)
 }
 

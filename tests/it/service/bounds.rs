@@ -1,13 +1,15 @@
 //! Services that never end, that give more than they can hold, and whose answers nest without end.
 
+use std::future::Future as _;
 use std::io::Write as _;
-use std::time::Instant;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
 
 use seawall::exit::{Exit, Explain as _};
 use seawall::plan::{self, Plan, set};
-use seawall::service::http::{
-    self, Authorization, BaseUrl, Clock, Connection, Method, WriteOutcome,
-};
+use seawall::service::http::{Clock, Method, WriteOutcome};
 use seawall::service::{docker, vijil};
 use serde_json::json;
 
@@ -22,126 +24,159 @@ fn nested(levels: usize) -> String {
     format!("{}{}", "[".repeat(levels), "]".repeat(levels))
 }
 
+/// A read of a service, and its largest numbers: answers (0 if a test would take too long), objects,
+/// MiB, values, and seconds of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Policies,
+    EachPolicy,
+    Teams,
+    Members,
+    VijilPolicies,
+    VijilRules,
+}
+
+const READS: [(Read, &str, [usize; 5]); 6] = [
+    (Read::Policies, "policies", [100, 1_000, 64, 10_000_000, 60]),
+    (Read::EachPolicy, "policies", [0, 0, 64, 10_000_000, 480]), // of at most as many as are listed
+    (Read::Teams, "teams", [1_000, 50_000, 32, 10_000_000, 60]),
+    (Read::Members, "members of teams", [0, 1_000_000, 512, 10_000_000, 480]),
+    (Read::VijilPolicies, "policies", [1_000, 10_000, 64, 4_000_000, 60]),
+    (Read::VijilRules, "rules", [0, 100_000, 64, 4_000_000, 480]),
+];
+
+impl Read {
+    /// The answer to a request: a page of this read holds so many objects with more in them, and
+    /// another page follows each.
+    fn answer(self, number: usize, request: &Request, objects: usize, more: &str) -> String {
+        let host = request.head.lines().find_map(|line| line.strip_prefix("host: "));
+        let next = format!("http://{}/v2/orgs/my-org?page={number}", host.unwrap_or_default());
+        let page = |objects: usize, more: &str| -> String {
+            let one = |index: usize| {
+                let id = format!("{number}-{index}");
+                let names = format!(r#""id": "{id}", "uuid": "{id}", "rule_id": "{id}""#);
+                format!(r#"{{{names}, "name": "n", "username": "u", "more": {more}}}"#)
+            };
+            (0..objects).map(one).collect::<Vec<_>>().join(",")
+        };
+        let path = request.path.split('?').next().unwrap_or_default();
+        let is_read = match self {
+            Self::Policies => path.ends_with("/policies"),
+            Self::EachPolicy => path.contains("/policies/"),
+            Self::Teams | Self::Members => true,
+            Self::VijilPolicies => !path.ends_with("/rules"),
+            Self::VijilRules => path.ends_with("/rules"),
+        };
+        match self {
+            Self::Policies => {
+                format!(r#"{{"data": [{}], "next_page_token": "{number}"}}"#, page(objects, more))
+            }
+            Self::EachPolicy if is_read => {
+                let id = path.rsplit('/').next().unwrap_or_default();
+                format!(r#"{{"id": "{id}", "name": "n", "more": {more}}}"#)
+            }
+            Self::EachPolicy => format!(r#"{{"data": [{}]}}"#, page(100, "0")),
+            Self::Teams | Self::Members => {
+                format!(r#"{{"results": [{}], "next": "{next}"}}"#, page(objects, more))
+            }
+            Self::VijilPolicies | Self::VijilRules if is_read => {
+                format!(r#"{{"results": [{}], "total": 1000000000}}"#, page(objects, more))
+            }
+            Self::VijilPolicies | Self::VijilRules => {
+                format!(r#"{{"results": [{}], "total": 1}}"#, page(1, "0"))
+            }
+        }
+    }
+
+    async fn end(self, client: &Client) -> String {
+        let teams = [seawall::model::Team { id: "t".to_owned(), name: "t".to_owned() }];
+        let teams = seawall::model::TeamDirectory::new(teams);
+        let vijil = vijil::Reader::new(client.http.clone());
+        match self {
+            Self::Teams => client.reader.teams().await.map(|_| ()).unwrap_err().to_string(),
+            Self::Members => {
+                client.reader.members(&teams).await.map(|_| ()).unwrap_err().to_string()
+            }
+            Self::Policies | Self::EachPolicy => {
+                client.reader.live().await.unwrap_err().to_string()
+            }
+            Self::VijilPolicies | Self::VijilRules => {
+                vijil.snapshot().await.unwrap_err().to_string()
+            }
+        }
+    }
+}
+
 #[tokio::test]
-async fn pages_without_end_are_an_error_that_says_so() {
-    type Page = fn(usize) -> String;
-    // What each page answers, and what the error says.
-    let policies: [(&str, Page, &str); 5] = [
-        (
-            "large pages",
-            |number| {
-                let id = format!("pol_{number}");
-                json!({"data": [{"id": id, "name": "x".repeat(24 << 20)}], "next_page_token": id})
-                    .to_string()
-            },
-            "over 64 MiB",
-        ),
-        (
-            "empty pages, each with another token",
-            |number| json!({"data": [], "next_page_token": number.to_string()}).to_string(),
-            "over 100 answers",
-        ),
-        (
-            "objects without end",
-            |number| {
-                let data: Vec<_> =
-                    (0..100).map(|index| json!({"id": format!("pol_{number}_{index}")})).collect();
-                json!({"data": data, "next_page_token": number.to_string()}).to_string()
-            },
-            "over 1000 objects",
-        ),
-        (
-            "few bytes that become many values",
-            |number| {
-                let data = json!([{"id": format!("pol_{number}"), "name": "MANY"}]).to_string();
-                let data = data.replace("\"MANY\"", &format!("[{}0]", "0,".repeat(400_000)));
-                format!(r#"{{"data": {data}, "next_page_token": "{number}"}}"#)
-            },
-            "over 10000000 values",
-        ),
-        (
-            "tokens that go in circles",
-            |number| json!({"data": [], "next_page_token": (number % 3).to_string()}).to_string(),
-            "repeats the pages",
-        ),
-    ];
-    for (what, page, message) in policies {
-        let teams = |request: &Request| request.path.contains("/groups");
-        let odd = Odd::start(move |number, request| match teams(request) {
+async fn each_limit_of_each_read_ends_it_and_is_named() {
+    for (read, what, limits) in READS {
+        let bounds =
+            ["answers", "objects", "MiB", "values", "s of answers"].into_iter().zip(limits);
+        for (bound, limit) in bounds.filter(|(_, limit)| *limit > 0) {
+            let clock: Arc<OnceLock<Clock>> = Arc::default();
+            let (passing, is_slow) = (Arc::clone(&clock), bound == "s of answers");
+            let (objects, more) = match bound {
+                "objects" => (if limit > 100_000 { 50_000 } else { 100 }, "0".to_owned()),
+                "MiB" => (1, format!("\"{}\"", "x".repeat(24 << 20))),
+                "values" => (1, format!("[{}0]", "0,".repeat(400_000))),
+                _ => (1, "0".to_owned()),
+            };
+            let odd = Odd::start(move |number, request| {
+                if is_slow && let Some(clock) = passing.get() {
+                    let wait = pin!(clock.sleep(Duration::from_secs(20)));
+                    let _ = wait.poll(&mut Context::from_waker(Waker::noop()));
+                }
+                // Teams are read beside the policies.
+                let is_beside = read == Read::Policies || read == Read::EachPolicy;
+                match is_beside && request.path.contains("/groups") {
+                    true => answer(200, r#"{"results": []}"#),
+                    false => answer(200, &read.answer(number, request, objects, &more)),
+                }
+            })
+            .await;
+            let client = client(&odd);
+            clock.set(client.clock.clone()).unwrap();
+            let says = format!("more {what} than the service can hold: over {limit} {bound}");
+            let said = read.end(&client).await;
+            assert!(said.contains(&says), "{read:?} {bound}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_that_repeat_or_hold_nothing_are_an_error_that_says_so() {
+    for (tokens, says) in [(usize::MAX, "over 100 answers"), (3, "repeats the pages")] {
+        let odd = Odd::start(move |number, request| match request.path.contains("/groups") {
             true => answer(200, r#"{"results": []}"#),
-            false => answer(200, &page(number)),
+            false => {
+                let token = (number % tokens).to_string();
+                answer(200, &json!({"data": [], "next_page_token": token}).to_string())
+            }
         })
         .await;
         let started = Instant::now();
         let error = client(&odd).reader.live().await.unwrap_err();
-        assert!(error.to_string().contains(message), "{what}: {error}");
-        assert_eq!(error.exit(), Exit::Failed, "{what}");
-        assert!(odd.asked().len() < 110 && started.elapsed().as_secs() < 60, "{what}");
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(error.exit(), Exit::Failed);
+        assert!(odd.asked().len() < 110 && started.elapsed().as_secs() < 60);
     }
 }
 
 #[tokio::test]
-async fn teams_and_policies_for_agents_are_bounded_too() {
-    let odd = Odd::start(|number, request| {
-        let host =
-            request.head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
-        let next = format!("http://{host}/v2/orgs/my-org/groups?page={number}");
-        let groups: Vec<_> = (0..600)
-            .map(|index| json!({"uuid": format!("{number}-{index}"), "name": "t"}))
-            .collect();
-        answer(200, &json!({"results": groups, "next": next}).to_string())
-    })
-    .await;
-    let error = client(&odd).reader.teams().await.unwrap_err();
-    assert!(
-        error.to_string().contains("more teams than the service can hold: over 50000 objects"),
-        "{error}"
-    );
-
-    let odd = Odd::start(|number, _| {
-        let policies: Vec<_> =
-            (0..100).map(|index| json!({"id": format!("{number}-{index}"), "name": "p"})).collect();
-        answer(200, &json!({"results": policies, "total": 1_000_000_000}).to_string())
-    })
-    .await;
-    let error = vijil::Reader::new(client(&odd).http).snapshot().await.unwrap_err();
-    assert!(
-        error.to_string().contains("more policies than the service can hold: over 10000 objects"),
-        "{error}"
-    );
-
-    // Few bytes that become many values.
-    let odd = Odd::start(|number, _| {
-        let zeros = "0,".repeat(400_000);
-        answer(200, &format!(r#"{{"results": [{{"id": "{number}", "name": "p", "tags": [{zeros}0]}}], "total": 99}}"#))
-    })
-    .await;
-    let error = vijil::Reader::new(client(&odd).http).snapshot().await.unwrap_err();
-    assert!(error.to_string().contains("over 4000000 values"), "{error}");
-}
-
-#[tokio::test]
-async fn teams_and_members_whose_pages_repeat_or_never_end_are_errors() {
+async fn teams_and_members_whose_pages_repeat_are_errors() {
     let team = seawall::model::Team { id: "t".to_owned(), name: "t".to_owned() };
     let teams = seawall::model::TeamDirectory::new([team]);
-    for (each, repeats, says) in [
-        (1, true, "repeats the pages"),
-        (50_000, false, "more members of teams than the service can hold: over 1000000 objects"),
-    ] {
-        let odd = Odd::start(move |number, request| {
-            let hosts = request.head.lines().find_map(|line| line.strip_prefix("host: "));
-            let page = if repeats { 0 } else { number };
-            let next = format!("http://{}/v2/orgs/my-org?page={page}", hosts.unwrap_or_default());
-            let one = json!({"uuid": "t", "name": "t", "username": "u"});
-            answer(200, &json!({"results": vec![one; each], "next": next}).to_string())
-        })
-        .await;
-        let reader = client(&odd).reader;
-        let members = reader.members(&teams).await.map(|_| ()).unwrap_err();
-        assert!(members.to_string().contains(says), "{members}");
-        let groups = reader.teams().await.map(|_| ()).unwrap_err().to_string();
-        assert!(!repeats || groups.contains(says), "{groups}");
-    }
+    let odd = Odd::start(|_, request| {
+        let hosts = request.head.lines().find_map(|line| line.strip_prefix("host: "));
+        let next = format!("http://{}/v2/orgs/my-org?page=0", hosts.unwrap_or_default());
+        let one = json!({"uuid": "t", "name": "t", "username": "u"});
+        answer(200, &json!({"results": [one], "next": next}).to_string())
+    })
+    .await;
+    let reader = client(&odd).reader;
+    let members = reader.members(&teams).await.map(|_| ()).unwrap_err().to_string();
+    let groups = reader.teams().await.map(|_| ()).unwrap_err().to_string();
+    assert!([members, groups].iter().all(|error| error.contains("repeats the pages")));
 }
 
 #[tokio::test]
@@ -259,11 +294,7 @@ async fn a_log_without_end_ends() {
             answer(200, &page.replace("TOKEN", &(number % tokens).to_string()))
         })
         .await;
-        let base = BaseUrl::parse(&odd.base()).unwrap();
-        let clock = Clock::manual("2026-11-28T12:00:00Z".parse().unwrap());
-        let token = Authorization::Bearer(SECRET.to_owned().into());
-        let connection = Connection::with(base, token, limits(), clock, None).unwrap();
-        let audit = docker::AuditReader::new(http::Reader::new(connection), "my-org");
+        let audit = docker::AuditReader::new(client(&odd).http, "my-org");
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("records.jsonl");
         let files = docker::download::Files::new(out.clone()).unwrap();
