@@ -114,11 +114,14 @@ fn rule(shape: Shape, policy: usize, number: usize, edition: usize) -> Rule {
     let version = if number.is_multiple_of(10) { edition } else { 0 };
     let owner = if shape == Shape::Shared { 0 } else { policy };
     let hosts = || {
-        Resources::Plain(vec![
-            format!("service-{number}.v{version}.team-{owner}.example.com:443"),
-            format!("**.cdn-{number}-{owner}.example.com"),
-            format!("*.api-{number}.team-{owner}.example.com"),
-        ])
+        Resources::Plain(
+            vec![
+                format!("service-{number}.v{version}.team-{owner}.example.com:443"),
+                format!("**.cdn-{number}-{owner}.example.com"),
+                format!("*.api-{number}.team-{owner}.example.com"),
+            ]
+            .into(),
+        )
     };
     let (actions, resources) = match (shape, number % 10) {
         (Shape::Hosts | Shape::Shared, _) | (Shape::Mixed, 0..=3) | (Shape::Blocks, 0..=4) => {
@@ -138,11 +141,11 @@ fn rule(shape: Shape, policy: usize, number: usize, edition: usize) -> Rule {
                 format!("~/team-{owner}/{number}/**"),
                 format!("/data/{owner}/v{version}/{number}"),
             ];
-            (vec![Action::Read, Action::Write], Resources::Plain(paths))
+            (vec![Action::Read, Action::Write], Resources::Plain(paths.into()))
         }
         (Shape::Mixed | Shape::Blocks, _) => {
             let block = format!("10.{}.{}.0/24", (policy * 3 + version) % 256, number % 256);
-            (vec![Action::ConnectTcp], Resources::Plain(vec![block]))
+            (vec![Action::ConnectTcp], Resources::Plain(vec![block].into()))
         }
     };
     Rule { name: format!("rule {number}"), decision, actions, resources }

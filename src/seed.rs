@@ -94,7 +94,7 @@ pub fn from_desired(org: &str, desired: &Desired, teams: Vec<String>) -> Seed {
 fn rule(rule: &crate::model::Rule) -> Rule {
     let crate::model::Rule { name, decision, actions, resources } = rule.clone();
     let (resources, http_resources) = match resources {
-        Resources::Plain(plain) => (Some(plain), None),
+        Resources::Plain(plain) => (Some(plain.to_vec()), None),
         Resources::Http(http) => (None, Some(http)),
     };
     let actions = actions.iter().map(ToString::to_string).collect();

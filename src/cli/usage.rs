@@ -168,7 +168,9 @@ fn in_order(policies: &[Policy]) -> Vec<Policy> {
         let Body::Allowlist(rules) = &mut policy.body else { continue };
         for rule in rules {
             if let Resources::Plain(resources) = &mut rule.resources {
-                resources.sort();
+                let mut sorted = resources.to_vec();
+                sorted.sort();
+                *resources = sorted.into();
             }
         }
     }

@@ -96,7 +96,7 @@ impl NetworkRule {
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = match (&self.resources, &self.http_resources) {
-            (Some(resources), None) => Resources::Plain(distinct(resources)),
+            (Some(resources), None) => Resources::Plain(distinct(resources).into()),
             (None, Some(targets)) => Resources::Http(distinct(
                 &targets.iter().map(HttpTarget::resource).collect::<Vec<_>>(),
             )),
@@ -117,7 +117,7 @@ impl FilesystemRule {
     /// The rule in the form of the model.
     #[must_use]
     pub fn rule(&self) -> Rule {
-        let resources = Resources::Plain(distinct(&self.resources));
+        let resources = Resources::Plain(distinct(&self.resources).into());
         Rule {
             name: self.name.clone(),
             decision: self.decision,

@@ -58,8 +58,10 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
     for (at, one) in declared.iter().enumerate() {
         for (number, rule) in one.policy.rules().iter().enumerate() {
             for resource in wildcards(rule) {
-                let rule =
-                    Rule { resources: Resources::Plain(vec![resource.clone()]), ..rule.clone() };
+                let rule = Rule {
+                    resources: Resources::Plain(vec![resource.clone()].into()),
+                    ..rule.clone()
+                };
                 alone.push(Policy { body: Body::Allowlist(vec![rule]), ..one.policy.clone() });
                 let port = resource.rsplit_once(':').map(|(_, port)| port.to_owned());
                 candidates.push(Candidate { at: (at, number), resource, port });
@@ -149,12 +151,13 @@ pub fn narrowed(policies: &[Policy], proposals: &[Narrowing]) -> Vec<Policy> {
             continue;
         };
         let mut all: Vec<String> = Vec::new();
-        for resource in resources.drain(..) {
-            if resource == *from { all.extend(to.iter().cloned()) } else { all.push(resource) }
+        for resource in resources.iter() {
+            let kept = std::slice::from_ref(resource);
+            all.extend(if resource == from { to.as_slice() } else { kept }.iter().cloned());
         }
         let mut seen = BTreeSet::new();
         all.retain(|resource| seen.insert(resource.clone()));
-        *resources = all;
+        *resources = all.into();
     }
     narrowed
 }

@@ -232,7 +232,7 @@ mod tests {
     use crate::plan::docker::{Change, Difference, PolicyTarget, RuleChange, Step};
 
     fn rule(action: Action) -> Rule {
-        let resources = Resources::Plain(vec!["x.example.com".to_owned()]);
+        let resources = Resources::Plain(vec!["x.example.com".to_owned()].into());
         Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![action], resources }
     }
 

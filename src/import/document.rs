@@ -87,7 +87,7 @@ pub(crate) fn rule(rule: &Rule) -> Value {
     let Rule { name, decision, actions, resources } = rule;
     let actions: Vec<String> = actions.iter().map(spelled_action).collect();
     let (key, resources) = match resources {
-        Resources::Plain(list) => ("resources", json!(list)),
+        Resources::Plain(list) => ("resources", json!(list[..])),
         Resources::Http(list) => ("http_resources", list.iter().map(target).collect()),
     };
     json!({"name": name, "decision": decision, "actions": actions, key: resources})

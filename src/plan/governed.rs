@@ -100,7 +100,7 @@ mod tests {
             name: "r".to_owned(),
             decision: Decision::Deny,
             actions: vec![Action::ConnectTcp],
-            resources: Resources::Plain(vec!["example.com".to_owned()]),
+            resources: Resources::Plain(vec!["example.com".to_owned()].into()),
         };
         let policy = |teams: &&[&str]| Policy {
             name: "p".to_owned(),

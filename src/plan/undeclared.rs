@@ -401,7 +401,7 @@ mod tests {
         let mounts = {
             let mounts = Rule {
                 actions: vec![Action::Read],
-                resources: Resources::Plain(vec!["/data".to_owned()]),
+                resources: Resources::Plain(vec!["/data".to_owned()].into()),
                 ..rule(Deny, &[])
             };
             live_policy("Mounts", &[], &[mounts])

@@ -708,7 +708,7 @@ pub fn actions(rule: &Rule) -> Vec<String> {
 #[must_use]
 pub fn resources(rule: &Rule) -> Vec<String> {
     match &rule.resources {
-        Resources::Plain(list) => list.clone(),
+        Resources::Plain(list) => list.to_vec(),
         Resources::Http(list) => list
             .iter()
             .map(|HttpResource { host, port, path }| match port {

@@ -306,7 +306,7 @@ fn of_rule(rule: &Rule) -> Says {
     let all = Action::METHODS.iter().all(|method| rule.actions.contains(&Action::Request(method)));
     let actions: Vec<String> = rule.actions.iter().map(action).collect();
     let resources = match &rule.resources {
-        Resources::Plain(resources) => resources.clone(),
+        Resources::Plain(resources) => resources.to_vec(),
         Resources::Http(targets) => targets
             .iter()
             .map(|target| match target.port {

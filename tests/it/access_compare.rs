@@ -222,7 +222,7 @@ fn below<'a, 'b>(place: &[&str], path: &'a [&'b str], any_case: bool) -> Option<
 fn named_in_homes(policies: &[&[Policy]]) -> BTreeSet<String> {
     let rules = policies.iter().copied().flatten().flat_map(Policy::rules);
     let paths = rules.flat_map(|rule| match &rule.resources {
-        Resources::Plain(paths) => paths.as_slice(),
+        Resources::Plain(paths) => &paths[..],
         Resources::Http(_) => &[],
     });
     let rest = paths.filter_map(|path| path.strip_prefix("~/").or(path.strip_prefix("$HOME/")));
@@ -695,7 +695,7 @@ fn goes_without_saying(
 fn segments(policies: &[Policy]) -> impl Iterator<Item = String> {
     let rules = policies.iter().flat_map(Policy::rules);
     let paths = rules.flat_map(|rule| match &rule.resources {
-        Resources::Plain(paths) => paths.clone(),
+        Resources::Plain(paths) => paths.to_vec(),
         Resources::Http(targets) => targets.iter().map(|target| target.path.clone()).collect(),
     });
     paths.flat_map(|path| path.split(['/', '\\']).map(str::to_owned).collect::<Vec<_>>())
@@ -921,7 +921,7 @@ fn rule() -> impl Strategy<Value = Rule> {
     };
     let network =
         (actions(&["connect:tcp", "connect:udp"]), prop::collection::vec(network_resource(), 1..3))
-            .prop_map(|(actions, resources)| (actions, Resources::Plain(resources)));
+            .prop_map(|(actions, resources)| (actions, Resources::Plain(resources.into())));
     let host = prop::sample::select(vec!["a", "b.a", "*.a", "**.a", "**"]);
     let path = prop::sample::select(vec![
         "/", "/x", "/x/**", "/*", "/**", "/y/*/x", "/x/y", "/X/**", "/x/Y",

@@ -77,7 +77,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 fn rule(name: &str, decision: Decision, host: &str) -> Rule {
-    let resources = Resources::Plain(vec![host.to_owned()]);
+    let resources = Resources::Plain(vec![host.to_owned()].into());
     Rule { name: name.to_owned(), decision, actions: vec![Action::parse("connect:tcp")], resources }
 }
 
@@ -546,7 +546,7 @@ fn each_audience_has_one_table_and_each_reason_one_row() {
     };
     let mut wide = host("wide", Decision::Allow, "a.example.com:443");
     wide.resources =
-        Resources::Plain(vec!["a.example.com:443".to_owned(), "*.b.example.com".to_owned()]);
+        Resources::Plain(vec!["a.example.com:443".to_owned(), "*.b.example.com".to_owned()].into());
     let desired = vec![
         declared(policy("Research", "research", vec![wide]), Domain::Network, "teams/a b.yaml"),
         declared(

@@ -771,7 +771,7 @@ fn patterns_that_checks_call_undocumented_are_uncertain() {
             name: "r".to_owned(),
             decision: Decision::Allow,
             actions: vec![Action::parse(action)],
-            resources: Resources::Plain(vec![pattern.to_owned()]),
+            resources: Resources::Plain(vec![pattern.to_owned()].into()),
         };
         let policies = [Policy {
             name: "p".to_owned(),
@@ -915,7 +915,7 @@ fn rule() -> impl Strategy<Value = (Decision, Vec<Action>, Resources)> {
             let text = port
                 .filter(|_| !host.contains('/'))
                 .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-            (actions, Resources::Plain(vec![text]))
+            (actions, Resources::Plain(vec![text].into()))
         },
     );
     let path = prop::sample::select(vec!["/", "/x", "/x/**", "/*", "/**", "/x/y"]);
@@ -935,7 +935,7 @@ fn rule() -> impl Strategy<Value = (Decision, Vec<Action>, Resources)> {
     let folder =
         prop::sample::select(vec!["/d", "/d/**", "/d/*", "/d/x", "~/**", "~/x", "**", "/home/u/x"]);
     let folders = (actions(&["read", "write"]), folder)
-        .prop_map(|(actions, path)| (actions, Resources::Plain(vec![path.to_owned()])));
+        .prop_map(|(actions, path)| (actions, Resources::Plain(vec![path.to_owned()].into())));
     let decision = prop::sample::select(vec![Decision::Allow, Decision::Deny]);
     (decision, prop_oneof![3 => network, 2 => http, 2 => folders])
         .prop_map(|(decision, (actions, resources))| (decision, actions, resources))
@@ -988,7 +988,7 @@ proptest! {
             name: "keep".to_owned(),
             decision: Decision::Deny,
             actions: vec![Action::parse(kind)],
-            resources: Resources::Plain(vec!["/keep".to_owned()]),
+            resources: Resources::Plain(vec!["/keep".to_owned()].into()),
         }]) };
         for kind in ["read", "connect:udp"] {
             policies.push(keep(kind));

@@ -173,7 +173,7 @@ mod tests {
     use crate::model::{Action, Resources, Rule};
 
     fn rule(decision: Decision, action: Action, resource: &str) -> Rule {
-        let resources = Resources::Plain(vec![resource.to_owned()]);
+        let resources = Resources::Plain(vec![resource.to_owned()].into());
         Rule { name: resource.to_owned(), decision, actions: vec![action], resources }
     }
 

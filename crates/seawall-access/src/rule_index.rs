@@ -172,7 +172,7 @@ mod tests {
                     (false, true) => Action::ConnectUdp,
                     (false, false) => Action::ConnectTcp,
                 };
-                (action, Resources::Plain(vec![target.to_owned()]))
+                (action, Resources::Plain(vec![target.to_owned()].into()))
             }
         };
         Rule {

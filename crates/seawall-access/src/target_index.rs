@@ -159,7 +159,7 @@ mod tests {
     use crate::universe::Index;
 
     fn clause(action: &Action, resource: &str) -> Clause {
-        let resources = Resources::Plain(vec![resource.to_owned()]);
+        let resources = Resources::Plain(vec![resource.to_owned()].into());
         let rule = Rule {
             name: "r".into(),
             decision: Decision::Allow,

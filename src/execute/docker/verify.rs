@@ -93,7 +93,7 @@ mod tests {
     use crate::plan::docker::{PolicyTarget, RuleTarget};
 
     fn rule(name: &str, host: &str) -> Rule {
-        let resources = Resources::Plain(vec![host.to_owned()]);
+        let resources = Resources::Plain(vec![host.to_owned()].into());
         Rule {
             name: name.to_owned(),
             decision: Decision::Allow,

@@ -112,7 +112,7 @@ mod tests {
     use crate::plan::docker::{Difference, RuleChange, RuleTarget};
 
     fn rule(name: &str) -> Rule {
-        let resources = Resources::Plain(vec![format!("{name}.example.com")]);
+        let resources = Resources::Plain(vec![format!("{name}.example.com")].into());
         Rule {
             name: name.to_owned(),
             decision: Decision::Allow,

@@ -137,7 +137,7 @@ pub fn sorted(rule: &Rule) -> Rule {
     }
     let Rule { name, decision, actions, resources } = rule;
     let resources = match resources {
-        Resources::Plain(list) => Resources::Plain(set(list)),
+        Resources::Plain(list) => Resources::Plain(set(list).into()),
         Resources::Http(list) => Resources::Http(set(list)),
     };
     Rule { name: name.clone(), decision: *decision, actions: set(actions), resources }
@@ -175,7 +175,7 @@ mod tests {
                 name: "a \"rule\"".into(),
                 decision: Decision::Allow,
                 actions: vec![Action::ConnectUdp, Action::ConnectTcp],
-                resources: Resources::Plain(vec![host.into(), "a.example".into()]),
+                resources: Resources::Plain(vec![host.into(), "a.example".into()].into()),
             },
         };
         let policy = |id: &str| LivePolicy {

@@ -55,7 +55,7 @@ impl From<&Rule> for RuleJson {
     fn from(rule: &Rule) -> Self {
         let Rule { name, decision, actions, resources } = rule;
         let (resources, http_resources) = match resources {
-            Resources::Plain(list) => (Some(list.clone()), None),
+            Resources::Plain(list) => (Some(list.to_vec()), None),
             Resources::Http(list) => (None, Some(list.clone())),
         };
         let actions = actions.iter().map(ToString::to_string).collect();
@@ -68,7 +68,7 @@ impl From<RuleJson> for Rule {
         let RuleJson { name, actions, resources, http_resources, decision } = shown;
         let resources = match http_resources {
             Some(list) => Resources::Http(list),
-            None => Resources::Plain(resources.unwrap_or_default()),
+            None => Resources::Plain(resources.unwrap_or_default().into()),
         };
         Self {
             name,

@@ -242,7 +242,7 @@ fn content(rule: &Rule) -> impl Ord + use<> {
     actions.sort();
     actions.dedup();
     let (mut plain, mut http) = match &rule.resources {
-        crate::model::Resources::Plain(list) => (list.clone(), Vec::new()),
+        crate::model::Resources::Plain(list) => (list.to_vec(), Vec::new()),
         crate::model::Resources::Http(list) => (Vec::new(), list.clone()),
     };
     plain.sort();

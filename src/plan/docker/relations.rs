@@ -337,7 +337,7 @@ mod tests {
     fn desired(policies: &[(String, String)]) -> Desired {
         let origin = Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 };
         let policy = |(name, host): &(String, String)| {
-            let resources = Resources::Plain(vec![host.clone()]);
+            let resources = Resources::Plain(vec![host.clone()].into());
             let rule = Rule {
                 name: "r".to_owned(),
                 decision: Decision::Allow,
@@ -451,7 +451,7 @@ mod tests {
                 name: format!("r{number}"),
                 decision,
                 actions: vec![Action::ConnectTcp],
-                resources: Resources::Plain(vec![target(number)]),
+                resources: Resources::Plain(vec![target(number)].into()),
             };
             (0..600).map(rule).collect()
         };

@@ -530,7 +530,7 @@ mod tests {
     use crate::plan::safe_order::proof::{desired, ends, live, policy};
 
     fn rule(name: &str, action: Action) -> Rule {
-        let resources = Resources::Plain(vec!["x.example".to_owned()]);
+        let resources = Resources::Plain(vec!["x.example".to_owned()].into());
         Rule { name: name.to_owned(), decision: Allow, actions: vec![action], resources }
     }
 

@@ -232,7 +232,7 @@ mod tests {
             name: name.to_owned(),
             decision,
             actions: vec![Action::Read],
-            resources: Resources::Plain(folders.to_vec()),
+            resources: Resources::Plain(folders.into()),
         };
         let folders = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
         let behind = |n: usize| "/*".repeat(n);

@@ -364,7 +364,7 @@ fn some_order_is(good: &dyn Fn(&Live) -> bool, start: &Live, drafts: &[Draft]) -
 #[test]
 fn who_swaps_domains_is_never_without_a_policy_of_either() {
     let policy = |name: &str, action: Action, resource: &str| {
-        let resources = Resources::Plain(vec![resource.to_owned()]);
+        let resources = Resources::Plain(vec![resource.to_owned()].into());
         let rule = Rule {
             name: "r".to_owned(),
             decision: Decision::Allow,
@@ -396,7 +396,7 @@ fn who_swaps_domains_is_never_without_a_policy_of_either() {
 #[test]
 fn a_phase_that_hands_a_team_from_one_policy_to_another_is_not_safe() {
     let policy = |name: &str, teams: &[&str]| {
-        let resources = Resources::Plain(vec!["one.example.com".to_owned()]);
+        let resources = Resources::Plain(vec!["one.example.com".to_owned()].into());
         let rule = Rule {
             name: "r".to_owned(),
             decision: Decision::Allow,

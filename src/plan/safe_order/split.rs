@@ -97,7 +97,9 @@ fn split_rule(
 /// A rule that matches everything that either matches, and possibly more; `None` across layers.
 pub(super) fn together(one: &Rule, other: &Rule) -> Option<Rule> {
     let resources = match (&one.resources, &other.resources) {
-        (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(union(one, other)),
+        (Resources::Plain(one), Resources::Plain(other)) => {
+            Resources::Plain(union(one, other).into())
+        }
         (Resources::Http(one), Resources::Http(other)) => Resources::Http(union(one, other)),
         (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => {
             return None;
@@ -113,7 +115,9 @@ pub(super) fn together(one: &Rule, other: &Rule) -> Option<Rule> {
 /// A rule that matches at most what both match according to their lists; `None` if that is nothing.
 fn common(one: &Rule, other: &Rule) -> Option<Rule> {
     let resources = match (&one.resources, &other.resources) {
-        (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(shared(one, other)?),
+        (Resources::Plain(one), Resources::Plain(other)) => {
+            Resources::Plain(shared(one, other)?.into())
+        }
         (Resources::Http(one), Resources::Http(other)) => Resources::Http(shared(one, other)?),
         (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => {
             return None;

@@ -6,6 +6,8 @@
 //! Source: the Docker AI Governance API (`PolicySummary`, `Policy`, `Rule`) and Docker Hub's
 //! `org_group`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -202,12 +204,12 @@ impl Rule {
             resources.filter(|all| !all.is_empty()),
             http_resources.filter(|all| !all.is_empty()),
         ) {
-            (Some(plain), None) => Resources::Plain(plain),
+            (Some(plain), None) => Resources::Plain(plain.into()),
             (None, Some(http)) => Resources::Http(http),
             (Some(_), Some(_)) => return Err(wrong("both `resources` and `http_resources`")),
             // A later version's action may speak about something that this one does not see.
             (None, None) if actions.iter().any(|action| action.layer().is_none()) => {
-                Resources::Plain(Vec::new())
+                Resources::Plain(Arc::default())
             }
             (None, None) => return Err(wrong("neither `resources` nor `http_resources`")),
         };
@@ -251,7 +253,7 @@ impl From<&LiveRule> for Rule {
         LiveRule { id, rule: ModelRule { name, decision, actions, resources } }: &LiveRule,
     ) -> Self {
         let (resources, http_resources) = match resources {
-            Resources::Plain(plain) => (Some(plain.clone()), None),
+            Resources::Plain(plain) => (Some(plain.to_vec()), None),
             Resources::Http(http) => (None, Some(http.clone())),
         };
         let actions = actions.iter().map(ToString::to_string).collect();

@@ -61,7 +61,7 @@ fn policies(state: &State) -> Vec<Policy> {
 fn rule(shown: &emulator::docker::Rule) -> Rule {
     let resources = match &shown.http_resources {
         Some(http) => Resources::Http(http.clone()),
-        None => Resources::Plain(shown.resources.clone().unwrap()),
+        None => Resources::Plain(shown.resources.clone().unwrap().into()),
     };
     let actions = shown.actions.iter().map(|action| Action::parse(action)).collect();
     Rule { name: shown.name.clone(), decision: shown.decision, actions, resources }

@@ -148,7 +148,7 @@ fn an_undeclared_policy_whose_comparison_is_incomplete_is_drift_that_says_so() {
         name: "r".into(),
         decision: Decision::Allow,
         actions: vec![Action::Read],
-        resources: Resources::Plain(folders),
+        resources: Resources::Plain(folders.into()),
     };
     let wild = Policy {
         name: "Wild".into(),

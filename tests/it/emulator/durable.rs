@@ -98,7 +98,7 @@ async fn documents_are_where_an_organization_starts() {
         name: "r".to_owned(),
         decision: Decision::Allow,
         actions: vec![Action::ConnectTcp],
-        resources: Resources::Plain(vec!["cve.mitre.org".to_owned()]),
+        resources: Resources::Plain(vec!["cve.mitre.org".to_owned()].into()),
     };
     let uuid = "d290f1ee-6c54-4b01-90e6-d701748f0851";
     let scope = Scope::from_teams(["research".to_owned(), uuid.to_owned(), "new".to_owned()]);

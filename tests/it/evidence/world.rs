@@ -144,7 +144,7 @@ impl Organization {
                 name: format!("rule {number}"),
                 decision: if stated.allow { Decision::Allow } else { Decision::Deny },
                 actions,
-                resources: Resources::Plain(vec![(*resource).to_owned()]),
+                resources: Resources::Plain(vec![(*resource).to_owned()].into()),
             };
             let scope = Scope::from_teams(stated.team.map(str::to_owned));
             Policy { name: format!("policy {number}"), scope, body: Body::Allowlist(vec![rule]) }

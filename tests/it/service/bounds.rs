@@ -20,11 +20,19 @@ fn client(odd: &Odd) -> Client {
     Client::new(&odd.base(), "someone", SECRET, "my-org", limits())
 }
 
+/// Lets time pass on a clock for tests, once it is set.
+fn advance(clock: &OnceLock<Clock>, seconds: u64) {
+    if let Some(clock) = clock.get() {
+        let wait = pin!(clock.sleep(Duration::from_secs(seconds)));
+        let _ = wait.poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
 fn nested(levels: usize) -> String {
     format!("{}{}", "[".repeat(levels), "]".repeat(levels))
 }
 
-/// A read of a service, and its largest numbers: answers (0 if a test would take too long), objects,
+/// A read of a service, and its largest numbers: answers (0 where a test would take too long), objects,
 /// MiB, values, and seconds of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Read {
@@ -40,7 +48,7 @@ const READS: [(Read, &str, [usize; 5]); 6] = [
     (Read::Policies, "policies", [100, 1_000, 64, 10_000_000, 60]),
     (Read::EachPolicy, "policies", [0, 0, 64, 10_000_000, 480]), // of at most as many as are listed
     (Read::Teams, "teams", [1_000, 50_000, 32, 10_000_000, 60]),
-    (Read::Members, "members of teams", [0, 1_000_000, 512, 10_000_000, 480]),
+    (Read::Members, "members of teams", [0, 1_000_000, 0, 10_000_000, 480]),
     (Read::VijilPolicies, "policies", [1_000, 10_000, 64, 4_000_000, 60]),
     (Read::VijilRules, "rules", [0, 100_000, 64, 4_000_000, 480]),
 ];
@@ -122,9 +130,8 @@ async fn each_limit_of_each_read_ends_it_and_is_named() {
                 _ => (1, "0".to_owned()),
             };
             let odd = Odd::start(move |number, request| {
-                if is_slow && let Some(clock) = passing.get() {
-                    let wait = pin!(clock.sleep(Duration::from_secs(20)));
-                    let _ = wait.poll(&mut Context::from_waker(Waker::noop()));
+                if is_slow {
+                    advance(&passing, 20);
                 }
                 // Teams are read beside the policies.
                 let is_beside = read == Read::Policies || read == Read::EachPolicy;
@@ -287,21 +294,23 @@ async fn a_log_without_end_ends() {
     for (events, tokens, wait, most, says) in table {
         let what = &events[..events.len().min(5)];
         let page = format!(r#"{{"events": [{events}], "next_page_token": "TOKEN"}}"#);
+        let clock: Arc<OnceLock<Clock>> = Arc::default();
+        let passing = Arc::clone(&clock);
         let odd = Odd::start(move |number, _| {
-            if wait > 0 && number % 2 == 0 {
-                return super::odd::answer(429, &format!("Retry-After: {wait}\r\n"), b"{}");
-            }
+            advance(&passing, wait);
             answer(200, &page.replace("TOKEN", &(number % tokens).to_string()))
         })
         .await;
-        let audit = docker::AuditReader::new(client(&odd).http, "my-org");
+        let client = client(&odd);
+        clock.set(client.clock.clone()).unwrap();
+        let audit = docker::AuditReader::new(client.http, "my-org");
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("records.jsonl");
         let files = docker::download::Files::new(out.clone()).unwrap();
         let error = docker::download::download(&audit, &files, 1, &mut |_| ()).await.unwrap_err();
         assert!(error.to_string().contains(says), "{what} {tokens}: {error}");
         assert!(error.exit() == Exit::Failed && !out.exists(), "{what} {tokens}");
-        let pages = odd.asked().len() / if wait > 0 { 2 } else { 1 };
+        let pages = odd.asked().len();
         assert!(pages <= most, "{what} {tokens}: {pages}");
     }
 }

@@ -1,6 +1,7 @@
 //! The model of policies and rules, for both desired and live state.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,8 +76,9 @@ pub enum Decision {
 /// The resources of a rule, by their field in the service's API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resources {
-    /// `resources`: hosts, addresses and CIDR blocks, or paths.
-    Plain(Vec<String>),
+    /// `resources`: hosts, addresses and CIDR blocks, or paths. States and plans share the list: an
+    /// organization may have millions of hosts.
+    Plain(Arc<[String]>),
     /// `http_resources`.
     Http(Vec<HttpResource>),
 }

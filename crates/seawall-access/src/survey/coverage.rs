@@ -157,7 +157,7 @@ mod tests {
             name: number.to_string(),
             decision: Decision::Allow,
             actions: vec![Action::Read],
-            resources: Resources::Plain(vec![folder.clone()]),
+            resources: Resources::Plain(vec![folder.clone()].into()),
         };
         let rules = folders.iter().enumerate().map(rule).collect();
         Policy { name: "p".to_owned(), scope: Scope::Organization, body: Body::Allowlist(rules) }

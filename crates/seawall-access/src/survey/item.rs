@@ -287,7 +287,7 @@ mod tests {
             name: "r".to_owned(),
             decision: Decision::Deny,
             actions: vec![Action::ConnectTcp],
-            resources: Resources::Plain(resources.map(str::to_owned).to_vec()),
+            resources: Resources::Plain(resources.map(str::to_owned).into()),
         };
         let body = Body::Allowlist(vec![rule]);
         let policy = Policy { name: "p".to_owned(), scope: Scope::Organization, body };
