@@ -444,3 +444,56 @@ impl Fullest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::SurveyLimit;
+    use crate::plan::meaning::{Changes, Incomplete};
+
+    /// What is not known is refused, whatever is listed beside it.
+    #[test]
+    fn an_incomplete_comparison_and_an_order_that_cannot_be_judged_are_refused() {
+        let incomplete = Incomplete {
+            why: "too many".to_owned(),
+            rules: vec!["now allow `p › r`".to_owned()],
+            audiences: Vec::new(),
+            patterns: Vec::new(),
+        };
+        let complete = Meaning::default();
+        let cut = Meaning {
+            found: Found::Incomplete(Changes::default(), incomplete),
+            ..Meaning::default()
+        };
+        let order = Refusal::Incomplete(SurveyLimit::Folders);
+        let (live, tested) = (Live::default(), Tested::default());
+        let mut found = Vec::new();
+        for (access, order) in [(&complete, None), (&cut, None), (&complete, Some(&order))] {
+            let judged = Judged {
+                live: &live,
+                after: &live,
+                steps: &[],
+                access,
+                order,
+                undeclared: &[],
+                tested: &tested,
+                recorded: None,
+                vijil: None,
+            };
+            found.push((deny_widening(true, &judged), safe_order(&judged)));
+        }
+        let is_refused = |judgement: &Judgement, says: &str| {
+            judgement.as_ref().is_err_and(|message| message.contains(says))
+        };
+        let [(Ok(_), Ok(_)), (widening, order), (Ok(_), alone)] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        let why = "too many; not compared: now allow `p › r`";
+        assert_eq!(
+            [(widening, why), (order, why), (alone, "more folders than")]
+                .map(|(judgement, says)| is_refused(judgement, says)),
+            [true; 3],
+            "{found:?}"
+        );
+    }
+}

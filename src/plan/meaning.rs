@@ -352,3 +352,28 @@ mod shared {
         Box::<T>::deserialize(deserializer).map(Arc::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_that_was_not_compared_is_not_the_same() {
+        let cut = |why: &str| Meaning {
+            found: Found::Incomplete(
+                Changes::default(),
+                Incomplete {
+                    why: why.to_owned(),
+                    rules: Vec::new(),
+                    audiences: Vec::new(),
+                    patterns: Vec::new(),
+                },
+            ),
+            governed: Vec::new(),
+        };
+        let complete = Meaning::default();
+        let same = [(&complete, &cut("a")), (&cut("a"), &cut("b")), (&cut("a"), &cut("a"))]
+            .map(|(one, other)| (one.is_same_access(other), other.is_nothing()));
+        assert_eq!(same, [(false, false), (false, false), (true, false)]);
+    }
+}

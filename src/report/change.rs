@@ -338,3 +338,38 @@ pub(super) fn window(window: &Window) -> String {
 fn number(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Incomplete, SurveyLimit};
+    use crate::plan::meaning::Found;
+
+    #[test]
+    fn an_incomplete_comparison_is_never_no_change() {
+        let cut = |folders: SurveyLimit| Incomplete {
+            why: [folders].into(),
+            rules: Vec::new(),
+            audiences: Vec::new(),
+            patterns: Vec::new(),
+        };
+        let documents = Comparison::Incomplete(Changes::default(), cut(SurveyLimit::Folders));
+        let meaning = Meaning {
+            found: Found::Incomplete(
+                meaning::Changes::default(),
+                meaning::Incomplete {
+                    why: "more folders than can be compared".to_owned(),
+                    rules: Vec::new(),
+                    audiences: Vec::new(),
+                    patterns: Vec::new(),
+                },
+            ),
+            governed: Vec::new(),
+        };
+        let named = Named::new("acme", &[], &[], None);
+        let headlines = [Difference::Documents(&documents), Difference::Plan(&meaning, &[])]
+            .map(|difference| change("main", &difference, &named, None).headline);
+        let says = |headline: &String| headline.contains("The comparison is incomplete: ");
+        assert_eq!(headlines.each_ref().map(says), [true, true], "{headlines:?}");
+    }
+}

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use seawall::plan::meaning::{Changes, Found, Incomplete, Meaning};
+use seawall::{plan, render};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -154,6 +156,44 @@ fn an_incomplete_comparison_is_refused_and_says_so_first() {
         drift.contains("`acme` may allow more or less than what the documents say: the comparison is incomplete"),
         "{drift}"
     );
+}
+
+/// Every output of a plan, also where nothing is listed beside it.
+#[test]
+fn every_output_says_that_a_comparison_is_incomplete() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("seawall.yaml"), SETTINGS).unwrap();
+    let base = filesystem("Base", "allow", &["/d/**".to_owned()]);
+    fs::write(folder.path().join("a.yaml"), base).unwrap();
+    seawall(folder.path(), &["plan", "--out", "plan.json"]);
+    let text = fs::read_to_string(folder.path().join("plan.json")).unwrap();
+    let mut plan = plan::Plan::from_json(&text).unwrap();
+    let incomplete = Incomplete {
+        why: "too many".to_owned(),
+        rules: vec!["now allow `Base › r` (a.yaml:5:5)".to_owned()],
+        audiences: Vec::new(),
+        patterns: Vec::new(),
+    };
+    plan.access =
+        Meaning { found: Found::Incomplete(Changes::default(), incomplete), governed: Vec::new() };
+    let view = render::plan::View { width: 140, all: false, folder: "" };
+    let human = render::plan::human(&plan, view);
+    let markdown = render::markdown::plan(&plan);
+    let json: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    let headline = "the comparison is incomplete for 1 rule";
+    let says = [
+        ("headline", human.lines().any(|line| line.contains(headline))),
+        ("reason", human.contains("The comparison is incomplete") && human.contains("too many")),
+        ("rules", human.contains("not compared") && human.contains("Base › r")),
+        ("Markdown headline", markdown.lines().any(|line| line.contains(headline))),
+        ("Markdown reason", markdown.contains("> [!CAUTION]\n> The comparison is incomplete")),
+        ("Markdown rules", markdown.contains("Not compared: ")),
+        ("JSON", json["access"]["incomplete"]["why"] == "too many"),
+        ("exact", json["access"]["exact"] == false),
+        ("read back", plan::Plan::from_json(&plan.to_json()).unwrap().access == plan.access),
+    ];
+    let silent: Vec<&str> = says.iter().filter(|(_, said)| !said).map(|(what, _)| *what).collect();
+    assert_eq!(silent, [""; 0], "{human}\n{markdown}");
 }
 
 #[test]

@@ -47,8 +47,8 @@ enum Read {
 const READS: [(Read, &str, [usize; 5]); 6] = [
     (Read::Policies, "policies", [100, 1_000, 64, 10_000_000, 60]),
     (Read::EachPolicy, "policies", [0, 0, 64, 10_000_000, 480]), // of at most as many as are listed
-    (Read::Teams, "teams", [1_000, 50_000, 32, 10_000_000, 60]),
-    (Read::Members, "members of teams", [0, 1_000_000, 0, 10_000_000, 480]),
+    (Read::Teams, "teams", [1_000, 50_000, 32, 0, 60]),
+    (Read::Members, "members of teams", [0, 1_000_000, 0, 0, 480]),
     (Read::VijilPolicies, "policies", [1_000, 10_000, 64, 4_000_000, 60]),
     (Read::VijilRules, "rules", [0, 100_000, 64, 4_000_000, 480]),
 ];
@@ -117,6 +117,7 @@ impl Read {
 
 #[tokio::test]
 async fn each_limit_of_each_read_ends_it_and_is_named() {
+    let mut wrong = Vec::new();
     for (read, what, limits) in READS {
         let bounds =
             ["answers", "objects", "MiB", "values", "s of answers"].into_iter().zip(limits);
@@ -145,9 +146,12 @@ async fn each_limit_of_each_read_ends_it_and_is_named() {
             clock.set(client.clock.clone()).unwrap();
             let says = format!("more {what} than the service can hold: over {limit} {bound}");
             let said = read.end(&client).await;
-            assert!(said.contains(&says), "{read:?} {bound}: {said}");
+            if !said.contains(&says) {
+                wrong.push(format!("{read:?} {bound}: {said}"));
+            }
         }
     }
+    assert_eq!(wrong, [""; 0]);
 }
 
 #[tokio::test]
@@ -288,7 +292,7 @@ async fn a_log_without_end_ends() {
         ("", usize::MAX, 0, 1_100, "repeats the pages"),
         (EVENT, 1, 0, 2, "repeats the pages"),
         (EVENT, 3, 0, 4, "repeats the pages"),
-        (EVENT, usize::MAX, 100, 900, "does not end within 24 hours"),
+        (EVENT, usize::MAX, 1_000, 90, "does not end within 24 hours"),
         (&many, usize::MAX, 0, 1, "holds over 500000 values"),
     ];
     for (events, tokens, wait, most, says) in table {
