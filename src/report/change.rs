@@ -169,10 +169,12 @@ pub(super) fn change(
         ok: verdict.ok,
         message: pieces(&verdict.message),
     };
-    let cut = cut.map(|cut| format!(" The comparison is incomplete: {cut}.")).unwrap_or_default();
+    let cut = cut.map(|cut| format!("The comparison is incomplete: {cut}."));
+    let known = Some(headline(&parts)).filter(|_| cut.is_none() || total > 0);
+    let headline: Vec<String> = cut.into_iter().chain(known).collect();
     Change {
         from: pieces(from),
-        headline: headline(&parts) + &cut,
+        headline: headline.join(" "),
         total,
         parts,
         guards: guards.iter().map(guarded).collect(),
@@ -358,7 +360,7 @@ mod tests {
             found: Found::Incomplete(
                 meaning::Changes::default(),
                 meaning::Incomplete {
-                    why: "more folders than can be compared".to_owned(),
+                    why: SurveyLimit::Folders.to_string(),
                     rules: Vec::new(),
                     audiences: Vec::new(),
                     patterns: Vec::new(),
@@ -369,7 +371,8 @@ mod tests {
         let named = Named::new("acme", &[], &[], None);
         let headlines = [Difference::Documents(&documents), Difference::Plan(&meaning, &[])]
             .map(|difference| change("main", &difference, &named, None).headline);
-        let says = |headline: &String| headline.contains("The comparison is incomplete: ");
-        assert_eq!(headlines.each_ref().map(says), [true, true], "{headlines:?}");
+        let says = "The comparison is incomplete: the wildcards of the rules distinguish more \
+                    folders than can be compared.";
+        assert_eq!(headlines, [says, says]);
     }
 }
