@@ -196,7 +196,8 @@ fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
     }
     match found.asked.subject {
         evidence::Subject::One(request) => Ok(request),
-        evidence::Subject::EitherMode([read, _]) => {
+        evidence::Subject::EitherMode(both) => {
+            let [read, _] = *both;
             context.note("note: it is not recorded whether the mount was for reading or writing; this is for reading");
             Ok(read)
         }

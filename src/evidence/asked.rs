@@ -21,15 +21,12 @@ pub struct Asked {
 
 /// A subject that the engine can decide.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are of one request, and a mount of two is rare"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are of one request")]
 pub enum Subject {
     /// One request.
     One(Request),
     /// A mount for reading or for writing: the record does not say which.
-    EitherMode([Request; 2]),
+    EitherMode(Box<[Request; 2]>),
     /// A call through an MCP gateway of which only the action is known.
     Mcp(McpAction),
     /// A request that no rule can match.
@@ -165,12 +162,13 @@ fn mount(path: &str, mode: Option<Mode>) -> Asked {
     let subject = match (mode, read, write) {
         (Some(Mode::Read), Some(read), _) => Subject::One(read),
         (Some(Mode::Write), _, Some(write)) => Subject::One(write),
-        (None, Some(read), Some(write)) => Subject::EitherMode([read, write]),
+        (None, Some(read), Some(write)) => Subject::EitherMode(Box::new([read, write])),
         (_, _, _) => Subject::Unreadable,
     };
     let text = match &subject {
         Subject::One(request) => request.to_string(),
-        Subject::EitherMode([read, _]) => {
+        Subject::EitherMode(both) => {
+            let [read, _] = &**both;
             let read = read.to_string();
             format!("mount {}", read.strip_prefix("read ").unwrap_or(&read))
         }

@@ -346,7 +346,8 @@ impl<'a> Judge<'a> {
         };
         match &asked.subject {
             Subject::One(request) => self.reasons(teams, request),
-            Subject::EitherMode([read, write]) => {
+            Subject::EitherMode(both) => {
+                let [read, write] = &**both;
                 let both = [read, write].map(|request| self.reasons(teams, request));
                 let all: BTreeSet<Reason> = both.into_iter().flatten().collect();
                 all.into_iter().collect()

@@ -40,7 +40,8 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     let (machines, machine_ranks) = names(|actor| &actor.1);
     let rank =
         |ranks: &[Vec<usize>], thread: usize, at: u32| ranks.get(thread)?.get(at as usize).copied();
-    let mut counted: Vec<(RequestGroup, usize, usize)> = Vec::new();
+    let all = threads.iter().map(|gather| gather.cells.len()).sum();
+    let mut counted: Vec<(RequestGroup, usize, usize)> = Vec::with_capacity(all);
     for (thread, gather) in threads.iter().enumerate() {
         for (at, cell) in gather.cells.iter().enumerate() {
             let ranks =
@@ -54,7 +55,7 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
         }
     }
     counted.sort_unstable_by_key(|(cell, ..)| cell.key());
-    let mut cells: Vec<RequestGroup> = Vec::new();
+    let mut cells: Vec<RequestGroup> = Vec::with_capacity(all);
     let mut numbers: Vec<Vec<usize>> =
         threads.iter().map(|gather| vec![0; gather.cells.len()]).collect();
     for (cell, thread, at) in counted {
@@ -87,14 +88,15 @@ fn ranked<T>(
     lists: impl Iterator<Item = Vec<T>>,
     text: impl Fn(&T) -> &str,
 ) -> (Vec<T>, Vec<Vec<usize>>) {
-    let mut ranks: Vec<Vec<usize>> = Vec::new();
-    let mut all: Vec<(T, usize, usize)> = Vec::new();
-    for (list, items) in lists.enumerate() {
-        ranks.push(vec![0; items.len()]);
+    let lists: Vec<Vec<T>> = lists.collect();
+    let mut ranks: Vec<Vec<usize>> = lists.iter().map(|items| vec![0; items.len()]).collect();
+    // The lists may take most of the memory, so that none grows by doubling.
+    let mut all: Vec<(T, usize, usize)> = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    for (list, items) in lists.into_iter().enumerate() {
         all.extend(items.into_iter().enumerate().map(|(at, item)| (item, list, at)));
     }
     all.sort_unstable_by(|(one, ..), (other, ..)| text(one).cmp(text(other)));
-    let mut distinct: Vec<T> = Vec::new();
+    let mut distinct: Vec<T> = Vec::with_capacity(all.len());
     for (item, list, at) in all {
         if distinct.last().is_none_or(|last| text(last) != text(&item)) {
             distinct.push(item);
@@ -223,7 +225,7 @@ fn in_use<T>(items: Vec<T>, positions: impl Iterator<Item = usize>) -> (Vec<T>, 
             *used = true;
         }
     }
-    let mut kept = Vec::new();
+    let mut kept = Vec::with_capacity(items.len());
     let mut ranks = Vec::with_capacity(items.len());
     for (item, used) in items.into_iter().zip(used) {
         ranks.push(kept.len());
