@@ -14,7 +14,7 @@
 //!                                      ▼  plan::docker::diff, plan::vijil::diff      pure
 //!                              plan::ChangeSet ──▶ drift, import             no order: cannot be approved
 //!                                      ▼  plan::safe_order                   pure
-//!                                   plan::Plan {steps} ──access::compare→ widened / narrowed, with witnesses
+//!                          plan::Plan {docker, vijil} ──access::compare→ widened / narrowed, with witnesses
 //!                                      │  plan::guard                        pure
 //!                 render::* ◀──────────┤        plan::saved ◀──▶ plan.json
 //!                                      ▼

@@ -97,7 +97,7 @@ fn refuse_what_is_shared(
     let mut resolved = Vec::new();
     for (desired, one) in sides {
         let drifts: BTreeSet<&str> =
-            one.drift.plan.steps.iter().map(|step| step.policy.as_str()).collect();
+            one.drift.plan.docker_steps().iter().map(|step| step.policy.as_str()).collect();
         resolved.push((desired?, one.live.docker.as_ref(), drifts));
     }
     let sides: Vec<shared::Side<'_>> = resolved

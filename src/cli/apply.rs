@@ -229,9 +229,9 @@ impl Beside<'_> {
     /// The access tests of the workspace for the plan's organization and their guard; `None` if the
     /// workspace does not have the organization.
     fn tests(&self, context: &Context, plan: &Plan) -> Vec<Test> {
-        match (self.loaded, &plan.target) {
-            (Some(loaded), Some(target)) if loaded.settings.guards.access_tests => {
-                tests_for(context, loaded, &target.org)
+        match (self.loaded, plan.org()) {
+            (Some(loaded), Some(org)) if loaded.settings.guards.access_tests => {
+                tests_for(context, loaded, org)
             }
             _ => Vec::new(),
         }
@@ -247,9 +247,9 @@ async fn saved_one(
     progress: &Arc<Progress>,
 ) -> Planned {
     let Beside { path, base, loaded: _ } = beside;
-    let docker = plan.target.as_ref().map(|target| Docker {
-        org: Some(target.org.clone()),
-        endpoint: Some(target.endpoint.clone()),
+    let docker = plan.docker.as_ref().map(|docker| Docker {
+        org: Some(docker.target.org.clone()),
+        endpoint: Some(docker.target.endpoint.clone()),
         ..Docker::default()
     });
     let vijil = plan
@@ -290,8 +290,10 @@ async fn saved_one(
 
 /// Refuses a stale plan.
 fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
-    let mut stale =
-        live.docker.iter().flat_map(|live| stale::check(plan, live)).collect::<Vec<_>>();
+    let mut stale = Vec::new();
+    if let (Some(docker), Some(live)) = (&plan.docker, &live.docker) {
+        stale.extend(stale::check(docker, live));
+    }
     if let (Some(vijil), Some(live)) = (&plan.vijil, &live.vijil) {
         stale.extend(plan::vijil::stale(vijil, live));
     }

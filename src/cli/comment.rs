@@ -138,5 +138,5 @@ fn of_plan(plan: &Plan) -> String {
             .as_ref()
             .map_or_else(String::new, |vijil| format!("vijil {}", vijil.target.endpoint))
     };
-    plan.target.as_ref().map_or_else(vijil, |target| target.org.clone())
+    plan.org().map_or_else(vijil, str::to_owned)
 }

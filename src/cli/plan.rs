@@ -207,10 +207,9 @@ fn saved<'a>(
     }
     // The state of `embedded` is in the workspace; other services need no workspace.
     let embedded = plans.into_iter().any(|plan| {
-        let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
-        let mut endpoints =
-            endpoints.chain(plan.vijil.iter().map(|vijil| vijil.target.endpoint.as_str()));
-        endpoints.any(|endpoint| endpoint == "embedded")
+        let docker = plan.docker.iter().map(|docker| &docker.target.endpoint);
+        let vijil = plan.vijil.iter().map(|vijil| &vijil.target.endpoint);
+        docker.chain(vijil).any(|endpoint| endpoint == "embedded")
     });
     let path = path.filter(|_| embedded);
     let words = path.into_iter().chain([Path::new("--plan"), out]);

@@ -153,5 +153,5 @@ fn against_live(
     let plan = crate::plan::make(input).expect("only policies for agents can be impossible");
     let evidence = workspace.into_evidence().expect("it was just given");
     let memberships = evidence.memberships(context, &live, state.members.as_ref());
-    Ok((States::of_change(&live, &plan.steps, None, &desired), memberships, evidence))
+    Ok((States::of_change(&live, plan.docker_steps(), None, &desired), memberships, evidence))
 }

@@ -17,6 +17,7 @@ use crate::evidence::replay::{self, Replay, RuleOrigins, Side};
 use crate::evidence::usage::{Usage, usage};
 use crate::evidence::{Memberships, Requests};
 use crate::model::{DesiredPolicy, LivePolicy, LiveVijil, Policy, TeamDirectory, TeamLookup, Test};
+use crate::plan::DockerPlan;
 use crate::plan::guard::Verdict;
 use crate::plan::meaning::Meaning;
 use crate::report::{self, Difference, Organization};
@@ -270,8 +271,8 @@ fn of_live(
     let memberships = workspace.memberships(context, state);
     // Parts that cannot be carried out are shown too.
     let (plan, _) = workspace.plan_for(context, state, &memberships)?;
-    let left =
-        crate::plan::docker::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
+    let steps = plan.docker_steps().iter().map(|step| &step.change);
+    let left = crate::plan::docker::simulate::simulate(&live, steps);
     let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     policies.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Subject {
@@ -282,10 +283,10 @@ fn of_live(
         teams: live.teams,
         tests: workspace.loaded.tests.clone(),
         before: None,
-        planned: Some(Planned {
-            access: plan.access,
+        planned: plan.docker.map(|DockerPlan { access, recorded, .. }| Planned {
+            access,
             guards: plan.guards,
-            recorded: plan.recorded,
+            recorded,
         }),
     })
 }

@@ -82,13 +82,14 @@ pub async fn execute(
     let docker = readers.docker.map(|reader| {
         reader.stop_waits_on(stop.clone());
         let writer = docker_service::Writer::new(reader, &access);
-        Run::new(Backend::Docker(Docker::new(reader.clone(), writer, plan)), reader.concurrency())
+        let docker = Docker::new(reader.clone(), writer, plan.docker.as_ref());
+        Run::new(Backend::Docker(docker), reader.concurrency())
     });
     let vijil = readers.vijil.map(|reader| {
         reader.stop_waits_on(stop.clone());
         let writer = vijil_service::Writer::new(reader, &access);
-        let steps = plan.vijil.as_ref().map_or(&[][..], |vijil| &vijil.steps);
-        Run::new(Backend::Vijil(Vijil::new(reader.clone(), writer, steps)), reader.concurrency())
+        let vijil = Vijil::new(reader.clone(), writer, plan.vijil_steps());
+        Run::new(Backend::Vijil(vijil), reader.concurrency())
     });
     let steps: Vec<AnyStep<'_>> = plan.all_steps().collect();
     let (mut ended, mut stopped) = (BTreeMap::new(), false);

@@ -9,7 +9,6 @@ use super::flips::{self, Tested};
 use super::guard::{self, Guard, Judged, JudgedVijil, Verdict};
 use super::meaning::Meaning;
 use super::safe_order::{Refusal, verify};
-use super::saved::Service;
 use super::{GuardsFrom, Plan, compare};
 use crate::model::{Guards, Live, LiveVijil, Test};
 
@@ -45,7 +44,8 @@ impl Plan {
             }
         }
         self.guards = verdicts;
-        let unsafe_order = live.and_then(|live| verify::verify(live, &self.steps)).map(|refusal| match refusal {
+        let order = live.and_then(|live| verify::verify(live, self.docker_steps()));
+        let unsafe_order = order.map(|refusal| match refusal {
             Refusal::Opens(opened) => {
                 format!("in the order of the steps, an intermediate state would have this open: {opened}")
             }
@@ -83,11 +83,11 @@ impl Plan {
     /// plan carries.
     #[must_use]
     pub fn tested_also(mut self, tests: &[Test], live: Option<&Live>) -> Self {
-        let Some(live) = live else { return self };
+        let (Some(docker), Some(live)) = (&self.docker, live) else { return self };
         let tests = tests.iter().map(flips::CarriedTest::from);
         let more: Vec<_> =
-            tests.filter(|test| !self.tests.iter().any(|own| own.is_same(test))).collect();
-        if let Err(why) = flips::run_carried(live, &self.steps, &more).judge() {
+            tests.filter(|test| !docker.tests.iter().any(|own| own.is_same(test))).collect();
+        if let Err(why) = flips::run_carried(live, &docker.steps, &more).judge() {
             self.refuse(Guard::AccessTests, &format!("{why} (in the current workspace)"));
         }
         self
@@ -96,9 +96,9 @@ impl Plan {
     /// The verdict of a guard that passes the plan because it lacks the data to judge it.
     #[must_use]
     pub fn unjudged(&self) -> Option<&Verdict> {
-        let is_unjudged = !self.steps.is_empty()
-            && self.guard_settings.blocked_requests.is_some()
-            && !self.recorded.as_ref().is_some_and(guard::tells);
+        let docker = self.docker.as_ref().filter(|docker| !docker.steps.is_empty())?;
+        let is_unjudged = self.guard_settings.blocked_requests.is_some()
+            && !docker.recorded.as_ref().is_some_and(guard::tells);
         let verdict = || {
             self.guards.iter().find(|verdict| verdict.guard == Guard::BlockedRequests && verdict.ok)
         };
@@ -122,9 +122,10 @@ impl Plan {
     ) -> Vec<Verdict> {
         let nothing = Live::default();
         let live = live.unwrap_or(&nothing);
-        let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
-        let (access, tested) =
-            (compare(live, &self.steps), flips::run_carried(live, &self.steps, &self.tests));
+        let steps = self.docker_steps();
+        let tests = self.docker.as_ref().map_or(&[][..], |docker| &docker.tests);
+        let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+        let (access, tested) = (compare(live, steps), flips::run_carried(live, steps, tests));
         self.judged(
             guards,
             &Basis { live, after: &after, access: &access, order: None, tested: &tested, vijil },
@@ -134,10 +135,10 @@ impl Plan {
     /// The verdicts of all guards.
     pub(super) fn judged(&self, guards: &Guards, basis: &Basis<'_>) -> Vec<Verdict> {
         let Basis { live, after, access, order, tested, vijil } = *basis;
-        let left = self.unmanaged.iter().filter(|one| one.service == Service::Docker);
-        let undeclared: Vec<String> = left.map(|one| one.policy.clone()).collect();
         let vijil = self.vijil.as_ref().zip(vijil).map(|(plan, live)| JudgedVijil { live, plan });
-        let (steps, undeclared, recorded) = (&self.steps, &undeclared, self.recorded.as_ref());
+        let (steps, docker) = (self.docker_steps(), self.docker.as_ref());
+        let undeclared = docker.map_or(&[][..], |docker| &docker.unmanaged);
+        let recorded = docker.and_then(|docker| docker.recorded.as_ref());
         guard::judge(
             guards,
             &Judged { live, after, steps, access, order, undeclared, tested, recorded, vijil },

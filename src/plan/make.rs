@@ -7,10 +7,10 @@ use super::judgement::Basis;
 use super::origins::Origins;
 use super::recorded::{Evidence, States};
 use super::safe_order::{Refusal, capacity, order};
-use super::saved::Service;
 use super::vijil::{self, VijilError};
+use super::warning::Warning;
 use super::{
-    Before, GuardsFrom, LiveRecord, Plan, Target, Unmanaged, existing_ids, meaning_of, undeclared,
+    Before, DockerPlan, GuardsFrom, LiveRecord, Plan, Target, existing_ids, meaning_of, undeclared,
 };
 use crate::model::{Desired, Guards, Live, LivePolicy, Ownership, Test};
 use crate::source::parallel;
@@ -93,29 +93,50 @@ impl<'a> Input<'a> {
 /// Returns every part of the documents that is impossible.
 pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
     let Input { docker, vijil, base, guards, guards_from, removed, tests, evidence } = input;
-    let (target, desired, live, ownership) = Default::default();
-    let nothing =
-        DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
-    let DockerInput { live, desired, .. } = docker.unwrap_or(nothing);
-    let Drafted { mut plan, after, refusal } = drafted(docker.unwrap_or(nothing), guards, base);
-    let mut tested = Tested::default();
-    if docker.is_some() {
-        tested = flips::run(live, &plan.steps, tests);
-        plan.flips.clone_from(&tested.flips);
+    let mut plan = Plan {
+        docker: None,
+        vijil: None,
+        warnings: Vec::new(),
+        findings: Vec::new(),
+        guards: Vec::new(),
+        guard_settings: guards.clone(),
+        guards_from: guards_from.cloned(),
+        before: base.map(|base| Before { from: base.from.to_owned() }),
+    };
+    let mut made = Made::default();
+    if let Some(input) = docker {
+        made = with_fingerprint(input, base);
+        let Made { plan: side, tested, warnings, .. } = &mut made;
+        *tested = flips::run(input.live, &side.steps, tests);
+        side.flips.clone_from(&tested.flips);
         // A plan without steps changes no result.
-        if !plan.steps.is_empty() {
-            plan.tests = tests.iter().map(CarriedTest::from).collect();
+        if !side.steps.is_empty() {
+            side.tests = tests.iter().map(CarriedTest::from).collect();
         }
-        plan.recorded = evidence.map(|evidence| {
+        side.recorded = evidence.map(|evidence| {
             let documents = base.map(|base| base.desired);
-            States::of_change(live, &plan.steps, documents, desired).replay(evidence)
+            States::of_change(input.live, &side.steps, documents, input.desired).replay(evidence)
         });
-    } else {
-        plan.target = None;
+        plan.warnings.append(warnings);
+        plan.docker = Some(std::mem::take(side));
     }
-    let errors = vijil.map(|vijil| plan.add_vijil(vijil)).unwrap_or_default();
-    let (order, vijil) = (refusal.as_ref(), vijil.map(|vijil| vijil.live));
-    let basis = Basis { live, after: &after, access: &plan.access, order, tested: &tested, vijil };
+    let mut errors = Vec::new();
+    if let Some(input) = vijil {
+        let last = plan.docker_steps().last().map_or((0, 0), |step| (step.id, step.phase));
+        let made = vijil::diff::made(input, last.0, last.1);
+        plan.warnings.extend(made.warnings);
+        plan.vijil = Some(made.plan);
+        errors = made.errors;
+    }
+    let nothing = Live::default();
+    let basis = Basis {
+        live: docker.map_or(&nothing, |docker| docker.live),
+        after: &made.after,
+        access: plan.docker.as_ref().map_or(&made.plan.access, |docker| &docker.access),
+        order: made.refusal.as_ref(),
+        tested: &made.tested,
+        vijil: vijil.map(|vijil| vijil.live),
+    };
     plan.guards = plan.judged(guards, &basis);
     for name in removed {
         let why = format!("no document declares the protected policy `{name}`");
@@ -125,52 +146,34 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
             plan.refuse(Guard::Protected, &why);
         }
     }
-    plan.guards_from = guards_from.cloned();
     if errors.is_empty() { Ok(plan) } else { Err(Box::new(Impossible { errors, plan })) }
 }
 
-impl Plan {
-    /// Adds the Vijil side. Returns every part of the documents that is impossible.
-    fn add_vijil(&mut self, input: vijil::Input<'_>) -> Vec<VijilError> {
-        let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
-        let vijil::diff::Made { plan: vijil, errors, warnings } =
-            vijil::diff::made(input, last.0, last.1);
-        self.warnings.extend(warnings);
-        let left = vijil
-            .unmanaged
-            .iter()
-            .map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
-        self.unmanaged.extend(left);
-        self.vijil = Some(vijil);
-        errors
-    }
-}
-
-/// A plan with the Docker side alone, without verdicts, and what these need.
-struct Drafted {
-    plan: Plan,
+/// The Docker side of a plan, and what its verdicts need.
+#[derive(Default)]
+struct Made {
+    plan: DockerPlan,
+    warnings: Vec<Warning>,
     /// The organization after all steps.
     after: Live,
     /// The reason why the order of the steps is not safe, or not known to be safe.
     refusal: Option<Refusal>,
+    tested: Tested,
 }
 
-/// The Docker side of a plan.
-fn drafted(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Drafted {
+fn with_fingerprint(input: DockerInput<'_>, base: Option<Base<'_>>) -> Made {
     // Hashing the live state takes as long as everything else if little changes, so that it runs in
     // parallel.
     let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
-    let (mut drafted, fingerprint) =
-        parallel::both(|| without_fingerprint(input, guards, base), hash);
-    drafted.plan.live.fingerprint = fingerprint;
-    drafted
+    let (mut made, fingerprint) = parallel::both(|| without_fingerprint(input, base), hash);
+    made.plan.live.fingerprint = fingerprint;
+    made
 }
 
 fn without_fingerprint(
     DockerInput { target, desired, live, ownership }: DockerInput<'_>,
-    guards: &Guards,
     base: Option<Base<'_>>,
-) -> Drafted {
+) -> Made {
     let diff = diff::diff(desired, live, ownership);
     let ordered = order(&diff, capacity::drafts(&diff));
     let mut steps: Vec<Step> = ordered
@@ -200,30 +203,20 @@ fn without_fingerprint(
         )),
         Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
     });
-    let plan = Plan {
-        guards: Vec::new(),
-        guard_settings: guards.clone(),
-        target: Some(target.clone()),
-        vijil: None,
-        guards_from: None,
-        before: base.map(|base| Before { from: base.from.to_owned() }),
+    let warnings = renames::find(&diff, desired, ownership);
+    let plan = DockerPlan {
+        target: target.clone(),
+        unmanaged: diff.unmanaged,
+        teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
+        live: LiveRecord { fingerprint: String::new(), touched },
+        without_effect,
+        access,
+        steps,
         flips: Vec::new(),
         tests: Vec::new(),
         recorded: None,
-        findings: Vec::new(),
-        warnings: renames::find(&diff, desired, ownership),
-        without_effect,
-        unmanaged: diff
-            .unmanaged
-            .into_iter()
-            .map(|policy| Unmanaged { service: Service::Docker, policy })
-            .collect(),
-        teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
-        live: LiveRecord { fingerprint: String::new(), touched },
-        access,
-        steps,
     };
-    Drafted { plan, after, refusal }
+    Made { plan, warnings, after, refusal, tested: Tested::default() }
 }
 
 /// The policies that steps touch.

@@ -1,7 +1,7 @@
 //! Plans: diff, order, guards, requests and the saved form.
 //!
 //! ```text
-//! Desired, Live ──diff──▶ Diff ──draft──▶ calls ──order──▶ Plan {steps} ──guard──▶ Approved
+//! Desired, Live ──diff──▶ Diff ──draft──▶ calls ──order──▶ Plan {docker, vijil} ──guard──▶ Approved
 //!                                           └──▶ ChangeSet ──▶ drift, import
 //! ```
 //!
@@ -50,7 +50,7 @@ use self::meaning::Meaning;
 use self::origins::Origins;
 use self::saved::Service;
 use self::undeclared::WithoutEffect;
-use self::vijil::{VijilDifference, VijilPlan};
+use self::vijil::{VijilDifference, VijilPlan, VijilStep};
 use self::warning::{Finding, Warning};
 use crate::access;
 use crate::evidence::replay::Replay;
@@ -59,12 +59,33 @@ use crate::model::{Guards, Live, LivePolicy, SettingChange, TeamDirectory};
 /// A plan: the calls to make, the verdicts that permit them, and their effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The target of the calls; `None` for a plan without Docker.
-    pub target: Option<Target>,
+    /// The Docker side; `None` for a plan without Docker.
+    pub docker: Option<DockerPlan>,
+    /// The Vijil side; `None` for a plan without Vijil.
+    pub vijil: Option<VijilPlan>,
+    /// The warnings: a person should read them, but they refuse nothing.
+    pub warnings: Vec<Warning>,
+    /// The findings of checks that the change introduces.
+    pub findings: Vec<Finding>,
+    /// The verdicts of all guards.
+    pub guards: Vec<Verdict>,
+    /// The settings of the guards, so that the plan can be judged again without its workspace.
+    pub guard_settings: Guards,
+    /// The source of the settings, if it is not the workspace of the documents.
+    pub guards_from: Option<GuardsFrom>,
+    /// The documents that the plan starts from, if it does not start from live state.
+    pub before: Option<Before>,
+}
+
+/// The Docker side of a plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DockerPlan {
+    /// The target of the calls.
+    pub target: Target,
     /// The calls, in order.
     pub steps: Vec<Step>,
     /// Undeclared live policies that are left alone.
-    pub unmanaged: Vec<Unmanaged>,
+    pub unmanaged: Vec<String>,
     /// The effect of the change on access.
     pub access: Meaning,
     /// Changes of access that have no effect because of undeclared live policies.
@@ -73,27 +94,23 @@ pub struct Plan {
     pub flips: Vec<flips::Flip>,
     /// The access tests of the documents, which run again before a saved plan is applied.
     pub tests: Vec<flips::CarriedTest>,
-    /// The warnings: a person should read them, but they refuse nothing.
-    pub warnings: Vec<Warning>,
-    /// The findings of checks that the change introduces.
-    pub findings: Vec<Finding>,
     /// The effect of the change on recorded requests; `None` without records.
     pub recorded: Option<Replay>,
-    /// The verdicts of all guards.
-    pub guards: Vec<Verdict>,
-    /// The settings of the guards, so that the plan can be judged again without its workspace.
-    pub guard_settings: Guards,
     /// The teams that the plan depends on, by id and name: a saved plan is stale once one of them
     /// changes.
     pub teams: TeamDirectory,
     /// The live state that the plan was made from.
     pub live: LiveRecord,
-    /// The Vijil side; `None` for a plan without Vijil.
-    pub vijil: Option<VijilPlan>,
-    /// The source of the settings, if it is not the workspace of the documents.
-    pub guards_from: Option<GuardsFrom>,
-    /// The documents that the plan starts from, if it does not start from live state.
-    pub before: Option<Before>,
+}
+
+/// The live state that the Docker side was made from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LiveRecord {
+    /// The fingerprint of all policies: `sha256:` and the hash.
+    pub fingerprint: String,
+    /// The policies that the plan touches, before it; lists are in the order of
+    /// [`docker::fingerprint::ordered`].
+    pub touched: Vec<LivePolicy>,
 }
 
 /// Documents that a plan starts from, as if they were applied. Such a plan shows the effect of a
@@ -134,16 +151,6 @@ pub struct Unmanaged {
     pub policy: String,
 }
 
-/// The live state that a plan was made from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LiveRecord {
-    /// The fingerprint of all policies: `sha256:` and the hash.
-    pub fingerprint: String,
-    /// The policies that the plan touches, before it; lists are in the order of
-    /// [`docker::fingerprint::ordered`].
-    pub touched: Vec<LivePolicy>,
-}
-
 /// A policy that a plan touches, as it is saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Touched {
@@ -159,12 +166,41 @@ impl Plan {
     /// Returns `true` if nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.vijil.as_ref().is_none_or(|vijil| vijil.steps.is_empty())
+        self.all_steps().next().is_none()
+    }
+
+    /// The Docker organization that the plan is for.
+    #[must_use]
+    pub fn org(&self) -> Option<&str> {
+        self.docker.as_ref().map(|docker| docker.target.org.as_str())
+    }
+
+    /// The steps about Docker, in order.
+    #[must_use]
+    pub fn docker_steps(&self) -> &[Step] {
+        self.docker.as_ref().map_or(&[], |docker| &docker.steps)
+    }
+
+    /// The steps about Vijil, in order.
+    #[must_use]
+    pub fn vijil_steps(&self) -> &[VijilStep] {
+        self.vijil.as_ref().map_or(&[], |vijil| &vijil.steps)
+    }
+
+    /// The undeclared live policies that are left alone, those of Docker first.
+    pub fn unmanaged(&self) -> impl Iterator<Item = Unmanaged> {
+        let of = |service, names: &[String]| {
+            let left = |policy: &String| Unmanaged { service, policy: policy.clone() };
+            names.iter().map(left).collect::<Vec<_>>()
+        };
+        let docker = self.docker.iter().flat_map(move |side| of(Service::Docker, &side.unmanaged));
+        let vijil = self.vijil.iter().flat_map(move |side| of(Service::Vijil, &side.unmanaged));
+        docker.chain(vijil)
     }
 
     /// The differences in Vijil.
     pub fn vijil_differences(&self) -> impl Iterator<Item = &VijilDifference> + Clone {
-        self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| &step.difference)
+        self.vijil_steps().iter().map(|step| &step.difference)
     }
 
     /// Returns `true` if there is nothing to report: nothing changes, not even a setting of the
@@ -179,7 +215,8 @@ impl Plan {
     /// Names of the access tests with a result that changes to one that is not expected.
     #[must_use]
     pub fn broken_tests(&self) -> BTreeSet<&str> {
-        let broken = self.flips.iter().filter(|flip| flip.after != flip.expected);
+        let flips = self.docker.iter().flat_map(|docker| &docker.flips);
+        let broken = flips.filter(|flip| flip.after != flip.expected);
         broken.map(|flip| flip.test.as_str()).collect()
     }
 }

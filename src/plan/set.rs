@@ -112,7 +112,7 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
     let mut seen = BTreeSet::new();
     let read = |plan: &Value| {
         let plan = Plan::from_value(plan.clone())?;
-        let name = plan.target.as_ref().map(|target| target.org.clone());
+        let name = plan.org().map(str::to_owned);
         if failed.iter().any(|failed| Some(&failed.org) == name.as_ref()) || !seen.insert(name) {
             return Err(PlanError::Shape("it names an organization twice"));
         }
@@ -125,15 +125,14 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
 #[cfg(test)]
 mod tests {
     use super::{Saved, from_json, to_json};
+    use crate::plan::DockerPlan;
     use crate::plan::{Input, Plan, Target, make};
     use serde_json::Value;
 
     fn plan(org: &str) -> Plan {
         let plan = make(Input::new(&Default::default())).unwrap();
-        Plan {
-            target: Some(Target { org: org.to_owned(), endpoint: "embedded".to_owned() }),
-            ..plan
-        }
+        let target = Target { org: org.to_owned(), endpoint: "embedded".to_owned() };
+        Plan { docker: Some(DockerPlan { target, ..DockerPlan::default() }), ..plan }
     }
 
     /// Changes a saved set.

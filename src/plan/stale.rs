@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::model::{Live, LivePolicy, TeamDirectory};
 
 use super::docker::{PolicyTarget, fingerprint, teams};
-use super::{Plan, compare};
+use super::{DockerPlan, compare};
 
 /// The reason why a saved plan no longer fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +54,12 @@ pub enum Stale {
     },
 }
 
-/// Every reason why the plan is stale; empty for a plan that may be applied.
+/// Every reason why the Docker side of a plan is stale; empty for a plan that may be applied.
 #[must_use]
-pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
-    let planned = plan.target.as_ref().map_or("", |target| &target.org);
-    if planned != live.org {
-        return vec![Stale::Elsewhere { planned: planned.to_owned(), live: live.org.clone() }];
+pub fn check(plan: &DockerPlan, live: &Live) -> Vec<Stale> {
+    let planned = &plan.target.org;
+    if *planned != live.org {
+        return vec![Stale::Elsewhere { planned: planned.clone(), live: live.org.clone() }];
     }
     let mut stale: Vec<Stale> =
         plan.live.touched.iter().filter_map(|was| moved(plan, live, was)).collect();
@@ -83,7 +83,7 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
 }
 
 /// Teams that the plan depends on and that differ from those it records.
-fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
+fn other_teams(plan: &DockerPlan, live: &Live) -> Vec<Stale> {
     let name_in = |teams: &TeamDirectory, id: &str| {
         teams.iter().find(|team| team.id == id).map(|team| team.name)
     };
@@ -98,7 +98,7 @@ fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
     other.collect()
 }
 
-fn moved(plan: &Plan, live: &Live, was: &LivePolicy) -> Option<Stale> {
+fn moved(plan: &DockerPlan, live: &Live, was: &LivePolicy) -> Option<Stale> {
     let policy = || {
         let about = |target: Option<&PolicyTarget>| matches!(target, Some(PolicyTarget::Existing(id)) if *id == was.id);
         let step = plan.steps.iter().find(|step| about(step.change.policy()));

@@ -38,6 +38,15 @@ impl<D> Deref for Step<D> {
     }
 }
 
+/// The object that a call addresses, by the service's id of type `I`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Addressed<I> {
+    /// A live object.
+    Existing(I),
+    /// An object that an earlier step creates under this name.
+    Planned(String),
+}
+
 /// A change of an object of type `T`: created, updated or deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delta<T> {

@@ -95,7 +95,7 @@ impl<'a> AnyStep<'a> {
 impl Plan {
     /// The steps about both services, in order.
     pub fn all_steps(&self) -> impl Iterator<Item = AnyStep<'_>> + Clone {
-        let vijil = self.vijil.iter().flat_map(|vijil| &vijil.steps).map(AnyStep::Vijil);
-        self.steps.iter().map(AnyStep::Docker).chain(vijil)
+        let docker = self.docker_steps().iter().map(AnyStep::Docker);
+        docker.chain(self.vijil_steps().iter().map(AnyStep::Vijil))
     }
 }

@@ -161,9 +161,8 @@ fn in_short(drift: &Drift) -> String {
         (None, _, _) | (Some(_), true, false) => None,
     };
     let differ = drift.declared_differ();
-    let access =
-        plan.target.as_ref().filter(|_| differ).map(|_| words::headline(&outside.access, plain));
-    let vijil = plan.target.is_none().then(|| "policies for agents differ".to_owned());
+    let access = (differ && plan.docker.is_some()).then(|| words::headline(&outside.access, plain));
+    let vijil = plan.docker.is_none().then(|| "policies for agents differ".to_owned());
     let others = (!undeclared.is_empty()).then(|| {
         let policies = match undeclared.policies.len() {
             1 => "1 undeclared policy".to_owned(),
@@ -267,7 +266,7 @@ pub fn markdown_of_several(drifts: &[(String, Drift)], failed: &[Unplanned]) -> 
 }
 
 fn organization(plan: &Plan) -> &str {
-    plan.target.as_ref().map_or("Vijil", |target| target.org.as_str())
+    plan.org().unwrap_or("Vijil")
 }
 
 /// In which direction access differs, the gravest first.

@@ -25,7 +25,7 @@ use crate::plan::step::Op;
 use crate::plan::undeclared::Undeclared;
 use crate::plan::vijil::{Bucket, VijilDifference};
 use crate::plan::warning::{Finding, Warning};
-use crate::plan::{ChangeSet, GuardsFrom, Plan};
+use crate::plan::{ChangeSet, DockerPlan, GuardsFrom, Plan};
 use crate::report::Links;
 
 /// The largest number of characters in a comment on GitHub.
@@ -136,42 +136,8 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         page.add(&format!("> [!WARNING]\n> … and {more} more warnings\n\n"));
     }
     write_findings(&mut page, plan);
-    access::write(&mut page, &plan.access);
-    if !plan.without_effect.is_empty() {
-        page.add("#### Without effect\n\n");
-        for one in &plan.without_effect {
-            let (sign, access) = (if one.widens { '+' } else { '-' }, code(&one.access.text()));
-            let why = words::why_without_effect(one, code);
-            page.add(&format!(
-                "- `{sign}` {access} for {}: {why}\n",
-                words::people(&one.audience, code)
-            ));
-        }
-        page.close_section("changes without effect");
-    }
-    if let Some((tests, pass)) = words::tests_permitted(plan) {
-        let sign = if pass { "✅" } else { "⚠️" };
-        page.add(&format!("{sign} {}\n\n", prose(tests)));
-    }
-    let flips = words::failing_flips(plan, false);
-    if !flips.is_empty() {
-        page.add("#### Access tests that fail\n\n");
-        for Flip { test, access, expected, before, after, source, teams: _ } in flips {
-            let place = page.place(source);
-            let answers =
-                format!("{} → **{}**, expected {}", code(before), code(after), code(expected));
-            page.add(&format!("- 🔴 {}: {answers} by {} ({place})\n", code(access), code(test)));
-        }
-        page.close_section("access tests");
-    }
-    if let Some(recorded) = &plan.recorded {
-        page.add("#### Recorded requests\n\n");
-        page.limit = RECORDED;
-        for piece in super::replay::pieces(recorded, |because| reason(links, because)) {
-            page.add(&piece);
-        }
-        page.limit = MOST - RESERVE;
-        page.close_section("entries about recorded requests");
+    if let Some(docker) = &plan.docker {
+        write_access(&mut page, docker, words::tests_permitted(plan));
     }
     if plan.vijil_differences().next().is_some() {
         let summary = Summary::count(plan.vijil_differences().map(|difference| difference.op));
@@ -188,11 +154,11 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         }
         page.close_section("consequences");
     }
-    if !plan.steps.is_empty() {
-        write_calls(&mut page, plan);
+    if let Some(docker) = plan.docker.as_ref().filter(|docker| !docker.steps.is_empty()) {
+        write_calls(&mut page, docker, plan.vijil_steps().is_empty());
     }
-    if !plan.unmanaged.is_empty() {
-        let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
+    let names: Vec<String> = plan.unmanaged().map(|one| one.policy).collect();
+    if !names.is_empty() {
         page.add(&format!("{} {}\n\n", words::unmanaged_label(plan), list(&names)));
     }
     if plan.before.is_some() {
@@ -243,10 +209,53 @@ fn write_findings(page: &mut Page<'_>, plan: &Plan) {
     page.close_section("warnings");
 }
 
+/// Writes the effect on access, on access tests and on recorded requests. `tests` is what the guard
+/// of access tests says, unless it refuses the plan.
+fn write_access(page: &mut Page<'_>, plan: &DockerPlan, tests: Option<(&str, bool)>) {
+    access::write(page, &plan.access);
+    if !plan.without_effect.is_empty() {
+        page.add("#### Without effect\n\n");
+        for one in &plan.without_effect {
+            let (sign, access) = (if one.widens { '+' } else { '-' }, code(&one.access.text()));
+            let why = words::why_without_effect(one, code);
+            page.add(&format!(
+                "- `{sign}` {access} for {}: {why}\n",
+                words::people(&one.audience, code)
+            ));
+        }
+        page.close_section("changes without effect");
+    }
+    if let Some((tests, pass)) = tests {
+        let sign = if pass { "✅" } else { "⚠️" };
+        page.add(&format!("{sign} {}\n\n", prose(tests)));
+    }
+    let flips = words::failing_flips(plan, false);
+    if !flips.is_empty() {
+        page.add("#### Access tests that fail\n\n");
+        for Flip { test, access, expected, before, after, source, teams: _ } in flips {
+            let place = page.place(source);
+            let answers =
+                format!("{} → **{}**, expected {}", code(before), code(after), code(expected));
+            page.add(&format!("- 🔴 {}: {answers} by {} ({place})\n", code(access), code(test)));
+        }
+        page.close_section("access tests");
+    }
+    if let Some(recorded) = &plan.recorded {
+        page.add("#### Recorded requests\n\n");
+        page.limit = RECORDED;
+        let links = page.links;
+        for piece in super::replay::pieces(recorded, |because| reason(links, because)) {
+            page.add(&piece);
+        }
+        page.limit = MOST - RESERVE;
+        page.close_section("entries about recorded requests");
+    }
+}
+
 /// Writes the calls, folded, since their effect is listed above.
-fn write_calls(page: &mut Page<'_>, plan: &Plan) {
+fn write_calls(page: &mut Page<'_>, plan: &DockerPlan, alone: bool) {
     let calls = words::count(plan.steps.len(), "call");
-    let service = if plan.vijil_differences().next().is_some() { " to Docker" } else { "" };
+    let service = if alone { "" } else { " to Docker" };
     let summary = words::summary(Summary::count(plan.steps.iter().map(|step| step.change.op())));
     page.add(&format!("<details><summary><b>{calls}</b>{service}: {summary}</summary>\n\n"));
     for (policy, differences) in words::by_policy(plan.steps.iter().map(|step| &step.difference)) {
@@ -339,22 +348,22 @@ fn headline(plan: &Plan) -> String {
 }
 
 fn access_headline(plan: &Plan) -> String {
-    let org = plan.target.as_ref().map_or_else(|| "Vijil".to_owned(), |target| code(&target.org));
+    let org = plan.org().map_or_else(|| "Vijil".to_owned(), code);
     let decides = plan.vijil.as_ref().and_then(|vijil| super::vijil::plan_headline(vijil, code));
     if plan.is_empty() {
         format!("nothing to change in {org}")
-    } else if plan.target.is_none() {
-        decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned())
-    } else {
+    } else if let Some(docker) = &plan.docker {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let tests =
             words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();
         let blocks = super::replay::plan_headline(plan)
             .map(|blocks| format!(", {blocks}"))
             .unwrap_or_default();
-        let headline = words::headline(&plan.access, code);
-        let reason = words::without_effect_headline(plan, code).unwrap_or_default();
+        let headline = words::headline(&docker.access, code);
+        let reason = words::without_effect_headline(docker, code).unwrap_or_default();
         format!("{headline} in {org}{reason}{tests}{blocks}{decides}")
+    } else {
+        decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned())
     }
 }
 

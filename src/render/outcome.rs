@@ -47,13 +47,12 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
         let found =
             if found > 0 { format!(", {found} of them already applied") } else { String::new() };
         let steps = if done == 1 { "step" } else { "steps" };
-        let follow =
-            if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
-        let access = match &plan.target {
-            Some(_) if !plan.steps.is_empty() => {
-                format!(", {}", words::headline(&plan.access, plain))
-            }
-            Some(_) | None => String::new(),
+        let (access, follow) = match &plan.docker {
+            Some(docker) if !docker.steps.is_empty() => (
+                format!(", {}", words::headline(&docker.access, plain)),
+                " Machines follow within five minutes.",
+            ),
+            Some(_) | None => (String::new(), ""),
         };
         return writeln!(out, "{GOOD}Applied{GOOD:#}: {done} {steps}{found}{access}.{follow}");
     }

@@ -249,7 +249,8 @@ pub fn headline(replay: &Replay) -> String {
 /// Number of recorded requests that a plan would deny, as a phrase; `None` if it denies none, or
 /// without records.
 pub(super) fn plan_headline(plan: &Plan) -> Option<String> {
-    plan.recorded.as_ref().filter(|replay| replay.denied() > 0).map(headline)
+    let recorded = plan.docker.as_ref()?.recorded.as_ref();
+    recorded.filter(|replay| replay.denied() > 0).map(headline)
 }
 
 /// The section of a plan in Markdown, in pieces of which the last ones may be left out. `written`

@@ -22,7 +22,7 @@ use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, K
 use crate::plan::saved::Summary;
 use crate::plan::step::{Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
-use crate::plan::{GuardsFrom, Plan};
+use crate::plan::{DockerPlan, GuardsFrom, Plan};
 
 /// The effect of a plan as a short phrase: `widens access for 2 audiences`, `no access change`. An
 /// incomplete comparison is stated first. A single audience is named; `write` formats the names of
@@ -93,7 +93,10 @@ pub fn people(audience: &Audience, write: impl Fn(&str) -> String) -> String {
 /// The addition to a plan's headline about undeclared policies because of which a part of it has no
 /// effect. `write` formats the names of policies.
 #[must_use]
-pub fn without_effect_headline(plan: &Plan, write: impl Fn(&str) -> String) -> Option<String> {
+pub fn without_effect_headline(
+    plan: &DockerPlan,
+    write: impl Fn(&str) -> String,
+) -> Option<String> {
     let decide = undeclared_decide(&plan.without_effect, write)?;
     Some(match plan.access.is_nothing() {
         true => format!(", because {decide}"),
@@ -252,7 +255,7 @@ pub fn unmanaged_label(plan: &Plan) -> &'static str {
 /// The expectations to list: those that fail after the plan. With `all`, also those that the plan
 /// fixes.
 #[must_use]
-pub fn failing_flips(plan: &Plan, all: bool) -> Vec<&Flip> {
+pub fn failing_flips(plan: &DockerPlan, all: bool) -> Vec<&Flip> {
     plan.flips.iter().filter(|flip| all || flip.after != flip.expected).collect()
 }
 

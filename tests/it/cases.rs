@@ -58,18 +58,19 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
 /// the same time.
 fn shown(plan: &Plan) -> String {
     let mut text = String::new();
-    for phase in plan.steps.chunk_by(|one, other| one.phase == other.phase) {
+    let docker = plan.docker.as_ref().unwrap();
+    for phase in docker.steps.chunk_by(|one, other| one.phase == other.phase) {
         text.push_str("----\n");
         for step in phase {
-            show_step(&mut text, step, &plan.target.as_ref().unwrap().org, &plan.teams);
+            show_step(&mut text, step, &docker.target.org, &docker.teams);
         }
     }
     if plan.is_empty() {
         text.push_str("nothing to do\n");
     }
-    match plan.unmanaged.as_slice() {
+    match docker.unmanaged.as_slice() {
         list @ ([] | [_] | [_, _] | [_, _, _]) => {
-            list.iter().for_each(|one| writeln!(text, "left alone: {}", one.policy).unwrap());
+            list.iter().for_each(|policy| writeln!(text, "left alone: {policy}").unwrap());
         }
         list => writeln!(text, "left alone: {} policies", list.len()).unwrap(),
     }
@@ -137,9 +138,9 @@ async fn carried_out(case: &Path, snapshot: Snapshot) {
     )
     .await;
     assert_eq!(outcome.exit(), Exit::Done, "{name}: {outcome:?}");
-    assert_eq!(emulator.writes().len(), approved.plan().steps.len(), "{name}");
+    assert_eq!(emulator.writes().len(), approved.plan().docker_steps().len(), "{name}");
     let again = planned(case, &reader.live().await.unwrap()).unwrap();
-    assert!(again.is_empty(), "{name}: {:?}", again.steps);
+    assert!(again.is_empty(), "{name}: {:?}", again.docker_steps());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use seawall::model::{
     LiveBody, LivePolicy, LiveRule, Origin, Ownership, Policy, PolicyId, Protected, Resources,
     Rule, RuleId, Scope, SettingChange, Team, TeamDirectory,
 };
+use seawall::plan::DockerPlan;
 use seawall::plan::meaning::{AccessChange, Audience, Changes, Found, Meaning};
 use seawall::plan::step::Op;
 use seawall::plan::undeclared::WithoutEffect;
@@ -220,14 +221,19 @@ fn plan_of(texts: &[String]) -> Plan {
         decision: Decision::Allow,
         policies: vec![text(50)],
     };
+    let made = make(desired, &live, &text(8));
+    let docker = made.docker.map(|docker| DockerPlan {
+        without_effect: vec![without_effect],
+        recorded: Some(recorded(&text)),
+        ..docker
+    });
     Plan {
+        docker,
         vijil,
         warnings: vec![warning],
         findings: vec![finding],
-        without_effect: vec![without_effect],
-        recorded: Some(recorded(&text)),
         guards_from: Some(GuardsFrom { from: text(23), found: true, changed }),
-        ..make(desired, &live, &text(8))
+        ..made
     }
 }
 
@@ -502,7 +508,8 @@ fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
             except: None,
         };
         let changes = Changes { widened: vec![change], ..Changes::default() };
-        plan.access = Meaning { found: Found::Complete(changes), governed: Vec::new() };
+        let access = Meaning { found: Found::Complete(changes), governed: Vec::new() };
+        plan.docker.as_mut().unwrap().access = access;
         plan.findings = (0..count).map(finding).collect();
         let changed = (0..count).map(setting).collect();
         plan.guards_from = Some(GuardsFrom { from: "main".into(), found: true, changed });

@@ -17,7 +17,7 @@ use super::{Context, Exit, Failure, vijil};
 use crate::diagnostic::Findings;
 use crate::document::{Workspace, guards_of};
 use crate::model::Desired;
-use crate::plan::{GuardsFrom, Plan, protected};
+use crate::plan::{DockerPlan, GuardsFrom, Plan, protected};
 use crate::render::diagnostic;
 use crate::source::CONFIG_NAME;
 use crate::workspace::{EmptyWorkspace, Loaded, read_settings};
@@ -136,7 +136,7 @@ impl Base {
 
 /// The target of a plan and that of the settings, if they differ.
 fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(String, String)> {
-    if let (Some(docker), Some(target)) = (&settings.docker, &plan.target) {
+    if let (Some(docker), Some(DockerPlan { target, .. })) = (&settings.docker, &plan.docker) {
         let orgs = docker.organizations();
         if context.overrides().org.is_none()
             && !orgs.is_empty()

@@ -94,7 +94,7 @@ pub(crate) fn name(loaded: &Loaded) -> String {
 
 /// The name of a plan among others.
 pub(crate) fn name_of(plan: &Plan) -> String {
-    plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned()
+    plan.org().unwrap_or(OF_NO_ORGANIZATION).to_owned()
 }
 
 /// Separates results of organizations from failures, which are printed at once. If there is only

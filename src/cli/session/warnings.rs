@@ -49,7 +49,7 @@ impl Warnings {
         if plan.is_empty() {
             return Vec::new();
         }
-        let docker = plan.steps.iter().map(|step| &step.difference.source);
+        let docker = plan.docker_steps().iter().map(|step| &step.difference.source);
         let vijil = plan.vijil_differences().map(|step| &step.source);
         let files: BTreeSet<&str> =
             docker.chain(vijil).flatten().map(|origin| origin.file.as_str()).collect();

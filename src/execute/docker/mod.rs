@@ -17,7 +17,7 @@ use super::observation::{Answer, NEXT_PLAN, Observed, Seen, Unread, failed};
 use super::outcome::{Problem, StepOutcome, Versions};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
 use crate::model::{MAX_POLICIES, MAX_RULES};
-use crate::plan::Plan;
+use crate::plan::DockerPlan;
 use crate::plan::docker::{
     Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields,
     json, request,
@@ -49,9 +49,10 @@ pub(super) struct Call {
 }
 
 impl Docker {
-    pub(super) fn new(reader: Reader, writer: Writer, plan: &Plan) -> Self {
-        let org = plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default();
-        let known = Arc::new(Mutex::new(Known::new(&plan.live.touched)));
+    pub(super) fn new(reader: Reader, writer: Writer, plan: Option<&DockerPlan>) -> Self {
+        let org = plan.map(|plan| plan.target.org.clone()).unwrap_or_default();
+        let touched = plan.map_or(&[][..], |plan| &plan.live.touched);
+        let known = Arc::new(Mutex::new(Known::new(touched)));
         Self { reader, writer, org, known, reads: Arc::default() }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Body, Cedar, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope};
-use crate::plan::step::{Delta, Object, Op, Reason};
+use crate::plan::step::{Addressed, Delta, Object, Op, Reason};
 
 /// A difference of one object between two states. Differences have no order: see
 /// [`Step`](crate::plan::step::Step).
@@ -95,22 +95,10 @@ pub struct PolicyFields {
 }
 
 /// The policy that a call addresses.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PolicyTarget {
-    /// A live policy.
-    Existing(PolicyId),
-    /// A policy that an earlier step creates under this name.
-    Planned(String),
-}
+pub type PolicyTarget = Addressed<PolicyId>;
 
 /// The rule that a call addresses.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RuleTarget {
-    /// A live rule.
-    Existing(RuleId),
-    /// A rule that an earlier step creates under this name.
-    Planned(String),
-}
+pub type RuleTarget = Addressed<RuleId>;
 
 impl PolicyChange {
     /// The change of the name and the scope of a policy.

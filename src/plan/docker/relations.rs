@@ -372,7 +372,7 @@ mod tests {
         let made = make(&desired(before), &nothing);
         let live = crate::plan::docker::simulate::simulate(
             &nothing,
-            made.steps.iter().map(|step| &step.change),
+            made.docker_steps().iter().map(|step| &step.change),
         );
         make(&desired(after), &live)
     }
@@ -384,14 +384,14 @@ mod tests {
     /// The steps that are skipped when the step of this policy and object fails, by policy.
     fn held(plan: &Plan, policy: &str, object: Object) -> Vec<String> {
         let missing = plan
-            .steps
+            .docker_steps()
             .iter()
             .find(|step| step.policy == policy && step.change.object() == object)
             .unwrap();
         let mut undone = Undone::default();
         undone.add(missing.id, missing.touches.iter().copied());
         let mut held = Vec::new();
-        for step in plan.steps.iter().filter(|step| step.phase > missing.phase) {
+        for step in plan.docker_steps().iter().filter(|step| step.phase > missing.phase) {
             if step.dependencies.first_of(&undone, &step.touches).is_some() {
                 undone.add(step.id, step.touches.iter().copied());
                 held.push(step.policy.clone());
@@ -414,7 +414,7 @@ mod tests {
         assert_eq!(held(&replaced, "new", Object::Rule), ["old"]);
         let network = BTreeSet::from([Domain::Network]);
         let touches: Vec<&BTreeSet<Domain>> =
-            replaced.steps.iter().map(|step| &step.touches).collect();
+            replaced.docker_steps().iter().map(|step| &step.touches).collect();
         assert_eq!(touches, [&BTreeSet::new(), &network, &network]);
     }
 

@@ -24,7 +24,9 @@ use super::step::Op;
 use super::undeclared::WithoutEffect;
 use super::vijil::{Bucket, VijilPlan, VijilRecord, VijilWeakening};
 use super::warning::{Finding, Warning};
-use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
+use super::{
+    AnyStep, Before, DockerPlan, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged,
+};
 use crate::diagnostic::sanitize;
 use crate::evidence::replay::Replay;
 use crate::json::{self, schema_generator};
@@ -220,31 +222,26 @@ impl Plan {
     }
 
     pub(super) fn document(&self) -> PlanDocument {
-        let Self {
+        let Self { docker, vijil, warnings, findings, guards, guard_settings, guards_from, before } =
+            self;
+        let without_docker = DockerPlan::without();
+        let DockerPlan {
             target,
             steps,
-            unmanaged,
+            unmanaged: _,
             access,
             without_effect,
             flips,
             tests,
-            warnings,
-            findings,
             recorded,
-            guards,
-            guard_settings,
-            guards_from,
-            before,
             teams,
             live,
-            vijil,
-        } = self;
-        let org = target.as_ref().map_or("", |target| &target.org);
-        let own = steps.iter().map(|step| StepDocument::from_docker(org, step));
-        let others = vijil.iter().flat_map(|vijil| &vijil.steps).map(StepDocument::from_vijil);
+        } = docker.as_ref().unwrap_or(&without_docker);
+        let own = steps.iter().map(|step| StepDocument::from_docker(&target.org, step));
+        let others = self.vijil_steps().iter().map(StepDocument::from_vijil);
         let mut document = PlanDocument {
             format_version: FORMAT_VERSION,
-            docker: target.clone(),
+            docker: docker.as_ref().map(|docker| docker.target.clone()),
             vijil: vijil.as_ref().map(|VijilPlan { target, meaning, live, .. }| VijilDocument {
                 endpoint: target.endpoint.clone(),
                 weakened: meaning.weakened.clone(),
@@ -253,7 +250,7 @@ impl Plan {
             }),
             steps: own.chain(others).collect(),
             summary: self.summary(),
-            unmanaged: unmanaged.clone(),
+            unmanaged: self.unmanaged().collect(),
             access: access.clone(),
             without_effect: without_effect.clone(),
             flips: flips.clone(),
@@ -276,9 +273,7 @@ impl Plan {
     /// The number of calls by operation.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let own = self.steps.iter().map(|step| step.change.op());
-        let others = self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| step.op);
-        Summary::count(own.chain(others))
+        Summary::count(self.all_steps().map(AnyStep::op))
     }
 }
 
@@ -308,6 +303,14 @@ impl Summary {
             } += 1;
         }
         summary
+    }
+}
+
+impl DockerPlan {
+    /// What a saved plan says of Docker if it is not for Docker.
+    fn without() -> Self {
+        let live = LiveRecord { fingerprint: fingerprint::hash_live("", &[]), touched: Vec::new() };
+        Self { live, ..Self::default() }
     }
 }
 

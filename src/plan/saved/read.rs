@@ -11,7 +11,7 @@ use crate::model::{LivePolicy, Team, TeamDirectory};
 use crate::plan::docker::relations::{self, Relations};
 use crate::plan::docker::{Step, coherence};
 use crate::plan::vijil::{VijilMeaning, VijilPlan, VijilTarget};
-use crate::plan::{Before, LiveRecord, Plan, Target, Touched, Unmanaged, step, vijil};
+use crate::plan::{Before, DockerPlan, LiveRecord, Plan, Target, Touched, Unmanaged, step, vijil};
 
 impl Plan {
     pub(super) fn from_document(document: PlanDocument) -> Result<Self, PlanError> {
@@ -51,34 +51,33 @@ impl Plan {
             steps.into_iter().partition(|step| step.difference.service == Service::Docker);
         in_order(own.iter().chain(&others))?;
         let (steps, touched) = docker_steps(docker.as_ref(), own, &live.touched, &unmanaged)?;
-        let plan = Self {
-            vijil: vijil_plan(vijil, others, &unmanaged)?,
-            target: docker,
-            steps,
-            unmanaged,
-            access,
-            without_effect,
-            flips,
-            tests,
-            warnings,
-            findings,
-            recorded,
-            guards,
-            guard_settings,
-            guards_from,
-            before: None,
-            teams: TeamDirectory::new(teams.into_iter().map(|(id, name)| Team { id, name })),
-            live: LiveRecord { fingerprint: live.fingerprint, touched },
-        };
-        if plan
-            .recorded
-            .as_ref()
-            .is_some_and(|recorded| plan.target.is_none() || !recorded.adds_up())
-        {
+        if recorded.as_ref().is_some_and(|recorded| docker.is_none() || !recorded.adds_up()) {
             return Err(PlanError::Wrong(
                 "its figures about recorded requests do not add up".to_owned(),
             ));
         }
+        let docker = docker.map(|target| DockerPlan {
+            target,
+            steps,
+            unmanaged: left(Service::Docker, &unmanaged),
+            access,
+            without_effect,
+            flips,
+            tests,
+            recorded,
+            teams: TeamDirectory::new(teams.into_iter().map(|(id, name)| Team { id, name })),
+            live: LiveRecord { fingerprint: live.fingerprint, touched },
+        });
+        let plan = Self {
+            docker,
+            vijil: vijil_plan(vijil, others, &unmanaged)?,
+            warnings,
+            findings,
+            guards,
+            guard_settings,
+            guards_from,
+            before: None,
+        };
         if plan.summary() != summary {
             return Err(PlanError::Wrong("its summary counts other steps".to_owned()));
         }
@@ -129,11 +128,10 @@ fn vijil_plan(
             (Some(document), _) => (document, steps),
         };
     let said = steps.iter().map(StepDocument::relations).collect();
-    let unmanaged = unmanaged.iter().filter(|one| one.service == Service::Vijil);
     let mut plan = VijilPlan {
         target: VijilTarget { endpoint },
         steps: steps.into_iter().map(StepDocument::vijil_step).collect::<Result<_, _>>()?,
-        unmanaged: unmanaged.map(|one| one.policy.clone()).collect(),
+        unmanaged: left(Service::Vijil, unmanaged),
         meaning: VijilMeaning { weakened, buckets },
         live,
     };
@@ -147,6 +145,12 @@ fn vijil_plan(
         .collect();
     relate(&mut plan.steps, said, found, |step| step.id)?;
     Ok(Some(plan))
+}
+
+/// The policies of a service that are left alone.
+fn left(service: Service, unmanaged: &[Unmanaged]) -> Vec<String> {
+    let own = unmanaged.iter().filter(|one| one.service == service);
+    own.map(|one| one.policy.clone()).collect()
 }
 
 /// Checks that ids count from 1 and phases never go back, since steps are carried out in the order

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{Fields, Method, Origin, same_value};
 use crate::plan::request::Segment;
-use crate::plan::step::{Object, Op, Reason, Step};
+use crate::plan::step::{Addressed, Object, Op, Reason, Step};
 
 /// One call that writes.
 pub type VijilStep = Step<VijilDifference>;
@@ -36,14 +36,8 @@ pub struct VijilDifference {
     pub because: Option<Reason>,
 }
 
-/// An object that a call is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    /// A live object with this id.
-    Existing(String),
-    /// An object that an earlier step creates under this name or `rule_id`.
-    Planned(String),
-}
+/// The policy or the rule that a call addresses; a planned rule by its `rule_id`.
+pub type Subject = Addressed<String>;
 
 /// A request as data.
 #[derive(Clone, Debug, PartialEq)]

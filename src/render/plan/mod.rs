@@ -20,7 +20,7 @@ use crate::plan::meaning::{Found, Meaning};
 use crate::plan::saved::Service;
 use crate::plan::set::Unplanned;
 use crate::plan::warning::Warning;
-use crate::plan::{ChangeSet, Plan, Unmanaged};
+use crate::plan::{ChangeSet, DockerPlan, Plan, Unmanaged};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -109,7 +109,7 @@ fn write_several(
 }
 
 fn write_plan(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
-    let org = plan.target.as_ref().map_or("Vijil".into(), |target| line(&target.org));
+    let org = line(plan.org().unwrap_or("Vijil"));
     let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
     let settings = settings.map(|settings| format!(", {BAD}{settings}{BAD:#}")).unwrap_or_default();
     let from = plan.before.as_ref().map(|before| line(&before.from));
@@ -126,26 +126,31 @@ fn write_plan(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
         };
         writeln!(out, "{GOOD}No changes{GOOD:#}{refused}. {same}{settings}{end}")?;
         write_settings(out, plan)?;
-        write_recorded(out, plan, view)?;
+        plan.docker.iter().try_for_each(|docker| write_recorded(out, docker, view))?;
         write_refusals(out, plan)?;
         write_unmanaged(out, plan, view)?;
         return write_not_live(out, plan);
     }
     let from =
         from.map(|from| format!(", compared with the documents of `{from}`")).unwrap_or_default();
-    let style = match (&plan.access.found, plan.access.gains().next(), plan.access.is_nothing()) {
-        (Found::Incomplete(..), _, _) | (Found::Complete(_), Some(_), _) => BAD,
-        (Found::Complete(_), None, true) if plan.access.governed.is_empty() => GOOD,
-        (Found::Complete(_), None, _) => CAREFUL,
-    };
     let decides = plan
         .vijil
         .as_ref()
         .and_then(|vijil| super::vijil::plan_headline(vijil, |text| line(text).into_owned()));
-    let brief = steps::only_new(&plan.steps, view) && vijil::only_new(plan.vijil_differences());
-    if plan.target.is_some() {
+    let brief =
+        steps::only_new(plan.docker_steps(), view) && vijil::only_new(plan.vijil_differences());
+    if let Some(docker) = &plan.docker {
+        let style = match (&docker.access.found, docker.access.gains().next()) {
+            (Found::Incomplete(..), _) | (Found::Complete(_), Some(_)) => BAD,
+            (Found::Complete(_), None)
+                if docker.access.is_nothing() && docker.access.governed.is_empty() =>
+            {
+                GOOD
+            }
+            (Found::Complete(_), None) => CAREFUL,
+        };
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
-        let headline = headline(plan);
+        let headline = docker_headline(docker);
         let tests = words::tests_headline(plan)
             .map(|tests| format!(", {BAD}{tests}{BAD:#}"))
             .unwrap_or_default();
@@ -155,11 +160,11 @@ fn write_plan(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
         write!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}{refused}: {style}{headline}{style:#}")?;
         writeln!(out, "{tests}{blocks}{settings}{decides}")?;
         write_settings(out, plan)?;
-        access::write(out, &plan.access, view, brief)?;
-        write_without_effect(out, plan, view)?;
-        write_flips(out, plan, view)?;
-        write_recorded(out, plan, view)?;
-        steps::write(out, plan.steps.iter().map(|step| &step.difference), &plan.teams, view)?;
+        access::write(out, &docker.access, view, brief)?;
+        write_without_effect(out, docker, view)?;
+        write_flips(out, docker, view)?;
+        write_recorded(out, docker, view)?;
+        steps::write(out, docker.steps.iter().map(|step| &step.difference), &docker.teams, view)?;
     } else {
         let decides = decides.map(|decides| format!(": {decides}")).unwrap_or_default();
         let refused = refused_after(&refused);
@@ -211,8 +216,15 @@ fn write_not_live(out: &mut String, plan: &Plan) -> fmt::Result {
     }
 }
 
-/// The effect on access as a short phrase.
+/// The effect as a short phrase.
 fn headline(plan: &Plan) -> String {
+    plan.docker
+        .as_ref()
+        .map_or_else(|| words::headline(&Meaning::default(), plain), docker_headline)
+}
+
+/// The effect on access as a short phrase.
+fn docker_headline(plan: &DockerPlan) -> String {
     let reason = words::without_effect_headline(plan, quoted).unwrap_or_default();
     format!("{}{reason}", words::headline(&plan.access, plain))
 }
@@ -228,7 +240,7 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// Writes the effect of the plan on recorded requests.
-fn write_recorded(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
+fn write_recorded(out: &mut String, plan: &DockerPlan, view: View<'_>) -> fmt::Result {
     plan.recorded.iter().try_for_each(|recorded| {
         out.push('\n');
         super::replay::write(out, recorded, view)
@@ -274,7 +286,7 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
 }
 
 /// Writes the changes without effect because of undeclared policies.
-fn write_without_effect(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
+fn write_without_effect(out: &mut String, plan: &DockerPlan, view: View<'_>) -> fmt::Result {
     const LISTED: usize = 16;
     if plan.without_effect.is_empty() {
         return Ok(());
@@ -297,7 +309,7 @@ fn write_without_effect(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::R
 }
 
 /// The access tests that fail after the plan and whose result changes.
-fn write_flips(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
+fn write_flips(out: &mut String, plan: &DockerPlan, view: View<'_>) -> fmt::Result {
     const LISTED: usize = 16;
     let flips = words::failing_flips(plan, view.all);
     if !flips.is_empty() {
@@ -335,15 +347,15 @@ fn write_warnings(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result 
 }
 
 fn write_unmanaged(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
-    if plan.unmanaged.is_empty() {
-        return Ok(());
-    }
     let kind = |one: &Unmanaged| match one.service {
-        Service::Vijil if plan.target.is_some() => " (for agents)",
+        Service::Vijil if plan.docker.is_some() => " (for agents)",
         Service::Vijil | Service::Docker => "",
     };
-    let name = |one: &Unmanaged| format!("`{}`{}", one.policy, kind(one));
-    let names: Vec<String> = plan.unmanaged.iter().map(name).collect();
+    let name = |one: Unmanaged| format!("`{}`{}", one.policy, kind(&one));
+    let names: Vec<String> = plan.unmanaged().map(name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
     let label = words::unmanaged_label(plan);
     writeln!(out, "\n{DIM}{label}{DIM:#} {}", view.list(&names, label.len() + 1))
 }

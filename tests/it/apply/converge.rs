@@ -197,7 +197,7 @@ async fn converges(
     if plan.guards.iter().any(|verdict| verdict.guard == Guard::SafeOrder && !verdict.ok) {
         return Ok(false);
     }
-    for step in &plan.steps {
+    for step in plan.docker_steps() {
         let update = step.change.op() == seawall::plan::step::Op::Update;
         prop_assert!(
             !update || !step.change.changed().is_empty(),
@@ -212,19 +212,19 @@ async fn converges(
     prop_assert_eq!(carried_out.as_ref(), &plan);
     let new = organization.emulator.state();
     prop_assert!(organization.plan(&after).await.unwrap().is_empty(), "{:?}", new);
-    let explained = plan.steps.iter().filter(|step| step.because.is_some()).count();
+    let explained = plan.docker_steps().iter().filter(|step| step.because.is_some()).count();
     let (calls, least) = (organization.emulator.writes().len(), changed(&old, &new));
     prop_assert!(
         calls == least || explained > 0 && calls > least,
         "{} calls for {}: {:?}",
         calls,
         least,
-        plan.steps
+        plan.docker_steps()
     );
     let judge = Judge::new([old, new]);
     for state in organization.passed() {
         prop_assert_eq!(doubled(&state), None);
-        prop_assert_eq!(judge.opening(&state), None, "{:?}", plan.steps);
+        prop_assert_eq!(judge.opening(&state), None, "{:?}", plan.docker_steps());
     }
     let (_, kind) = faults().swap_remove(fault);
     let call = 1 + (at * organization.emulator.calls().len() as f64) as usize;

@@ -208,11 +208,11 @@ impl Course {
         let ending = organization.apply(&after).await;
         let Ending::Outcome(plan, outcome) = &ending else { panic!("{name}: {ending:?}") };
         assert_eq!(outcome.exit(), Exit::Done, "{name}: {outcome:?}");
-        let expected = change
-            .because
-            .is_none_or(|because| plan.steps.iter().any(|step| step.because == Some(because)));
-        assert!(expected, "{name}: {:?}", plan.steps);
-        assert_eq!(organization.emulator.writes().len(), plan.steps.len(), "{name}");
+        let expected = change.because.is_none_or(|because| {
+            plan.docker_steps().iter().any(|step| step.because == Some(because))
+        });
+        assert!(expected, "{name}: {:?}", plan.docker_steps());
+        assert_eq!(organization.emulator.writes().len(), plan.docker_steps().len(), "{name}");
         let calls = organization.emulator.calls().len();
         let finished = organization.emulator.state();
         let judge = Judge::new([old.clone(), finished.clone()]);
@@ -314,9 +314,14 @@ impl Course {
         ends.extend(after.first().cloned());
         let judge = self.judge_of(&ends);
         let unseen = endings.iter().any(|ending| match ending {
-            Ending::Outcome(plan, _) => {
-                plan.live.touched.iter().all(|touched| touched.id.0 != target.id)
-            }
+            Ending::Outcome(plan, _) => plan
+                .docker
+                .as_ref()
+                .unwrap()
+                .live
+                .touched
+                .iter()
+                .all(|touched| touched.id.0 != target.id),
             Ending::Unread(_) => false,
         });
         let as_it_was = |state: &State| {
@@ -352,7 +357,7 @@ impl Course {
         let again = organization.apply(&self.after).await;
         assert_eq!(again.exit(), Exit::Done, "{what}: {again:?}");
         let plan = organization.plan(&self.after).await.unwrap();
-        assert!(plan.is_empty(), "{what}: {:?}", plan.steps);
+        assert!(plan.is_empty(), "{what}: {:?}", plan.docker_steps());
         let mut second = vec![first.last().unwrap().clone()];
         second.extend(organization.passed().split_off(start));
         (first, second)

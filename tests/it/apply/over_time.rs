@@ -49,7 +49,7 @@ async fn story(start: &Desired, chapters: &[Chapter]) -> Result<usize, TestCaseE
         let ending = organization.apply(last).await;
         prop_assert_eq!(ending.exit(), Exit::Done, "{:?}", ending);
         let left = organization.plan(last).await.unwrap();
-        prop_assert!(left.is_empty(), "{:?}", left.steps);
+        prop_assert!(left.is_empty(), "{:?}", left.docker_steps());
     }
     Ok(applied)
 }

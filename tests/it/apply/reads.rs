@@ -67,9 +67,9 @@ async fn a_read_that_is_older_than_a_second_serves_no_step() {
         }
         let ending = organization.apply(&documents(2)).await;
         let Ending::Outcome(plan, outcome) = &ending else { panic!("{ending:?}") };
-        let first = plan.steps.first().unwrap();
+        let first = plan.docker_steps().first().unwrap();
         let edited = plan
-            .steps
+            .docker_steps()
             .iter()
             .filter(|step| step.change.rule().is_some() && step.phase == first.phase);
         let of_first_policy =

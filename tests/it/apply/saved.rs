@@ -4,7 +4,6 @@
 use seawall::model::{
     Body, Cedar, Decision, Domain, Live, LivePolicy, LiveVijil, Policy, Resources, Rule, Scope,
 };
-use seawall::plan::Plan;
 use seawall::plan::dependencies::Beyond;
 use seawall::plan::docker::{
     Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step,
@@ -12,6 +11,7 @@ use seawall::plan::docker::{
 };
 use seawall::plan::guard::Guard;
 use seawall::plan::step::{Op, Reason};
+use seawall::plan::{DockerPlan, Plan};
 use serde_json::{Value, json};
 
 use super::{Organization, desired, make};
@@ -53,7 +53,8 @@ fn altered(plan: &Plan, change: impl FnOnce(&mut Value)) -> Result<Plan, String>
 async fn a_plan_that_does_not_hold_together_is_refused() {
     let (plan, _) = plan().await;
     assert_eq!(altered(&plan, |_| ()).unwrap(), plan);
-    let update = plan.steps.iter().position(|step| step.change.rule_name().is_some()).unwrap();
+    let update =
+        plan.docker_steps().iter().position(|step| step.change.rule_name().is_some()).unwrap();
     let changes: Vec<(&str, Alteration)> = vec![
         (
             "another policy",
@@ -334,6 +335,11 @@ async fn plan_between(before: &str, after: &str) -> (Plan, Live) {
     (make(&desired(after), &live), live)
 }
 
+/// The Docker side, to be altered.
+fn docker(plan: &mut Plan) -> &mut DockerPlan {
+    plan.docker.as_mut().unwrap()
+}
+
 /// The plan that its file says.
 fn read(plan: &Plan) -> Result<Plan, String> {
     Plan::from_json(&plan.to_json()).map_err(|error| error.to_string())
@@ -343,7 +349,8 @@ fn read(plan: &Plan) -> Result<Plan, String> {
 /// Each is shown under the last name of its policy.
 fn of_steps(plan: &Plan, steps: impl IntoIterator<Item = (Change, Option<Reason>)>) -> Plan {
     let steps: Vec<(Change, Option<Reason>)> = steps.into_iter().collect();
-    let mut after = plan.live.touched.clone();
+    let touched = &plan.docker.as_ref().unwrap().live.touched;
+    let mut after = touched.clone();
     steps.iter().for_each(|(change, _)| simulate::carry_out(&mut after, change));
     let name = |change: &Change| match change {
         Change::Policy(PolicyChange::Create { after }) => after.name.clone(),
@@ -352,7 +359,7 @@ fn of_steps(plan: &Plan, steps: impl IntoIterator<Item = (Change, Option<Reason>
         )
         | Change::Rule(policy, _) => {
             let id = simulate::policy_id(policy);
-            let found = after.iter().chain(&plan.live.touched).find(|policy| policy.id == id);
+            let found = after.iter().chain(touched).find(|policy| policy.id == id);
             found.map_or_else(
                 || id.0.trim_start_matches("planned:").to_owned(),
                 |policy| policy.name.clone(),
@@ -370,12 +377,14 @@ fn of_steps(plan: &Plan, steps: impl IntoIterator<Item = (Change, Option<Reason>
         };
         seawall::plan::step::Step::new(difference, number)
     };
-    Plan { steps: (1..).zip(&steps).map(step).collect(), ..plan.clone() }
+    let mut plan = plan.clone();
+    docker(&mut plan).steps = (1..).zip(&steps).map(step).collect();
+    plan
 }
 
 /// The plan whose only step is divided in two parts, by way of another object.
 fn divided(plan: &Plan, between: &Between) -> Plan {
-    let [step] = plan.steps.as_slice() else { panic!("{:?}", plan.steps) };
+    let [step] = plan.docker_steps() else { panic!("{:?}", plan.docker_steps()) };
     let update = |before: Option<&Between>, after: Option<&Between>| match &step.change {
         Change::Rule(policy, RuleChange::Update { rule, before: old, after: new }) => {
             let side = |own: &Rule, other: Option<&Between>| match other {
@@ -419,9 +428,9 @@ async fn two_steps_about_one_object_are_the_parts_of_its_difference() {
     let before = network("p", "", &["r allow a.example.com b.example.com"]);
     let (plan, _) = plan_between(&before, &before.replace("a.example.com", "c.example.com")).await;
     let parts = divided(&plan, &Between::Hosts(&["b.example.com"]));
-    assert_eq!(read(&parts).unwrap().steps.len(), 2);
+    assert_eq!(read(&parts).unwrap().docker_steps().len(), 2);
     let back = {
-        let [first, last] = parts.steps.as_slice() else { panic!() };
+        let [first, last] = parts.docker_steps() else { panic!() };
         let (Change::Rule(_, first), Change::Rule(policy, last)) = (&first.change, &last.change)
         else {
             panic!()
@@ -459,7 +468,7 @@ async fn two_steps_about_one_object_are_the_parts_of_its_difference() {
     ];
     for (edit, says) in table {
         let mut plan = parts.clone();
-        edit(&mut plan.steps);
+        edit(&mut docker(&mut plan).steps);
         let error = read(&plan).unwrap_err();
         assert!(error.contains(says), "{says}: {error}");
     }
@@ -479,13 +488,14 @@ async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
         let mut plan = plan.clone();
         let deletes = |step: &&mut Step| step.change.op() == Op::Delete;
         let because = |step: &mut Step, reason: Reason| step.difference.because = Some(reason);
-        plan.steps
+        let steps = &mut docker(&mut plan).steps;
+        steps
             .iter_mut()
             .filter(deletes)
             .take(number)
             .for_each(|step| because(step, Reason::SplitNarrows));
         let creates = |step: &&mut Step| step.change.op() == Op::Create;
-        plan.steps.iter_mut().filter(creates).for_each(|step| because(step, Reason::SplitWidens));
+        steps.iter_mut().filter(creates).for_each(|step| because(step, Reason::SplitWidens));
         plan
     };
     let message = |plan: Plan| {
@@ -509,10 +519,11 @@ async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
 async fn no_step_is_about_a_rule_of_a_policy_that_goes() {
     let before = network("p", "", &["r deny a.example.com", "s allow b.example.com"]);
     let (plan, _) = plan_between(&before, "").await;
-    let Change::Policy(PolicyChange::Delete { policy, before }) = &plan.steps[0].change else {
+    let Change::Policy(PolicyChange::Delete { policy, before }) = &plan.docker_steps()[0].change
+    else {
         panic!()
     };
-    let rules = plan.live.touched[0].rules();
+    let rules = plan.docker.as_ref().unwrap().live.touched[0].rules();
     let rule = |change: fn(RuleTarget, Rule) -> RuleChange, at: usize| {
         let target = RuleTarget::Existing(rules[at].id.clone());
         Change::Rule(policy.clone(), change(target, rules[at].rule.clone()))
@@ -575,7 +586,7 @@ fn each(change: impl Fn(&mut serde_json::Map<String, Value>)) -> impl FnOnce(&mu
 #[tokio::test]
 async fn a_step_waits_for_what_the_plan_states_and_for_what_follows_from_its_steps() {
     let (plan, _) = plan().await;
-    assert!(plan.steps.iter().any(|step| !step.dependencies.steps.is_empty()));
+    assert!(plan.docker_steps().iter().any(|step| !step.dependencies.steps.is_empty()));
     // Earlier versions saved plans without relations, or with fewer: what each of them may leave
     // out is found again.
     for keys in [&["depends_on"][..], &["touches"], &["depends_on", "touches"]] {
@@ -589,9 +600,9 @@ async fn a_step_waits_for_what_the_plan_states_and_for_what_follows_from_its_ste
     };
     let all = more("depends_beyond", "all_earlier".into()).unwrap();
     let beyond = |step: &Step| step.dependencies.beyond == Some(Beyond::AllEarlier);
-    assert!(all.steps.iter().all(beyond));
+    assert!(all.docker_steps().iter().all(beyond));
     let mcp = more("touches", json!(["mcp"])).unwrap();
-    for (step, own) in mcp.steps.iter().zip(&plan.steps) {
+    for (step, own) in mcp.docker_steps().iter().zip(plan.docker_steps()) {
         assert!(
             step.touches.contains(&Domain::Mcp) && step.touches.is_superset(&own.touches),
             "{step:?}"
@@ -614,7 +625,7 @@ fn a_plan_that_an_earlier_version_saved_can_be_read() {
     assert!(plans.len() > 3);
     for path in plans {
         let plan = Plan::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        assert!(!plan.steps.is_empty(), "{path:?}");
+        assert!(!plan.docker_steps().is_empty(), "{path:?}");
     }
 }
 
@@ -626,7 +637,7 @@ async fn steps_in_an_order_that_opens_something_are_refused() {
     let organization = Organization::new(&desired(BEFORE), |builder| builder).await;
     let live = organization.reader().live().await.unwrap();
     let plan = make(&desired(after), &live);
-    let ops: Vec<Op> = plan.steps.iter().map(|step| step.change.op()).collect();
+    let ops: Vec<Op> = plan.docker_steps().iter().map(|step| step.change.op()).collect();
     assert_eq!(ops, [Op::Create, Op::Update]);
     let is_safe = |plan: &Plan| {
         let judged = plan.clone().judged_again(Some(&live), None);
@@ -688,7 +699,7 @@ async fn steps_in_an_order_that_opens_something_are_refused() {
     ];
     for (what, safe, change) in table {
         let plan = altered(&plan, change).unwrap();
-        assert_eq!(is_safe(&plan), safe, "{what}: {:?}", plan.steps);
+        assert_eq!(is_safe(&plan), safe, "{what}: {:?}", plan.docker_steps());
     }
 }
 
@@ -743,7 +754,15 @@ struct Changes<'a>(&'a Plan);
 
 impl Changes<'_> {
     fn live(&self, name: &str) -> &LivePolicy {
-        self.0.live.touched.iter().find(|policy| policy.name == name).unwrap()
+        self.0
+            .docker
+            .as_ref()
+            .unwrap()
+            .live
+            .touched
+            .iter()
+            .find(|policy| policy.name == name)
+            .unwrap()
     }
 
     fn target(&self, name: &str) -> PolicyTarget {
@@ -975,11 +994,12 @@ async fn nobody_is_left_without_a_policy_while_steps_of_one_phase_run() {
     };
     assert!(is_safe(&plan));
     let ops: Vec<(Op, usize)> =
-        plan.steps.iter().map(|step| (step.change.op(), step.phase)).collect();
+        plan.docker_steps().iter().map(|step| (step.change.op(), step.phase)).collect();
     assert_eq!(ops, [(Op::Create, 1), (Op::Create, 2), (Op::Delete, 3)]);
     let mut together = plan.clone();
-    together.steps[2].phase = 2;
-    together.steps[2].dependencies = Default::default();
+    let step = &mut docker(&mut together).steps[2];
+    step.phase = 2;
+    step.dependencies = Default::default();
     assert!(!is_safe(&together));
 }
 

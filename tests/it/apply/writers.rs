@@ -264,7 +264,7 @@ async fn write_at_once(
     // An apply that another one overtook says so itself, and may leave a call of its own behind.
     if alone && endings.iter().all(|ending| ending.exit() == Exit::Done) {
         let left = gates.organization.plan(&course.after).await.unwrap();
-        assert!(left.is_empty(), "{what}: reported as done: {:?}", left.steps);
+        assert!(left.is_empty(), "{what}: reported as done: {:?}", left.docker_steps());
     }
     let (first, second) = course.finished_by_the_next(&what, &gates.organization).await;
     let person = gates.turns.lock().unwrap().person.take();

@@ -76,7 +76,7 @@ fn planned(desired: &Desired, live: &Live) -> String {
         Ok(again) => assert_eq!(again.to_json(), text, "a saved plan says the same"),
         Err(error) => panic!("a plan that was made is read again: {error}: {text}"),
     }
-    format!("{} steps", made.steps.len().min(9))
+    format!("{} steps", made.docker_steps().len().min(9))
 }
 
 /// A file with documents, beside the settings of a workspace.
@@ -203,7 +203,10 @@ pub(super) fn plan(input: &[u8]) -> String {
                 "what was read is saved as it was"
             );
             black_box(render::markdown::plan(&plan));
-            let stale = stale::check(&plan, &Live::default()).len();
+            let stale = plan
+                .docker
+                .as_ref()
+                .map_or(0, |docker| stale::check(docker, &Live::default()).len());
             let again = plan.judged_again(Some(&Live::default()), None);
             let lifted = BTreeSet::new();
             let guards: Vec<_> = again.refusals(&lifted).map(|verdict| verdict.guard).collect();
