@@ -549,12 +549,14 @@ pub(super) fn named_homes(items: &[Item<'_>]) -> BTreeSet<Vec<String>> {
     homes.take(MOST_HOMES).collect()
 }
 
-/// A folder of each allow that may be mounted.
+/// A folder of each allow that may be mounted; none if there are very many, since each would be
+/// compared with each deny.
 pub(super) fn mounts(items: &[Item<'_>]) -> BTreeSet<Vec<String>> {
     let allows = items.iter().filter(|item| item.decision == Decision::Allow);
     let folders = allows.filter_map(Item::folder).filter_map(|folder| instance(folder, "user"));
     let fits = |own: &Vec<String>| path::is_folder(own) && own.len() <= MOST_SEGMENTS;
-    folders.filter(fits).take(MOST_MOUNTS).collect()
+    let mounts: BTreeSet<Vec<String>> = folders.filter(fits).collect();
+    if mounts.len() > MOST_MOUNTS { BTreeSet::new() } else { mounts }
 }
 
 /// A folder, and the same below a home folder or as one.
