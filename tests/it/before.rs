@@ -101,7 +101,6 @@ fn a_branch_is_compared_with_its_base_offline() {
       Customer data  policies/agents.yaml:7
        3 ~ PRIV-001
              the policy stays active; the next call approves the rule
-             prohibition: “Agents must not disclose personal data of customers.”
              consequence.severity: high → low
        4  APPROVE  PRIV-001
              approved again: the rule differs from what was approved

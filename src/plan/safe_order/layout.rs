@@ -45,7 +45,9 @@ impl Layout {
         }
         let extras: Vec<(Extra, usize)> = extras
             .iter()
-            .map(|extra| (extra.clone(), builder.rule(extra.policy, &extra.rule, [false, false])))
+            .map(|extra| {
+                (extra.clone(), builder.rule((extra.policy, None), &extra.rule, [false, false]))
+            })
             .collect();
         let rules = builder
             .versions
@@ -168,11 +170,11 @@ impl<'a> Builder<'a> {
                 }
                 (before, after) => {
                     if let Some(before) = before {
-                        let group = self.version(index, before, [true, false]);
+                        let group = self.version((index, position), before, [true, false]);
                         self.rules.insert((index, position, false), group);
                     }
                     if let Some(after) = after {
-                        let group = self.version(index, after, [false, true]);
+                        let group = self.version((index, position), after, [false, true]);
                         self.rules.insert((index, position, true), group);
                     }
                 }
@@ -186,21 +188,26 @@ impl<'a> Builder<'a> {
         let key = (policy, domain(rule), rule.decision);
         let group = match self.staying.get(&key) {
             Some(group) => *group,
-            None => self.rule(policy, rule, [true, true]),
+            None => self.rule((policy, None), rule, [true, true]),
         };
         self.staying.insert(key, group);
         self.versions.push((group, rule));
         group
     }
 
-    fn version(&mut self, policy: usize, rule: &'a Rule, ends: [bool; 2]) -> usize {
-        let group = self.rule(policy, rule, ends);
+    fn version(&mut self, at: (usize, usize), rule: &'a Rule, ends: [bool; 2]) -> usize {
+        let group = self.rule((at.0, Some(at.1)), rule, ends);
         self.versions.push((group, rule));
         group
     }
 
-    fn rule(&mut self, policy: usize, rule: &Rule, ends: [bool; 2]) -> usize {
-        self.group(Group { policy, domain: domain(rule) }, ends)
+    fn rule(
+        &mut self,
+        (policy, position): (usize, Option<usize>),
+        rule: &Rule,
+        ends: [bool; 2],
+    ) -> usize {
+        self.group(Group { policy, domain: domain(rule), rule: position }, ends)
     }
 
     fn group(&mut self, group: Group, [old, new]: [bool; 2]) -> usize {
@@ -231,7 +238,7 @@ impl<'a> Builder<'a> {
             let group = match together.get(&(kind, ends)) {
                 Some(group) => *group,
                 None => {
-                    let group = self.group(Group { policy, domain: Domain::Mcp }, ends);
+                    let group = self.group(Group { policy, domain: Domain::Mcp, rule: None }, ends);
                     self.statements.push((group, kind));
                     together.insert((kind, ends), group);
                     group

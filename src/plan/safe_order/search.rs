@@ -232,7 +232,7 @@ mod tests {
         let requests = requests
             .iter()
             .map(|(permit, forbids)| Request::Mcp { permit: *permit, forbids: *forbids });
-        let groups = groups.chars().map(|_| Group { policy: 0, domain: Domain::Mcp });
+        let groups = groups.chars().map(|_| Group { policy: 0, domain: Domain::Mcp, rule: None });
         let space = Space::new(groups.collect(), requests.collect(), old, new);
         let call = |(groups, needs): &Sent<'_>| {
             let effect = Move { groups: groups.to_vec(), scope: None };
@@ -317,7 +317,8 @@ mod tests {
     #[test]
     fn nobody_is_left_without_a_policy_on_the_way() {
         // The only rule moves from one policy to the other.
-        let groups = (0..2).map(|policy| Group { policy, domain: Domain::Network }).collect();
+        let groups =
+            (0..2).map(|policy| Group { policy, domain: Domain::Network, rule: None }).collect();
         let scopes = vec![Some(Scope::Organization); 2];
         let end = |there: [bool; 2]| State { scopes: scopes.clone(), there: there.to_vec() };
         let space = Space::new(groups, Vec::new(), end([true, false]), end([false, true]));

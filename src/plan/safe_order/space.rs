@@ -22,6 +22,8 @@ pub(super) struct Group {
     /// Index of the policy's slot.
     pub(super) policy: usize,
     pub(super) domain: Domain,
+    /// For a version of a rule that changes, the rule's position in its policy.
+    pub(super) rule: Option<usize>,
 }
 
 /// A representative of all requests that the same groups match.
@@ -161,14 +163,30 @@ impl Space {
     /// would have opened it neither before the plan nor after it.
     pub(super) fn leans(&self, state: &State, among: &BTreeSet<usize>) -> bool {
         among.iter().filter_map(|index| self.requests.get(*index)).any(|request| {
+            let denies: Vec<usize> = request.denies().collect();
             let going: Vec<usize> =
-                request.denies().filter(|group| self.goes(*group, state)).collect();
+                denies.iter().copied().filter(|group| self.goes(*group, state)).collect();
             let [now, new] = [state, &self.new].map(|state| View { space: self, state });
+            // Whoever deletes a rule deletes each of its versions, and a rule that still denies the
+            // request after the plan does not go.
             let without = |group, who: &[&str]| {
-                going.contains(&group) && now.in_force(group, who) && !new.in_force(group, who)
+                let goes =
+                    |deny: &usize| now.in_force(*deny, who) && self.is_same_rule(*deny, group);
+                let stays =
+                    |deny: &usize| new.in_force(*deny, who) && self.is_same_rule(*deny, group);
+                going.iter().any(goes) && !denies.iter().any(stays)
             };
             !going.is_empty() && self.opens_without(request, state, without)
         })
+    }
+
+    /// Returns `true` if both groups are versions of one rule.
+    fn is_same_rule(&self, one: usize, other: usize) -> bool {
+        let rule = |group| {
+            let Group { policy, rule, .. } = self.groups.get(group)?;
+            Some((policy, (*rule)?))
+        };
+        one == other || rule(one).is_some_and(|own| rule(other) == Some(own))
     }
 
     /// Returns `true` if a group is in force in `state` for somebody for whom the plan takes it
@@ -180,8 +198,8 @@ impl Space {
     }
 
     /// Returns `true` if a state lets a request through for an audience that neither end lets
-    /// through, while `missing` groups are missing for the audience in the state and in the old
-    /// end.
+    /// through, while `missing` groups are missing for the audience in the state, and with or
+    /// without them in the old end.
     fn opens_without(
         &self,
         request: &Request,
@@ -194,17 +212,18 @@ impl Space {
         audiences.iter().any(|who| {
             let in_force =
                 |view: &View<'_>, group| view.in_force(group, who) && !missing(group, who);
-            let [now, old]: [&dyn Fn(usize) -> bool; 2] =
+            let [now, without]: [&dyn Fn(usize) -> bool; 2] =
                 [&|group| in_force(&now, group), &|group| in_force(&old, group)];
-            let new = |group| new.in_force(group, who);
+            let [old, new]: [&dyn Fn(usize) -> bool; 2] =
+                [&|group| old.in_force(group, who), &|group| new.in_force(group, who)];
             match request {
-                Request::Access(point, _) => point.may_open(now, &[old, &new]),
+                Request::Access(point, _) => point.may_open(now, &[without, old, new]),
                 Request::Mcp { permit, forbids } => {
                     let allowed = |in_force: &dyn Fn(usize) -> bool| {
                         in_force(*permit)
                             && !forbids.iter().flatten().any(|forbid| in_force(*forbid))
                     };
-                    allowed(now) && !allowed(old) && !allowed(&new)
+                    allowed(now) && ![without, old, new].into_iter().any(allowed)
                 }
             }
         })
