@@ -11,7 +11,7 @@ const ABOUT_COVERAGE: [&str; 3] = ["redundant-rule", "shadowed-allow", "http-all
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Note,
-    title: "some lints were skipped because too many rules overlap",
+    title: "some lints were skipped because too many rules would be compared",
     explanation: "Some lints compare rules with each other. Where very many patterns with wildcards overlap, that would take \
         minutes and gigabytes; these lints are then left out as a whole, so that the same documents always have the same \
         findings.",
@@ -21,6 +21,13 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    if !input.survey.has_parents() {
+        let message = "so many folders are allowed that those around a denied pattern were not looked for by \
+            `mount-around-deny`";
+        let finding = Diagnostic::note(CODE, message.to_owned());
+        findings
+            .push(finding.help("allow fewer, larger folders, or deny folders without wildcards"));
+    }
     if input.survey.is_complete() {
         return;
     }

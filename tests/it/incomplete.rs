@@ -261,6 +261,22 @@ fn the_order_of_calls_is_safe_beside_whatever_rules_or_refused() {
 
 /// Each `**` once doubled the memory that a pattern takes.
 #[test]
+fn folders_that_are_too_many_to_look_at_are_said() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("seawall.yaml"), SETTINGS).unwrap();
+    let deny = filesystem("Deny", "deny", &["/home/*/.ssh".to_owned()]);
+    fs::write(folder.path().join("deny.yaml"), deny).unwrap();
+    for (number, expected) in [(64, false), (65, true)] {
+        let folders: Vec<String> = (0..number).map(|number| format!("/srv/p{number}")).collect();
+        let allow = filesystem("Allow", "allow", &folders);
+        fs::write(folder.path().join("allow.yaml"), allow).unwrap();
+        let (_, stdout, stderr) = seawall(folder.path(), &["validate", "--format", "json"]);
+        let said = stdout.contains("lint-skipped") && stdout.contains("mount-around-deny");
+        assert_eq!(said, expected, "{number}: {stdout}{stderr}");
+    }
+}
+
+#[test]
 fn a_pattern_of_very_many_wildcards_gets_an_answer() {
     for wildcards in [22, 100] {
         let pattern = format!("{}/x", "/**/a".repeat(wildcards));

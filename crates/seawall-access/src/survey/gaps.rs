@@ -362,7 +362,7 @@ impl<'a> Survey<'a> {
             denied: None,
             beside: Request::Folder { read: true, write: false, segments: mount.clone() },
         };
-        self.mounts.iter().filter(holds).take(MOST_PARENTS).map(pair).collect()
+        self.mounts.iter().flatten().filter(holds).take(MOST_PARENTS).map(pair).collect()
     }
 
     /// The ports to try: the deny's own, or those on which something is allowed.
@@ -549,14 +549,20 @@ pub(super) fn named_homes(items: &[Item<'_>]) -> BTreeSet<Vec<String>> {
     homes.take(MOST_HOMES).collect()
 }
 
-/// A folder of each allow that may be mounted; none if there are very many, since each would be
-/// compared with each deny.
-pub(super) fn mounts(items: &[Item<'_>]) -> BTreeSet<Vec<String>> {
+/// A folder of each allow that may be mounted; `None` if there are very many, since each would be
+/// compared with each deny that has wildcards, and some deny has.
+pub(super) fn mounts(items: &[Item<'_>]) -> Option<BTreeSet<Vec<String>>> {
+    let is_denied_pattern = |item: &Item<'_>| {
+        item.decision == Decision::Deny && item.folder().is_some() && item.text().contains('*')
+    };
+    if !items.iter().any(is_denied_pattern) {
+        return Some(BTreeSet::new());
+    }
     let allows = items.iter().filter(|item| item.decision == Decision::Allow);
     let folders = allows.filter_map(Item::folder).filter_map(|folder| instance(folder, "user"));
     let fits = |own: &Vec<String>| path::is_folder(own) && own.len() <= MOST_SEGMENTS;
     let mounts: BTreeSet<Vec<String>> = folders.filter(fits).collect();
-    if mounts.len() > MOST_MOUNTS { BTreeSet::new() } else { mounts }
+    (mounts.len() <= MOST_MOUNTS).then_some(mounts)
 }
 
 /// A folder, and the same below a home folder or as one.

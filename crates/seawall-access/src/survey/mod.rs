@@ -47,8 +47,8 @@ pub struct Survey<'a> {
     allowed: Allowed,
     /// Home folders that allow rules name.
     homes: BTreeSet<Vec<String>>,
-    /// Folders that allow rules let be mounted.
-    mounts: BTreeSet<Vec<String>>,
+    /// Folders that allow rules let be mounted; `None` if they are too many to look at.
+    mounts: Option<BTreeSet<Vec<String>>>,
     coverage: Coverage,
 }
 
@@ -121,6 +121,13 @@ impl<'a> Survey<'a> {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.coverage.is_complete()
+    }
+
+    /// Returns `true` if the folders that are allowed were looked at for those that lie around a
+    /// denied pattern.
+    #[must_use]
+    pub fn has_parents(&self) -> bool {
+        self.mounts.is_some()
     }
 
     fn add(&mut self, number: u32, item: &Item<'_>) {
