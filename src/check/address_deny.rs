@@ -1,6 +1,6 @@
 //! A host allow that a CIDR deny seems to stop.
 
-use super::{Check, Input, Run, locations};
+use super::{Check, EACH, Input, Run, locations};
 use crate::access::ranges::Known;
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -10,8 +10,6 @@ const CODE: &str = "address-deny-misses-names";
 
 /// The number of names in a finding.
 const SHOWN: usize = 3;
-/// The largest number of blocks of a rule with a finding each.
-const EACH: usize = 2;
 
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,

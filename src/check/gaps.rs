@@ -1,14 +1,11 @@
 //! Denies that leave something open which their readers believe to be closed.
 
-use super::{Check, Input, Run, http_path, locations};
+use super::{Check, EACH, Input, Run, http_path, locations};
 use crate::access::survey::{Gap, GapKind, Gaps, Item};
 use crate::diagnostic::{Diagnostic, Severity, list};
 use crate::model::Decision;
 use crate::source::parallel;
 
-/// The largest number of gaps of a rule with a finding each; above it, there is one finding for the
-/// rule.
-const EACH: usize = 2;
 /// The number of gaps that the finding for a rule names.
 const NAMED: usize = 3;
 /// The most gaps of a rule that are counted: a list of ten thousand hosts has one finding anyway.

@@ -104,6 +104,9 @@ pub struct Input<'a> {
     pub complete: bool,
 }
 
+/// The largest number of findings of one kind and one cause in a rule; above it, there is one for the
+/// rule.
+const EACH: usize = 2;
 /// The number of resources below which checks run in one thread, since starting another would take
 /// longer.
 const WORTH_A_THREAD: usize = 2_000;

@@ -1,6 +1,6 @@
 //! `*.x` without `x`, and `/dir/**` without `/dir`.
 
-use super::{Check, Input, Run, locations};
+use super::{Check, EACH, Input, Run, locations};
 use crate::access::survey::{Bare, Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity, list};
 use crate::model::Decision;
@@ -43,9 +43,6 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// The largest number of resources of a rule with a finding each; above it, there is one finding
-/// for the rule, since they have the same cause.
-const EACH: usize = 2;
 /// The number of patterns that the finding for a rule names.
 const NAMED: usize = 3;
 
@@ -78,10 +75,7 @@ fn several(input: &Input<'_>, found: &[&(&Item<'_>, Diagnostic)]) -> Option<Diag
     let (item, example) = found.first()?;
     let (named, more) = list::first(found, NAMED);
     let names: Vec<String> = named.iter().map(|(item, _)| format!("`{}`", item.text())).collect();
-    let names = match more {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
-    };
+    let names = list::counted(&names, ", ", more);
     let (message, help) = match (example.code, item.decision) {
         (FOLDER, Decision::Allow) => (
             format!("whether {names} allow mounts of the folders themselves is not documented"),

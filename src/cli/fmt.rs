@@ -7,13 +7,12 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::session::context::current_folder;
 use super::session::writing::replace;
 use super::session::{output, workspace};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::{Diagnostic, FileId, Findings, sanitize};
 use crate::format::{Layout, format};
-use crate::render::{diagnostic, diff, words};
+use crate::render::{diff, words};
 use crate::source::disk::Root;
 use crate::source::{self, MAX_FILE_BYTES};
 
@@ -165,8 +164,7 @@ fn left(shown: &str, reason: &str) -> String {
 /// Prints findings on standard error. Errors end the run with 1, so that not even `-q` hides them.
 fn report(context: &Context, found: &mut Findings) {
     found.sort();
-    let _ =
-        write!(output::stderr(), "{}", diagnostic::human(found, &current_folder(), context.view()));
+    let _ = write!(output::stderr(), "{}", context.findings(found));
 }
 
 /// Formats standard input to standard output, for editors.

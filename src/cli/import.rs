@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::session::context::current_folder;
 use super::session::every::live_each;
 use super::session::organizations::{separate_failures, worst};
 use super::session::planning::Workspace;
@@ -253,9 +252,7 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
         EmptyWorkspace::Refused,
         texts.collect(),
     ) {
-        context.note(
-            render::diagnostic::human(&findings, &current_folder(), context.view()).trim_end(),
-        );
+        context.note(context.findings(&findings).trim_end());
         context.note("This has to be mended before `seawall plan`.");
     }
 }

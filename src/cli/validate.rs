@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::session::baseline::Base;
-use super::session::context::current_folder;
 use super::session::watch::watched;
 use super::session::{output, workspace};
 use super::{Context, Exit, Failure};
 use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Severity, nearest};
-use crate::render::{diagnostic, findings, github, sarif};
+use crate::render::{findings, github, sarif};
 use crate::source::CONFIG_NAME;
 use crate::workspace::EmptyWorkspace;
 
@@ -88,7 +87,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let folder = workspace::folder(context);
     match format {
         Format::Human => {
-            context.show(&diagnostic::human(&found, &current_folder(), context.view()))?;
+            context.show(&context.findings(&found))?;
             context.note(&findings::summary(&found, older, context.detail()));
         }
         Format::Sarif => context.print(&sarif::sarif(&found, &folder, older))?,

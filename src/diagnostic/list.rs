@@ -32,6 +32,12 @@ pub fn listed(items: &[impl AsRef<str>]) -> String {
 #[must_use]
 pub fn separated(items: &[impl AsRef<str>], separator: &str) -> String {
     let (first, more) = first(items, MOST);
+    counted(first, separator, more)
+}
+
+/// The first items, and the number of the others: `a, b and 7 more`.
+#[must_use]
+pub fn counted(first: &[impl AsRef<str>], separator: &str, more: usize) -> String {
     let text = first.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(separator);
     if more > 0 { format!("{text} and {more} more") } else { text }
 }

@@ -44,25 +44,27 @@ impl RuleOrigins {
     /// The locations of declared policies and their rules.
     #[must_use]
     pub fn new(declared: &[DesiredPolicy]) -> Self {
-        let mut places = BTreeMap::new();
+        let mut places = Self::default();
         for one in declared {
-            let policy = || one.policy.name.clone();
-            places.insert((policy(), String::new()), one.origin.clone());
-            let named = one.policy.rules().iter().map(|rule| rule.name.clone());
-            let numbered = (1..).map(|number| format!("statement {number}"));
-            // Statements of a Cedar text have no names.
-            let names: Vec<String> = match one.domain {
-                Domain::Mcp => numbered.take(one.rules.len()).collect(),
-                Domain::Network | Domain::Filesystem => named.collect(),
-            };
-            places.extend(
-                names
-                    .into_iter()
-                    .zip(&one.rules)
-                    .map(|(rule, at)| ((policy(), rule), at.origin.clone())),
-            );
+            let policy = &one.policy.name;
+            places.add(policy, "", &one.origin);
+            match one.domain {
+                Domain::Mcp => places.add_statements(policy, one),
+                Domain::Network | Domain::Filesystem => {
+                    for (rule, beside) in one.policy.rules().iter().zip(&one.rules) {
+                        places.add(policy, &rule.name, &beside.origin);
+                    }
+                }
+            }
         }
-        Self(places)
+        places
+    }
+
+    /// Adds the locations of the statements of a Cedar text, which have numbers in place of names.
+    pub fn add_statements(&mut self, policy: &str, declared: &DesiredPolicy) {
+        for (number, beside) in (1..).zip(&declared.rules) {
+            self.add(policy, &format!("statement {number}"), &beside.origin);
+        }
     }
 
     /// Adds the location of a rule; of the policy, if the name is empty.

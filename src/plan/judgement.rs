@@ -9,7 +9,7 @@ use super::flips::{self, Tested};
 use super::guard::{self, Guard, Judged, JudgedVijil, Verdict};
 use super::meaning::Meaning;
 use super::safe_order::{Refusal, verify};
-use super::{GuardsFrom, Plan, compare};
+use super::{GuardsFrom, Plan, bare_meaning_of};
 use crate::model::{Guards, Live, LiveVijil, Test};
 
 /// What guards judge beside the plan itself.
@@ -125,7 +125,8 @@ impl Plan {
         let steps = self.docker_steps();
         let tests = self.docker.as_ref().map_or(&[][..], |docker| &docker.tests);
         let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-        let (access, tested) = (compare(live, steps), flips::run_carried(live, steps, tests));
+        let access = bare_meaning_of(live, &after, steps.is_empty());
+        let tested = flips::run_carried(live, steps, tests);
         self.judged(
             guards,
             &Basis { live, after: &after, access: &access, order: None, tested: &tested, vijil },

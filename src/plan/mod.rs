@@ -54,7 +54,7 @@ use self::vijil::{VijilDifference, VijilPlan, VijilStep};
 use self::warning::{Finding, Warning};
 use crate::access;
 use crate::evidence::replay::Replay;
-use crate::model::{Guards, Live, LivePolicy, SettingChange, TeamDirectory};
+use crate::model::{Guards, Live, LivePolicy, Policy, SettingChange, TeamDirectory};
 
 /// A plan: the calls to make, the verdicts that permit them, and their effect.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,13 +189,11 @@ impl Plan {
 
     /// The undeclared live policies that are left alone, those of Docker first.
     pub fn unmanaged(&self) -> impl Iterator<Item = Unmanaged> {
-        let of = |service, names: &[String]| {
-            let left = |policy: &String| Unmanaged { service, policy: policy.clone() };
-            names.iter().map(left).collect::<Vec<_>>()
-        };
-        let docker = self.docker.iter().flat_map(move |side| of(Service::Docker, &side.unmanaged));
-        let vijil = self.vijil.iter().flat_map(move |side| of(Service::Vijil, &side.unmanaged));
-        docker.chain(vijil)
+        let docker = self.docker.iter().flat_map(|side| &side.unmanaged);
+        let vijil = self.vijil.iter().flat_map(|side| &side.unmanaged);
+        let docker = docker.map(|policy| (Service::Docker, policy));
+        let all = docker.chain(vijil.map(|policy| (Service::Vijil, policy)));
+        all.map(|(service, policy)| Unmanaged { service, policy: policy.clone() })
     }
 
     /// The differences in Vijil.
@@ -235,15 +233,27 @@ pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
     meaning_of(live, &after, steps.is_empty(), &Origins::default())
 }
 
-/// The effect of the change from `live` to `after`.
+/// The effect of the change from `live` to `after`, with what `can` answers about it.
 fn meaning_of(live: &Live, after: &Live, same: bool, places: &Origins<'_>) -> Meaning {
-    let [old, new] =
-        if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
-    let found = access::compare(&old, &new, &live.teams);
-    let governed = governed::compare(&old, &new, &live.teams);
-    let mut meaning = Meaning::new(found, governed, |cause| places.tell(cause));
+    let [old, new] = ends(live, after, same);
+    let mut meaning = between([&old, &new], live, places);
     answers::add(meaning.changes_mut(), (&old, &new), &live.teams);
     meaning
+}
+
+/// The same effect for guards, which need no answers.
+fn bare_meaning_of(live: &Live, after: &Live, same: bool) -> Meaning {
+    let [old, new] = ends(live, after, same);
+    between([&old, &new], live, &Origins::default())
+}
+
+fn ends(live: &Live, after: &Live, same: bool) -> [Vec<Policy>; 2] {
+    if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) }
+}
+
+fn between([old, new]: [&[Policy]; 2], live: &Live, places: &Origins<'_>) -> Meaning {
+    let found = access::compare(old, new, &live.teams);
+    Meaning::new(found, governed::compare(old, new, &live.teams), |cause| places.tell(cause))
 }
 
 /// The ids of the live policies that differ.

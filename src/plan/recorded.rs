@@ -93,11 +93,10 @@ fn of_live(live: &Live, desired: &Desired) -> RuleOrigins {
             }
         }
         // The statements of another text have other numbers.
-        if matches!((&found.body, &declared.policy.body), (LiveBody::Cedar(own), Body::Cedar(text)) if own == text)
+        if let (LiveBody::Cedar(own), Body::Cedar(text)) = (&found.body, &declared.policy.body)
+            && own == text
         {
-            for (number, beside) in (1..).zip(&declared.rules) {
-                places.add(&found.name, &format!("statement {number}"), &beside.origin);
-            }
+            places.add_statements(&found.name, declared);
         }
     }
     places

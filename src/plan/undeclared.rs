@@ -254,8 +254,16 @@ pub(super) fn without_effect(
             .filter(|name| names.contains(name))
             .collect();
         let policies: Vec<String> = policies.into_iter().map(str::to_owned).collect();
-        let AccessChange { audience, access, witness, because: _, widens, narrows: _, .. } =
-            gain.clone();
+        let AccessChange {
+            audience,
+            access,
+            witness,
+            because: _,
+            widens,
+            narrows: _,
+            doubt: _,
+            except: _,
+        } = gain.clone();
         (!policies.is_empty()).then_some(WithoutEffect {
             widens,
             audience: Audience::clone(&audience),

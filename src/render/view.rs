@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use crate::diagnostic::list::{MOST, first, shown};
+use crate::diagnostic::list::{MOST, counted, first, shown};
 use crate::diagnostic::sanitize::line;
 use crate::model::Origin;
 
@@ -56,7 +56,7 @@ impl View<'_> {
         let addresses: Vec<&str> = at.split(", ").collect();
         match self.first(&addresses, MOST) {
             (_, 0) => Cow::Borrowed(object),
-            (first, more) => format!("{what} at {} and {more} more", first.join(", ")).into(),
+            (first, more) => format!("{what} at {}", counted(first, ", ", more)).into(),
         }
     }
 

@@ -18,14 +18,10 @@ use std::net::IpAddr;
 use target::Target;
 
 use super::verdict::Verdict;
-use super::{Check, Run};
+use super::{Check, EACH, Run};
 use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::Declared;
 use crate::model::{Domain, Resources};
-
-/// The largest number of IPv6 addresses of a rule with a finding each; above it, there is one finding
-/// for the rule, since they have the same cause.
-const EACH: usize = 2;
 
 pub(super) const CHECKS: &[Check] =
     &[invalid::CHECK, undocumented::CHECK, spelling::CHECK, cidr_host_bits::CHECK];

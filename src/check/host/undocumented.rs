@@ -29,8 +29,8 @@ pub(super) fn several(addresses: &[&String]) -> Verdict {
     const NAMED: usize = 3;
     let (named, more) = list::first(addresses, NAMED);
     let names: Vec<String> = named.iter().map(|address| format!("`{address}`")).collect();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let message = format!("whether the service reads {}{more} is not documented", names.join(", "));
+    let names = list::counted(&names, ", ", more);
+    let message = format!("whether the service reads {names} is not documented");
     Verdict::open(CODE, message, "write each as `ADDRESS/128`, which covers every port")
 }
 

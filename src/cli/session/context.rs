@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use super::settings::Global;
 use super::wrap::wrap;
 use super::{Environment, Exit, Failure, Overrides, output};
-use crate::diagnostic::{list, relative};
-use crate::render::diagnostic::Detail;
+use crate::diagnostic::{Findings, list, relative};
+use crate::render::diagnostic::{self, Detail};
 use crate::render::plan::View;
 
 /// The line width without a terminal, and on a narrow one, in characters.
@@ -97,6 +97,11 @@ impl Context {
             all: self.verbose > 0,
             folder: self.workspace.get().map_or("", String::as_str),
         }
+    }
+
+    /// The findings for people, with paths as the current folder sees them.
+    pub(crate) fn findings(&self, findings: &Findings) -> String {
+        diagnostic::human(findings, &current_folder(), self.view())
     }
 
     /// Takes the folder of the workspace that the command is about, for the places of its output.

@@ -8,7 +8,6 @@ use std::path::{Component, Path, PathBuf};
 
 use super::commit::checked_out;
 use super::connect::named_endpoint;
-use super::context::current_folder;
 use super::git::Repository;
 use super::reading::read;
 use super::services::State;
@@ -219,7 +218,7 @@ fn from_folder(
 
 fn parse(context: &Context, name: &str, text: &str) -> Result<Workspace, Failure> {
     read_settings(name, text).map_err(|findings| {
-        context.note(diagnostic::human(&findings, &current_folder(), context.view()).trim_end());
+        context.note(context.findings(&findings).trim_end());
         Failure::new(
             Exit::Invalid,
             format!("the settings of the base are wrong: {}", diagnostic::summary(&findings)),

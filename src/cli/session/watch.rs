@@ -14,9 +14,9 @@ use super::{Environment, Exit, Failure, output};
 use crate::source::disk::bytes_opened;
 
 /// The time that a command may take, for each organization of its workspace up to a number, since
-/// documents list them; and more for each GiB of the files that it reads in pieces. These hold records and have any size: a GiB takes some
-/// seconds, or a minute if it is compressed. A stream without end adds nothing, and a file that grows
-/// without end when it is decompressed adds little.
+/// documents list them; and more for each GiB of the files that it reads in pieces. These hold
+/// records and have any size: a GiB takes some seconds, or a minute if it is compressed. A stream
+/// without end adds nothing, and a file that grows without end when it is decompressed adds little.
 const MOST_TIME: Duration = Duration::from_secs(60);
 const MOST_ORGANIZATIONS: u32 = 10;
 const TIME_A_GIB: Duration = Duration::from_secs(300);

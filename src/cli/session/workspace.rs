@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::context::current_folder;
 use super::watch::watched;
 use super::{Context, Exit, Failure};
-use crate::diagnostic::{Findings, Severity};
+use crate::diagnostic::{Diagnostic, Findings, Severity};
 use crate::render::diagnostic;
 use crate::source::{CONFIG_NAME, find_root};
 use crate::workspace::{EmptyWorkspace, Loaded};
@@ -57,10 +57,7 @@ pub(crate) fn load(
     path: Option<&Path>,
     emptiness: EmptyWorkspace,
 ) -> Result<Loaded, Failure> {
-    let mut loaded = load_silently(context, path, emptiness)?;
-    loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
-    warn(context, &loaded.findings);
-    Ok(loaded)
+    load_warning(context, path, emptiness, &[])
 }
 
 /// The same for a comparison with live state, which decides about some warnings: they are errors
@@ -70,18 +67,28 @@ pub(crate) fn load(
 /// As [`load`].
 pub(crate) fn load_for_live(context: &Context, path: Option<&Path>) -> Result<Loaded, Failure> {
     const DECIDED: [&str; 2] = ["unknown-team", "unreviewed-rule"];
-    let mut loaded = load_silently(context, path, EmptyWorkspace::Refused)?;
-    loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
-    let mut shown = loaded.findings.clone();
-    shown.diagnostics.retain(|finding| !DECIDED.contains(&finding.code));
-    warn(context, &shown);
-    Ok(loaded)
+    load_warning(context, path, EmptyWorkspace::Refused, &DECIDED)
 }
 
-fn warn(context: &Context, findings: &Findings) {
+/// Loads a workspace and prints its warnings, without those of these codes.
+fn load_warning(
+    context: &Context,
+    path: Option<&Path>,
+    emptiness: EmptyWorkspace,
+    decided: &[&str],
+) -> Result<Loaded, Failure> {
+    let mut loaded = load_silently(context, path, emptiness)?;
+    let findings = &mut loaded.findings;
+    findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
+    let is_shown = |finding: &&Diagnostic| !decided.contains(&finding.code);
+    let shown = findings.diagnostics.iter().filter(is_shown).cloned().collect();
+    // The files are large, so that only the findings are copied.
+    let all = std::mem::replace(&mut findings.diagnostics, shown);
     if !findings.diagnostics.is_empty() {
-        context.note(diagnostic::human(findings, &current_folder(), context.view()).trim_end());
+        context.note(context.findings(findings).trim_end());
     }
+    findings.diagnostics = all;
+    Ok(loaded)
 }
 
 /// The same for questions, which do not repeat warnings that `validate` and `plan` show.
@@ -115,11 +122,7 @@ pub(crate) fn checked(
 /// Prints findings, and makes them the failure of the run.
 pub(crate) fn wrong(context: &Context, findings: &Findings) -> Failure {
     // Printed even with `-q`, since they are the reason of the failure.
-    let _ = write!(
-        super::output::stderr(),
-        "{}",
-        diagnostic::human(findings, &current_folder(), context.view())
-    );
+    let _ = write!(super::output::stderr(), "{}", context.findings(findings));
     Failure::new(
         Exit::Invalid,
         format!("the documents are wrong: {}", diagnostic::summary(findings)),

@@ -1,5 +1,5 @@
-//! What to do where Cedar's parser stopped: the probable intention, for words and forms of other
-//! languages, and for brackets and texts that are not complete.
+//! Advice for the place where Cedar's parser stopped: it names the probable intention behind words
+//! and forms of other languages, and behind brackets and texts that are not complete.
 
 use std::ops::Range;
 

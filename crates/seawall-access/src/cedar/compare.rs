@@ -385,7 +385,7 @@ fn said_with_witnesses(
         return vec![(instead.to_owned(), witness(&|_| true))];
     }
     let one = |changed: &Changed| {
-        // What the description leaves out may change too, for another reason.
+        // A request among the exceptions may change too, for another reason.
         let told = |request: &McpRequest| has(changed, request) && !is_left_out(changed, request);
         let any = || witness(&|request: &McpRequest| has(changed, request));
         let found = witness(&told).or_else(|| if changed.is_whole() { None } else { any() });
