@@ -1,11 +1,13 @@
 //! Effective access of each audience, computed by the same engine as plans.
 //!
-//! Two comparisons give all of it. Compared with policies that allow nothing, every widened entry
+//! Three comparisons give all of it. Compared with policies that allow nothing, every widened entry
 //! is allowed access of the smallest audience that has it, so that access of everyone is listed
 //! once. Compared with the same policies without their denies, every narrowed entry is access that
-//! a deny takes away.
+//! a deny takes away. Compared with nothing, the denies as allows give the destinations of the
+//! denies.
 //!
-//! Invariant: this module decides no access. Uncertain entries stay uncertain, with the reason.
+//! Invariant: this module decides no access. Uncertain entries stay uncertain, with the reason. A
+//! comparison that was cut short is said, and nothing is concluded from what it lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +20,7 @@ use super::named::{Named, RuleRef};
 use super::text::{count, listed};
 use crate::access::cedar::{APPROVAL, Effect, statements};
 use crate::access::{Access, Cause, Changes, Comparison, Entry, Request, State, compare};
-use crate::model::{Body, Cedar, Decision, Policy, TeamDirectory};
+use crate::model::{Body, Cedar, Decision, Domain, Policy, TeamDirectory};
 
 /// Largest number of entries that are listed one by one; beyond it, long lists are summarized by
 /// policy.
@@ -130,14 +132,18 @@ pub(super) struct Found {
     pub(super) entry: Entry,
 }
 
-/// Result of the two comparisons.
+/// Result of the three comparisons.
 #[derive(Debug, Default)]
 pub(super) struct Effective {
     pub(super) allowed: Vec<Found>,
     pub(super) uncertain: Vec<Found>,
     pub(super) denied: Vec<Found>,
-    /// Reason why the comparison was incomplete; `None` if it was complete.
+    /// Access that the denies would give if they were allows.
+    pub(super) closed: Vec<Entry>,
+    /// Reason why the comparison for allowed access was cut short; `None` if it was complete.
     pub(super) cut: Option<String>,
+    /// For each comparison that was cut short, what the report may lack and why.
+    pub(super) lacks: Vec<String>,
 }
 
 /// Teams that the same policies govern.
@@ -150,11 +156,13 @@ pub(super) struct Class {
     pub(super) names: Vec<String>,
 }
 
-/// Compares the policies with ones that allow nothing, and with the same ones without denies.
+/// Compares the policies with ones that allow nothing, with the same ones without denies, and
+/// their denies as allows with nothing.
 pub(super) fn effective(policies: &[Policy]) -> Effective {
     let (mut effective, directory) = (Effective::default(), TeamDirectory::default());
     let (changes, cut) = changes(compare(&nothing(policies), policies, &directory));
     let Changes { widened, narrowed: _, uncertain } = changes;
+    let mut lacks = vec![("access that is allowed", cut.clone())];
     effective.cut = cut;
     effective.allowed = widened.into_iter().flat_map(found).collect();
     effective.uncertain =
@@ -162,10 +170,36 @@ pub(super) fn effective(policies: &[Policy]) -> Effective {
     if policies.iter().any(has_denies) {
         let bare: Vec<Policy> =
             policies.iter().map(|policy| only(policy, Decision::Allow)).collect();
-        let (Changes { narrowed, .. }, _) = self::changes(compare(&bare, policies, &directory));
+        let (Changes { narrowed, .. }, cut) = self::changes(compare(&bare, policies, &directory));
         effective.denied = narrowed.into_iter().flat_map(found).collect();
+        lacks.push(("access that denies close", cut));
+        let (Changes { widened, .. }, cut) =
+            self::changes(compare(&[], &reversed(policies), &directory));
+        effective.closed = widened;
+        lacks.push(("rows of the matrix for destinations of denies", cut));
     }
+    let lack = |(what, cut): (&str, Option<String>)| Some(format!("{what}: {}", cut?));
+    effective.lacks = lacks.into_iter().filter_map(lack).collect();
     effective
+}
+
+/// The denies of the allowlists as allows.
+fn reversed(policies: &[Policy]) -> Vec<Policy> {
+    policies
+        .iter()
+        .filter(|policy| policy.domain() != Some(Domain::Mcp))
+        .map(|policy| {
+            let Policy { name, scope, body } = only(policy, Decision::Deny);
+            let body = match body {
+                Body::Allowlist(mut rules) => {
+                    rules.iter_mut().for_each(|rule| rule.decision = Decision::Allow);
+                    Body::Allowlist(rules)
+                }
+                Body::Cedar(_) => body,
+            };
+            Policy { name, scope, body }
+        })
+        .collect()
 }
 
 fn changes(comparison: Comparison) -> (Changes, Option<String>) {
@@ -232,7 +266,7 @@ fn has_denies(policy: &Policy) -> bool {
 }
 
 /// The policy with only its rules of this decision.
-pub(super) fn only(policy: &Policy, decision: Decision) -> Policy {
+fn only(policy: &Policy, decision: Decision) -> Policy {
     let body = match &policy.body {
         Body::Allowlist(rules) => Body::Allowlist(
             rules.iter().filter(|rule| rule.decision == decision).cloned().collect(),

@@ -7,12 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::audience::{Audience, Class, Effective, is_approval, only};
+use super::audience::{Audience, Class, Effective, is_approval};
 use super::destination::{Destination, Kind, Parts};
-use crate::access::{
-    AccessLevel, Comparison, Entry, Host, Match, Question, Request, Role, State, Verdict, compare,
-};
-use crate::model::{Body, Decision, Domain, Policy, TeamDirectory};
+use crate::access::{AccessLevel, Host, Match, Question, Request, Role, State, Verdict};
+use crate::model::{Decision, Policy};
 use crate::source::parallel;
 
 /// Largest number of rows without folding; beyond it, destinations of one domain with equal cells
@@ -189,11 +187,10 @@ fn row((destination, more, accesses): (Destination, usize, Vec<CellAccess>)) -> 
 
 /// Destinations of all rules, each with example requests.
 fn destinations(policies: &[Policy], effective: &Effective) -> BTreeMap<Destination, Vec<Probe>> {
-    let closed = closed(policies);
     let found = [&effective.allowed, &effective.denied, &effective.uncertain];
     let found = found.into_iter().flatten().map(|found| &found.entry);
     let mut all: BTreeMap<Destination, Vec<Probe>> = BTreeMap::new();
-    for entry in found.chain(&closed) {
+    for entry in found.chain(&effective.closed) {
         let Ok(request) = Request::parse(&entry.witness) else { continue };
         let probes = all.entry(Parts::new(&entry.access).destination).or_default();
         let probe = Probe { request, approval: is_approval(policies, entry) };
@@ -202,28 +199,6 @@ fn destinations(policies: &[Policy], effective: &Effective) -> BTreeMap<Destinat
         }
     }
     all
-}
-
-/// Destinations of the denies: the access that the denies would give if they were allows.
-fn closed(policies: &[Policy]) -> Vec<Entry> {
-    let flipped: Vec<Policy> = policies
-        .iter()
-        .filter(|policy| policy.domain() != Some(Domain::Mcp))
-        .map(|policy| {
-            let Policy { name, scope, body } = only(policy, Decision::Deny);
-            let body = match body {
-                Body::Allowlist(mut rules) => {
-                    rules.iter_mut().for_each(|rule| rule.decision = Decision::Allow);
-                    Body::Allowlist(rules)
-                }
-                Body::Cedar(_) => body,
-            };
-            Policy { name, scope, body }
-        })
-        .collect();
-    match compare(&[], &flipped, &TeamDirectory::default()) {
-        Comparison::Complete(changes) | Comparison::Incomplete(changes, _) => changes.widened,
-    }
 }
 
 fn cells(

@@ -262,6 +262,13 @@ fn section(
         teams,
         effective: &effective,
     });
+    let lacks = effective.lacks.iter().map(|lack| Doubt {
+        reason: format!("this report may lack {lack}"),
+        count: 0,
+        example: None,
+        audience: String::new(),
+    });
+    doubts.splice(0..0, lacks);
     doubts.extend(ungoverned(policies));
     let matrix = matrix::matrix(&state, &effective, &audiences, &classes);
     let listed = rules::policies(&rules::Input {
@@ -299,7 +306,7 @@ fn section(
         tests_note: String::new(),
         tests,
     };
-    overview::fill(&mut section, &classes, remarks, *usage);
+    overview::fill(&mut section, &classes, remarks, *usage, &effective.lacks);
     section
 }
 

@@ -32,6 +32,7 @@ pub(super) fn fill(
     classes: &[Class],
     remarks: &Remarks,
     usage: Option<&Usage>,
+    lacks: &[String],
 ) {
     let rows: Vec<&RuleRow> = section.policies.iter().flat_map(|policy| &policy.rules).collect();
     let (all, untested) = (rows.len(), rows.iter().filter(|row| row.untested).count());
@@ -98,7 +99,7 @@ pub(super) fn fill(
         href: to("overview"),
         ..figure(doubts, "uncertain")
     });
-    section.lead = lead(section, classes, failing);
+    section.lead = lead(section, classes, failing, lacks);
     section.rules_note = rules_note(all, untested, usage);
     section.tests_note = match failing {
         0 => "All of them hold.".to_owned(),
@@ -107,12 +108,15 @@ pub(super) fn fill(
     section.figures = figures;
 }
 
-fn lead(section: &Section, classes: &[Class], failing: usize) -> String {
-    let mut sentences = Vec::new();
+fn lead(section: &Section, classes: &[Class], failing: usize, lacks: &[String]) -> String {
+    let incomplete = !lacks.is_empty();
+    let lack = |lack: &String| format!("Incomplete: this report may lack {lack}.");
+    let mut sentences: Vec<String> = lacks.iter().map(lack).collect();
     let everyone = section.audiences.first();
     let open = everyone.map(|everyone| everyone.groups.len()).unwrap_or_default();
     let entries = everyone.map(|everyone| everyone.allowed).unwrap_or_default();
     sentences.push(match (entries, open) {
+        (0, _) if incomplete => "Nothing is known to be allowed to everyone.".to_owned(),
         (0, _) => "No rule allows anything to everyone.".to_owned(),
         (_, 0) => format!("{} open to everyone.", are(entries, "entry")),
         (_, _) => format!("{} open to everyone, in whole or in part.", are(open, "destination")),
@@ -128,7 +132,7 @@ fn lead(section: &Section, classes: &[Class], failing: usize) -> String {
     if !more.is_empty() {
         let verb = if more.len() == 1 { "reaches" } else { "reach" };
         sentences.push(format!("Beyond that, {} {verb} more.", listed(&more, 4)));
-    } else if teams > 0 {
+    } else if teams > 0 && !incomplete {
         sentences.push("No team reaches more than that.".to_owned());
     }
     let denied: BTreeSet<&String> = section
@@ -160,4 +164,48 @@ fn rules_note(all: usize, untested: usize, usage: Option<&Usage>) -> String {
         note += &format!(" Use is told by {}", super::change::window(&usage.window));
     }
     note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing is concluded from what an incomplete comparison lacks.
+    #[test]
+    fn an_incomplete_report_says_so_first() {
+        let section = Section {
+            id: super::super::Id::prefix("acme", true),
+            name: "acme".to_owned(),
+            lead: String::new(),
+            figures: Vec::new(),
+            doubts: Vec::new(),
+            change: None,
+            recorded: None,
+            audiences: Vec::new(),
+            matrix: super::super::Matrix::default(),
+            policies: Vec::new(),
+            rules: 0,
+            rules_note: String::new(),
+            open: true,
+            dense: false,
+            tests: Vec::new(),
+            tests_note: String::new(),
+        };
+        let team =
+            Class { governed: true, keys: vec!["t".to_owned()], names: vec!["T".to_owned()] };
+        let lead = |lacks: &[&str]| {
+            let lacks: Vec<String> = lacks.iter().map(|lack| (*lack).to_owned()).collect();
+            super::lead(&section, std::slice::from_ref(&team), 0, &lacks)
+        };
+        let rest = "No access test guards any of this.";
+        let complete = "No rule allows anything to everyone. No team reaches more than that. ";
+        assert_eq!(lead(&[]), format!("{complete}{rest}"));
+        assert_eq!(
+            lead(&["access that is allowed: too many folders"]),
+            format!(
+                "Incomplete: this report may lack access that is allowed: too many folders. \
+                 Nothing is known to be allowed to everyone. {rest}"
+            )
+        );
+    }
 }
