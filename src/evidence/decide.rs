@@ -5,18 +5,21 @@
 //! documentation leaves open. Otherwise it is unknown, with the one reason that comes first in
 //! [`Gap`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Asked, Subject};
+use super::gather::HashMap;
 use super::membership::Teams;
 use crate::access::cedar::McpAction;
 use crate::access::{
-    AccessLevel, AddressKinds, AddressRule, Host, IN_FORCE, Question, Reason, Request, Role, State,
-    Unknown, Verdict,
+    AccessLevel, AddressKinds, AddressRule, Host, IN_FORCE, Likeness, Named, Question, Reason,
+    Request, Role, State, Unknown, Verdict,
 };
 use crate::model::{Decision, Domain, Policy, Rule, Scope};
 
@@ -121,26 +124,56 @@ pub struct Judge<'a> {
     /// The kinds of addresses for each membership in these teams; there are few of them.
     kinds: RwLock<BTreeMap<BTreeSet<String>, Arc<Kinds>>>,
     by_kinds: Mutex<BTreeMap<Vec<usize>, Arc<AddressRules>>>,
+    members: RwLock<HashMap<BTreeSet<String>, Arc<Member>>>,
+    /// The decisions on requests to names. Very many requests are alike.
+    rulings: [RwLock<HashMap<(Addresses, Likeness), Ruling>>; SHARDS],
 }
+
+/// The number of parts of the known decisions, so that threads seldom wait for each other.
+const SHARDS: usize = 16;
+/// The most memberships, and the most decisions of a part, that are kept.
+const MOST_KEPT: usize = 1 << 12;
 
 /// A rule or a statement: the index of its policy, and its index there.
 pub(super) type Place = (usize, usize);
+
+/// A member of some teams.
+#[derive(Debug)]
+struct Member {
+    teams: BTreeSet<String>,
+    /// For each policy, whether it governs the member.
+    governed: Vec<bool>,
+    kinds: Arc<Kinds>,
+}
 
 /// The kinds of addresses for the members of some teams.
 #[derive(Debug)]
 struct Kinds {
     /// The number of entries made before this one.
     id: usize,
+    /// The first entry with the same kinds.
+    first: usize,
     teams: BTreeSet<String>,
     base: AddressKinds,
     /// The kinds of addresses without a rule, for each rule that makes a difference.
     without: OnceLock<Vec<(AddressKinds, Vec<usize>)>>,
 }
 
+/// The identity of kinds of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Addresses {
+    /// Those of an entry, by [`Kinds::first`].
+    Of(usize),
+    /// One of those without a rule, by [`Kinds::id`].
+    Without(usize, usize),
+}
+
 /// A request that was looked up once, and is then decided for any membership.
 #[derive(Debug)]
 pub(super) enum Case {
-    /// Each request, with its answer from all rules in force, addresses included.
+    /// A request to a name, whose address is not recorded.
+    Named(Box<(Request, Named)>),
+    /// Each request, with its answer from all rules in force.
     Questions(Vec<(Request, Question)>),
     Mcp(McpAction),
     Unreadable,
@@ -152,14 +185,7 @@ pub(super) struct Evaluation<'j, 'c> {
     judge: &'j Judge<'j>,
     case: &'c Case,
     /// The memberships that the user may have; empty if there are too many to try.
-    memberships: Vec<Membership>,
-}
-
-/// One membership, with the question about the addresses that matter for it.
-#[derive(Debug)]
-struct Membership {
-    teams: BTreeSet<String>,
-    at_addresses: Option<(Arc<Kinds>, Question)>,
+    members: Vec<Arc<Member>>,
 }
 
 impl<'a> Judge<'a> {
@@ -184,17 +210,18 @@ impl<'a> Judge<'a> {
         let address_teams =
             teams_of(of_addresses.iter().filter_map(|policy| policies.get(*policy)));
         let all_kinds = state.address_kinds(|_| true);
-        let (mcp, kinds, by_kinds) = (Mutex::default(), RwLock::default(), Mutex::default());
         Self {
             state,
             mcp_teams,
             only,
-            mcp,
+            mcp: Mutex::default(),
             address_rules,
             address_teams,
             all_kinds,
-            kinds,
-            by_kinds,
+            kinds: RwLock::default(),
+            by_kinds: Mutex::default(),
+            members: RwLock::default(),
+            rulings: Default::default(),
         }
     }
 
@@ -204,20 +231,33 @@ impl<'a> Judge<'a> {
 
     /// Looks a request up.
     pub(super) fn case(&self, asked: &Asked) -> Case {
-        let question =
-            |request: &Request| (request.clone(), self.state.question_at(request, &self.all_kinds));
+        let question = |request: &Request| (request.clone(), self.state.question(request));
         match &asked.subject {
-            Subject::One(request) => Case::Questions(vec![question(request)]),
+            Subject::One(request) => match self.state.named(request) {
+                Some(named) => Case::Named(Box::new((request.clone(), named))),
+                None => Case::Questions(vec![question(request)]),
+            },
             Subject::EitherMode(both) => Case::Questions(both.iter().map(question).collect()),
             Subject::Mcp(action) => Case::Mcp(*action),
             Subject::Unreadable => Case::Unreadable,
         }
     }
 
+    /// The requests of a case as points, with all rules in force.
+    pub(super) fn questions<'c>(&self, case: &'c Case) -> Vec<Cow<'c, Question>> {
+        match case {
+            Case::Named(named) => vec![Cow::Owned(named.1.at(&self.all_kinds))],
+            Case::Questions(questions) => {
+                questions.iter().map(|(_, question)| Cow::Borrowed(question)).collect()
+            }
+            Case::Mcp(_) | Case::Unreadable => Vec::new(),
+        }
+    }
+
     /// Prepares a case for somebody.
     pub(super) fn evaluate<'s, 'c>(&'s self, case: &'c Case, teams: &Teams) -> Evaluation<'s, 'c> {
-        let memberships = match teams {
-            Teams::Known(teams) => vec![self.membership(case, teams.clone())],
+        let members = match teams {
+            Teams::Known(teams) => vec![self.member(teams)],
             Teams::Unknown => {
                 let relevant: Vec<String> = self.relevant_teams(case).into_iter().collect();
                 let choices =
@@ -227,10 +267,10 @@ impl<'a> Judge<'a> {
                         (0..).zip(&relevant).filter(move |(bit, _)| choice >> bit & 1 == 1);
                     chosen.map(|(_, team)| team.clone()).collect()
                 };
-                (0..choices).map(|choice| self.membership(case, chosen(choice))).collect()
+                (0..choices).map(|choice| self.member(&chosen(choice))).collect()
             }
         };
-        Evaluation { judge: self, case, memberships }
+        Evaluation { judge: self, case, members }
     }
 
     /// Decides for somebody.
@@ -238,21 +278,20 @@ impl<'a> Judge<'a> {
         self.evaluate(case, teams).ruling()
     }
 
-    fn membership(&self, case: &Case, teams: BTreeSet<String>) -> Membership {
-        let at_addresses = match case {
-            Case::Questions(questions) if !self.address_rules.is_empty() => {
-                match questions.as_slice() {
-                    [(request, _)] if has_any_address(request) => {
-                        let kinds = self.kinds(&teams);
-                        let question = self.state.question_at(request, &kinds.base);
-                        Some((kinds, question))
-                    }
-                    _ => None,
-                }
-            }
-            Case::Questions(_) | Case::Mcp(_) | Case::Unreadable => None,
-        };
-        Membership { teams, at_addresses }
+    fn member(&self, teams: &BTreeSet<String>) -> Arc<Member> {
+        let known = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(member) = known.get(teams) {
+            return Arc::clone(member);
+        }
+        drop(known);
+        let governed =
+            self.state.policies().iter().map(|policy| policy.scope.governs(teams)).collect();
+        let member = Arc::new(Member { teams: teams.clone(), governed, kinds: self.kinds(teams) });
+        let mut known = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_KEPT {
+            known.insert(teams.clone(), Arc::clone(&member));
+        }
+        member
     }
 
     fn kinds(&self, teams: &BTreeSet<String>) -> Arc<Kinds> {
@@ -263,7 +302,9 @@ impl<'a> Judge<'a> {
             let base = self.state.address_kinds(|rule| self.state.governs(rule, &own));
             let mut all = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
             let id = all.len();
-            let kinds = Kinds { id, teams: own.clone(), base, without: OnceLock::new() };
+            let first = all.values().find(|other| other.base.is_like(&base));
+            let first = first.map_or(id, |other| other.first);
+            let kinds = Kinds { id, first, teams: own.clone(), base, without: OnceLock::new() };
             Arc::clone(all.entry(own).or_insert_with(|| Arc::new(kinds)))
         })
     }
@@ -273,21 +314,23 @@ impl<'a> Judge<'a> {
         match case {
             Case::Unreadable => BTreeSet::new(),
             Case::Mcp(_) => self.mcp_teams.clone(),
-            Case::Questions(questions) => {
-                let rules = questions.iter().flat_map(|(_, question)| question.rules());
-                let policies: BTreeSet<usize> = rules
-                    .filter_map(|rule| self.state.rules().get(rule))
-                    .map(|(policy, _)| *policy)
-                    .collect();
-                let scopes =
-                    policies.into_iter().filter_map(|policy| self.state.policies().get(policy));
-                let mut teams = teams_of(scopes);
-                if questions.iter().any(|(request, _)| has_any_address(request)) {
-                    teams.extend(self.address_teams.iter().cloned());
-                }
+            Case::Named(named) => {
+                let mut teams = self.teams_of_rules(named.1.rules());
+                teams.extend(self.address_teams.iter().cloned());
                 teams
             }
+            Case::Questions(questions) => {
+                self.teams_of_rules(questions.iter().flat_map(|(_, question)| question.rules()))
+            }
         }
+    }
+
+    fn teams_of_rules(&self, rules: impl Iterator<Item = usize>) -> BTreeSet<String> {
+        let policies: BTreeSet<usize> = rules
+            .filter_map(|rule| self.state.rules().get(rule))
+            .map(|(policy, _)| *policy)
+            .collect();
+        teams_of(policies.into_iter().filter_map(|policy| self.state.policies().get(policy)))
     }
 
     fn mcp_ruling(
@@ -309,20 +352,29 @@ impl<'a> Judge<'a> {
         })
     }
 
+    fn is_in_force(&self, rule: usize, member: &Member, without: Option<Place>) -> bool {
+        let place = self.state.rules().get(rule).copied();
+        let governed = |place: Place| member.governed.get(place.0).copied().unwrap_or_default();
+        rule == IN_FORCE || (without.is_none() || place != without) && place.is_some_and(governed)
+    }
+
+    /// Returns `true` if there are other policies of the domain than those of one rule.
+    fn has_policy(&self, domain: Domain, without: Option<Place>) -> bool {
+        let is_only = without.is_some() && self.only.get(&domain).copied().flatten() == without;
+        !is_only && self.state.is_governed(domain)
+    }
+
     fn one(
         &self,
         request: &Request,
         question: &Question,
-        teams: &BTreeSet<String>,
+        member: &Member,
         without: Option<Place>,
     ) -> Ruling {
-        let domain = question.domain();
-        let gone = without.is_some() && self.only.get(&domain).copied().flatten() == without;
-        if gone || !self.state.is_governed(domain) {
+        if !self.has_policy(question.domain(), without) {
             return Ruling::Unknown(Gap::NoPolicy);
         }
-        let is_gone = |rule| without.is_some() && self.state.rules().get(rule).copied() == without;
-        let in_force = |rule| rule == IN_FORCE || !is_gone(rule) && self.state.governs(rule, teams);
+        let in_force = |rule| self.is_in_force(rule, member, without);
         let verdict = question.verdict(in_force);
         if let Request::Connect { udp: false, .. } = request
             && let Some(gap) = unseen_request(question, verdict, in_force)
@@ -334,6 +386,36 @@ impl<'a> Judge<'a> {
             Verdict::Deny => Ruling::Known(Decision::Deny),
             Verdict::Uncertain => Ruling::Unknown(doubt(request, question, in_force)),
         }
+    }
+
+    /// The decision on a request to a name, at certain kinds of addresses.
+    fn at(
+        &self,
+        (request, named): &(Request, Named),
+        (addresses, kinds): (Addresses, &AddressKinds),
+        member: &Member,
+        without: Option<Place>,
+    ) -> Ruling {
+        if !self.has_policy(Domain::Network, without) {
+            return Ruling::Unknown(Gap::NoPolicy);
+        }
+        let likeness = named.likeness(|rule| self.is_in_force(rule, member, without));
+        let key = (addresses, likeness);
+        let hasher = foldhash::fast::FixedState::default();
+        #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
+        let shard = hasher.hash_one(&key) as usize % SHARDS;
+        let Some(shard) = self.rulings.get(shard) else {
+            return self.one(request, &named.at(kinds), member, without);
+        };
+        if let Some(ruling) = shard.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return *ruling;
+        }
+        let ruling = self.one(request, &named.at(kinds), member, without);
+        let mut known = shard.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_KEPT {
+            known.insert(key, ruling);
+        }
+        ruling
     }
 
     /// The rules that lead to an answer. For a user whose teams are unknown, the rules for a member
@@ -363,7 +445,6 @@ impl<'a> Judge<'a> {
 
     /// Returns `true` if a rule applies to a request of a user.
     pub(super) fn bears(&self, case: &Case, teams: &Teams, wanted: &Reason) -> bool {
-        let Case::Questions(questions) = case else { return false };
         let is_wanted = |place: &Place| {
             self.state.policies().get(place.0).is_some_and(|policy| {
                 let rule = policy.rules().get(place.1);
@@ -373,10 +454,19 @@ impl<'a> Judge<'a> {
                     && self.may_govern(*place, teams)
             })
         };
-        let of_addresses = questions.iter().any(|(request, _)| has_any_address(request));
-        let addresses = self.address_rules.iter().filter(|_| of_addresses).map(|one| one.rule);
-        let rules = questions.iter().flat_map(|(_, question)| question.rules()).chain(addresses);
-        rules.filter_map(|rule| self.state.rules().get(rule)).any(is_wanted)
+        let is_any = |mut rules: &mut dyn Iterator<Item = usize>| {
+            (&mut rules).filter_map(|rule| self.state.rules().get(rule)).any(is_wanted)
+        };
+        match case {
+            Case::Named(named) => {
+                let addresses = self.address_rules.iter().map(|one| one.rule);
+                is_any(&mut named.1.rules().chain(addresses))
+            }
+            Case::Questions(questions) => {
+                is_any(&mut questions.iter().flat_map(|(_, question)| question.rules()))
+            }
+            Case::Mcp(_) | Case::Unreadable => false,
+        }
     }
 
     /// Returns `true` if a rule or statement is in force for a user, or may be because the teams
@@ -400,12 +490,9 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// The kinds of addresses without a rule; `None` where they are the same.
-    fn kinds_without<'k>(&self, kinds: &'k Kinds, place: Place) -> Option<&'k AddressKinds> {
-        let rule = self.state.rules().binary_search(&place).ok()?;
-        self.address_rules.binary_search_by_key(&rule, |one| one.rule).ok()?;
-        let same = self.without(kinds).iter().find(|(_, rules)| rules.binary_search(&rule).is_ok());
-        same.map(|(kinds, _)| kinds)
+    /// The position of the kinds of addresses without a rule; `None` where they are the same.
+    fn position_without(&self, kinds: &Kinds, rule: usize) -> Option<usize> {
+        self.without(kinds).iter().position(|(_, rules)| rules.binary_search(&rule).is_ok())
     }
 
     fn rules_of(&self, key: Vec<usize>, memberships: &[&Arc<Kinds>]) -> AddressRules {
@@ -418,11 +505,7 @@ impl<'a> Judge<'a> {
                 continue;
             }
             rules.push((*place, *one, !memberships.is_empty() && memberships.iter().all(governs)));
-            let own = |kinds: &&Arc<Kinds>| {
-                self.without(kinds)
-                    .iter()
-                    .position(|(_, rules)| rules.binary_search(&one.rule).is_ok())
-            };
+            let own = |kinds: &&Arc<Kinds>| self.position_without(kinds, one.rule);
             let kinds: Vec<Option<usize>> = memberships.iter().map(own).collect();
             if kinds.iter().any(Option::is_some) {
                 groups.entry(kinds).or_default().push(*place);
@@ -444,48 +527,55 @@ pub(super) fn has_any_address(request: &Request) -> bool {
     matches!(request.host(), Some(Host::Name(_, None)))
 }
 
+impl Kinds {
+    /// The kinds without one of the rules at a position, or with all of them.
+    fn at<'k>(
+        &'k self,
+        judge: &Judge<'_>,
+        without: Option<usize>,
+    ) -> (Addresses, &'k AddressKinds) {
+        let other = without.and_then(|at| Some((at, judge.without(self).get(at)?)));
+        other.map_or((Addresses::Of(self.first), &self.base), |(at, (kinds, _))| {
+            (Addresses::Without(self.id, at), kinds)
+        })
+    }
+}
+
 impl Evaluation<'_, '_> {
     /// The decision.
     pub(super) fn ruling(&self) -> Ruling {
-        agreed(
-            self.memberships.iter().map(|membership| self.judged(membership, None)),
-            Gap::TeamUnknown,
-        )
+        agreed(self.members.iter().map(|member| self.judged(member, None)), Gap::TeamUnknown)
     }
 
     /// The decision if a rule or statement did not exist.
     pub(super) fn ruling_without(&self, place: Place) -> Ruling {
-        agreed(
-            self.memberships.iter().map(|membership| self.judged(membership, Some(place))),
-            Gap::TeamUnknown,
-        )
+        agreed(self.members.iter().map(|member| self.judged(member, Some(place))), Gap::TeamUnknown)
     }
 
-    fn judged(
-        &self,
-        Membership { teams, at_addresses }: &Membership,
-        without: Option<Place>,
-    ) -> Ruling {
+    fn judged(&self, member: &Member, without: Option<Place>) -> Ruling {
         let judge = self.judge;
-        match (self.case, at_addresses) {
-            (Case::Unreadable, _) => Ruling::Unknown(Gap::NotReadable),
-            (Case::Mcp(action), _) => judge.mcp_ruling(*action, teams, without),
-            (Case::Questions(questions), Some((kinds, question))) => {
-                let Some((request, _)) = questions.first() else {
-                    return Ruling::Unknown(Gap::NotReadable);
-                };
-                let other = without.and_then(|place| judge.kinds_without(kinds, place));
-                match other {
-                    Some(kinds) => {
-                        judge.one(request, &judge.state.question_at(request, kinds), teams, without)
-                    }
-                    None => judge.one(request, question, teams, without),
+        match self.case {
+            Case::Unreadable => Ruling::Unknown(Gap::NotReadable),
+            Case::Mcp(action) => judge.mcp_ruling(*action, &member.teams, without),
+            Case::Named(named) => {
+                let rule = without.and_then(|place| judge.state.rules().binary_search(&place).ok());
+                let of_addresses = rule.filter(|rule| {
+                    judge.address_rules.binary_search_by_key(rule, |one| one.rule).is_ok()
+                });
+                let other =
+                    of_addresses.and_then(|rule| judge.position_without(&member.kinds, rule));
+                let (addresses, kinds) = member.kinds.at(judge, other);
+                if of_addresses.is_some() && other.is_none() {
+                    // The kinds are the same, but may be so by matches of this very rule.
+                    let (request, named) = &**named;
+                    return judge.one(request, &named.at(kinds), member, without);
                 }
+                judge.at(named, (addresses, kinds), member, without)
             }
-            (Case::Questions(questions), None) => {
+            Case::Questions(questions) => {
                 let each = questions
                     .iter()
-                    .map(|(request, question)| judge.one(request, question, teams, without));
+                    .map(|(request, question)| judge.one(request, question, member, without));
                 agreed(each, Gap::ModeNotRecorded)
             }
         }
@@ -494,16 +584,9 @@ impl Evaluation<'_, '_> {
     /// The rules about addresses that apply to a request whose address is unknown; `None` for any
     /// other request.
     pub(super) fn address_rules(&self) -> Option<Arc<AddressRules>> {
-        let Case::Questions(questions) = self.case else { return None };
-        let is_open = !self.judge.address_rules.is_empty()
-            && questions.iter().any(|(one, _)| has_any_address(one));
+        let is_open = !self.judge.address_rules.is_empty() && matches!(self.case, Case::Named(_));
         is_open.then(|| {
-            let kinds: Vec<&Arc<Kinds>> = self
-                .memberships
-                .iter()
-                .filter_map(|one| one.at_addresses.as_ref())
-                .map(|(kinds, _)| kinds)
-                .collect();
+            let kinds: Vec<&Arc<Kinds>> = self.members.iter().map(|member| &member.kinds).collect();
             let key: Vec<usize> = kinds.iter().map(|kinds| kinds.id).collect();
             let mut known = self.judge.by_kinds.lock().unwrap_or_else(PoisonError::into_inner);
             let own = known
@@ -523,19 +606,10 @@ impl Evaluation<'_, '_> {
             return Ruling::Unknown(Gap::NoPolicy);
         }
         // One of the group's kinds belongs to each membership.
-        let rulings = self.memberships.iter().zip(&group.kinds).map(
-            |(Membership { teams, at_addresses }, other)| match (self.case, at_addresses) {
-                (Case::Questions(questions), Some((kinds, own))) => {
-                    let Some((request, _)) = questions.first() else {
-                        return Ruling::Unknown(Gap::NotReadable);
-                    };
-                    let other = other.and_then(|at| judge.without(kinds).get(at));
-                    let other = other.map(|(kinds, _)| judge.state.question_at(request, kinds));
-                    judge.one(request, other.as_ref().unwrap_or(own), teams, None)
-                }
-                _ => Ruling::Unknown(Gap::TeamUnknown),
-            },
-        );
+        let rulings = self.members.iter().zip(&group.kinds).map(|(member, other)| {
+            let Case::Named(named) = self.case else { return Ruling::Unknown(Gap::TeamUnknown) };
+            judge.at(named, member.kinds.at(judge, *other), member, None)
+        });
         agreed(rulings, Gap::TeamUnknown)
     }
 }

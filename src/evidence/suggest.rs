@@ -128,7 +128,7 @@ impl Found {
             Ok(written) => written,
             Err(why) => return self.leave_out(asked, why, count),
         };
-        if is_denied(&case) {
+        if is_denied(judge, &case) {
             return self.leave_out(asked, "a deny is about it", count);
         }
         let mut askers: Vec<&RequestGroup> = Vec::new();
@@ -136,7 +136,7 @@ impl Found {
             let teams = input
                 .memberships
                 .teams(input.requests.users.get(cell.user).map_or("", String::as_str));
-            match reason_to_leave_out(cell, &case, judge.rule(&case, &teams)) {
+            match reason_to_leave_out(judge, cell, &case, judge.rule(&case, &teams)) {
                 Some(why) => self.leave_out(asked, why, cell.count),
                 None => askers.push(cell),
             }
@@ -166,7 +166,12 @@ impl Found {
 }
 
 /// The reason why requests that were denied do not become a rule; `None` if they do.
-fn reason_to_leave_out(cell: &RequestGroup, case: &Case, ruling: Ruling) -> Option<&'static str> {
+fn reason_to_leave_out(
+    judge: &Judge<'_>,
+    cell: &RequestGroup,
+    case: &Case,
+    ruling: Ruling,
+) -> Option<&'static str> {
     match (cell.recorded, ruling) {
         (Recorded::Deny(Refusal::Local), _) => Some("a rule of the machine or of a kit denied it"),
         (Recorded::Deny(Refusal::Rule), _) => Some("a rule denied it when it was recorded"),
@@ -174,7 +179,7 @@ fn reason_to_leave_out(cell: &RequestGroup, case: &Case, ruling: Ruling) -> Opti
         (_, Ruling::Known(Decision::Allow)) => Some("the documents allow it by now"),
         // The request may have been denied by a rule about addresses, since records do not say what
         // the name resolved to.
-        (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(case) => {
+        (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(judge, case) => {
             Some(Gap::AddressNotRecorded.phrase())
         }
         (_, Ruling::Unknown(gap)) => Some(gap.phrase()),
@@ -258,9 +263,8 @@ fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str
 
 /// Returns `true` if a deny matches a request, whoever it is for. A deny of addresses does not
 /// match a request to a name, which it decides only if the name resolves there.
-fn is_denied(case: &Case) -> bool {
-    let Case::Questions(questions) = case else { return false };
-    questions.iter().any(|(_, question)| {
+fn is_denied(judge: &Judge<'_>, case: &Case) -> bool {
+    judge.questions(case).iter().any(|question| {
         let single = question.points().count() == 1;
         let mut matches = question.points().flat_map(|point| point.matches());
         matches.any(|one| one.decision == Decision::Deny && (one.role != Role::Address || single))
@@ -268,9 +272,9 @@ fn is_denied(case: &Case) -> bool {
 }
 
 /// Returns `true` if a deny may match a request at any address.
-fn may_be_denied(case: &Case) -> bool {
-    let Case::Questions(questions) = case else { return false };
-    let mut points = questions.iter().flat_map(|(_, question)| question.points());
+fn may_be_denied(judge: &Judge<'_>, case: &Case) -> bool {
+    let questions = judge.questions(case);
+    let mut points = questions.iter().flat_map(|question| question.points());
     points.any(|point| point.matches().iter().any(|one| one.decision == Decision::Deny))
 }
 

@@ -13,12 +13,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decide::{AddressRules, Case, Evaluation, Gap, Judge, Place, Ruling, has_any_address};
+use super::decide::{AddressRules, Case, Evaluation, Gap, Judge, Place, Ruling};
 use super::membership::{Memberships, Teams};
 use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::{Asked, time};
-use crate::access::{AddressRule, Match, Role};
+use crate::access::{AddressRule, Match, Point, Role};
 use crate::diagnostic::sanitize;
 use crate::json::schema_generator;
 use crate::model::{Action, DesiredPolicy, Domain, Origin, Policy};
@@ -407,25 +407,23 @@ fn look(
 /// The rules and statements that apply to a request, whoever asks, without those about an address
 /// that is unknown; and whether each certainly matches it.
 fn bearing(judge: &Judge<'_>, case: &Case) -> Vec<(Place, bool)> {
-    let questions = match case {
-        Case::Questions(questions) => questions,
+    // A name is matched alike whatever its address.
+    let (points, open): (Vec<&Point>, bool) = match case {
+        Case::Named(named) => (vec![named.1.point()], true),
+        Case::Questions(questions) => {
+            (questions.iter().flat_map(|(_, question)| question.points()).collect(), false)
+        }
         Case::Mcp(action) => return judge.state().mcp_statements_about(*action),
         Case::Unreadable => return Vec::new(),
     };
-    let rules: BTreeSet<usize> = questions
-        .iter()
-        .flat_map(|(request, question)| {
-            let open = has_any_address(request);
-            let matches = question.points().flat_map(|point| point.matches());
-            matches.filter(move |one| !(open && one.role == Role::Address)).map(|one| one.group)
-        })
-        .collect();
+    let matches = points.iter().flat_map(|point| point.matches());
+    let rules: BTreeSet<usize> =
+        matches.filter(|one| !(open && one.role == Role::Address)).map(|one| one.group).collect();
     // Every part has to match at every address, whatever the mode.
     let is_certain = |rule: usize| {
         let matched =
-            |one: &&Match| one.group == rule && one.unknowns.is_empty() && one.role != Role::Cover;
-        let mut points = questions.iter().flat_map(|(_, question)| question.points());
-        points.all(|point| point.matches().iter().any(|one| matched(&one)))
+            |one: &Match| one.group == rule && one.unknowns.is_empty() && one.role != Role::Cover;
+        points.iter().all(|point| point.matches().iter().any(matched))
     };
     let placed = rules
         .into_iter()

@@ -13,7 +13,7 @@ use super::atom::Atom;
 use super::clause::{Actions, Clause};
 use super::point::{Match, Point, Role, Verdict};
 use super::question::{MatchedPoint, Part, Question, Reason};
-use super::ranges::{Purpose, purpose};
+use super::ranges::{Known, Purpose, purpose};
 use super::request::{Host, Request};
 use super::state::State;
 use super::trie::Hit;
@@ -49,6 +49,14 @@ struct Meaning {
     actions: Actions,
     unknowns: Unknowns,
     group: usize,
+}
+
+impl AddressKinds {
+    /// Returns `true` if a question about the others has the same points.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.0.keys().eq(other.0.keys())
+    }
 }
 
 impl Meaning {
@@ -186,6 +194,12 @@ impl State<'_> {
     /// and the kinds of those that are, it has the verdict of [`State::question`].
     #[must_use]
     pub fn question_at(&self, request: &Request, kinds: &AddressKinds) -> Question {
+        self.named(request).map_or_else(|| self.question(request), |named| named.at(kinds))
+    }
+
+    /// A request to a name whose address is not stated; `None` for any other request.
+    #[must_use]
+    pub fn named(&self, request: &Request) -> Option<Named> {
         let (atom, host, port, path) = match request {
             Request::Connect { udp, host, port } => {
                 (if *udp { Atom::Udp } else { Atom::Tcp }, host, *port, None)
@@ -193,20 +207,63 @@ impl State<'_> {
             Request::Http { method, host, port, path } => {
                 (Atom::Http(method), host, *port, Some(path))
             }
-            Request::Folder { .. } | Request::Mcp(_) => return self.question(request),
+            Request::Folder { .. } | Request::Mcp(_) => return None,
         };
-        let Host::Name(labels, None) = host else { return self.question(request) };
+        let Host::Name(labels, None) = host else { return None };
         let requests = path.map(|path| self.request_hits(host, port, path)).unwrap_or_default();
-        let MatchedPoint { point, found } =
-            self.place(atom, &self.host_hits(host, port), &[], &requests);
+        let place = self.place(atom, &self.host_hits(host, port), &[], &requests);
+        Some(Named { known: Known::from_name(&labels.join(".")), place })
+    }
+}
+
+/// A request to a name whose address is not stated.
+#[derive(Clone, Debug)]
+pub struct Named {
+    known: Known,
+    /// What matches it, whatever its address.
+    place: MatchedPoint,
+}
+
+impl Named {
+    /// The request with what matches it whatever its address.
+    #[must_use]
+    pub fn point(&self) -> &Point {
+        &self.place.point
+    }
+
+    /// The rules that match it whatever its address.
+    pub fn rules(&self) -> impl Iterator<Item = usize> {
+        self.place.point.matches().iter().map(|found| found.group)
+    }
+
+    /// The request as points at kinds of addresses.
+    #[must_use]
+    pub fn at(&self, kinds: &AddressKinds) -> Question {
+        let MatchedPoint { point, found } = &self.place;
+        let atom = point.atom();
         let needed = if atom == Atom::Udp { Actions::UDP } else { Actions::TCP };
         let places = kinds.0.iter().map(|((meanings, _), block)| {
             let at_address = meanings.iter().filter_map(|meaning| meaning.as_match(needed));
             let all = point.matches().iter().copied().chain(at_address).collect();
             (*block, MatchedPoint { point: Point::new(atom, all), found: found.clone() })
         });
-        Question { parts: vec![Part::at_addresses(labels, places)] }
+        Question { parts: vec![Part::at_addresses(self.known, places)] }
     }
+
+    /// The likeness of the request with these rules in force: requests that are alike have the same
+    /// verdict at the same kinds of addresses, for the same reasons but for the names of rules.
+    pub fn likeness(&self, in_force: impl Fn(usize) -> bool) -> Likeness {
+        let point = &self.place.point;
+        Likeness { atom: point.atom(), known: self.known, matches: point.likeness(in_force) }
+    }
+}
+
+/// What determines the verdict on a request to a name at given kinds of addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Likeness {
+    atom: Atom,
+    known: Known,
+    matches: Vec<(bool, Match)>,
 }
 
 #[cfg(test)]
@@ -270,10 +327,14 @@ mod tests {
             let governs = |rule: usize| state.governs(rule, &teams);
             let kinds = state.address_kinds(governs);
             let without = state.address_kinds_without(governs);
+            let mut alike: Vec<(Likeness, Verdict, String)> = Vec::new();
             for (host, action) in HOSTS.iter().flat_map(|host| ["connect:tcp", "connect:udp", "GET"].map(|action| (host, action))) {
                 let text = if action == "GET" { format!("GET https://{host}/x") } else { format!("{action} {host}:443") };
                 let request = Request::parse(&text).unwrap();
                 let (full, at_kinds) = (state.question(&request), state.question_at(&request, &kinds));
+                if let Some(named) = state.named(&request) {
+                    alike.push((named.likeness(governs), full.verdict(governs), text.clone()));
+                }
                 let in_force = |rule: usize| rule == IN_FORCE || governs(rule);
                 prop_assert_eq!(full.verdict(governs), at_kinds.verdict(in_force), "{}", text);
                 let because = state.ask(&teams, &request).because;
@@ -285,6 +346,10 @@ mod tests {
                     let found = question.as_ref().unwrap_or(&at_kinds).verdict(|own| own != rule && in_force(own));
                     prop_assert_eq!(found, expected, "{} without {}", text, rule);
                 }
+            }
+            for (one, verdict, text) in &alike {
+                let other = alike.iter().find(|(other, other_verdict, _)| one == other && verdict != other_verdict);
+                prop_assert!(other.is_none(), "{} and {:?}", text, other);
             }
         }
     }

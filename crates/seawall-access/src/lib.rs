@@ -53,7 +53,7 @@ mod unknowns;
 mod who;
 mod witness;
 
-pub use address_kinds::{AddressKinds, AddressRule, IN_FORCE};
+pub use address_kinds::{AddressKinds, AddressRule, IN_FORCE, Likeness, Named};
 pub use answer::Answer;
 pub use atom::Atom;
 pub use compare::{Access, Audience, Cause, Changes, Comparison, Entry, Incomplete, compare};

@@ -343,6 +343,21 @@ impl Point {
         Self::new(self.atom, self.matches.iter().map(flip).collect())
     }
 
+    /// What the verdicts of the point depend on with these groups in force: the matches in force,
+    /// and the open questions of the others, without groups that make no difference.
+    pub(super) fn likeness(&self, in_force: impl Fn(usize) -> bool) -> Vec<(bool, Match)> {
+        let each = self.matches.iter().filter_map(|one| {
+            let is_in_force = in_force(one.group);
+            let group = if one.unknowns.iter().any(Unknown::is_per_rule) { one.group } else { 0 };
+            (is_in_force || !one.unknowns.is_empty())
+                .then_some((is_in_force, Match { group, ..one.of_any_group() }))
+        });
+        let mut alike: Vec<(bool, Match)> = each.collect();
+        alike.sort_unstable();
+        alike.dedup();
+        alike
+    }
+
     /// Returns `true` if a match contributes to this point's verdict: an allow if it is allowed, a
     /// deny if it is denied, and if it is uncertain, every match that is evaluated and not
     /// overruled in every world.

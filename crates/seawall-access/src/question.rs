@@ -82,12 +82,11 @@ impl Part {
 
     /// A part for a name at each kind of address, with its block, if there is one.
     pub(super) fn at_addresses(
-        labels: &[String],
+        name: Known,
         places: impl Iterator<Item = (Option<IpNet>, MatchedPoint)>,
     ) -> Self {
         let mut known: BTreeMap<(bool, Point), usize> = BTreeMap::new();
         let mut all: Vec<At> = Vec::new();
-        let name = Known::from_name(&labels.join("."));
         for (block, place) in places {
             let unusual = block.is_some_and(|block| name.hardly_has(&block));
             let at = *known.entry((unusual, place.point.clone())).or_insert(all.len());

@@ -76,7 +76,7 @@ pub fn purpose(block: &IpNet) -> Option<Purpose> {
 }
 
 /// The parties that know a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Known {
     /// Single machines, or their network.
     Locally,

@@ -9,6 +9,7 @@ use crate::clause::{Actions, Clause, clauses};
 use crate::model::{Decision, Domain, Policy};
 use crate::point::{Match, Point, Role};
 use crate::question::{MatchedPoint, Part, Question};
+use crate::ranges::Known;
 use crate::request::{Host, Request, request_path};
 use crate::trie::{Case, Hit, Trie};
 use crate::universe::Index;
@@ -156,7 +157,10 @@ impl<'a> State<'a> {
                         self.place(atom, &hits, &class.hits, requests),
                     )
                 };
-                Part::at_addresses(labels, self.addresses.iter().map(place))
+                Part::at_addresses(
+                    Known::from_name(&labels.join(".")),
+                    self.addresses.iter().map(place),
+                )
             }
         }
     }
