@@ -1,43 +1,46 @@
 //! The identities of records, so that a record that was written twice counts once.
 //!
-//! For each record, its hash and the cell that it was counted in are kept. Above a limit they move
-//! to a temporary file, grouped by their first byte, and repetitions are found one byte at a time.
-//! Memory then holds one part in 256 of what is on disk, whatever the number of records.
+//! For each record, its hash and the cell that it was counted in are kept, by the first byte of the
+//! hash. Above a limit they move to a temporary file, and repetitions are found one byte at a time.
+//! Memory then holds one part in 256 of what is on disk for each processor, whatever the number of
+//! records.
 //!
 //! Invariant: identities are compared by 128 bits of two seeded hashes. Over a billion records, two
 //! different ones are confused less than once in 10^24 runs, even if somebody chooses the
 //! identities.
 
 use std::fs::File;
-use std::hash::BuildHasher as _;
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
 
 use crate::source::disk::unnamed;
+use crate::source::parallel;
 
 /// The number of entries that each thread keeps in memory.
 const IN_MEMORY: usize = 1 << 18;
 /// Size of an entry in the file, in bytes.
 const SIZE: usize = 20;
 const PARTS: usize = 256;
+/// The number of parts that are looked through before what they repeat is told.
+const AT_ONCE: usize = 8;
 
 /// The seeds of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seeds([RandomState; 2]);
 
 /// The hash of an identity, and the cell that its record was counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Entry {
-    hash: u128,
-    pub(super) cell: u32,
-}
+type Entry = ([u64; 2], u32);
 
 /// The identities that one thread has seen.
 #[derive(Debug)]
 pub(super) struct Ids {
     seeds: Seeds,
-    held: Vec<Entry>,
+    /// The entries by the first byte of their hashes.
+    parts: Vec<Vec<Entry>>,
+    held: usize,
     most: usize,
     spilled: Option<Spilled>,
 }
@@ -52,9 +55,23 @@ struct Spilled {
     end: u64,
 }
 
-impl Entry {
-    fn part(self) -> usize {
-        usize::from((self.hash >> 120) as u8)
+impl Seeds {
+    /// The hash of a number and of texts, which are told apart only if none of them is the start
+    /// of another.
+    pub(super) fn hash<'t>(
+        &self,
+        number: usize,
+        texts: impl Iterator<Item = &'t [u8]>,
+    ) -> [u64; 2] {
+        let Self([one, other]) = self;
+        let (mut one, mut other) = (one.build_hasher(), other.build_hasher());
+        one.write_usize(number);
+        other.write_usize(number);
+        for text in texts {
+            one.write(text);
+            other.write(text);
+        }
+        [one.finish(), other.finish()]
     }
 }
 
@@ -64,15 +81,17 @@ impl Ids {
     }
 
     fn holding(seeds: Seeds, most: usize) -> Self {
-        Self { seeds, held: Vec::new(), most, spilled: None }
+        Self { seeds, parts: vec![Vec::new(); PARTS], held: 0, most, spilled: None }
     }
 
     /// Adds a record.
-    pub(super) fn add(&mut self, id: &str, cell: u32) -> io::Result<()> {
-        let Seeds([one, other]) = &self.seeds;
-        let hash = u128::from(one.hash_one(id)) << 64 | u128::from(other.hash_one(id));
-        self.held.push(Entry { hash, cell });
-        if self.held.len() < self.most { Ok(()) } else { self.spill() }
+    pub(super) fn add(&mut self, id: &[u8], cell: u32) -> io::Result<()> {
+        let hash @ [first, _] = self.seeds.hash(id.len(), [id].into_iter());
+        if let Some(part) = self.parts.get_mut(usize::from(first.to_be_bytes()[0])) {
+            part.push((hash, cell));
+        }
+        self.held += 1;
+        if self.held < self.most { Ok(()) } else { self.spill() }
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -80,62 +99,95 @@ impl Ids {
             Some(spilled) => spilled,
             none => none.insert(Spilled { file: unnamed()?, runs: Vec::new(), end: 0 }),
         };
-        self.held.sort_unstable();
-        let mut bytes = Vec::with_capacity(self.held.len() * SIZE);
-        let mut run = vec![(0, 0); PARTS];
-        for entry in self.held.drain(..) {
-            if let Some((start, count)) = run.get_mut(entry.part()) {
-                if *count == 0 {
-                    *start = spilled.end + bytes.len() as u64;
-                }
-                *count += 1;
+        let (mut run, mut bytes) = (Vec::with_capacity(PARTS), Vec::new());
+        for part in &mut self.parts {
+            run.push((spilled.end + bytes.len() as u64, part.len()));
+            for ([one, other], cell) in part.drain(..) {
+                bytes.extend_from_slice(&one.to_le_bytes());
+                bytes.extend_from_slice(&other.to_le_bytes());
+                bytes.extend_from_slice(&cell.to_le_bytes());
             }
-            bytes.extend(entry.hash.to_le_bytes());
-            bytes.extend(entry.cell.to_le_bytes());
         }
         spilled.file.write_all(&bytes)?;
         spilled.end += bytes.len() as u64;
         spilled.runs.push(run);
+        self.held = 0;
+        Ok(())
+    }
+
+    /// Adds the entries of a part to a list.
+    fn read(&mut self, part: usize, entries: &mut Vec<Entry>) -> io::Result<()> {
+        entries.append(&mut self.parts.get_mut(part).map(std::mem::take).unwrap_or_default());
+        let Some(Spilled { file, runs, .. }) = &mut self.spilled else { return Ok(()) };
+        let mut bytes = Vec::new();
+        for (start, count) in runs.iter().filter_map(|run| run.get(part)) {
+            bytes.resize(count * SIZE, 0);
+            file.seek(SeekFrom::Start(*start))?;
+            file.read_exact(&mut bytes)?;
+            let (all, _) = bytes.as_chunks::<SIZE>();
+            entries.extend(all.iter().map(|[a, b, c, d, e, f, g, h, hash @ .., i, j, k, l]| {
+                let one = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+                ([one, u64::from_le_bytes(*hash)], u32::from_le_bytes([*i, *j, *k, *l]))
+            }));
+        }
         Ok(())
     }
 }
 
 /// Calls `repeated` with the records that share an identity, by thread and cell.
 pub(super) fn repetitions(
-    threads: &mut [Ids],
+    threads: Vec<Ids>,
     mut repeated: impl FnMut(&[(usize, u32)]),
 ) -> io::Result<()> {
-    for ids in threads.iter_mut() {
-        ids.held.sort_unstable();
-    }
-    for part in 0..PARTS {
-        let mut all: Vec<(u128, usize, u32)> = Vec::new();
-        for (thread, ids) in threads.iter_mut().enumerate() {
-            let from = ids.held.partition_point(|entry| entry.part() < part);
-            let own = ids.held.iter().skip(from).take_while(|entry| entry.part() == part);
-            all.extend(own.map(|entry| (entry.hash, thread, entry.cell)));
-            let Some(Spilled { file, runs, .. }) = &mut ids.spilled else { continue };
-            for (start, count) in
-                runs.iter().filter_map(|run| run.get(part)).filter(|(_, count)| *count > 0)
-            {
-                file.seek(SeekFrom::Start(*start))?;
-                let mut reader = BufReader::new(&mut *file);
-                for _ in 0..*count {
-                    let (mut hash, mut cell) = ([0; 16], [0; 4]);
-                    reader.read_exact(&mut hash)?;
-                    reader.read_exact(&mut cell)?;
-                    all.push((u128::from_le_bytes(hash), thread, u32::from_le_bytes(cell)));
-                }
-            }
+    let threads: Vec<Mutex<Ids>> = threads.into_iter().map(Mutex::new).collect();
+    let of_part = |part| -> io::Result<Vec<Vec<(usize, u32)>>> {
+        let (mut entries, mut starts) = (Vec::new(), Vec::new());
+        for ids in &threads {
+            starts.push(entries.len());
+            ids.lock().unwrap_or_else(PoisonError::into_inner).read(part, &mut entries)?;
         }
-        all.sort_unstable();
-        for same in all.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1) {
-            let places: Vec<(usize, u32)> =
-                same.iter().map(|(_, thread, cell)| (*thread, *cell)).collect();
-            repeated(&places);
+        let place = |(at, cell)| (starts.partition_point(|start| *start <= at) - 1, cell);
+        let groups = repeated_in(&entries).into_iter();
+        Ok(groups.map(|group| group.into_iter().map(place).collect()).collect())
+    };
+    let parts: Vec<usize> = (0..PARTS).collect();
+    for parts in parts.chunks(AT_ONCE) {
+        for groups in parallel::map(parts.to_vec(), 1, of_part) {
+            groups?.iter().for_each(|group| repeated(group));
         }
     }
     Ok(())
+}
+
+/// The positions and the cells of the entries that share their hash with another.
+fn repeated_in(entries: &[Entry]) -> Vec<Vec<(usize, u32)>> {
+    let entry = |at: usize| entries.get(at).copied().unwrap_or_default();
+    let hash = |at: usize| entry(at).0;
+    // Nearly all are different, which a table of positions, from 1, shows faster than sorting.
+    let mut table = vec![0_usize; (2 * entries.len()).next_power_of_two()];
+    let mut repeated = Vec::new();
+    for at in 0..entries.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
+        let mut slot = hash(at)[1] as usize;
+        loop {
+            slot &= table.len() - 1;
+            match table.get_mut(slot) {
+                Some(0) | None => break,
+                Some(known) if hash(*known - 1) == hash(at) => {
+                    repeated.extend([*known - 1, at]);
+                    break;
+                }
+                Some(_) => slot += 1,
+            }
+        }
+        if let Some(free @ 0) = table.get_mut(slot) {
+            *free = at + 1;
+        }
+    }
+    repeated.sort_unstable_by_key(|at| (hash(*at), *at));
+    repeated.dedup();
+    let groups = repeated.chunk_by(|one, other| hash(*one) == hash(*other));
+    groups.map(|group| group.iter().map(|at| (*at, entry(*at).1)).collect()).collect()
 }
 
 #[cfg(test)]
@@ -149,14 +201,14 @@ mod tests {
             let mut threads = [Ids::holding(seeds.clone(), most), Ids::holding(seeds, most)];
             for number in 0..1_000_u32 {
                 let thread = &mut threads[usize::from(number % 3 == 0)];
-                thread.add(&format!("record {number}"), number).unwrap();
+                thread.add(format!("record {number}").as_bytes(), number).unwrap();
             }
             for number in [3, 500, 999] {
-                threads[0].add(&format!("record {number}"), 7_000 + number).unwrap();
+                threads[0].add(format!("record {number}").as_bytes(), 7_000 + number).unwrap();
             }
-            threads[1].add("record 500", 9_000).unwrap();
+            threads[1].add(b"record 500", 9_000).unwrap();
             let mut found: Vec<Vec<u32>> = Vec::new();
-            repetitions(&mut threads, |same| {
+            repetitions(threads.into(), |same| {
                 let mut cells: Vec<u32> = same.iter().map(|(_, cell)| *cell).collect();
                 cells.sort_unstable();
                 found.push(cells);

@@ -1,7 +1,7 @@
 //! A stream of bytes as records: lines of JSON, JSON documents over several lines, or a table.
 //!
-//! The reading thread only looks for line ends and braces; other threads parse what is between
-//! them. Invariant: memory holds a few chunks of a stream, never all of it, however long its lines
+//! The thread that reads a stream only looks for line ends and braces; any thread parses what is
+//! between them. Invariant: memory holds a few chunks of a stream, never all of it, however long its lines
 //! are.
 
 use std::io::{self, Read};
@@ -10,8 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use memchr::{memchr_iter, memrchr};
 use serde::de::IgnoredAny;
 
-/// Approximate size of a chunk, in bytes.
-const CHUNK: usize = 1 << 20;
+/// Approximate size of a chunk, in bytes: it fits into the memory of one processor.
+const CHUNK: usize = 1 << 18;
+/// The most bytes of a first line that tell the format.
+const HEAD: usize = 1 << 20;
 /// The longest record that is accepted, in bytes.
 pub(super) const LONGEST: usize = 16 << 20;
 
@@ -22,6 +24,14 @@ pub(super) struct Chunk {
     /// The number of bytes in the buffer that are of the chunk.
     used: usize,
     pub(super) lines: Lines,
+}
+
+/// What a stream holds.
+#[derive(Debug)]
+pub(super) enum Part {
+    Chunk(Chunk),
+    /// The line of something that cannot be a record, and the reason.
+    Broken(u64, &'static str),
 }
 
 /// Buffers of chunks that were parsed: the system clears each page of a new one.
@@ -108,7 +118,7 @@ impl<R: Read> Stream<R> {
             let line = text.iter().position(|byte| *byte == b'\n').and_then(|end| text.get(..end));
             match line {
                 Some(line) => return Ok(form_of(line)),
-                None if ended || head.len() >= CHUNK => return Ok(form_of(text)),
+                None if ended || head.len() >= HEAD => return Ok(form_of(text)),
                 None => wanted = head.len() + 1,
             }
         }
@@ -153,16 +163,15 @@ fn form_of(line: &[u8]) -> Form {
     }
 }
 
-/// Splits lines into chunks. Calls `broken` for each line that is too long.
+/// Splits lines into chunks. A line that is too long is broken.
 ///
 /// # Errors
 ///
-/// Returns the errors of reading the stream, after the chunks before it, and those of `send`.
+/// Returns the errors of reading the stream, after the chunks before it.
 pub(super) fn by_line(
     mut stream: impl Read,
     buffers: &Buffers,
-    mut send: impl FnMut(Chunk),
-    mut broken: impl FnMut(u64, &'static str),
+    mut send: impl FnMut(Part),
 ) -> io::Result<()> {
     let mut line = 1;
     let mut buffer = buffers.take();
@@ -181,7 +190,7 @@ pub(super) fn by_line(
             held = 0;
         }
         if too_long && end > 0 {
-            broken(line, "it is too long");
+            send(Part::Broken(line, "it is too long"));
             let first = memchr_iter(b'\n', buffer.get(..end).unwrap_or_default())
                 .next()
                 .map_or(end, |at| at + 1);
@@ -204,7 +213,7 @@ pub(super) fn by_line(
                 lines: Lines::From(line),
             };
             line += memchr_iter(b'\n', chunk.bytes()).count() as u64;
-            send(chunk);
+            send(Part::Chunk(chunk));
         }
         if ended {
             return error.map_or(Ok(()), Err);
@@ -254,17 +263,12 @@ struct Scanner {
     lines: Vec<u64>,
 }
 
-/// Splits documents into chunks with one record a line. Calls `broken` for a record that does not
-/// end.
+/// Splits documents into chunks with one record a line. A record that does not end is broken.
 ///
 /// # Errors
 ///
 /// As [`by_line`].
-pub(super) fn by_document(
-    mut stream: impl Read,
-    mut send: impl FnMut(Chunk),
-    mut broken: impl FnMut(u64, &'static str),
-) -> io::Result<()> {
+pub(super) fn by_document(mut stream: impl Read, mut send: impl FnMut(Part)) -> io::Result<()> {
     let mut scanner = Scanner {
         depth: 0,
         list: None,
@@ -282,20 +286,20 @@ pub(super) fn by_document(
     loop {
         let (read, error) = fill(&mut stream, &mut bytes, 0);
         for byte in bytes.iter().take(read) {
-            scanner.next(*byte, &mut broken);
+            scanner.next(*byte, &mut send);
         }
         if !scanner.lines.is_empty() {
             let buffer = std::mem::take(&mut scanner.found);
-            send(Chunk {
+            send(Part::Chunk(Chunk {
                 used: buffer.len(),
                 buffer,
                 lines: Lines::Each(std::mem::take(&mut scanner.lines)),
-            });
+            }));
         }
         if read == 0 || error.is_some() {
             let cut = scanner.record.iter().any(|byte| !byte.is_ascii_whitespace());
             if cut || scanner.depth > 0 {
-                broken(scanner.start, "it does not end");
+                send(Part::Broken(scanner.start, "it does not end"));
             }
             return error.map_or(Ok(()), Err);
         }
@@ -308,7 +312,7 @@ impl Scanner {
         self.list.unwrap_or(0)
     }
 
-    fn next(&mut self, byte: u8, broken: &mut impl FnMut(u64, &'static str)) {
+    fn next(&mut self, byte: u8, send: &mut impl FnMut(Part)) {
         if byte == b'\n' {
             self.line += 1;
         }
@@ -321,7 +325,7 @@ impl Scanner {
                 _ if self.depth == 1 && self.key.len() < 16 => self.key.push(byte),
                 _ => {}
             }
-            return self.limit(broken);
+            return self.limit(send);
         }
         match byte {
             b'"' => {
@@ -372,7 +376,7 @@ impl Scanner {
             }
             _ => self.begin(byte),
         }
-        self.limit(broken);
+        self.limit(send);
     }
 
     fn begin(&mut self, byte: u8) {
@@ -382,9 +386,9 @@ impl Scanner {
         self.record.push(byte);
     }
 
-    fn limit(&mut self, broken: &mut impl FnMut(u64, &'static str)) {
+    fn limit(&mut self, send: &mut impl FnMut(Part)) {
         if self.record.len() > LONGEST {
-            broken(self.start, "it is too long");
+            send(Part::Broken(self.start, "it is too long"));
             self.record = Vec::new();
         }
     }
@@ -420,12 +424,13 @@ mod tests {
 
     fn documents(text: &str) -> (Vec<(u64, String)>, usize) {
         let (mut found, mut broken) = (Vec::new(), 0);
-        let send = |chunk: Chunk| {
+        let send = |part: Part| {
+            let Part::Chunk(chunk) = part else { return broken += 1 };
             let text = String::from_utf8(chunk.bytes().to_vec()).unwrap();
             let Lines::Each(lines) = chunk.lines else { panic!("lines of each") };
             found.extend(lines.into_iter().zip(text.lines().map(str::to_owned)));
         };
-        by_document(text.as_bytes(), send, |_, _| broken += 1).unwrap();
+        by_document(text.as_bytes(), send).unwrap();
         (found, broken)
     }
 
@@ -454,7 +459,8 @@ mod tests {
         let text: String = (1..=300_000).map(|number| format!("{number}\n")).collect();
         let mut next = 1;
         let buffers = Buffers::default();
-        let send = |chunk: Chunk| {
+        let send = |part: Part| {
+            let Part::Chunk(chunk) = part else { panic!("nothing is broken") };
             let Lines::From(first) = chunk.lines else { panic!("lines follow") };
             assert_eq!(first, next);
             for line in std::str::from_utf8(chunk.bytes()).unwrap().lines() {
@@ -464,7 +470,7 @@ mod tests {
             // The next chunk is written over this one.
             buffers.give_back(chunk);
         };
-        by_line(text.as_bytes(), &buffers, send, |_, _| panic!("nothing is broken")).unwrap();
+        by_line(text.as_bytes(), &buffers, send).unwrap();
         assert_eq!(next, 300_001);
     }
 
@@ -473,9 +479,13 @@ mod tests {
         let long = io::repeat(b'x').take(LONGEST as u64 + 5_000_000);
         let stream = long.chain(&b"\n{}\n"[..]);
         let (mut found, mut broken) = (Vec::new(), Vec::new());
-        let send =
-            |chunk: Chunk| found.push((chunk.bytes().to_vec(), format!("{:?}", chunk.lines)));
-        by_line(stream, &Buffers::default(), send, |line, _| broken.push(line)).unwrap();
+        let send = |part: Part| match part {
+            Part::Chunk(chunk) => {
+                found.push((chunk.bytes().to_vec(), format!("{:?}", chunk.lines)))
+            }
+            Part::Broken(line, _) => broken.push(line),
+        };
+        by_line(stream, &Buffers::default(), send).unwrap();
         assert_eq!(found, [(b"{}\n".to_vec(), "From(2)".to_owned())]);
         assert_eq!(broken, [1]);
     }

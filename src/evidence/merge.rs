@@ -6,10 +6,11 @@
 use std::io;
 
 use super::asked::Asked;
-use super::gather::{Gather, HashMap, earlier};
+use super::gather::{Counted, Gather, HashMap, Words, by_number, earlier};
 use super::ids::{Ids, repetitions};
 use super::observation::{Approval, Recorded};
 use super::requests::{RequestGroup, Requests, Skipped};
+use crate::source::parallel;
 
 /// The maximum distance in time, in microseconds, between the records of a connection and of a
 /// request on it.
@@ -26,86 +27,133 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
         skipped.add(gather.skipped);
         gather.forget_keys();
     }
-    let (asked, requests) =
-        ranked(threads.iter_mut().map(|gather| std::mem::take(&mut gather.asked)), |one| &one.text);
+    let (asked, requests) = asked_of(threads.iter_mut().map(Gather::words).collect());
     let actors: Vec<Vec<(String, String)>> =
         threads.iter_mut().map(|gather| std::mem::take(&mut gather.actors)).collect();
     let names = |pick: fn(&(String, String)) -> &String| {
         // The empty name stands for records that name nobody; it is the first, whether one of them
         // does or not.
-        let own = actors.iter().map(move |actors| actors.iter().map(pick).cloned().collect());
-        ranked(own.chain([vec![String::new()]]), String::as_str)
+        let all = actors.iter().flatten().map(pick).cloned().chain([String::new()]);
+        let (names, ranks) = ranked(all.collect(), String::as_str);
+        let mut ranks = ranks.into_iter();
+        let own = actors.iter().map(|actors| ranks.by_ref().take(actors.len()).collect());
+        (names, own.collect::<Vec<Vec<u32>>>())
     };
     let (users, user_ranks) = names(|actor| &actor.0);
     let (machines, machine_ranks) = names(|actor| &actor.1);
-    let rank =
-        |ranks: &[Vec<usize>], thread: usize, at: u32| ranks.get(thread)?.get(at as usize).copied();
-    let all = threads.iter().map(|gather| gather.cells.len()).sum();
-    let mut counted: Vec<(RequestGroup, usize, usize)> = Vec::with_capacity(all);
-    for (thread, gather) in threads.iter().enumerate() {
-        for (at, cell) in gather.cells.iter().enumerate() {
-            let ranks =
-                rank(&requests, thread, cell.asked).zip(rank(&user_ranks, thread, cell.actor));
-            let Some(((request, user), machine)) =
-                ranks.zip(rank(&machine_ranks, thread, cell.actor))
-            else {
-                continue;
-            };
-            counted.push((RequestGroup { request, user, machine, ..cell.group }, thread, at));
-        }
-    }
-    counted.sort_unstable_by_key(|(cell, ..)| cell.key());
-    let mut cells: Vec<RequestGroup> = Vec::with_capacity(all);
-    let mut numbers: Vec<Vec<usize>> =
-        threads.iter().map(|gather| vec![0; gather.cells.len()]).collect();
-    for (cell, thread, at) in counted {
-        match cells.last_mut().filter(|last| last.key() == cell.key()) {
-            Some(last) => {
-                last.count = last.count.saturating_add(cell.count);
-                last.first = earlier(last.first, cell.first);
-                last.last = last.last.max(cell.last);
-            }
-            None => cells.push(cell),
-        }
-        if let Some(number) = numbers.get_mut(thread).and_then(|own| own.get_mut(at)) {
-            *number = cells.len() - 1;
-        }
-    }
-    let mut ids: Vec<Ids> = threads.into_iter().map(|gather| gather.ids).collect();
-    repetitions(&mut ids, |same| {
+    let (mut cells, numbers) = merged(
+        &threads.iter_mut().map(Gather::cells).collect::<Vec<_>>(),
+        [&requests, &user_ranks, &machine_ranks],
+    );
+    let ids: Vec<Ids> = threads.into_iter().map(|gather| gather.ids).collect();
+    repetitions(ids, |same| {
         let numbered =
             same.iter().filter_map(|(thread, cell)| numbers.get(*thread)?.get(*cell as usize));
-        leave_one(&mut cells, numbered.copied().collect(), &mut skipped);
+        leave_one(&mut cells, numbered.map(|at| *at as usize).collect(), &mut skipped);
     })?;
     cells.retain(|cell| cell.count > 0);
     skipped.connection += join_connections(&asked, &mut cells);
     Ok(requests_in_use(asked, users, machines, cells, skipped))
 }
 
-/// The distinct items of several lists in the order of their texts, and the position there of each
-/// item of each list.
-fn ranked<T>(
-    lists: impl Iterator<Item = Vec<T>>,
-    text: impl Fn(&T) -> &str,
-) -> (Vec<T>, Vec<Vec<usize>>) {
-    let lists: Vec<Vec<T>> = lists.collect();
-    let mut ranks: Vec<Vec<usize>> = lists.iter().map(|items| vec![0; items.len()]).collect();
-    // The lists may take most of the memory, so that none grows by doubling.
-    let mut all: Vec<(T, usize, usize)> = Vec::with_capacity(lists.iter().map(Vec::len).sum());
-    for (list, items) in lists.into_iter().enumerate() {
-        all.extend(items.into_iter().enumerate().map(|(at, item)| (item, list, at)));
-    }
-    all.sort_unstable_by(|(one, ..), (other, ..)| text(one).cmp(text(other)));
-    let mut distinct: Vec<T> = Vec::with_capacity(all.len());
-    for (item, list, at) in all {
-        if distinct.last().is_none_or(|last| text(last) != text(&item)) {
-            distinct.push(item);
+/// The distinct requests in the order of their texts, and for each thread the position there of
+/// each of its words.
+fn asked_of(threads: Vec<Vec<Words>>) -> (Vec<Asked>, Vec<Vec<u32>>) {
+    let mut known: HashMap<Words, u32> = HashMap::default();
+    let mut number = |words: Words| {
+        let next = position(known.len());
+        *known.entry(words).or_insert(next)
+    };
+    let numbers: Vec<Vec<u32>> =
+        threads.into_iter().map(|words| words.into_iter().map(&mut number).collect()).collect();
+    let distinct = by_number(known);
+    // A spelling is translated into the engine's terms once.
+    let asked = parallel::map(distinct.chunks(1 << 10).collect(), 2, |words: &[Words]| {
+        words.iter().map(Words::asked).collect::<Vec<Asked>>()
+    });
+    drop(distinct);
+    let (asked, ranks) = ranked(asked.into_iter().flatten().collect(), |one: &Asked| &one.text);
+    let rank = |number: u32| ranks.get(number as usize).copied().unwrap_or_default();
+    (asked, numbers.into_iter().map(|own| own.into_iter().map(rank).collect()).collect())
+}
+
+fn position(number: usize) -> u32 {
+    u32::try_from(number).expect("fewer than fit into memory")
+}
+
+/// The distinct items in the order of their texts, and the position there of each item.
+fn ranked<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> (Vec<T>, Vec<u32>) {
+    let text_at = |at: &usize| items.get(*at).map(&text);
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_unstable_by(|one, other| text_at(one).cmp(&text_at(other)));
+    let mut ranks = vec![0; items.len()];
+    let mut kept = vec![false; items.len()];
+    let mut places = 0;
+    for same in order.chunk_by(|one, other| text_at(one) == text_at(other)) {
+        for at in same {
+            if let Some(rank) = ranks.get_mut(*at) {
+                *rank = position(places);
+            }
         }
-        if let Some(rank) = ranks.get_mut(list).and_then(|own| own.get_mut(at)) {
-            *rank = distinct.len() - 1;
+        if let Some(kept) = same.first().and_then(|at| kept.get_mut(*at)) {
+            *kept = true;
+        }
+        places += 1;
+    }
+    let kept = items.into_iter().zip(&ranks).zip(kept).filter(|(_, kept)| *kept);
+    let mut distinct: Vec<Option<T>> = (0..places).map(|_| None).collect();
+    for ((item, rank), _) in kept {
+        if let Some(place) = distinct.get_mut(*rank as usize) {
+            *place = Some(item);
         }
     }
-    (distinct, ranks)
+    (distinct.into_iter().flatten().collect(), ranks)
+}
+
+/// The cells of all threads by their content, and for each thread the position there of each of its
+/// cells. The positions of requests, users and machines are given by thread.
+fn merged(
+    threads: &[Vec<Counted>],
+    [requests, users, machines]: [&[Vec<u32>]; 3],
+) -> (Vec<RequestGroup>, Vec<Vec<u32>>) {
+    let mut order: Vec<([u32; 3], Recorded, usize, usize)> =
+        Vec::with_capacity(threads.iter().map(Vec::len).sum());
+    for (thread, cells) in threads.iter().enumerate() {
+        let rank = |ranks: &[Vec<u32>], at: u32| ranks.get(thread)?.get(at as usize).copied();
+        let keys = cells.iter().enumerate().filter_map(|(at, cell)| {
+            let [request, user, machine] = [
+                rank(requests, cell.asked)?,
+                rank(users, cell.actor)?,
+                rank(machines, cell.actor)?,
+            ];
+            Some(([request, user, machine], cell.recorded, thread, at))
+        });
+        order.extend(keys);
+    }
+    order.sort_unstable();
+    let same = || order.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
+    let mut merged = Vec::with_capacity(same().count());
+    let mut numbers: Vec<Vec<u32>> = threads.iter().map(|cells| vec![0; cells.len()]).collect();
+    for same in same() {
+        let Some(([request, user, machine], recorded, ..)) = same.first().copied() else {
+            continue;
+        };
+        let [request, user, machine] = [request, user, machine].map(|at| at as usize);
+        let mut cell =
+            RequestGroup { request, user, machine, recorded, count: 0, first: None, last: None };
+        for (.., thread, at) in same {
+            let own = threads.get(*thread).and_then(|cells| cells.get(*at));
+            let Some(Counted { count, times, .. }) = own else { continue };
+            cell.count = cell.count.saturating_add(*count);
+            cell.first = earlier(cell.first, times.map(|(first, _)| first));
+            cell.last = cell.last.max(times.map(|(_, last)| last));
+            if let Some(number) = numbers.get_mut(*thread).and_then(|own| own.get_mut(*at)) {
+                *number = position(merged.len());
+            }
+        }
+        merged.push(cell);
+    }
+    (merged, numbers)
 }
 
 /// Takes the records that share an identity out of their cells, except one: the outcome of an
@@ -148,19 +196,23 @@ fn join_connections(asked: &[Asked], cells: &mut Vec<RequestGroup>) -> u64 {
     if on_connection.is_empty() {
         return 0;
     }
-    cells
-        .sort_unstable_by_key(|cell| (cell.request, cell.user, order(cell.recorded), cell.machine));
     let mut joined = 0;
-    for cell in cells.iter_mut() {
-        let Some(beside) = on_connection.get_mut(&(cell.request, cell.user)) else { continue };
-        if beside.overlaps(cell) {
-            let own = cell.count.min(beside.count);
-            (cell.count, beside.count) = (cell.count - own, beside.count - own);
-            joined += own;
+    for same in
+        cells.chunk_by_mut(|one, other| (one.request, one.user) == (other.request, other.user))
+    {
+        let place = same.first().map(|cell| (cell.request, cell.user));
+        let Some(beside) = place.and_then(|place| on_connection.get_mut(&place)) else { continue };
+        same.sort_unstable_by_key(|cell| (order(cell.recorded), cell.machine, cell.recorded));
+        for cell in &mut *same {
+            if beside.overlaps(cell) {
+                let own = cell.count.min(beside.count);
+                (cell.count, beside.count) = (cell.count - own, beside.count - own);
+                joined += own;
+            }
         }
+        same.sort_unstable_by_key(|cell| cell.key());
     }
     cells.retain(|cell| cell.count > 0);
-    cells.sort_unstable_by_key(RequestGroup::key);
     joined
 }
 

@@ -6,6 +6,9 @@
 //!                                            access::State ──decide──▶ three answers ──▶ render::*
 //! ```
 //!
+//! A line that differs from an earlier one in its texts alone is counted without being parsed
+//! (`shapes`).
+//!
 //! Invariant: the same records give the same [`Requests`], in any order and divided into files in
 //! any way; memory grows with the number of distinct requests, not of records. This module decides
 //! nothing by itself: each answer comes from [`crate::access::State`], and what a record leaves out
@@ -25,6 +28,7 @@ mod paste;
 mod record;
 pub mod replay;
 mod requests;
+mod shapes;
 mod source;
 pub mod suggest;
 mod table;

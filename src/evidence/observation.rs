@@ -184,6 +184,10 @@ impl<'a> Class<'a> {
         if !record.is_object {
             return Self::Broken("it is not a record");
         }
+        let id = first_of(record.identities().cloned());
+        let at = first_of(record.times().cloned());
+        let (user, machine) =
+            (first_of(record.users().cloned()), first_of(record.machines().cloned()));
         let inner = record.payload.map(|payload| *payload).unwrap_or_default();
         let action_type = first_of([record.action_type, inner.action_type]);
         let decided = first_of([record.decision, inner.decision]);
@@ -223,14 +227,11 @@ impl<'a> Class<'a> {
         };
         let egress = part(record.network_egress, inner.network_egress);
         let http = part(record.http_request, inner.http_request);
-        let approval = part(record.approval, inner.approval);
         let row = record.object;
-        let approval = first_of([approval.approval_request_id, row.approval_request_id]);
-        let event = first_of([record.audit_event_id, inner.audit_event_id]);
-        let aggregated = !record.count.is_empty() && event.is_empty();
+        let is_event = !record.audit_event_id.is_empty() || !inner.audit_event_id.is_empty();
+        let aggregated = !record.count.is_empty() && !is_event;
         let count = if aggregated { record.count.0.trim().parse().ok() } else { Some(1) };
         let Some(count) = count else { return Self::Broken("its `count` is not a whole number") };
-        let at = first_of([record.timestamp, record.created_at, inner.timestamp, inner.created_at]);
         let times =
             if aggregated { [record.first.0, record.last.0] } else { [at, Cow::Borrowed("")] };
         let [first, last] = times.map(|text| (!text.trim().is_empty()).then(|| time::parse(&text)));
@@ -251,15 +252,9 @@ impl<'a> Class<'a> {
             path: first_of([http.path, row.path]),
             mode: if kind == Kind::Mount { mode(&reason) } else { None },
             recorded,
-            user: first_of([
-                record.username,
-                inner.username,
-                record.user,
-                record.user_email,
-                inner.user_email,
-            ]),
-            machine: first_of([record.hostname, inner.hostname]),
-            id: if approval.is_empty() { event } else { approval },
+            user,
+            machine,
+            id,
             resource,
             count,
             first: first.or(last),

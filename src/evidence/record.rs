@@ -18,7 +18,7 @@ pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 pub(super) struct Texts<'a>(pub(super) Vec<Cow<'a, str>>);
 
 /// The fields of a record that matter; empty if the record lacks them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) audit_event_id: Text<'a>,
     pub(super) timestamp: Text<'a>,
@@ -50,7 +50,7 @@ pub(super) struct Record<'a> {
 }
 
 /// The fields that matter in the nested objects of a record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Object<'a> {
     pub(super) protocol: Text<'a>,
     pub(super) method: Text<'a>,
@@ -88,6 +88,85 @@ impl<'a> Record<'a> {
             _ => return self.object.text_mut(name),
         })
     }
+
+    /// The texts that may identify the request, in the order in which they apply.
+    pub(super) fn identities(&self) -> impl Iterator<Item = &Text<'a>> {
+        let inner = self.payload.as_deref();
+        let approval =
+            self.approval.as_deref().or_else(|| inner.and_then(|inner| inner.approval.as_deref()));
+        let all = [
+            approval.map(|approval| &approval.approval_request_id),
+            Some(&self.object.approval_request_id),
+            Some(&self.audit_event_id),
+            inner.map(|inner| &inner.audit_event_id),
+        ];
+        all.into_iter().flatten()
+    }
+
+    /// The texts that may be the time of a single request, in the order in which they apply.
+    pub(super) fn times(&self) -> impl Iterator<Item = &Text<'a>> {
+        let records = [Some(self), self.payload.as_deref()].into_iter().flatten();
+        records.flat_map(|record| [&record.timestamp, &record.created_at])
+    }
+
+    /// The texts that may name the user, in the order in which they apply.
+    pub(super) fn users(&self) -> impl Iterator<Item = &Text<'a>> {
+        let inner = self.payload.as_deref();
+        let all = [
+            Some(&self.username),
+            inner.map(|inner| &inner.username),
+            Some(&self.user),
+            Some(&self.user_email),
+            inner.map(|inner| &inner.user_email),
+        ];
+        all.into_iter().flatten()
+    }
+
+    /// The texts that may name the machine, in the order in which they apply.
+    pub(super) fn machines(&self) -> impl Iterator<Item = &Text<'a>> {
+        [Some(self), self.payload.as_deref()].into_iter().flatten().map(|record| &record.hostname)
+    }
+
+    /// The record with other texts: `each` is called with every text that matters, in an order that
+    /// depends on which parts the record has. What no record uses is left out: the records of a
+    /// page, and the payload of a payload.
+    pub(super) fn map<'b>(self, each: &mut dyn FnMut(Cow<'a, str>) -> Cow<'b, str>) -> Record<'b> {
+        let payload =
+            self.payload.map(|payload| Box::new(Record { payload: None, ..*payload }.map(each)));
+        let mut object =
+            |object: Option<Box<Object<'a>>>| object.map(|object| Box::new(object.map(each)));
+        let [approval, network_egress, http_request] =
+            [self.approval, self.network_egress, self.http_request].map(&mut object);
+        let mut texts = |texts: Texts<'a>| Texts(texts.0.into_iter().map(&mut *each).collect());
+        let (deny_reason, reason) = (texts(self.deny_reason), texts(self.reason));
+        let mut text = |text: Text<'a>| Text(each(text.0));
+        Record {
+            audit_event_id: text(self.audit_event_id),
+            timestamp: text(self.timestamp),
+            created_at: text(self.created_at),
+            category: text(self.category),
+            decision: text(self.decision),
+            username: text(self.username),
+            user_email: text(self.user_email),
+            resource_id: text(self.resource_id),
+            deny_reason,
+            enforcement_mode: text(self.enforcement_mode),
+            action_type: text(self.action_type),
+            hostname: text(self.hostname),
+            approval,
+            network_egress,
+            http_request,
+            payload,
+            events: None,
+            user: text(self.user),
+            reason,
+            count: text(self.count),
+            first: text(self.first),
+            last: text(self.last),
+            object: self.object.map(each),
+            is_object: self.is_object,
+        }
+    }
 }
 
 impl<'a> Object<'a> {
@@ -101,6 +180,18 @@ impl<'a> Object<'a> {
             "approval_request_id" => &mut self.approval_request_id,
             _ => return None,
         })
+    }
+
+    fn map<'b>(self, each: &mut dyn FnMut(Cow<'a, str>) -> Cow<'b, str>) -> Object<'b> {
+        let mut text = |text: Text<'a>| Text(each(text.0));
+        Object {
+            protocol: text(self.protocol),
+            method: text(self.method),
+            host: text(self.host),
+            port: text(self.port),
+            path: text(self.path),
+            approval_request_id: text(self.approval_request_id),
+        }
     }
 }
 

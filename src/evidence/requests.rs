@@ -83,10 +83,6 @@ pub struct Window {
 }
 
 impl RequestGroup {
-    pub(super) fn new(recorded: Recorded) -> Self {
-        Self { request: 0, user: 0, machine: 0, recorded, count: 0, first: None, last: None }
-    }
-
     /// The identity and the order of a cell.
     pub(super) fn key(&self) -> (usize, usize, usize, Recorded) {
         (self.request, self.user, self.machine, self.recorded)

@@ -7,21 +7,24 @@
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, TrySendError};
+use std::sync::{Mutex, PoisonError};
 use std::{panic, thread};
 
 use flate2::read::MultiGzDecoder;
-use memchr::memchr_iter;
+use memchr::memchr;
 use ruzstd::decoding::StreamingDecoder;
 use serde_json::Value;
 use thiserror::Error;
 
 use super::gather::Gather;
 use super::ids::Seeds;
-use super::lines::{Buffers, Chunk, Form, Lines, Stream, by_document, by_line};
+use super::lines::{Buffers, Chunk, Form, Lines, Part, Stream, by_document, by_line};
 use super::merge::merge;
 use super::record::Record;
 use super::requests::Requests;
+use super::shapes::{Shapes, Span};
 use super::table;
 use crate::exit::{Exit, Explain};
 use crate::json;
@@ -135,31 +138,41 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(16);
     let (sender, receiver) = mpsc::sync_channel::<(usize, Chunk)>(workers * 2);
     let receiver = Mutex::new(receiver);
-    let buffers = Buffers::default();
-    let worker = || {
+    let work = Work {
+        files: &files,
+        next: AtomicUsize::new(0),
+        failed: Mutex::default(),
+        buffers: Buffers::default(),
+    };
+    let worker = |sender: mpsc::SyncSender<_>| {
         let mut own = Own::new(&seeds);
-        // Each free thread takes the next chunk; the channel closes when everything has been read.
+        work.read_files(&sender, &mut own);
+        drop(sender);
+        // Whoever has no more files to open parses what others read; the channel closes when
+        // everything has been read.
         let next = || receiver.lock().ok().and_then(|receiver| receiver.recv().ok());
         while let Some((file, chunk)) = next() {
             own.parse(file, &chunk);
-            buffers.give_back(chunk);
+            work.buffers.give_back(chunk);
         }
         own
     };
-    let (own, read, others_own) = thread::scope(|scope| {
-        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        let mut own = Own::new(&seeds);
-        let read = read_files(&files, &buffers, &sender, &mut own);
-        drop(sender);
-        let joined: Vec<Own> = spawned
-            .into_iter()
-            .map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
+    let all = thread::scope(|scope| {
+        let spawned: Vec<_> = (1..workers)
+            .map(|_| sender.clone())
+            .map(|sender| scope.spawn(|| worker(sender)))
             .collect();
-        (own, read, joined)
+        let own = worker(sender);
+        let joined = spawned
+            .into_iter()
+            .map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        [own].into_iter().chain(joined).collect::<Vec<Own>>()
     });
-    read?;
+    if let Some((_, error)) = work.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
     let (mut gathered, mut places) = (Vec::new(), Vec::new());
-    for own in [own].into_iter().chain(others_own) {
+    for own in all {
         own.failed.map_or(Ok(()), Err).map_err(ReadError::Identities)?;
         gathered.push(own.gather);
         places.extend(own.places);
@@ -219,11 +232,20 @@ struct Own {
     gather: Gather,
     places: Vec<(usize, u64, &'static str)>,
     failed: Option<io::Error>,
+    shapes: Shapes,
+    /// The places of the texts of one line.
+    spans: Vec<Span>,
 }
 
 impl Own {
     fn new(seeds: &Seeds) -> Self {
-        Self { gather: Gather::new(seeds.clone()), places: Vec::new(), failed: None }
+        Self {
+            gather: Gather::new(seeds.clone()),
+            places: Vec::new(),
+            failed: None,
+            shapes: Shapes::default(),
+            spans: Vec::new(),
+        }
     }
 
     fn place(&mut self, file: usize, line: u64, why: &'static str) {
@@ -241,7 +263,13 @@ impl Own {
 
     fn add(&mut self, file: usize, line: u64, record: Record<'_>) {
         let mut wrong = Vec::new();
-        if let Err(error) = self.gather.add(record, &mut |why| wrong.push(why)) {
+        let added = self.gather.add(record, &mut |why| wrong.push(why));
+        self.added(file, line, added, wrong);
+    }
+
+    /// Notes the faults of what was added.
+    fn added(&mut self, file: usize, line: u64, added: io::Result<()>, wrong: Vec<&'static str>) {
+        if let Err(error) = added {
             self.failed.get_or_insert(error);
         }
         for why in wrong {
@@ -250,47 +278,95 @@ impl Own {
     }
 
     fn parse(&mut self, file: usize, chunk: &Chunk) {
-        let bytes = chunk.bytes();
-        let mut start = 0;
-        let ends = memchr_iter(b'\n', bytes).chain([bytes.len()]);
-        for (at, end) in (0..).zip(ends) {
-            let text = bytes.get(start..end).unwrap_or_default().trim_ascii();
-            start = end + 1;
-            if text.is_empty() {
-                continue;
-            }
-            let line = match &chunk.lines {
+        let mut rest = chunk.bytes();
+        for at in 0.. {
+            let line = || match &chunk.lines {
                 Lines::From(first) => first + at,
                 Lines::Each(each) => {
                     each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default()
                 }
             };
-            // No text has more values than half of its bytes.
-            if text.len() > 2 * VALUES && json::measure(text).1 > VALUES {
-                self.broken(file, line, "it holds too many values");
-                continue;
-            }
-            // The whole line is checked first, so that texts are borrowed without another check.
-            let record = std::str::from_utf8(text).map(serde_json::from_str::<Record<'_>>);
-            match record {
-                Ok(Ok(record)) => self.add(file, line, record),
-                Ok(Err(error)) if error.is_eof() => {
-                    self.broken(file, line, "it is only half written")
+            let length = match self.shapes.find(rest, &mut self.spans) {
+                Some(alike) => {
+                    let mut wrong = Vec::new();
+                    let added = self.gather.add_alike(&alike, &mut |why| wrong.push(why));
+                    let length = alike.length;
+                    self.added(file, line(), added, wrong);
+                    length
                 }
-                Ok(Err(_)) => self.broken(file, line, "it is not JSON"),
-                Err(_) => self.broken(file, line, "it is not UTF-8"),
+                None => {
+                    let length = memchr(b'\n', rest).unwrap_or(rest.len());
+                    self.parse_line(file, line(), rest.get(..length).unwrap_or_default());
+                    length
+                }
+            };
+            match rest.get(length + 1..) {
+                Some(more) => rest = more,
+                None => break,
             }
+        }
+    }
+
+    fn parse_line(&mut self, file: usize, line: u64, text: &[u8]) {
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            return;
+        }
+        // No text has more values than half of its bytes.
+        if text.len() > 2 * VALUES && json::measure(text).1 > VALUES {
+            return self.broken(file, line, "it holds too many values");
+        }
+        // The whole line is checked first, so that texts are borrowed without another check.
+        let Ok(text) = std::str::from_utf8(text) else {
+            return self.broken(file, line, "it is not UTF-8");
+        };
+        match serde_json::from_str::<Record<'_>>(text) {
+            Ok(record) => {
+                self.shapes.learn(text, &record);
+                self.add(file, line, record);
+            }
+            Err(error) if error.is_eof() => self.broken(file, line, "it is only half written"),
+            Err(_) => self.broken(file, line, "it is not JSON"),
         }
     }
 }
 
-fn read_files(
-    files: &[Input],
-    buffers: &Buffers,
-    sender: &mpsc::SyncSender<(usize, Chunk)>,
-    own: &mut Own,
-) -> Result<(), ReadError> {
-    for (number, input) in files.iter().enumerate() {
+/// The files that threads share.
+struct Work<'a> {
+    files: &'a [Input],
+    /// The first file that nobody has opened yet.
+    next: AtomicUsize,
+    /// The first file that cannot be read.
+    failed: Mutex<Option<(usize, ReadError)>>,
+    buffers: Buffers,
+}
+
+impl Work<'_> {
+    /// Reads files until none is left.
+    fn read_files(&self, sender: &mpsc::SyncSender<(usize, Chunk)>, own: &mut Own) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(input) = self.files.get(number) else { break };
+            let read = self.read_file(input, number, sender, own);
+            if let Err(error) = read {
+                // Files before this one are being read by others, which may fail too.
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                if failed.as_ref().is_none_or(|(first, _)| number < *first) {
+                    *failed = Some((number, error));
+                }
+                self.next.store(self.files.len(), Ordering::Relaxed);
+                break;
+            }
+        }
+    }
+
+    fn read_file(
+        &self,
+        input: &Input,
+        number: usize,
+        sender: &mpsc::SyncSender<(usize, Chunk)>,
+        own: &mut Own,
+    ) -> Result<(), ReadError> {
         let path = name_of(input);
         let stream: Box<dyn Read> = match input {
             Input::Standard => Box::new(io::stdin().lock()),
@@ -299,7 +375,7 @@ fn read_files(
                 Err(source) => return Err(ReadError::Open { path, source }),
             },
         };
-        match read_one(stream, number, buffers, sender, own) {
+        match self.read_stream(stream, number, sender, own) {
             Ok(()) => {}
             // A compressed file that was cut, or that is none: what it held until there was read.
             // The decompressors say so with any of these.
@@ -316,40 +392,46 @@ fn read_files(
             }
             Err(source) => return Err(ReadError::Read { path, source }),
         }
-        if let Some(error) = own.failed.take() {
-            return Err(ReadError::Identities(error));
-        }
+        own.failed.take().map_or(Ok(()), |error| Err(ReadError::Identities(error)))
     }
-    Ok(())
-}
 
-fn read_one(
-    stream: Box<dyn Read>,
-    number: usize,
-    buffers: &Buffers,
-    sender: &mpsc::SyncSender<(usize, Chunk)>,
-    own: &mut Own,
-) -> io::Result<()> {
-    let mut stream = Stream::new(decompressed(stream)?);
-    let send = |chunk: Chunk| {
-        // The channel has no receiver only when all threads have panicked, which joining them
-        // reports.
-        let _ = sender.send((number, chunk));
-    };
-    match stream.form()? {
-        Form::Lines => by_line(stream, buffers, send, |line, why| own.broken(number, line, why)),
-        Form::Document => by_document(stream, send, |line, why| own.broken(number, line, why)),
-        Form::Table => {
-            let header = stream.peek(1)?;
-            let delimiter =
-                table::delimiter(header.split(|byte| *byte == b'\n').next().unwrap_or_default());
-            table::rows(stream, delimiter, |line, row| {
-                match row {
-                    Ok(record) => own.add(number, line, record),
-                    Err(why) => own.broken(number, line, why),
+    fn read_stream(
+        &self,
+        stream: Box<dyn Read>,
+        number: usize,
+        sender: &mpsc::SyncSender<(usize, Chunk)>,
+        own: &mut Own,
+    ) -> io::Result<()> {
+        let mut stream = Stream::new(decompressed(stream)?);
+        let send = |part: Part| match part {
+            // Others parse it, unless they have enough to do.
+            Part::Chunk(chunk) => {
+                if let Err(
+                    TrySendError::Full((_, chunk)) | TrySendError::Disconnected((_, chunk)),
+                ) = sender.try_send((number, chunk))
+                {
+                    own.parse(number, &chunk);
+                    self.buffers.give_back(chunk);
                 }
-                Ok(())
-            })
+            }
+            Part::Broken(line, why) => own.broken(number, line, why),
+        };
+        match stream.form()? {
+            Form::Lines => by_line(stream, &self.buffers, send),
+            Form::Document => by_document(stream, send),
+            Form::Table => {
+                let header = stream.peek(1)?;
+                let delimiter = table::delimiter(
+                    header.split(|byte| *byte == b'\n').next().unwrap_or_default(),
+                );
+                table::rows(stream, delimiter, |line, row| {
+                    match row {
+                        Ok(record) => own.add(number, line, record),
+                        Err(why) => own.broken(number, line, why),
+                    }
+                    Ok(())
+                })
+            }
         }
     }
 }
@@ -467,4 +549,120 @@ fn is_of_records(path: &Path) -> bool {
     let name = compressions.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     !name.starts_with('.')
         && name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is read of lines; each by itself, or with what is known of earlier ones.
+    fn reading(text: &str, each: bool) -> (Requests, Vec<(u64, &'static str)>) {
+        let mut own = Own::new(&Seeds::default());
+        if each {
+            for (number, line) in (1..).zip(text.lines()) {
+                own.shapes = Shapes::default();
+                own.parse_line(0, number, line.as_bytes());
+            }
+        } else {
+            let parse = |part: Part| {
+                let Part::Chunk(chunk) = part else { panic!("nothing is too long") };
+                own.parse(0, &chunk);
+            };
+            by_line(text.as_bytes(), &Buffers::default(), parse).unwrap();
+        }
+        own.places.sort_unstable();
+        let places = own.places.iter().map(|(_, line, why)| (*line, *why)).collect();
+        (merge(vec![own.gather]).unwrap(), places)
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        let one_of = |texts: &[&'static str]| prop::sample::select(texts.to_vec());
+        let field = |name: &'static str, texts: &[&'static str]| {
+            one_of(texts).prop_map(move |text| format!("\"{name}\":{text}"))
+        };
+        let top = (
+            field(
+                "audit_event_id",
+                &[r#""1""#, r#""2""#, r#""3""#, r#""\u0031""#, r#"" ""#, r#""""#, "4"],
+            ),
+            field(
+                "timestamp",
+                &[
+                    r#""2026-11-01T00:00:00Z""#,
+                    r#""2026-11-02T00:00:00.5Z""#,
+                    r#"" 2026-11-03T00:00:00Z""#,
+                    r#""2026-11-04 00:00:00""#,
+                    r#""soon""#,
+                    r#""""#,
+                ],
+            ),
+            field(
+                "category",
+                &[
+                    r#""AUDIT_CATEGORY_EVALUATION""#,
+                    r#""evaluation""#,
+                    r#""AUDIT_CATEGORY_EXECUTION""#,
+                ],
+            ),
+            field(
+                "decision",
+                &[
+                    r#""AUDIT_DECISION_ALLOW""#,
+                    r#""AUDIT_DECISION_DENY""#,
+                    r#""AUDIT_DECISION_APPROVAL_REQUIRED""#,
+                    r#""AUDIT_DECISION_APPROVAL_ALLOW""#,
+                    r#""AUDIT_DECISION_LATER""#,
+                ],
+            ),
+            field(
+                "username",
+                &[r#""ana""#, r#""bob""#, r#""über""#, r#"" ana ""#, r#""""#, "null"],
+            ),
+            field(
+                "resource_id",
+                &[r#""a.example:443""#, r#""A.example:443""#, r#""b.example:1""#, r#""""#],
+            ),
+            field("hostname", &[r#""m""#, r#""n""#]),
+            field("enforcement_mode", &[r#""enforce""#, r#""off""#, r#""ENFORCE""#]),
+            field(
+                "deny_reason",
+                &[
+                    r#"["rule \"r\" matched"]"#,
+                    r#"["no applicable policies"]"#,
+                    r#"["a","b"]"#,
+                    "[]",
+                ],
+            ),
+        );
+        let action = one_of(&[
+            r#""action_type":"network_egress","network_egress":{"protocol":"tcp"}"#,
+            r#""action_type":"network_egress","network_egress":{"protocol":"udp"}"#,
+            r#""action_type":"http_request","http_request":{"method":"GET","host":"a.example","port":"443","path":"/"}"#,
+            r#""action_type":"network_egress","approval":{"approval_request_id":"7"}"#,
+            r#""action_type":"session""#,
+            r#""count":3,"action_type":"network_egress""#,
+            r#""action_type":"network_egress","payload":{"username":"eve","created_at":"2026-11-07T00:00:00Z"}"#,
+        ]);
+        let end = one_of(&["}", "}", "}", "}", "", "} ", "}x", ",}"]);
+        (top, action, end).prop_map(|(top, action, end)| {
+            let (id, time, category, decision, user, resource, machine, mode, reason) = top;
+            let rest = [category, decision, user, resource, machine, mode, reason].join(",");
+            format!("{{{id},{time},{rest},{action}{end}")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_known_of_earlier_lines_changes_nothing(
+            lines in prop::collection::vec(line(), 1..6),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 1..60),
+        ) {
+            let text: String = order.iter().map(|at| format!("{}\n", at.get(&lines))).collect();
+            prop_assert_eq!(reading(&text, false), reading(&text, true));
+        }
+    }
 }

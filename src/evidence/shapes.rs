@@ -1,0 +1,584 @@
+//! Lines that differ from an earlier line in their texts alone.
+//!
+//! A program writes its records with the same fields in the same order. A line that was parsed
+//! gives a shape: the bytes around the texts that are values. A later line with the same bytes
+//! around its texts is the same JSON with other texts, and is not parsed again.
+//!
+//! Invariant: a line that a shape matches gives the record that parsing it gives. A text of such a
+//! line has no escape and no control character, so that it is its own value; with any other line,
+//! no shape matches.
+
+use std::borrow::Cow;
+
+use super::ids::Seeds;
+use super::record::{Record, Text};
+
+/// The most shapes of one thread.
+const SHAPES: usize = 200;
+/// The longest line that becomes a shape, in bytes.
+const LINE: usize = 1 << 14;
+/// The most bytes between texts of all shapes.
+const BYTES: usize = 1 << 20;
+
+/// The shapes of earlier lines, as a tree: lines that begin alike share its nodes.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    /// The ways to go on after a text; at first, those to begin. Longer ones precede their starts.
+    nodes: Vec<Vec<Branch>>,
+    shapes: Vec<Shape>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Branch {
+    between: Box<[u8]>,
+    then: Then,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// A text, and the number of the node after it.
+    Text(usize),
+    /// The end of the line, and the number of its shape.
+    End(usize),
+}
+
+/// The place of a text in a line: its start and its end.
+pub(super) type Span = (usize, usize);
+
+#[derive(Debug)]
+struct Shape {
+    /// The record without its texts.
+    record: Record<'static>,
+    /// For each text of the record, its number in the line.
+    texts: Vec<Option<usize>>,
+    /// The texts that may be the identity, and those that may be the time, in the order in which
+    /// they apply.
+    identities: Vec<usize>,
+    times: Vec<usize>,
+    /// The texts that name users and machines.
+    names: Vec<Run>,
+    /// All other texts of the record.
+    others: Vec<Run>,
+}
+
+/// Texts in a row: the numbers of the first and of the last one.
+type Run = (usize, usize);
+
+/// A line that a shape matches.
+#[derive(Debug)]
+pub(super) struct Alike<'s, 'l> {
+    shape: &'s Shape,
+    number: usize,
+    spans: &'s [Span],
+    line: &'l [u8],
+    /// The number of bytes up to the line's end.
+    pub(super) length: usize,
+}
+
+/// What a shape says of a line: a text of the line, or that there is none.
+type Unless<T> = Result<T, Unusual>;
+
+/// A text that may be blank without being empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unusual;
+
+impl Shapes {
+    /// Matches the first line of these bytes. Blanks in front of the line are not expected.
+    pub(super) fn find<'s, 'l>(
+        &'s self,
+        bytes: &'l [u8],
+        spans: &'s mut Vec<Span>,
+    ) -> Option<Alike<'s, 'l>> {
+        spans.clear();
+        let (mut node, mut at, mut wide) = (0, 0, false);
+        loop {
+            let rest = bytes.get(at..)?;
+            let branch =
+                self.nodes.get(node)?.iter().find(|branch| rest.starts_with(&branch.between))?;
+            at += branch.between.len();
+            match branch.then {
+                Then::Text(next) => {
+                    let (length, more) = text_length(bytes.get(at..)?)?;
+                    spans.push((at, at + length));
+                    (node, at, wide) = (next, at + length, wide | more);
+                }
+                Then::End(number) => {
+                    let rest = bytes.get(at..)?;
+                    let is_blank = |byte: &&u8| byte.is_ascii_whitespace() && **byte != b'\n';
+                    let length = at + rest.iter().take_while(is_blank).count();
+                    let line = bytes.get(..length)?;
+                    let is_whole = bytes.get(length).is_none_or(|byte| *byte == b'\n')
+                        && (!wide || std::str::from_utf8(line).is_ok());
+                    let shape = self.shapes.get(number).filter(|_| is_whole)?;
+                    return Some(Alike { shape, number, spans, line, length });
+                }
+            }
+        }
+    }
+
+    /// Keeps the shape of a line, which this record was parsed from.
+    pub(super) fn learn(&mut self, line: &str, record: &Record<'_>) {
+        // A page holds many records; how many an aggregation counts is no text of a record.
+        let is_simple = record.events.is_none()
+            && record.is_object
+            && record.count.0.is_empty()
+            && !line.contains('\\');
+        if !is_simple || line.len() > LINE || self.shapes.len() >= SHAPES || self.bytes >= BYTES {
+            return;
+        }
+        let (between, starts) = divided(line);
+        let number = |text: &str| {
+            let start = text.as_ptr().addr().wrapping_sub(line.as_ptr().addr());
+            starts.binary_search(&start).ok()
+        };
+        let mut is_plain = number(&record.count.0).is_none();
+        let mut texts = Vec::new();
+        let empty = record.clone().map(&mut |text| {
+            let number = number(&text);
+            // What is not in the line is written as a number, or there is none.
+            is_plain &= number.is_some() || text.is_empty();
+            texts.push(number);
+            Cow::Borrowed("")
+        });
+        if !is_plain {
+            return;
+        }
+        fn numbers<'t>(
+            texts: impl Iterator<Item = &'t Text<'t>>,
+            number: impl Fn(&str) -> Option<usize>,
+        ) -> Vec<usize> {
+            texts.filter_map(|one| number(&one.0)).collect()
+        }
+        let (identities, times) =
+            (numbers(record.identities(), number), numbers(record.times(), number));
+        let mut names = numbers(record.users().chain(record.machines()), number);
+        let mut others: Vec<usize> = texts.iter().copied().flatten().collect();
+        others.retain(|one| ![&identities, &times, &names].iter().any(|all| all.contains(one)));
+        names.sort_unstable();
+        others.sort_unstable();
+        let [names, others] = [names, others].map(|numbers| {
+            let runs = numbers.chunk_by(|one, other| one + 1 == *other);
+            runs.filter_map(|run| Some((*run.first()?, *run.last()?))).collect()
+        });
+        if self.insert(&between) {
+            self.shapes.push(Shape { record: empty, texts, identities, times, names, others });
+            self.bytes += line.len();
+        }
+    }
+
+    /// Adds the way to a new shape; `false` if it is known.
+    fn insert(&mut self, between: &[&str]) -> bool {
+        if self.nodes.is_empty() {
+            self.nodes.push(Vec::new());
+        }
+        let mut node = 0;
+        for (at, own) in between.iter().enumerate() {
+            let is_last = at + 1 == between.len();
+            let next = self.nodes.len();
+            let Some(branches) = self.nodes.get_mut(node) else { return false };
+            let known = branches.iter().find(|branch| {
+                *branch.between == *own.as_bytes() && matches!(branch.then, Then::End(_)) == is_last
+            });
+            match known.map(|branch| branch.then) {
+                Some(Then::End(_)) => return false,
+                Some(Then::Text(known)) => node = known,
+                None => {
+                    let then =
+                        if is_last { Then::End(self.shapes.len()) } else { Then::Text(next) };
+                    branches.push(Branch { between: own.as_bytes().into(), then });
+                    branches.sort_by_key(|branch| std::cmp::Reverse(branch.between.len()));
+                    if !is_last {
+                        self.nodes.push(Vec::new());
+                        node = next;
+                    }
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The parts of a line without escapes around its texts that are values, and where those start.
+fn divided(line: &str) -> (Vec<&str>, Vec<usize>) {
+    let (mut between, mut starts) = (Vec::new(), Vec::new());
+    let mut quotes = line.match_indices('"').map(|(at, _)| at);
+    let mut from = 0;
+    while let (Some(open), Some(close)) = (quotes.next(), quotes.next()) {
+        let after = line.get(close + 1..).unwrap_or_default();
+        if !after.trim_ascii_start().starts_with(':') {
+            between.push(line.get(from..=open).unwrap_or_default());
+            starts.push(open + 1);
+            from = close;
+        }
+    }
+    between.push(line.get(from..).unwrap_or_default());
+    (between, starts)
+}
+
+/// The length of a text up to its quote, and whether it may hold more than ASCII; `None` if an
+/// escape or a control character comes first.
+fn text_length(bytes: &[u8]) -> Option<(usize, bool)> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // The lowest bit of each of these is right: what is below a byte that is found borrows nothing.
+    let is_zero = |word: u64| word.wrapping_sub(EACH) & !word;
+    let is_control = |word: u64| word.wrapping_sub(0x20 * EACH) & !word;
+    let (mut at, mut wide) = (0, 0);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let ends = is_zero(word ^ (0x22 * EACH)) | is_zero(word ^ (0x5c * EACH)) | is_control(word);
+        wide |= word & HIGH;
+        if ends & HIGH != 0 {
+            at += (ends & HIGH).trailing_zeros() as usize / 8;
+            return (bytes.get(at) == Some(&b'"')).then_some((at, wide != 0));
+        }
+        at += 8;
+    }
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20))?;
+    wide |= u64::from(!rest.is_ascii());
+    (rest.get(end) == Some(&b'"')).then_some((at + end, wide != 0))
+}
+
+impl<'l> Alike<'_, 'l> {
+    /// The hash of the shape and of the texts that name users and machines.
+    pub(super) fn hash_of_names(&self, seeds: &Seeds) -> [u64; 2] {
+        self.hash(seeds, &self.shape.names)
+    }
+
+    /// The hash of the shape and of all other texts of the record, without identity and time.
+    pub(super) fn hash_of_others(&self, seeds: &Seeds) -> [u64; 2] {
+        self.hash(seeds, &self.shape.others)
+    }
+
+    fn hash(&self, seeds: &Seeds, runs: &[Run]) -> [u64; 2] {
+        let texts = runs.iter().filter_map(|(first, last)| {
+            let (start, end) = (self.spans.get(*first)?.0, self.spans.get(*last)?.1);
+            // The quote at the end cannot be in a text, so that no two lists of them look alike.
+            self.line.get(start..=end)
+        });
+        seeds.hash(self.number, texts)
+    }
+
+    /// The identity; empty if there is none.
+    pub(super) fn identity(&self) -> Unless<&'l [u8]> {
+        self.first_of(&self.shape.identities)
+    }
+
+    /// The time; empty if there is none.
+    pub(super) fn time(&self) -> Unless<&'l [u8]> {
+        self.first_of(&self.shape.times)
+    }
+
+    /// The first text that is not blank.
+    fn first_of(&self, numbers: &[usize]) -> Unless<&'l [u8]> {
+        let mut texts = numbers.iter().map(|number| self.text(*number));
+        let first = texts.find(|text| !text.is_empty()).unwrap_or_default();
+        let is_usual = first.first().is_none_or(u8::is_ascii_graphic);
+        if is_usual { Ok(first) } else { Err(Unusual) }
+    }
+
+    fn text(&self, number: usize) -> &'l [u8] {
+        let span = self.spans.get(number).copied().unwrap_or_default();
+        self.line.get(span.0..span.1).unwrap_or_default()
+    }
+
+    /// The record.
+    pub(super) fn record(&self) -> Record<'l> {
+        let mut numbers = self.shape.texts.iter();
+        self.shape.record.clone().map(&mut |_| {
+            let number = numbers.next().copied().flatten();
+            let text = number.map(|number| std::str::from_utf8(self.text(number)));
+            Cow::Borrowed(text.and_then(Result::ok).unwrap_or_default())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What parsing gives, as far as it counts.
+    fn parsed(line: &str) -> Option<Record<'_>> {
+        let record = serde_json::from_str::<Record<'_>>(line).ok()?;
+        Some(record.map(&mut |text| text))
+    }
+
+    /// A record, its identity and its time.
+    type Said<'l> = (Record<'l>, Unless<&'l [u8]>, Unless<&'l [u8]>);
+
+    /// Learns from some lines, and returns what shapes say of another.
+    fn told<'l>(shapes: &mut Shapes, known: &[String], line: &'l [u8]) -> Option<Said<'l>> {
+        for known in known {
+            if let Ok(record) = serde_json::from_str::<Record<'_>>(known) {
+                shapes.learn(known, &record);
+            }
+        }
+        let mut spans = Vec::new();
+        let alike = shapes.find(line, &mut spans)?;
+        assert!(alike.length == line.len() || line[alike.length] == b'\n');
+        Some((alike.record(), alike.identity(), alike.time()))
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        let usual = prop::sample::select(vec![
+            "a",
+            "",
+            "ana",
+            "2026-11-01T00:00:00Z",
+            "AUDIT_DECISION_ALLOW",
+            "example.com:443",
+            "network_egress",
+            "eight by",
+            "seventeen letters",
+            "über",
+            "日本",
+            "\u{7f}",
+            " ",
+            "\u{a0}",
+        ]);
+        let unusual = prop::sample::select(vec![
+            r"\n",
+            r#"\""#,
+            r"\u0041",
+            r"\ud83d\ude00",
+            r"\ud83d",
+            r"\x",
+            "\u{1}",
+            "\t",
+            "\n",
+            "\\",
+        ]);
+        let quoted = |text: String| format!("\"{text}\"");
+        prop_oneof![
+            8 => usual.clone().prop_map(move |text| quoted(text.to_owned())),
+            1 => (usual, unusual).prop_map(move |(one, other)| quoted(format!("{one}{other}"))),
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = String> {
+        let other = prop::sample::select(vec![
+            "1",
+            "-0.5e3",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "1e999",
+            "01",
+            "nul",
+            "[1,{\"a\":\"b\"}]",
+            "7 ",
+        ]);
+        let leaf = prop_oneof![6 => text(), 2 => other.prop_map(str::to_owned)];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3)
+                    .prop_map(|items| format!("[{}]", items.join(", "))),
+                prop::collection::vec((key(), inner), 0..4).prop_map(object),
+            ]
+        })
+    }
+
+    fn key() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "audit_event_id",
+            "timestamp",
+            "created_at",
+            "category",
+            "decision",
+            "username",
+            "user_email",
+            "resource_id",
+            "deny_reason",
+            "enforcement_mode",
+            "action_type",
+            "hostname",
+            "approval",
+            "network_egress",
+            "http_request",
+            "payload",
+            "events",
+            "user",
+            "reason",
+            "count",
+            "first",
+            "last",
+            "protocol",
+            "method",
+            "host",
+            "port",
+            "path",
+            "approval_request_id",
+            "os",
+            "what a later version adds",
+            r"\u0075ser",
+        ])
+    }
+
+    fn object(fields: Vec<(&'static str, String)>) -> String {
+        let fields: Vec<String> =
+            fields.into_iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+        format!("{{{}}}", fields.join(","))
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        prop::collection::vec((key(), value()), 0..9).prop_map(object)
+    }
+
+    /// A line with other texts in place of some of its own.
+    fn with_texts(line: &str, texts: &[Option<String>]) -> String {
+        let (between, starts) = divided(line);
+        let mut all = String::new();
+        for (at, own) in between.iter().enumerate() {
+            all.push_str(own);
+            let Some(start) = starts.get(at) else { continue };
+            match texts.get(at).and_then(Option::as_ref) {
+                Some(text) => all.push_str(&text[1..text.len() - 1]),
+                None => all.extend(line[*start..].chars().take_while(|one| *one != '"')),
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+        /// Whatever a shape says of a line is what parsing says.
+        #[test]
+        fn a_line_that_is_not_parsed_says_what_parsing_says(
+            known in prop::collection::vec(line(), 1..4),
+            texts in prop::collection::vec(prop::option::weighted(0.8, text()), 0..12),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0..4_u8, any::<u8>()), 0..3),
+            is_edited in prop::bool::weighted(0.3),
+        ) {
+            let mut bytes = with_texts(&known[0], &texts).into_bytes();
+            for (at, kind, byte) in edits.into_iter().filter(|_| is_edited) {
+                let at = at.index(bytes.len().max(1)).min(bytes.len());
+                match kind {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at, byte),
+                    2 => bytes.insert(at, b"\"\\{}[]:, \t\r"[usize::from(byte) % 11]),
+                    _ => drop(bytes.splice(at..(at + 1).min(bytes.len()), [byte])),
+                }
+            }
+            let mut shapes = Shapes::default();
+            if let Some((record, identity, time)) = told(&mut shapes, &known, &bytes) {
+                let text = std::str::from_utf8(bytes.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+                let expected = parsed(text).expect(text);
+                prop_assert_eq!(&record, &expected, "{}", text);
+                let first = |text: Option<&crate::evidence::record::Text<'_>>| {
+                    text.map(|text| text.0.clone().into_owned().into_bytes()).unwrap_or_default()
+                };
+                for (said, of_record) in [
+                    (identity, first(expected.identities().find(|text| !text.is_empty()))),
+                    (time, first(expected.times().find(|text| !text.is_empty()))),
+                ] {
+                    prop_assert!(said.is_err() || said == Ok(&of_record), "{said:?} {of_record:?} {text}");
+                }
+                prop_assert!(expected.count.0.is_empty() && expected.events.is_none());
+            }
+        }
+
+        /// Lines with the same hash are about the same, at other times.
+        #[test]
+        fn what_counts_together_differs_in_identity_and_time_alone(
+            line in line(), texts in prop::collection::vec(prop::option::weighted(0.3, text()), 0..12),
+        ) {
+            let other = with_texts(&line, &texts);
+            let mut shapes = Shapes::default();
+            if told(&mut shapes, std::slice::from_ref(&line), line.as_bytes()).is_none() {
+                return Ok(());
+            }
+            let (mut spans, mut more) = (Vec::new(), Vec::new());
+            let one = shapes.find(line.as_bytes(), &mut spans).unwrap();
+            let Some(other) = shapes.find(other.as_bytes(), &mut more) else { return Ok(()) };
+            let seeds = Seeds::default();
+            let blank = |record: Record<'_>| {
+                let mut same = record.map(&mut |text| Cow::Owned(text.into_owned()));
+                let records = std::iter::successors(Some(&mut same), |_| None);
+                for record in records {
+                    let inner = record.payload.take().map(|mut inner| {
+                        (inner.audit_event_id, inner.timestamp, inner.created_at) = Default::default();
+                        inner.approval = inner.approval.take().map(|mut approval| {
+                            if record.approval.is_none() {
+                                approval.approval_request_id = Default::default();
+                            }
+                            approval
+                        });
+                        inner
+                    });
+                    record.payload = inner;
+                    (record.audit_event_id, record.timestamp, record.created_at) = Default::default();
+                    record.object.approval_request_id = Default::default();
+                    if let Some(approval) = &mut record.approval {
+                        approval.approval_request_id = Default::default();
+                    }
+                }
+                same
+            };
+            let names = |record: &Record<'_>| -> Vec<String> {
+                record.users().chain(record.machines()).map(|text| text.0.clone().into_owned()).collect()
+            };
+            let is_same = |hash: fn(&Alike<'_, '_>, &Seeds) -> [u64; 2]| hash(&one, &seeds) == hash(&other, &seeds);
+            let (one_record, other_record) = (blank(one.record()), blank(other.record()));
+            let has_same_names = names(&one_record) == names(&other_record);
+            prop_assert_eq!(is_same(|one, seeds| one.hash_of_names(seeds)), has_same_names, "{} {:?}", line, texts);
+            prop_assert_eq!(
+                is_same(|one, seeds| one.hash_of_names(seeds)) && is_same(|one, seeds| one.hash_of_others(seeds)),
+                one_record == other_record, "{} {:?}", line, texts
+            );
+        }
+    }
+
+    #[test]
+    fn shapes_are_used_and_what_is_unusual_is_not() {
+        let known = [
+            r#"{"audit_event_id":"1","timestamp":"t","os":"x","payload":{"username":"a"}}"#
+                .to_owned(),
+            r#"{"audit_event_id":"1","timestamp":"t","os":"x"}"#.to_owned(),
+            r#"{"audit_event_id":"1","port":443}"#.to_owned(),
+        ];
+        for (line, expected) in [
+            (
+                r#"{"audit_event_id":"22","timestamp":"","os":"macos","payload":{"username":"ana"}}"#,
+                true,
+            ),
+            (r#"{"audit_event_id":"22","timestamp":"t","os":"m"}  "#, true),
+            ("{\"audit_event_id\":\"22\",\"timestamp\":\"t\",\"os\":\"m\"}\r\nnext", true),
+            (r#"{"audit_event_id":"22","timestamp":"t","os":"é"}"#, true),
+            (r#"{"audit_event_id":"22","timestamp":"t","os":"\n"}"#, false),
+            ("{\"audit_event_id\":\"22\",\"timestamp\":\"t\",\"os\":\"\t\"}", false),
+            (r#"{"audit_event_id":"22","timestamp":"t","os":"m"}}"#, false),
+            (r#"{"audit_event_id":"22","timestamp":"t","os":"m"#, false),
+            (r#"{"audit_event_id":"22","timestamp": "t","os":"m"}"#, false),
+            (r#"{"audit_event_id":"22","port":443}"#, false), // a number is no text of the line
+        ] {
+            assert_eq!(
+                told(&mut Shapes::default(), &known, line.as_bytes()).is_some(),
+                expected,
+                "{line}"
+            );
+        }
+        let mut wrong = br#"{"audit_event_id":"22","timestamp":"t","os":"?"}"#.to_vec();
+        wrong[45] = 0xff;
+        assert!(told(&mut Shapes::default(), &known, &wrong).is_none());
+    }
+
+    #[test]
+    fn shapes_are_bounded() {
+        let mut shapes = Shapes::default();
+        for number in 0..3 * SHAPES {
+            let line = format!(r#"{{"audit_event_id":"1","number":{number}}}"#);
+            shapes.learn(&line, &serde_json::from_str(&line).unwrap());
+        }
+        assert_eq!(shapes.shapes.len(), SHAPES);
+        let mut shapes = Shapes::default();
+        let line = format!(r#"{{"audit_event_id":"{}"}}"#, "1".repeat(LINE));
+        shapes.learn(&line, &serde_json::from_str(&line).unwrap());
+        assert!(shapes.shapes.is_empty());
+    }
+}
