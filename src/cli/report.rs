@@ -195,7 +195,9 @@ fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
         Some(planned) => planned.recorded.clone(),
         None => requests.zip(before.as_ref()).map(replay_of),
     };
-    let compared = before.as_ref().map(|(old, _)| compare(old, policies, teams));
+    let compared = before
+        .as_ref()
+        .map(|(old, _)| compare(old, policies, teams).of_whole_states(old, policies));
     Examined { usage: used, replay: replayed, compared }
 }
 

@@ -252,7 +252,7 @@ fn ends(live: &Live, after: &Live, same: bool) -> [Vec<Policy>; 2] {
 }
 
 fn between([old, new]: [&[Policy]; 2], live: &Live, places: &Origins<'_>) -> Meaning {
-    let found = access::compare(old, new, &live.teams);
+    let found = access::compare(old, new, &live.teams).of_whole_states(old, new);
     Meaning::new(found, governed::compare(old, new, &live.teams), |cause| places.tell(cause))
 }
 

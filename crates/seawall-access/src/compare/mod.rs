@@ -221,6 +221,27 @@ fn of_rules(
     (changes, incomplete)
 }
 
+impl Comparison {
+    /// The same for two states of a whole organization, in which there are no further policies: of
+    /// a domain that loses its last policy, nothing is lost for certain.
+    #[must_use]
+    pub fn of_whole_states(mut self, old: &[Policy], new: &[Policy]) -> Self {
+        let (Self::Complete(changes) | Self::Incomplete(changes, _)) = &mut self;
+        for domain in [Domain::Network, Domain::Filesystem] {
+            if ended(domain, old, new).is_empty() {
+                continue;
+            }
+            let is_about = |entry: &mut Entry| match entry.access.parts().0 {
+                "mcp" => false,
+                "read" | "write" => domain == Domain::Filesystem,
+                _ => domain == Domain::Network,
+            };
+            changes.uncertain.extend(changes.narrowed.extract_if(.., is_about));
+        }
+        self
+    }
+}
+
 impl Changes {
     /// Removes possible changes of other spellings because of rules with the same certain change in
     /// their own spelling.
@@ -289,37 +310,31 @@ impl Changes {
     }
 }
 
+/// The policies of a domain that loses its last one.
+fn ended(domain: Domain, old: &[Policy], new: &[Policy]) -> Vec<Arc<Cause>> {
+    let of = |policies: &[Policy]| -> Vec<String> {
+        policies
+            .iter()
+            .filter(|policy| policy.domain() == Some(domain))
+            .map(|policy| policy.name.clone())
+            .collect()
+    };
+    let gone = if of(new).is_empty() { of(old) } else { Vec::new() };
+    let cause =
+        |policy| Cause { comes: false, policy, rule: None, decision: None, statement: None };
+    gone.into_iter().map(cause).map(Arc::new).collect()
+}
+
 /// The entries for domains that lose their last policy: it is not documented if everything is still
 /// denied then.
 fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
-    let last = |domain: Domain| -> Vec<Arc<Cause>> {
-        let of = |policies: &[Policy]| -> Vec<String> {
-            policies
-                .iter()
-                .filter(|policy| policy.domain() == Some(domain))
-                .map(|policy| policy.name.clone())
-                .collect()
-        };
-        let gone = if of(new).is_empty() { of(old) } else { Vec::new() };
-        gone.into_iter()
-            .map(|policy| {
-                Arc::new(Cause {
-                    comes: false,
-                    policy,
-                    rule: None,
-                    decision: None,
-                    statement: None,
-                })
-            })
-            .collect()
-    };
     [
         (Domain::Network, "connect:tcp **", "connect:tcp example.com:443"),
         (Domain::Filesystem, "read **", "read ~"),
         (Domain::Filesystem, "write **", "write ~"),
     ]
     .into_iter()
-    .map(|(domain, access, witness)| (last(domain), access, witness))
+    .map(|(domain, access, witness)| (ended(domain, old, new), access, witness))
     .filter(|(because, ..)| !because.is_empty())
     .map(|(because, access, witness)| Entry {
         audience: Arc::default(),

@@ -372,3 +372,26 @@ fn mcp_policies_are_compared_by_what_they_permit() {
         ["? mcp ** | mcp ** | no longer `a`, now `a`"]
     );
 }
+
+#[test]
+fn where_the_last_policy_of_a_domain_goes_nothing_is_lost_for_certain() {
+    let (hosts, folders) = ("org: allow connect:tcp x.example.com", "org: allow read /a");
+    for (new, narrowed, lost) in [
+        ("", 0, 2),
+        (folders, 0, 1),
+        // Another team's policy keeps the domain.
+        ("a: allow connect:tcp x.example.com", 1, 1),
+    ] {
+        let (old, new) = (policies(&format!("{hosts}\n{folders}")), policies(new));
+        let comparison = compare(&old, &new, &TeamDirectory::default());
+        let Comparison::Complete(changes) = comparison.of_whole_states(&old, &new) else {
+            panic!("few rules")
+        };
+        let is_lost = |entry: &&Entry| entry.narrows && !entry.widens;
+        assert_eq!(
+            (changes.narrowed.len(), changes.uncertain.iter().filter(is_lost).count()),
+            (narrowed, lost),
+            "{changes:?}"
+        );
+    }
+}
