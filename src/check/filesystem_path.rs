@@ -30,7 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
         explanation: "Environment variables are not expanded: the pattern is compared literally, and never matches.",
         bad: "- {name: home, decision: deny, actions: [read], resources: [$HOME/.ssh]}\n",
         fix: "Write `~` for the home folder, on every operating system, or the path itself.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: UNDOCUMENTED,
@@ -40,7 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
             Other forms may match more or less than they seem to.",
         bad: "- {name: data, decision: deny, actions: [read], resources: [\"C:/data/**\"]}\n",
         fix: "Write one of the documented forms.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 
@@ -94,7 +94,11 @@ fn judge(path: &str) -> Option<Verdict> {
             ),
             None => wrong(
                 "is relative",
-                "start with `/`, `~/`, a drive such as `C:\\`, or `\\\\wsl.localhost\\`",
+                &format!(
+                    "start with `/`, `~/`, a drive such as `C:\\`, or `\\\\wsl.localhost\\`; \
+                     `/**/{}` is in any folder",
+                    path.trim_start_matches("./")
+                ),
             ),
         };
     };

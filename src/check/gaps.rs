@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
         "- {name: all, decision: allow, actions: [connect:tcp, connect:udp], resources: [\"**:443\"]}\n\
          - {name: evil, decision: deny, actions: [connect:tcp], resources: [evil.example, \"**.evil.example\"]}\n",
         "Deny both: `actions: [connect:tcp, connect:udp]`.",
-        Run::Reading,
+        Run::Elsewhere,
     ),
     warning(
         code(GapKind::Paths),
@@ -51,7 +51,7 @@ pub(super) const CHECKS: &[Check] = &[
         "- {name: api, decision: allow, actions: [connect:tcp], resources: [\"api.example.com:443\"]}\n\
          - {name: admin, decision: deny, actions: [request:get], http_resources: [{host: api.example.com, path: /admin}]}\n",
         "Write `/x/**`, which is `/x` and every path below it.",
-        Run::Reading,
+        Run::Elsewhere,
     ),
     warning(
         code(GapKind::Folders),
@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         "- {name: data, decision: allow, actions: [read], resources: [/data/*, /data/*/**]}\n\
          - {name: secrets, decision: deny, actions: [read], resources: [/data/secrets]}\n",
         "Deny both: `/dir` and `/dir/**`.",
-        Run::Reading,
+        Run::Elsewhere,
     ),
     warning(
         code(GapKind::MountAround),
@@ -71,7 +71,7 @@ pub(super) const CHECKS: &[Check] = &[
         "- {name: data, decision: allow, actions: [read], resources: [/data]}\n\
          - {name: secrets, decision: deny, actions: [read], resources: [/data/secrets]}\n",
         "Allow the folders beside the denied one instead of the one around it.",
-        Run::Reading,
+        Run::Elsewhere,
     ),
 ];
 

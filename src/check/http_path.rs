@@ -30,7 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
         bad: "- name: users\n  decision: deny\n  actions: [request:delete]\n  \
             http_resources: [{host: api.example.com, path: \"/users/{id}\"}]\n",
         fix: "Write `*` for one segment, and `/**` for all that is below.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
         explanation: "An HTTP deny removes requests from allowed access; it does not allow the others. Without an allow, the whole host is denied.",
         bad: "- {name: no deletes, decision: deny, actions: [request:delete], http_resources: [{host: git.example.com, path: /**}]}\n",
         fix: "Allow the host with `connect:tcp`, or the other requests, if that is intended.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: OTHER_PORT,
@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
         bad: "- {name: host, decision: allow, actions: [connect:tcp], resources: [\"git.example.com:443\"]}\n\
             - {name: no deletes, decision: deny, actions: [request:delete], http_resources: [{host: git.example.com, port: 80, path: /**}]}\n",
         fix: "Write the port that is allowed, or leave `port` out to deny on every port.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

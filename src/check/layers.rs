@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[Check] = &[
         explanation: "`connect:…` is allowed or denied on `resources`, `request:…` on `http_resources`.",
         bad: "- {name: web, decision: allow, actions: [request:get], resources: [a.example.com]}\n",
         fix: "Write `http_resources` for HTTP requests, and `resources` for connections.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: UNDOCUMENTED,
@@ -31,7 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
         explanation: "`undocumented:` marks an action that the service has and this program does not know, as an import writes it. What such a rule allows or denies is uncertain.",
         bad: "- {name: web, decision: allow, actions: ['undocumented:connect:quic'], resources: [a.example.com]}\n",
         fix: "Use a version of this program that knows the action, or an action that is documented.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

@@ -58,7 +58,7 @@ pub(super) const CHECKS: &[Check] = &[
             the policy.",
         bad: "",
         fix: "Split the policy: policies of the same scope add up.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

@@ -30,7 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
             databases, container engines and debuggers that trust local callers. Without a port all of them are open.",
         bad: "- {name: local, decision: allow, actions: [connect:tcp], resources: [localhost]}\n",
         fix: "Name the ports that are needed, such as `localhost:11434`.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

@@ -30,7 +30,7 @@ const fn error(
     bad: &'static str,
     fix: &'static str,
 ) -> Check {
-    Check { code, severity: Severity::Error, title, explanation, bad, fix, run: Run::Reading }
+    Check { code, severity: Severity::Error, title, explanation, bad, fix, run: Run::Elsewhere }
 }
 
 const fn warning(
@@ -40,7 +40,7 @@ const fn warning(
     bad: &'static str,
     fix: &'static str,
 ) -> Check {
-    Check { code, severity: Severity::Warning, title, explanation, bad, fix, run: Run::Reading }
+    Check { code, severity: Severity::Warning, title, explanation, bad, fix, run: Run::Elsewhere }
 }
 
 pub(crate) const CHECKS: &[Check] = &[

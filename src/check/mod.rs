@@ -73,7 +73,7 @@ pub struct Check {
 #[derive(Clone, Copy, Debug)]
 pub enum Run {
     /// Found while documents are read, or by another check in the same file.
-    Reading,
+    Elsewhere,
     /// A check of one policy.
     Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),
     /// A check of one policy for agents.
@@ -137,7 +137,7 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         Run::Together(look) => Some(look),
         // A missing declaration counts only if everything could be read.
         Run::Workspace(look) if input.complete || check.severity == Severity::Error => Some(look),
-        Run::Workspace(_) | Run::Vijil(_) | Run::Policy(_) | Run::Reading => None,
+        Run::Workspace(_) | Run::Vijil(_) | Run::Policy(_) | Run::Elsewhere => None,
     });
     let looks = looks
         .flat_map(|look| organizations.iter().map(move |organization| (look, organization)))

@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
         bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Baseline\nrules: []\n---\n\
             apiVersion: seawall/v1\nkind: FilesystemPolicy\nname: baseline\nrules: []\n",
         fix: "Rename one of the two, or join them.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: "duplicate-rule",

@@ -17,7 +17,7 @@ pub(crate) const CHECKS: &[Check] = &[
             others would be in force nowhere.",
         bad: "",
         fix: "Correct the name, or add the organization to `docker.orgs`.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: "conflicting-orgs",
@@ -27,7 +27,7 @@ pub(crate) const CHECKS: &[Check] = &[
             would be reached with the credentials of one.",
         bad: "",
         fix: "Remove one of the two, or give it a workspace of its own.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         explanation: "`docker.unmanaged` in `seawall.yaml` names live policies that are left to others.",
         bad: "",
         fix: "Remove the document or the pattern, or write `adopt: true` in the document to take the policy over.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: "redundant-adopt",
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
             the name or of `docker.owns` pass unseen.",
         bad: "",
         fix: "Remove it.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

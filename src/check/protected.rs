@@ -17,7 +17,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
         protects nothing.",
     bad: "",
     fix: "Correct the name, declare the policy again, or take the name out of `guards.protected`.",
-    run: Run::Reading,
+    run: Run::Elsewhere,
 }];
 
 /// Finds names that no document declares, in any organization. It is a note, since a plan knows the

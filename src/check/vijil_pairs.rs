@@ -75,7 +75,7 @@ pub(super) const CHECKS: &[Check] = &[
             "  - {rule_id: A, rule_type: prohibition, action: b, consequence: {severity: low}, natural_language: Agents must not b.}\n"
         ),
         fix: "Give one of the two another `rule_id`.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: VAGUE,

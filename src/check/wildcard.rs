@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
         bad: "- {name: all, decision: allow, actions: [connect:tcp], resources: [\"**.com:443\"]}\n\
             - {name: pastes, decision: deny, actions: [connect:tcp], resources: [\"**.pastebin.com\"]}\n",
         fix: "Deny the host itself too.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
     Check {
         code: FOLDER,
@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
             often. An allow may not be enough for that, and a deny may leave it open.",
         bad: "- {name: data, decision: allow, actions: [read], resources: [/data/**]}\n",
         fix: "List both: `/data` and `/data/**`.",
-        run: Run::Reading,
+        run: Run::Elsewhere,
     },
 ];
 

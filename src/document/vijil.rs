@@ -191,7 +191,23 @@ impl AgentPolicy {
 impl AgentRule {
     /// The fields that the document sets.
     pub(super) fn fields(&self) -> Fields {
-        let Self { rule_id: _, previously: _, provenance: _, review: _, .. } = self;
+        // Without `..`, so that no field is forgotten.
+        let Self {
+            rule_id: _,
+            previously: _,
+            provenance: _,
+            review: _,
+            rule_type: _,
+            action: _,
+            target: _,
+            assignee: _,
+            constraints: _,
+            constraint_logic: _,
+            consequence: _,
+            natural_language: _,
+            category: _,
+            tags: _,
+        } = self;
         let mut fields = Fields::new();
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {

@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
         and its reader may think of one address.",
     bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [10.1.2.3/8]}\n",
     fix: "Write the block's own address, or `/32` for one address.",
-    run: Run::Reading,
+    run: Run::Elsewhere,
 };
 
 pub(super) fn judge(text: &str, block: IpNet) -> Option<Verdict> {

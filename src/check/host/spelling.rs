@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
         compared is not documented. Letters of other scripts can also resemble those of another host.",
     bad: "- {name: web, decision: deny, actions: [connect:tcp], resources: [Example.com.]}\n",
     fix: "Write the host in lower case, without a dot at the end, and in its ASCII form (`xn--…`).",
-    run: Run::Reading,
+    run: Run::Elsewhere,
 };
 
 /// `port` is the text after the host, for the proposed spelling.

@@ -235,10 +235,7 @@ pub(super) fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
             let help = format!(
                 "list each port as an item of its own; without a port, `{host}` is every port"
             );
-            wrong(
-                format!("`{text}` holds a range of ports, which the service does not match"),
-                help,
-            )
+            wrong(format!("`{text}` holds several ports, which the service does not match"), help)
         }
         _ => wrong(format!("`{port}` is not a port"), "a port is a number from 1 to 65535"),
     }

@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
         forms may match more or less than they seem to.",
     bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [\"api?.example.com\"]}\n",
     fix: "List the hosts, or use `*.` or `**.` in front.",
-    run: Run::Reading,
+    run: Run::Elsewhere,
 };
 
 /// An IPv6 address without a prefix length, optionally with a port.

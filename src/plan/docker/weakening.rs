@@ -12,7 +12,8 @@ use std::slice::from_ref;
 use crate::access::cedar::SCHEMA_URL;
 use crate::access::{self, Changes, Comparison, Entry};
 use crate::model::{
-    Action, Body, Cedar, Decision, Domain, Policy, Resources, Rule, Scope, TeamDirectory, Weakening,
+    Action, Body, Cedar, Decision, Domain, Layer, Policy, Resources, Rule, Scope, TeamDirectory,
+    Weakening,
 };
 
 /// The ways in which a policy becomes weaker: for each kind of change, its effect as a phrase.
@@ -104,23 +105,21 @@ fn with_denies_of(policy: &Policy, denies: &Policy) -> Policy {
 
 /// A policy that allows every request of a domain.
 fn everything(domain: Domain) -> Policy {
-    let rule = |actions: &[Action], resources: &[&str]| Rule {
+    let rule = |layer: Layer, resources: &[&str]| Rule {
         name: "everything".to_owned(),
         decision: Decision::Allow,
-        actions: actions.to_vec(),
+        actions: Action::all().into_iter().filter(|own| own.layer() == Some(layer)).collect(),
         resources: Resources::Plain(resources.iter().map(|one| (*one).to_owned()).collect()),
     };
     let body = match domain {
         // Addresses too, since the documentation does not say whether a host pattern decides a
         // connection straight to an address.
-        Domain::Network => Body::Allowlist(vec![rule(
-            &[Action::ConnectTcp, Action::ConnectUdp],
-            &["**", "0.0.0.0/0", "::/0"],
-        )]),
-        Domain::Filesystem => Body::Allowlist(vec![rule(
-            &[Action::Read, Action::Write],
-            &["**", "/", "/**", "~", "~/**"],
-        )]),
+        Domain::Network => {
+            Body::Allowlist(vec![rule(Layer::Network, &["**", "0.0.0.0/0", "::/0"])])
+        }
+        Domain::Filesystem => {
+            Body::Allowlist(vec![rule(Layer::Filesystem, &["**", "/", "/**", "~", "~/**"])])
+        }
         Domain::Mcp => Body::Cedar(Cedar {
             text: "permit (principal, action, resource);".to_owned(),
             schema_url: SCHEMA_URL.to_owned(),

@@ -29,7 +29,7 @@ pub(super) struct Arrangement<'a> {
 #[derive(Clone, Debug)]
 struct Arranged {
     draft: Draft,
-    place: Stage,
+    stage: Stage,
     narrows: bool,
     widens: bool,
     /// Positions of calls that must come before it.
@@ -56,7 +56,7 @@ impl<'a> Arrangement<'a> {
                     draft.needs.iter().filter_map(|need| position.get(need)).copied().collect();
                 let influence = influence(diff, &draft);
                 let (narrows, widens) = (influence.narrows(), influence.widens());
-                Some(Arranged { draft, place: effect.place, narrows, widens, needs })
+                Some(Arranged { draft, stage: effect.stage, narrows, widens, needs })
             })
             .collect();
         Self { diff, calls }
@@ -87,10 +87,10 @@ impl<'a> Arrangement<'a> {
 
     /// The usual order, as far as the service's requirements permit.
     pub(super) fn usual(&self) -> Vec<Vec<Draft>> {
-        links(&self.by_place(), &self.calls)
+        links(&self.by_stage(), &self.calls)
     }
 
-    fn by_place(&self) -> Vec<usize> {
+    fn by_stage(&self) -> Vec<usize> {
         let mut order: Vec<usize> = Vec::new();
         while order.len() < self.calls.len() {
             let free = |(index, call): &(usize, &Arranged)| {
@@ -101,7 +101,7 @@ impl<'a> Arrangement<'a> {
                 .iter()
                 .enumerate()
                 .filter(free)
-                .min_by_key(|(index, call)| (call.place, *index));
+                .min_by_key(|(index, call)| (call.stage, *index));
             let Some((index, _)) = next else { break };
             order.push(index);
         }
@@ -110,7 +110,7 @@ impl<'a> Arrangement<'a> {
 
     fn what_opens(&self, layout: &Layout, start: &State) -> String {
         let mut state = start.clone();
-        for call in self.by_place().into_iter().filter_map(|index| self.calls.get(index)) {
+        for call in self.by_stage().into_iter().filter_map(|index| self.calls.get(index)) {
             let change = layout.effect(&call.draft);
             state.make(&change);
             if let Some(witness) =
@@ -198,9 +198,9 @@ impl<'a> Arrangement<'a> {
         let last = parts.len() - 1;
         let parts = parts.into_iter().enumerate().map(|(position, draft)| {
             let influence = influence(self.diff, &draft);
-            let place = if position == last { Stage::DropDenies } else { Stage::AddDenies };
+            let stage = if position == last { Stage::DropDenies } else { Stage::AddDenies };
             let (narrows, widens) = (influence.narrows(), influence.widens());
-            Arranged { draft, place, narrows, widens, needs: call.needs.clone() }
+            Arranged { draft, stage, narrows, widens, needs: call.needs.clone() }
         });
         Some(parts.collect())
     }
@@ -278,16 +278,16 @@ impl<'a> Arrangement<'a> {
 
     /// All calls, between those that start a deny and those that end it.
     fn calls_between(&self, Deny { begin, end }: Deny) -> Vec<Arranged> {
-        let arranged = |draft, place, needs| {
-            let (narrows, widens) = (place == Stage::AddDenies, place == Stage::DropDenies);
-            Arranged { draft, place, narrows, widens, needs }
+        let arranged = |draft, stage, needs| {
+            let (narrows, widens) = (stage == Stage::AddDenies, stage == Stage::DropDenies);
+            Arranged { draft, stage, narrows, widens, needs }
         };
         let mut calls: Vec<Arranged> = Vec::new();
         for draft in begin {
             let makes_policy = matches!(&draft.change, Change::Policy(PolicyChange::Create { .. }));
-            let place = if makes_policy { Stage::Prepare } else { Stage::AddDenies };
+            let stage = if makes_policy { Stage::Prepare } else { Stage::AddDenies };
             let needs = draft.needs.clone();
-            calls.push(arranged(draft, place, needs));
+            calls.push(arranged(draft, stage, needs));
         }
         let offset = calls.len();
         for call in &self.calls {
@@ -470,10 +470,10 @@ fn attempt(layout: &Layout, start: &State, calls: &[Arranged]) -> Option<Vec<Vec
         .map(|call| {
             let effect = layout.effect(&call.draft);
             let requests = layout.space.touched(&effect);
-            let Arranged { draft: _, place, narrows, widens, needs } = call;
+            let Arranged { draft: _, stage, narrows, widens, needs } = call;
             Call {
                 effect,
-                place: *place,
+                stage: *stage,
                 narrows: *narrows,
                 widens: *widens,
                 needs: needs.clone(),
@@ -504,7 +504,7 @@ fn links(order: &[usize], calls: &[Arranged]) -> Vec<Vec<Draft>> {
         let last = members.last().and_then(|last| calls.get(*last));
         let alike = last.is_some_and(|last| {
             last.draft.change.op() == call.draft.change.op()
-                && last.place == call.place
+                && last.stage == call.stage
                 && (last.narrows && call.narrows || last.widens && call.widens)
         });
         match links.last_mut() {
@@ -534,7 +534,7 @@ mod tests {
         Rule { name: name.to_owned(), decision: Allow, actions: vec![action], resources }
     }
 
-    fn call(op: Op, place: Stage, (narrows, widens): (bool, bool), needs: &[usize]) -> Arranged {
+    fn call(op: Op, stage: Stage, (narrows, widens): (bool, bool), needs: &[usize]) -> Arranged {
         let rule = rule("r", Action::ConnectTcp);
         let target = RuleTarget::Planned("r".to_owned());
         let change = match op {
@@ -552,7 +552,7 @@ mod tests {
             because: None,
             needs: needs.to_vec(),
         };
-        Arranged { draft, place, narrows, widens, needs: needs.to_vec() }
+        Arranged { draft, stage, narrows, widens, needs: needs.to_vec() }
     }
 
     #[test]
@@ -592,8 +592,8 @@ mod tests {
         for (calls, expected) in table {
             let diff = Diff::default();
             let calls =
-                calls.iter().map(|(place, needs)| call(Op::Create, *place, both, needs)).collect();
-            assert_eq!(Arrangement { diff: &diff, calls }.by_place(), expected);
+                calls.iter().map(|(stage, needs)| call(Op::Create, *stage, both, needs)).collect();
+            assert_eq!(Arrangement { diff: &diff, calls }.by_stage(), expected);
         }
     }
 

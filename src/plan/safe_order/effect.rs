@@ -53,7 +53,7 @@ pub(super) struct Influence {
 /// The phase of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
-    pub(super) place: Stage,
+    pub(super) stage: Stage,
     /// The order of phases does not prove this call safe.
     pub(super) entangled: bool,
 }
@@ -73,7 +73,7 @@ impl Influence {
         let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } =
             self;
         let layered = http && other;
-        let (place, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
+        let (stage, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
             (false, false, false, false)
                 if matches!(change, Change::Policy(PolicyChange::Delete { .. })) =>
             {
@@ -92,7 +92,7 @@ impl Influence {
                 (Stage::AddDenies, true)
             }
         };
-        Effect { place, entangled: entangled || moves_cover }
+        Effect { stage, entangled: entangled || moves_cover }
     }
 }
 
@@ -295,8 +295,8 @@ fn displace(drafts: &[Draft], effects: &mut [Effect]) {
             else {
                 continue;
             };
-            let turned = first.place > then.place;
-            let waits = turned || then.entangled && first.place > Stage::AddAllows;
+            let turned = first.stage > then.stage;
+            let waits = turned || then.entangled && first.stage > Stage::AddAllows;
             for (index, entangled) in [(*earlier, waits), (*later, turned || first.entangled)] {
                 if let Some(effect) =
                     effects.get_mut(index).filter(|effect| entangled && !effect.entangled)
@@ -348,7 +348,7 @@ mod tests {
             (Some((Deny, a)), Some((Allow, a)), Stage::DropDenies, false),
         ];
         for (before, after, place, entangled) in table {
-            let Effect { place: found, entangled: both } = effect(before, after);
+            let Effect { stage: found, entangled: both } = effect(before, after);
             assert_eq!((found, both), (place, entangled), "{before:?} {after:?}");
         }
     }

@@ -69,7 +69,7 @@ pub(crate) enum Refusal {
 pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     let effects = effects(diff, &drafts);
     if !effects.iter().any(|effect| effect.entangled) {
-        let placed = effects.iter().map(|effect| effect.place).zip(drafts).enumerate();
+        let placed = effects.iter().map(|effect| effect.stage).zip(drafts).enumerate();
         return Ordered { drafts: phases(placed.collect()), refusal: None };
     }
     let layout = match Layout::new(diff, &[]) {
@@ -93,13 +93,13 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
         if all.contains(&index) {
             continue;
         }
-        if effect.place <= Stage::AddAllows {
+        if effect.stage <= Stage::AddAllows {
             if let Some(change) = moves.get(index) {
                 start.make(change);
             }
-            early.push((index, (effect.place, draft.clone())));
+            early.push((index, (effect.stage, draft.clone())));
         } else {
-            late.push((index, (effect.place, draft.clone())));
+            late.push((index, (effect.stage, draft.clone())));
         }
     }
     let arranged =

@@ -39,7 +39,7 @@ enum Closing {
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) effect: Move,
-    pub(super) place: Stage,
+    pub(super) stage: Stage,
     pub(super) narrows: bool,
     pub(super) widens: bool,
     /// Indexes of calls of this search that must come before.
@@ -55,15 +55,15 @@ pub(super) struct Call {
 /// nothing opens.
 pub(super) fn order(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
     let under = |closing, budget| {
-        by_place(space, start, calls, closing)
+        by_stage(space, start, calls, closing)
             .or_else(|| narrowing_first(space, start, calls, closing, budget))
     };
     under(Closing::Staying, STRICT_BUDGET).or_else(|| under(Closing::Any, BUDGET))
 }
 
-fn by_place(space: &Space, start: &State, calls: &[Call], closing: Closing) -> Option<Vec<usize>> {
+fn by_stage(space: &Space, start: &State, calls: &[Call], closing: Closing) -> Option<Vec<usize>> {
     let mut waiting: Vec<usize> = (0..calls.len()).collect();
-    waiting.sort_by_key(|index| (calls.get(*index).map(|call| call.place), *index));
+    waiting.sort_by_key(|index| (calls.get(*index).map(|call| call.stage), *index));
     let mut waiting = VecDeque::from(waiting);
     let mut state = start.clone();
     let mut order = Vec::new();
@@ -177,7 +177,7 @@ impl Search<'_> {
         let open = self.done.iter().enumerate().filter(|(_, done)| !**done).map(|(index, _)| index);
         let mut candidates: Vec<usize> = open.collect();
         candidates.sort_by_key(|index| {
-            self.calls.get(*index).map(|call| (call.widens, !call.narrows, call.place, *index))
+            self.calls.get(*index).map(|call| (call.widens, !call.narrows, call.stage, *index))
         });
         candidates
     }
@@ -239,7 +239,7 @@ mod tests {
             let requests = space.touched(&effect);
             Call {
                 effect,
-                place: Stage::ChangeAllows,
+                stage: Stage::ChangeAllows,
                 narrows: false,
                 widens: false,
                 needs: needs.to_vec(),
@@ -322,9 +322,9 @@ mod tests {
         let scopes = vec![Some(Scope::Organization); 2];
         let end = |there: [bool; 2]| State { scopes: scopes.clone(), there: there.to_vec() };
         let space = Space::new(groups, Vec::new(), end([true, false]), end([false, true]));
-        let call = |group, there, place| Call {
+        let call = |group, there, stage| Call {
             effect: Move { groups: vec![(group, there)], scope: None },
-            place,
+            stage,
             narrows: !there,
             widens: there,
             needs: Vec::new(),

@@ -41,7 +41,7 @@ pub(crate) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
     }
     let all: Vec<usize> = (0..steps.len()).collect();
     // A version of a rule that neither end has is one of several about it, and entangled.
-    if is_by_place(&all, steps, &effects) {
+    if is_by_stage(&all, steps, &effects) {
         return None;
     }
     let layout = match Layout::new(&diff, &between) {
@@ -58,17 +58,17 @@ pub(crate) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
 }
 
 /// Returns `true` if the order of phases proves these steps safe.
-fn is_by_place(chosen: &[usize], steps: &[Step], effects: &[Effect]) -> bool {
+fn is_by_stage(chosen: &[usize], steps: &[Step], effects: &[Effect]) -> bool {
     let placed =
         || chosen.iter().filter_map(|index| Some((steps.get(*index)?.phase, effects.get(*index)?)));
     let mut last = None;
     placed().all(|(phase, effect)| {
         let follows = match last {
-            Some((before, place)) if before == phase => effect.place == place,
-            Some((_, place)) => effect.place >= place,
+            Some((before, place)) if before == phase => effect.stage == place,
+            Some((_, place)) => effect.stage >= place,
             None => true,
         };
-        last = Some((phase, effect.place));
+        last = Some((phase, effect.stage));
         follows && !effect.entangled
     })
 }
@@ -156,7 +156,7 @@ impl Walk<'_> {
         }
         let mut unproven = vec![None; moves.len()];
         for (number, component) in components.into_values().enumerate() {
-            if !is_by_place(&component, self.steps, self.effects) {
+            if !is_by_stage(&component, self.steps, self.effects) {
                 for index in component {
                     if let Some(slot) = unproven.get_mut(index) {
                         *slot = Some(number);

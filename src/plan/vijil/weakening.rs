@@ -4,7 +4,8 @@
 //! whose versions cannot be compared may be weaker.
 //!
 //! Invariant: a rule counts as weaker, or possibly weaker, whenever one of its fields changes in a
-//! direction that is not known to be stricter.
+//! direction that is not known to be stricter. Of the fields of documents, only the category and
+//! the tags have no weight: they sort rules, and nothing enforces them.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,8 @@
 //! Writing to a service.
 //!
-//! Invariant: a write is sent again only if the service said that it had no effect (429, and 401
-//! with a new token), or if nothing was sent. After [`WriteOutcome::Unknown`], the caller has to
+//! Invariant: a write is sent again only if the service said that it had no effect (a rate limit as
+//! [`Answer::limits`](super::connection::Answer::limits) tells, 401 with a new token, and a redirect
+//! that differs in the last slash), or if nothing was sent. After [`WriteOutcome::Unknown`], the caller has to
 //! look up the result.
 
 use reqwest::header::LOCATION;
