@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub use files::{FileId, Files, Location, Overlay, SourceFile};
 pub use relative::relative;
-pub use seawall_access::suggestion::{did_you_mean, nearest, one_of};
+pub use seawall_access::suggestion::{did_you_mean, nearest, one_of, synonym};
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::kind::Kind;
 use super::rule;
-use crate::diagnostic::{Diagnostic, FileId, Label, did_you_mean, nearest};
+use crate::diagnostic::{Diagnostic, FileId, Label, did_you_mean, nearest, synonym};
 use crate::source::{Spans, Tree};
 
 /// The place of an error, and the schema that it comes from.
@@ -164,7 +164,7 @@ impl Site<'_> {
     fn subject(&self) -> String {
         let mut segments = self.pointer.rsplit('/');
         match (segments.next(), segments.next()) {
-            (Some(last), Some(list)) if last.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (Some(_), Some(list)) if self.is_item() => {
                 if list.is_empty() {
                     "this item".to_owned()
                 } else {
@@ -174,6 +174,12 @@ impl Site<'_> {
             (Some(""), _) | (None, _) => "the document".to_owned(),
             (Some(last), _) => format!("`{last}`"),
         }
+    }
+
+    /// Returns `true` if the value is an item of a list.
+    fn is_item(&self) -> bool {
+        let last = self.pointer.rsplit('/').next().unwrap_or_default();
+        !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
     }
 
     fn known_keys(&self) -> impl Iterator<Item = &str> {
@@ -189,15 +195,25 @@ impl Site<'_> {
             .places
             .entry(key)
             .map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
-        let place = if self.pointer.is_empty() {
-            format!("a `{}`", self.kind.name)
-        } else {
-            self.subject()
-        };
+        let place = if self.pointer.is_empty() { article(self.kind.name) } else { self.subject() };
         let finding = Diagnostic::error("unknown-key", format!("{place} has no key `{key}`"));
         let finding = finding.at(Label::new(self.file, span));
-        if key == "http_resources" && self.kind.name == "FilesystemPolicy" {
-            return finding.help("rules for HTTP requests belong into a `NetworkPolicy`");
+        match (self.kind.name, self.pointer, key) {
+            ("FilesystemPolicy", _, "http_resources") => {
+                return finding.help("rules for HTTP requests belong into a `NetworkPolicy`");
+            }
+            ("AccessTest", "", "team" | "teams") => {
+                let help = "write `as: {teams: [NAME]}`; without `as`, the test asks for a member of no team";
+                return finding.help(help);
+            }
+            ("AgentPolicy", _, "severity") => {
+                return finding
+                    .help("it belongs into `consequence`: `{action: block, severity: high}`");
+            }
+            ("AgentPolicy", _, "text") => {
+                return finding.help("the sentence of a rule is its `natural_language`, the text of a policy its `source_text`");
+            }
+            _ => {}
         }
         match nearest(key, self.known_keys()) {
             Some(near) if self.places.entry(near).is_some() => finding
@@ -324,7 +340,11 @@ impl Site<'_> {
                     "write `\"~\"` in quotes for the home folder: in YAML, `~` alone stands for nothing",
                 )
             }
+            Value::Null if self.is_item() => finding.help("give a value, or remove the `-`"),
             Value::Null => finding.help("give a value, or remove the key"),
+            Value::Object(fields) if fields.is_empty() && expected == [JsonType::Array] => {
+                finding.help("write `[]` for an empty list, or each item on a line of its own after `- `")
+            }
             _ => finding.help(self.form(&expected)),
         }
     }
@@ -375,7 +395,7 @@ impl Site<'_> {
         );
         if action && let Some(help) = action_help(text, self.kind, &options) {
             return Diagnostic {
-                message: format!("a `{}` has no action `{text}`", self.kind.name),
+                message: format!("{} has no action `{text}`", article(self.kind.name)),
                 ..finding.help(help)
             };
         }
@@ -388,7 +408,8 @@ impl Site<'_> {
             let all = options.join("`, `");
             return finding.help(format!("list each action, since none stands for all: `{all}`"));
         }
-        let near = match nearest(text, options.iter().copied()) {
+        let near = nearest(text, options.iter().copied()).or_else(|| synonym(text, &options));
+        let near = match near {
             // `get` and `tcp` are common abbreviations.
             None => options.iter().copied().find(|option| {
                 option.split_once(':').is_some_and(|(_, method)| method.eq_ignore_ascii_case(text))
@@ -505,4 +526,10 @@ fn lower_first(text: &str) -> String {
         .next()
         .map(|first| first.to_lowercase().chain(characters).collect())
         .unwrap_or_default()
+}
+
+/// A kind of document in backticks, with its article.
+fn article(kind: &str) -> String {
+    let article = if kind.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} `{kind}`")
 }

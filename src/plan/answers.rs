@@ -1,5 +1,6 @@
-//! What `can` answers about changes of access: why the uncertain ones are uncertain, and whether
-//! their exceptions stay allowed or stay denied.
+//! What `can` answers about changes of access: why the uncertain ones are uncertain, whether their
+//! exceptions stay allowed or stay denied, whether a person is asked for approval afterwards, and
+//! which teams do not share a change of the whole organization.
 //!
 //! Invariant: every answer is that of the engine, before and after the change; none is guessed. So
 //! that a plan with very many changes takes no longer, only the first ones are asked about.
@@ -8,11 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::meaning::{AccessChange, Audience, Changes, Kept};
-use crate::access::{Request, State, Verdict};
+use crate::access::{AccessLevel, Request, State, Verdict};
 use crate::model::{Policy, TeamDirectory, TeamLookup};
 
-/// The number of uncertain changes, and of changes with exceptions, that are asked about.
+/// The number of uncertain changes, and of certain ones, that are asked about.
 const ASKED: usize = 128;
+/// The number of sets of teams that are asked about each of the first changes, and of these.
+const TEAMS: usize = 16;
+const ASKED_OF_TEAMS: usize = 32;
 /// The word before exceptions; see [`crate::access::compare`].
 const EXCEPT: &str = " except ";
 
@@ -23,19 +27,25 @@ pub(super) fn add(
     teams: &TeamDirectory,
 ) {
     let Changes { widened, narrowed, uncertain } = changes;
-    let mut excepted: Vec<&mut AccessChange> = widened
-        .iter_mut()
-        .chain(narrowed)
-        .filter(|change| change.access.text().contains(EXCEPT))
-        .take(ASKED)
-        .collect();
-    if uncertain.is_empty() && excepted.is_empty() {
+    let governed = governed_alike(old, new);
+    let is_asked = |change: &&mut AccessChange| {
+        change.access.text().contains(EXCEPT)
+            || change.access.parts().0 == "mcp"
+            || (change.audience.teams.is_empty() && !governed.is_empty())
+    };
+    let certain: Vec<&mut AccessChange> =
+        widened.iter_mut().chain(narrowed).filter(is_asked).take(ASKED).collect();
+    if uncertain.is_empty() && certain.is_empty() {
         return;
     }
     // The new state comes first: what stays open matters more than what was.
     let asked = Asked { states: [State::new(new), State::new(old)], teams };
-    for change in &mut excepted {
+    for (number, change) in certain.into_iter().enumerate() {
         change.except = asked.kept(change);
+        change.approval = asked.is_approval(change);
+        if number < ASKED_OF_TEAMS && change.audience.teams.is_empty() {
+            change.unaffected = asked.unaffected(change, &governed);
+        }
     }
     let mut known: BTreeMap<(Arc<Audience>, String), Option<String>> = BTreeMap::new();
     for change in uncertain {
@@ -45,6 +55,21 @@ pub(super) fn add(
             change.doubt.clone_from(doubt);
         }
     }
+}
+
+/// The teams in scopes, those together that the same policies govern; the first few sets.
+fn governed_alike(old: &[Policy], new: &[Policy]) -> Vec<Vec<String>> {
+    let mut policies: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, policy) in old.iter().chain(new).enumerate() {
+        for team in policy.scope.teams() {
+            policies.entry(team).or_default().push(number);
+        }
+    }
+    let mut alike: BTreeMap<Vec<usize>, Vec<String>> = BTreeMap::new();
+    for (team, policies) in policies {
+        alike.entry(policies).or_default().push(team.to_owned());
+    }
+    alike.into_values().take(TEAMS).collect()
 }
 
 struct Asked<'a> {
@@ -68,6 +93,32 @@ impl Asked<'_> {
         let (keys, request) = (self.keys(audience)?, Request::parse(witness).ok()?);
         let mut answers = self.states.iter().map(|state| state.ask(&keys, &request));
         answers.find(|answer| answer.verdict == Verdict::Uncertain).map(|answer| answer.reason)
+    }
+
+    /// Returns `true` if a person is asked for approval of the example after the change.
+    fn is_approval(&self, change: &AccessChange) -> bool {
+        let (Some(keys), Ok(request)) =
+            (self.keys(&change.audience), Request::parse(&change.witness))
+        else {
+            return false;
+        };
+        let after = self.states.iter().take(1).map(|state| state.ask(&keys, &request).level());
+        matches!(request, Request::Mcp(_)) && after.last() == Some(AccessLevel::Approval)
+    }
+
+    /// The names of the teams whose members keep the example that others lose, or are still denied
+    /// what others gain.
+    fn unaffected(&self, change: &AccessChange, governed: &[Vec<String>]) -> Vec<String> {
+        let Ok(request) = Request::parse(&change.witness) else { return Vec::new() };
+        let stays = if change.widens { AccessLevel::Deny } else { AccessLevel::Allow };
+        let is_unaffected = |teams: &&Vec<String>| {
+            let first: BTreeSet<String> = teams.iter().take(1).cloned().collect();
+            self.states.iter().all(|state| state.ask(&first, &request).level() == stays)
+        };
+        let teams = governed.iter().filter(is_unaffected).flatten();
+        let mut names: Vec<String> = teams.map(|team| self.teams.name(team).to_owned()).collect();
+        names.sort();
+        names
     }
 
     /// The decision on all exceptions of a change, if it is the same before and after; `None` if it

@@ -155,6 +155,14 @@ pub struct AccessChange {
     /// where nothing does, where it differs, and where it is a pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except: Option<Kept>,
+    /// True if a person is asked for approval of the example after the change; for MCP only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
+    /// For a certain change of the whole organization, the names of the teams whose members keep
+    /// the example that others lose, or are still denied what others gain; sorted. Empty for the
+    /// last of very many changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unaffected: Vec<String>,
 }
 
 /// A decision that a change keeps.
@@ -208,6 +216,8 @@ impl Meaning {
                 because: Arc::default(),
                 doubt: None,
                 except: None,
+                approval: false,
+                unaffected: Vec::new(),
                 ..gain.clone()
             };
             one.iter().map(plain).eq(other.iter().map(plain))
@@ -326,7 +336,18 @@ impl AccessChange {
             _rules: because,
         });
         let (audience, because) = (Arc::clone(audience), Arc::clone(&told.texts));
-        Self { audience, access, witness, because, widens, narrows, doubt: None, except: None }
+        Self {
+            audience,
+            access,
+            witness,
+            because,
+            widens,
+            narrows,
+            doubt: None,
+            except: None,
+            approval: false,
+            unaffected: Vec::new(),
+        }
     }
 }
 

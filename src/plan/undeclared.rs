@@ -263,6 +263,8 @@ pub(super) fn without_effect(
             narrows: _,
             doubt: _,
             except: _,
+            approval: _,
+            unaffected: _,
         } = gain.clone();
         (!policies.is_empty()).then_some(WithoutEffect {
             widens,

@@ -44,9 +44,27 @@ pub fn headline(meaning: &Meaning, write: impl Fn(&str) -> String) -> String {
             (Some(format!("the comparison is incomplete{about}")), changes)
         }
     };
+    let may = |widens: bool| {
+        changes.uncertain.iter().all(|gain| (gain.widens, gain.narrows) == (widens, !widens))
+    };
+    let uncertain = match (may(true), may(false)) {
+        (true, _) => "may widen",
+        (_, true) => "may narrow",
+        (false, false) => "may change",
+    };
+    // What is certain says more.
+    let audiences = |gains: &'_ [AccessChange]| -> BTreeSet<Audience> {
+        gains.iter().map(|gain| Audience::clone(&gain.audience)).collect()
+    };
+    let is_said = match uncertain {
+        "may widen" => audiences(&changes.uncertain).is_subset(&audiences(&changes.widened)),
+        "may narrow" => audiences(&changes.uncertain).is_subset(&audiences(&changes.narrowed)),
+        _ => false,
+    };
+    let none = Vec::new();
     let changes = [
         ("widens", &changes.widened),
-        ("may change", &changes.uncertain),
+        (uncertain, if is_said { &none } else { &changes.uncertain }),
         ("narrows", &changes.narrowed),
     ];
     // What changes for one audience alone is said in one part.
@@ -61,22 +79,27 @@ pub fn headline(meaning: &Meaning, write: impl Fn(&str) -> String) -> String {
     let parts = parts
         .into_iter()
         .map(|(verbs, (whom, _))| format!("{} access for {whom}", enumerate(&verbs, "and")));
-    let parts: Vec<String> = cut.into_iter().chain(parts).collect();
-    if !parts.is_empty() {
-        return parts.join(", ");
-    }
+    let mut parts: Vec<String> = cut.into_iter().chain(parts).collect();
     // A first policy closes what local rules opened, whatever its own rules are.
     let audiences = |wanted: AudienceChange| {
         let own = meaning.governed.iter().filter(|one| one.change == wanted);
         let audiences: BTreeSet<&Audience> = own.map(|one| &one.audience).collect();
         (!audiences.is_empty()).then(|| whom(audiences).0)
     };
-    let first = audiences(AudienceChange::First).map(|to| format!("first policy for {to}"));
+    let mut first = audiences(AudienceChange::First);
+    if let Some(to) = &first
+        && let Some(part) = parts.iter_mut().find(|part| part.ends_with(&format!(" for {to}")))
+    {
+        part.push_str(" (first policy)");
+        first = None;
+    }
+    let first = first.map(|to| format!("first policy for {to}"));
     let last = audiences(AudienceChange::Last).map(|to| format!("no policy is left for {to}"));
     let governed: Vec<String> = first.into_iter().chain(last).collect();
-    match governed.as_slice() {
-        [] => "no access change".to_owned(),
-        governed => format!("{}, no access change by rules", governed.join(", ")),
+    match (parts.as_slice(), governed.as_slice()) {
+        ([], []) => "no access change".to_owned(),
+        ([], governed) => format!("{}, no access change by rules", governed.join(", ")),
+        (parts, governed) => [parts, governed].concat().join(", "),
     }
 }
 
@@ -407,8 +430,8 @@ pub struct Group<'a> {
 pub struct Cause<'a> {
     /// The rules that make the difference.
     pub because: Vec<&'a str>,
-    /// The reasons why the changes are uncertain.
-    pub doubts: Vec<&'a str>,
+    /// The reasons why the changes are uncertain, and the teams that do not share them.
+    pub remarks: Vec<Cow<'a, str>>,
     /// The entries that change, the broadest first; never empty.
     pub entries: Vec<Entry<'a>>,
 }
@@ -443,8 +466,22 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// The decision on the exceptions of a change, in words.
+    /// The teams that do not share a change of the whole organization, as a sentence.
+    fn unaffected<'t>(&self, gain: &AccessChange) -> Option<Cow<'t, str>> {
+        let does = if self.sign == '-' { "keep" } else { "are still denied" };
+        let names = list::listed(&gain.unaffected);
+        let is_any = !gain.unaffected.is_empty();
+        is_any.then(|| format!("members of {names} {does} {}", gain.witness).into())
+    }
+
+    /// What is asked for afterwards, or the decision on the exceptions of a change, in words.
     fn kept(&self, gain: &AccessChange) -> Option<&'static str> {
+        if gain.approval {
+            return Some(match self.sign {
+                '-' => " (a person is asked for approval now)",
+                _ => " (once a person approves)",
+            });
+        }
         Some(match (gain.except?, self.sign) {
             (Kept::Allowed, '+') => " (allowed before)",
             (Kept::Allowed, '-') => " (still allowed)",
@@ -469,7 +506,11 @@ impl<'a> Group<'a> {
         let mut known: BTreeMap<K, usize> = BTreeMap::new();
         for (action, object, gain) in gains {
             let at = *known.entry(key(gain)).or_insert_with(|| {
-                causes.push(Cause { because: Vec::new(), doubts: Vec::new(), entries: Vec::new() });
+                causes.push(Cause {
+                    because: Vec::new(),
+                    remarks: Vec::new(),
+                    entries: Vec::new(),
+                });
                 causes.len() - 1
             });
             let Some(cause) = causes.get_mut(at) else { continue };
@@ -479,9 +520,11 @@ impl<'a> Group<'a> {
                     cause.because.push(rule);
                 }
             }
-            if let Some(doubt) = gain.doubt.as_deref().filter(|doubt| !cause.doubts.contains(doubt))
-            {
-                cause.doubts.push(doubt);
+            let doubt = gain.doubt.as_deref().map(Cow::Borrowed);
+            for remark in doubt.into_iter().chain(self.unaffected(gain)) {
+                if !cause.remarks.contains(&remark) {
+                    cause.remarks.push(remark);
+                }
             }
             // For an MCP action without a target, every call would be an example.
             let says = |witness: &str| match action {
@@ -492,8 +535,10 @@ impl<'a> Group<'a> {
             // An object of several words is ambiguous in a list, so that it gets an entry of its
             // own.
             let every_port = action.starts_with("connect:") && !has_port(&object);
+            let except = self.kept(gain);
             let joins = |entry: &&mut Entry<'_>| {
                 entry.action == action
+                    && entry.except == except
                     && entry.every_port == every_port
                     && !entry.objects.iter().take(1).any(|own| own.contains(' '))
             };
@@ -505,7 +550,6 @@ impl<'a> Group<'a> {
                     entry.witness = entry.witness.or(witness);
                 }
                 None => {
-                    let except = self.kept(gain);
                     let objects = vec![object];
                     cause.entries.push(Entry { action, objects, every_port, witness, except });
                 }
@@ -754,6 +798,8 @@ mod tests {
             narrows,
             doubt: None,
             except: None,
+            approval: false,
+            unaffected: Vec::new(),
         }
     }
 
@@ -930,7 +976,7 @@ mod tests {
         let may = vec![gain("a", "5", true, false)];
         assert_eq!(
             headline(&meaning(&["r"], may), str::to_owned),
-            "the comparison is incomplete for 1 rule, may change access for members of a"
+            "the comparison is incomplete for 1 rule, may widen access for members of a"
         );
         let bare = meaning(&[], Vec::new());
         assert_eq!(headline(&bare, str::to_owned), "the comparison is incomplete");

@@ -117,9 +117,10 @@ fn explain(kind: &ErrorKind, rest: &str) -> (String, &'static str) {
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => {
-            ("YAML is not indented with tabs".to_owned(), "use spaces instead")
-        }
+        | ErrorKind::TabInPlainScalar => (
+            "this line is indented with a tab, and YAML allows only spaces".to_owned(),
+            "use spaces instead",
+        ),
         ErrorKind::RecursionLimitExceeded => {
             (format!("values nest deeper than {MAX_DEPTH} levels"), FLATTER)
         }

@@ -114,7 +114,7 @@ const SLIPS: [(&str, &str, &str, &str, &str); 38] = [
         "an entry with `-` was expected",
         "line up each key",
     ),
-    (EVERYONE, "    decision: allow", "\tdecision: allow", "not indented with tabs", "use spaces"),
+    (EVERYONE, "    decision: allow", "\tdecision: allow", "is indented with a tab", "use spaces"),
     (
         EVERYONE,
         "decision: allow",
@@ -128,7 +128,7 @@ const SLIPS: [(&str, &str, &str, &str, &str); 38] = [
         "decision: allow",
         "decision: block",
         "cannot be `block`",
-        "write one of `allow`, `deny`",
+        "did you mean `deny`?",
     ),
     (EVERYONE, "decision: allow", "decision: true", "not `true`", "write one of `allow`, `deny`"),
     (

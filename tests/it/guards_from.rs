@@ -81,7 +81,7 @@ fn a_proposal_cannot_switch_off_its_own_alarm_and_says_that_it_would() {
     assert_eq!(plan["guards_from"], json!({"from": "main", "found": true, "changed": changed}));
 
     let (_, stdout, _) = seawall(&folder, &["plan", "--guards-from", "main"]);
-    let headline = "Plan for `acme`, refused by `deny_widening`: widens access for the whole organization, and changes the settings that guard it\n\nSettings (base: `main`)\n";
+    let headline = "Plan for `acme`, refused by `deny_widening`: widens access for the whole organization (first policy), and changes the settings that guard it\n\nSettings (base: `main`)\n";
     assert!(stdout.starts_with(headline), "{stdout}");
     assert!(stdout.contains("  ~ guards.deny_widening: true → not set\n"), "{stdout}");
     assert!(stdout.contains("\nRefused by `deny_widening`"), "{stdout}");
@@ -129,7 +129,7 @@ fn a_workspace_that_the_base_does_not_have_may_open_and_delete_nothing() {
     assert!(!verdict(&plan, "deny_widening"));
     assert_eq!(plan["guards_from"]["found"], json!(false));
     let (_, stdout, _) = seawall(&folder, &["plan", "--guards-from", "main"]);
-    let headline = "Plan for `acme`, refused by `deny_widening`: widens access for the whole organization, in a workspace that the base does not have\n";
+    let headline = "Plan for `acme`, refused by `deny_widening`: widens access for the whole organization (first policy), in a workspace that the base does not have\n";
     assert!(stdout.starts_with(headline), "{stdout}");
     assert!(stdout.contains("nothing may be deleted, and no access may be gained"), "{stdout}");
 }

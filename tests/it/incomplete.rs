@@ -116,7 +116,7 @@ fn an_incomplete_comparison_is_refused_and_says_so_first() {
     }
     assert!(outputs(&folder.path().join("plan.json")).contains("widens=uncertain\nrefused=true\n"));
     let headline =
-        "the comparison is incomplete for 1 rule, may change access for the whole organization";
+        "the comparison is incomplete for 1 rule, may widen access for the whole organization";
     let (_, human, _) = seawall(folder.path(), &["plan"]);
     let refused = "Plan for `acme`, refused by `deny_widening`, `safe_order`: ";
     assert!(human.contains(&format!("{refused}{headline}\n")), "{human}");

@@ -506,6 +506,8 @@ fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
             narrows: false,
             doubt: None,
             except: None,
+            approval: false,
+            unaffected: Vec::new(),
         };
         let changes = Changes { widened: vec![change], ..Changes::default() };
         let access = Meaning { found: Found::Complete(changes), governed: Vec::new() };

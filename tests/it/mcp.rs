@@ -219,7 +219,7 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
     let shown = run(&["plan"]);
     for piece in [
         "mcp invokeTool a/b {\"readOnly\": false}: deny → approval  test.yaml:6",
-        "expected deny by reading is free",
+        "expected deny by the test reading is free",
         "statement added:",
         "+ @requireApproval(\"it writes\") permit",
     ] {

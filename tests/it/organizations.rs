@@ -87,7 +87,7 @@ fn each_organization_gets_what_is_for_it() {
     let (code, stdout, stderr) = workspace.run(&["plan", "--detailed-exitcode"]);
     assert_eq!((code, stderr.as_str()), (3, ""), "{stdout}");
     insta::assert_snapshot!(stdout, @"
-    Plan for `acme`: widens access for the whole organization
+    Plan for `acme`: widens access for the whole organization (first policy)
 
     Access
       first network policy for the whole organization: all else is denied now, whatever local rules allowed
@@ -103,7 +103,7 @@ fn each_organization_gets_what_is_for_it() {
 
     2 to create
 
-    Plan for `acme-labs`: widens access for the whole organization
+    Plan for `acme-labs`: widens access for the whole organization (first policy)
 
     Access
       first network policy for the whole organization: all else is denied now, whatever local rules allowed
@@ -126,12 +126,12 @@ fn each_organization_gets_what_is_for_it() {
     4 to create
 
     Summary
-      acme: 2 to create; widens access for the whole organization
-      acme-labs: 4 to create; widens access for the whole organization
+      acme: 2 to create; widens access for the whole organization (first policy)
+      acme-labs: 4 to create; widens access for the whole organization (first policy)
     ");
     let (code, stdout, stderr) = workspace.run(&["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
-    assert!(stdout.ends_with("\nacme\nApplied: 2 steps, widens access for the whole organization. Machines follow within five minutes.\n\nacme-labs\nApplied: 4 steps, widens access for the whole organization. Machines follow within five minutes.\n"), "{stdout}");
+    assert!(stdout.ends_with("\nacme\nApplied: 2 steps, widens access for the whole organization (first policy). Machines follow within five minutes.\n\nacme-labs\nApplied: 4 steps, widens access for the whole organization (first policy). Machines follow within five minutes.\n"), "{stdout}");
     let (code, stdout, _) = workspace.run(&["plan", "--detailed-exitcode"]);
     assert!(
         code == 0

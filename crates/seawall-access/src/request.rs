@@ -178,6 +178,10 @@ fn unknown_action(action: &str) -> NoRequest {
             || strsim::damerau_levenshtein(&known, &action) == 1
     });
     let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, action));
+    if action == "request" {
+        let help = "write the method first: `GET https://HOST/PATH`";
+        return no("`request` is not an action without its method", help);
+    }
     let near = match action {
         "tcp" => Some("connect:tcp"),
         "udp" => Some("connect:udp"),
@@ -212,12 +216,15 @@ fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
         "HOST/PATH"
     };
     // `connect` is a method too, but rarely the intended one.
-    let or = if method == "connect" {
-        format!(", or `connect:tcp {rest}` for a connection")
-    } else {
-        String::new()
+    let help = match (method, rest.split_once(char::is_whitespace)) {
+        ("connect", Some((protocol @ ("tcp" | "udp"), target))) => {
+            format!("write `connect:{protocol} {}`", target.trim())
+        }
+        ("connect", _) => {
+            format!("write `{shown} https://{url}`, or `connect:tcp {rest}` for a connection")
+        }
+        _ => format!("write `{shown} https://{url}`"),
     };
-    let help = format!("write `{shown} https://{url}`{or}");
     let (scheme, rest) =
         rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is not a URL"), &help))?;
     let usual = match scheme.to_ascii_lowercase().as_str() {
@@ -361,6 +368,16 @@ mod tests {
     #[test]
     fn what_is_no_request_says_what_to_write() {
         for (text, message, help) in [
+            (
+                "connect tcp x.example:22",
+                "`tcp x.example:22` is not a URL",
+                "write `connect:tcp x.example:22`",
+            ),
+            (
+                "request GET https://x.example/",
+                "`request` is not an action without its method",
+                "write the method first: `GET https://HOST/PATH`",
+            ),
             ("conect:tcp x", "there is no action `conect:tcp`", "did you mean `connect:tcp`?"),
             ("GTE https://x.example/", "there is no action `GTE`", "did you mean `GET`?"),
             ("tcp x.example:443", "there is no action `tcp`", "did you mean `connect:tcp`?"),

@@ -94,13 +94,13 @@ fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
         Tone::Calm => "🟢",
     };
     let mut rows = Vec::new();
-    for Cause { because, doubts, entries } in group.causes() {
+    for Cause { because, remarks, entries } in group.causes() {
         let (because, more) = first(&because, ITEMS);
         let mut why: Vec<String> = because.iter().map(|rule| reason(page.links, rule)).collect();
         if more > 0 {
             why.push(format!("… and {more} more"));
         }
-        why.extend(doubts.iter().take(ITEMS).map(|doubt| prose(doubt)));
+        why.extend(remarks.iter().take(ITEMS).map(|remark| prose(remark)));
         let mut lines = entries.into_iter().map(|entry| {
             let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
             let such = entry

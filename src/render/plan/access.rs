@@ -17,7 +17,7 @@ const ENTRIES: usize = 8;
 const RULES: usize = 4;
 /// The number of entries of a policy that are listed in short: what is gained, and what is lost.
 const POLICY_ENTRIES: usize = 24;
-const LOST_ENTRIES: usize = 2;
+const LOST_ENTRIES: usize = 1;
 
 /// Writes the effect on access. If `brief`, by policy, without examples and places.
 pub(super) fn write(
@@ -65,7 +65,7 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View<'_>, brief: bool)
     };
     writeln!(out, "  {style}{happens}{style:#} {BOLD}{}{BOLD:#}", words::people(audience, plain))?;
     let causes = if brief { group.causes_by_policy() } else { group.causes() };
-    for Cause { because, doubts, entries } in causes.iter().take(view.shown(causes.len(), REASONS))
+    for Cause { because, remarks, entries } in causes.iter().take(view.shown(causes.len(), REASONS))
     {
         let most = match (brief, tone) {
             (false, _) => ENTRIES,
@@ -82,14 +82,14 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View<'_>, brief: bool)
             }
         }
         write_rest(out, "    ", entries.len(), shown)?;
+        for remark in remarks.iter().take(view.shown(remarks.len(), RULES)) {
+            writeln!(out, "        {DIM}{}{DIM:#}", line(remark))?;
+        }
+        write_rest(out, "        ", remarks.len(), view.shown(remarks.len(), RULES))?;
         if brief {
             write_effects(out, because, view)?;
             continue;
         }
-        for doubt in doubts.iter().take(view.shown(doubts.len(), RULES)) {
-            writeln!(out, "        {DIM}{}{DIM:#}", line(doubt))?;
-        }
-        write_rest(out, "        ", doubts.len(), view.shown(doubts.len(), RULES))?;
         for rule in because.iter().take(view.shown(because.len(), RULES)) {
             writeln!(out, "        {DIM}because{DIM:#} {}", view.rule(rule))?;
         }

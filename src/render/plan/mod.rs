@@ -322,7 +322,7 @@ fn write_flips(out: &mut String, plan: &DockerPlan, view: View<'_>) -> fmt::Resu
         writeln!(out, "  {access}: {before} → {style}{after}{style:#}  {DIM}{place}{DIM:#}")?;
         writeln!(
             out,
-            "        {DIM}expected {} by{DIM:#} {}",
+            "        {DIM}expected {} by the test{DIM:#} {}",
             line(&flip.expected),
             line(&flip.test)
         )?;

@@ -100,7 +100,9 @@ fn the_first_plan_breaks_a_test_whose_answer_was_uncertain_before() {
     let headline = stdout.lines().next().unwrap();
     assert!(
         code == Some(4)
-            && headline.ends_with("widens access for the whole organization, breaks 1 access test"),
+            && headline.ends_with(
+                "widens access for the whole organization (first policy), breaks 1 access test"
+            ),
         "{stdout}"
     );
     assert!(

@@ -97,7 +97,7 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     assert!(
         applied.starts_with("exit 0\n")
             && applied
-                .ends_with("\nApplied: 2 steps, widens access for members of research. Machines follow within five minutes.\n"),
+                .ends_with("\nApplied: 2 steps, widens access for members of research (first policy). Machines follow within five minutes.\n"),
         "{applied}"
     );
     for arguments in [&["apply", "--yes"][..], &["apply"], &["plan", "--detailed-exitcode"]] {

@@ -63,7 +63,7 @@ fn an_undeclared_policy_that_opens_something_is_drift_until_it_is_declared() {
     insta::assert_snapshot!(stdout, @"
     Drift: the undeclared policy `Hotfix` allows more than the documents say.
 
-    Effect of undeclared live policies: widens, may change and narrows access for the whole organization
+    Effect of undeclared live policies: widens and narrows access for the whole organization
 
     Access
       gained by the whole organization

@@ -386,8 +386,9 @@ fn said_with_witnesses(
     }
     let one = |changed: &Changed| {
         // A request among the exceptions may change too, for another reason.
-        let told = |request: &McpRequest| has(changed, request) && !is_left_out(changed, request);
-        let any = || witness(&|request: &McpRequest| has(changed, request));
+        let includes = changed.includes();
+        let told = |request: &McpRequest| includes(request) && !changed.excepts(request);
+        let any = || witness(&includes);
         let found = witness(&told).or_else(|| if changed.is_whole() { None } else { any() });
         (changed.text(), found)
     };
@@ -403,22 +404,6 @@ fn in_scope(said: &Occurrence) -> String {
     }
     let names: Vec<&str> = actions.iter().map(|action| action.name()).collect();
     format!("mcp {}", names.join(", "))
-}
-
-/// Returns `true` if a request is one of these calls, judging by names.
-fn has(changed: &Changed, request: &McpRequest) -> bool {
-    changed.actions.contains(&request.action)
-        && changed.calls.names(server(request), &request.target)
-}
-
-/// Returns `true` if a request is one of the exceptions, judging by names.
-fn is_left_out(changed: &Changed, request: &McpRequest) -> bool {
-    changed.excepts(server(request), &request.target)
-}
-
-/// The server of a request, if that is not its target.
-fn server(request: &McpRequest) -> Option<&str> {
-    request.server.as_deref().filter(|_| request.action != McpAction::Register)
 }
 
 impl Occurrence {

@@ -142,7 +142,8 @@ fn context_attribute(complaint: &Complaint, checked: &Checked) -> (&'static str,
             "give registration a statement without it".to_owned(),
         );
     }
-    let message = format!("{} carries no `context.{name}`", list(&complaint.actions));
+    let carry = if complaint.actions.len() == 1 { "carries" } else { "carry" };
+    let message = format!("{} {carry} no `context.{name}`", list(&complaint.actions));
     let help = match (name, nearest(name, ["args", "request_time"])) {
         ("args", _) => "arguments come with `invokeTool` and `invokePrimordial`".to_owned(),
         (_, Some(near)) => format!("did you mean `context.{near}`?"),

@@ -8,12 +8,13 @@
 //! Invariant: each call that matches a description and not its exceptions does change.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::hash::HashMap;
 
 use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, Var};
 
-use super::super::{McpAction, cover, validate};
+use super::super::{McpAction, McpRequest, Statement, cover, decide, statements, validate};
 use super::{EVERYTHING, InForce, Kind, Occurrence};
 
 /// The most pairs of calls that are compared for one action; beyond, the description is ` in part`.
@@ -132,9 +133,20 @@ impl Calls {
     }
 
     /// Returns `true` if a request has the server and the target.
-    pub(super) fn names(&self, server: Option<&str>, target: &str) -> bool {
+    fn name(&self, request: &McpRequest) -> bool {
+        let server = request.server.as_deref();
+        let server = server.filter(|_| request.action != McpAction::Register);
         self.server.as_deref().is_none_or(|own| server == Some(own))
-            && self.target.as_deref().is_none_or(|own| own == target)
+            && self.target.as_deref().is_none_or(|own| own == request.target)
+    }
+
+    /// A statement that matches the calls that meet the conditions; `None` without any.
+    fn condition(&self) -> Option<Arc<Statement>> {
+        if self.conditions.is_empty() {
+            return None;
+        }
+        let all: String = self.conditions.iter().map(|one| format!(" when {{ {one} }}")).collect();
+        statements(&format!("permit (principal, action, resource){all};")).ok()?.into_iter().next()
     }
 
     fn text(&self, has_server: bool) -> String {
@@ -186,11 +198,19 @@ impl Changed {
         self.except.is_empty()
     }
 
-    /// Returns `true` if an exception is about calls with this server and target, whatever else
-    /// they have.
-    pub(super) fn excepts(&self, server: Option<&str>, target: &str) -> bool {
-        let by_name = |calls: &&Calls| calls.conditions.is_empty();
-        self.except.iter().filter(by_name).any(|calls| calls.names(server, target))
+    /// A test of requests: whether one is among these calls, exceptions included.
+    pub(super) fn includes(&self) -> impl Fn(&McpRequest) -> bool + '_ {
+        let condition = self.calls.condition();
+        move |request| {
+            self.actions.contains(&request.action)
+                && self.calls.name(request)
+                && condition.as_ref().is_none_or(|condition| decide::matches(condition, request))
+        }
+    }
+
+    /// Returns `true` if an exception without conditions has the server and target of a request.
+    pub(super) fn excepts(&self, request: &McpRequest) -> bool {
+        self.except.iter().any(|calls| calls.conditions.is_empty() && calls.name(request))
     }
 
     /// The description, as an entry of a comparison has it.

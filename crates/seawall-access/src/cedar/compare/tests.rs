@@ -67,6 +67,21 @@ fn changes_are_proven_by_a_request() {
     let tool = r#"permit (principal, action == MCP::Action::"invokeTool", resource)"#;
     let asks = format!("@requireApproval(\"x\") {tool}");
     for (old, new, expected) in [
+        // each example meets the conditions of what it is an example of
+        (
+            String::new(),
+            format!(
+                "org: {tool} when {{ resource.readOnly }}; forbid (principal, action, resource in \
+                 MCP::Server::\"a\"); {} when {{ resource.name like \"delete_*\" }};",
+                tool.replace("permit", "forbid")
+            ),
+            &[
+                "- [] mcp register, invokePrimordial, readResource, getPrompt | register a",
+                "- [] mcp invokeTool except where resource.readOnly | invokeTool a/delete_",
+                r#"- [] mcp invokeTool where resource.name like "delete_*" && resource.readOnly | invokeTool a/delete_ {"readOnly":true}"#,
+                r#"- [] mcp invokeTool a/* where resource.readOnly | invokeTool a/delete_ {"readOnly":true}"#,
+            ][..],
+        ),
         // a permit comes, and goes
         (
             format!("org: {tool} when {{ resource.readOnly }};"),
