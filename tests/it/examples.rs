@@ -123,13 +123,7 @@ const SLIPS: [(&str, &str, &str, &str, &str); 38] = [
         "a space follows each `:`",
     ),
     (EVERYONE, "decision: allow", "decision: Allow", "cannot be `Allow`", "`allow`, `deny`"),
-    (
-        EVERYONE,
-        "decision: allow",
-        "decision: block",
-        "cannot be `block`",
-        "did you mean `deny`?",
-    ),
+    (EVERYONE, "decision: allow", "decision: block", "cannot be `block`", "did you mean `deny`?"),
     (EVERYONE, "decision: allow", "decision: true", "not `true`", "write one of `allow`, `deny`"),
     (
         EVERYONE,
