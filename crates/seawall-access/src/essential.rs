@@ -15,6 +15,7 @@
 //! class that these match in the same way, and that no clause matches which does not match the
 //! target, however open questions are settled.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::classes::{Alphabet, Class, new_label};
@@ -24,8 +25,9 @@ use super::path;
 use super::pattern::{Sequence, Token};
 use super::trie::{Case, Hit, State, Trie};
 use super::unknowns::Unknown;
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::model::Decision;
+use crate::parallel;
 
 /// The limit of all sets of clauses together, as a multiple of [`Effort::steps`], plus some for each
 /// clause.
@@ -37,6 +39,10 @@ const SETS_BESIDE: usize = 4;
 const MOST_LABELS: usize = 5_000;
 /// The number of sets of clauses that are searched.
 const MOST_SETS: usize = 200_000;
+/// The number of sets that are searched at a time, at most, and those for which a thread is worth
+/// its start.
+const SETS_AT_A_TIME: usize = 128;
+const SETS_A_THREAD: usize = 2;
 
 /// The purpose of a survey, and its size.
 pub(super) struct Wanted<'a> {
@@ -77,7 +83,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// The role of a group in a change.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Part {
     /// True if it is in force for anybody before the change.
     pub(super) old: bool,
@@ -87,6 +93,9 @@ pub(super) struct Part {
     pub(super) changes: bool,
 }
 
+/// The pattern of a clause, in all its forms; empty if it has none of this kind.
+pub(super) type Sequences = fn(&Clause) -> Vec<Cow<'_, Sequence>>;
+
 /// The clauses of one trie.
 pub(super) struct Patterns<'a> {
     pub(super) trie: &'a Trie,
@@ -95,9 +104,8 @@ pub(super) struct Patterns<'a> {
     /// Positions of the clauses in the trie.
     pub(super) members: Vec<u32>,
     /// Adds the pattern of a clause to a trie.
-    pub(super) insert: &'a dyn Fn(&mut Trie, u32),
-    /// The pattern of a clause, in all its forms.
-    pub(super) sequences: fn(&Clause) -> Vec<Sequence>,
+    pub(super) insert: &'a (dyn Fn(&mut Trie, u32) + Sync),
+    pub(super) sequences: Sequences,
 }
 
 /// The classes that suffice, shortest targets first.
@@ -105,78 +113,93 @@ pub(super) fn essential(
     patterns: &Patterns<'_>,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<Class>, TooMany> {
-    let sets = patterns.sets(wanted)?;
+    if patterns.members.len() >= MOST_SETS {
+        return Err(TooMany);
+    }
     let steps = wanted.effort.steps;
     let left = SETS_TOGETHER * steps + STEPS_A_CLAUSE * patterns.members.len();
-    let mut search = Search { patterns, steps, left, list: Vec::new(), known: HashMap::default() };
-    for few in &sets.needed {
-        search.look_for(few)?;
-    }
+    let mut search = Search { patterns, steps, left, list: Vec::new(), known: HashSet::default() };
+    // Decisions about an address or a path are searched separately: here such a clause may be
+    // alone, or absent.
+    let alone = patterns.members.iter().map(|one| vec![*one]);
+    search.look_for(std::iter::once(Vec::new()).chain(alone))?;
+    let mut overlaps = Overlaps::new(patterns, wanted);
+    search.look_for(overlaps.showing()?.into_iter())?;
     search.left = SETS_BESIDE * steps;
-    for few in &sets.beside {
-        if search.look_for(few).is_err() {
-            break;
-        }
-    }
+    // These only improve descriptions, so that the search may end anywhere.
+    search.look_for(overlaps.beside().take(MOST_SETS)).unwrap_or_default();
     search.list.sort_by_key(|class| class.labels.len());
     Ok(search.list)
 }
 
-/// Sets of clauses for which classes are searched.
-#[derive(Default)]
-struct Sets {
-    /// Those that may show a change.
-    needed: Vec<Vec<u32>>,
-    /// Those that help with descriptions.
-    beside: Vec<Vec<u32>>,
+/// The sets of clauses that overlap.
+struct Overlaps<'a> {
+    patterns: &'a Patterns<'a>,
+    wanted: &'a Wanted<'a>,
+    /// By clause that changes: the others that it overlaps, as far as they were looked for.
+    known: BTreeMap<u32, BTreeSet<u32>>,
 }
 
-impl Patterns<'_> {
-    fn clause(&self, number: u32) -> &Clause {
-        self.clauses.get(number as usize).expect("members are of these clauses")
+impl<'a> Overlaps<'a> {
+    fn new(patterns: &'a Patterns<'a>, wanted: &'a Wanted<'a>) -> Self {
+        Self { patterns, wanted, known: BTreeMap::new() }
     }
 
-    fn sets(&self, wanted: &Wanted<'_>) -> Result<Sets, TooMany> {
-        // Decisions about an address or a path are searched separately: here such a clause may be
-        // alone, or absent.
-        let mut sets = Sets { needed: vec![Vec::new()], beside: Vec::new() };
-        sets.needed.extend(self.members.iter().map(|one| vec![*one]));
-        let changes = |number: u32| match &wanted.why {
-            Why::Shared => true,
-            Why::Change { part, .. } => part(self.clause(number).group).changes,
-        };
-        let mut overlapping: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-        for &one in self.members.iter().filter(|one| changes(**one)) {
-            let found = self.overlapping(one);
-            let others = found.iter().filter(|other| !changes(**other) || one < **other);
-            for &other in others {
-                let pair = vec![one.min(other), one.max(other)];
-                if self.shows(one, other, wanted) {
-                    sets.needed.push(pair)
-                } else {
-                    sets.beside.push(pair)
-                }
-            }
-            overlapping.insert(one, found);
-            if sets.needed.len() > MOST_SETS {
+    fn clause(&self, number: u32) -> &'a Clause {
+        self.patterns.clause(number)
+    }
+
+    fn part(&self, number: u32) -> Part {
+        match &self.wanted.why {
+            Why::Shared => Part { old: true, new: true, changes: true },
+            Why::Change { part, .. } => part(self.clause(number).group),
+        }
+    }
+
+    /// The clauses that change.
+    fn changing(&self) -> impl Iterator<Item = u32> {
+        let members = self.patterns.members.iter().copied();
+        members.filter(|number| self.part(*number).changes)
+    }
+
+    /// The pairs of a clause that changes and others that it overlaps; each pair for one of the two.
+    fn pairs(&self, one: u32, others: &BTreeSet<u32>) -> Vec<[u32; 2]> {
+        let is_own = |other: &&u32| one < **other || !self.part(**other).changes;
+        others.iter().filter(is_own).map(|other| [one.min(*other), one.max(*other)]).collect()
+    }
+
+    /// The sets that may show what is wanted.
+    fn showing(&mut self) -> Result<Vec<Vec<u32>>, TooMany> {
+        let mut sets = Vec::new();
+        let most = MOST_SETS - self.patterns.members.len();
+        // Where all rules are new, for instance, no two of them show anything together.
+        let roles: HashSet<Role> =
+            self.patterns.members.iter().map(|number| self.role(*number)).collect();
+        let shows = |one: u32| roles.iter().any(|other| self.role(one).shows(other, self.wanted));
+        let changing: Vec<u32> = self.changing().filter(|one| shows(*one)).collect();
+        for one in changing {
+            let found = self.patterns.overlapping(one);
+            let pairs = self.pairs(one, &found);
+            sets.extend(pairs.into_iter().filter(|pair| self.shows(*pair)).map(Vec::from));
+            self.known.insert(one, found);
+            if sets.len() >= most {
                 return Err(TooMany);
             }
-            sets.beside.truncate(MOST_SETS);
         }
-        if let Why::Change { part, between: true } = &wanted.why {
-            let part = |number: u32| part(self.clause(number).group);
+        if let Why::Change { between: true, .. } = &self.wanted.why {
             let stops = |number: u32| closes(self.clause(number));
             for (&before, found) in
-                overlapping.iter().filter(|(one, _)| stops(**one) && part(**one).old)
+                self.known.iter().filter(|(one, _)| stops(**one) && self.part(**one).old)
             {
-                let after = found
-                    .iter()
-                    .filter(|other| stops(**other) && part(**other).changes && part(**other).new);
+                let after = found.iter().filter(|other| {
+                    let part = self.part(**other);
+                    stops(**other) && part.changes && part.new
+                });
                 for after in after.filter(|after| **after != before) {
-                    let both = overlapping.get(after).map(|others| found.intersection(others));
+                    let both = self.known.get(after).map(|others| found.intersection(others));
                     let opens = both.into_iter().flatten().filter(|one| opens(self.clause(**one)));
-                    sets.needed.extend(opens.map(|one| vec![*one, before, *after]));
-                    if sets.needed.len() > MOST_SETS {
+                    sets.extend(opens.map(|one| vec![*one, before, *after]));
+                    if sets.len() >= most {
                         return Err(TooMany);
                     }
                 }
@@ -185,18 +208,56 @@ impl Patterns<'_> {
         Ok(sets)
     }
 
+    /// The pairs that help with descriptions.
+    fn beside(&self) -> impl Iterator<Item = Vec<u32>> {
+        self.changing().flat_map(|one| {
+            let pairs = match self.known.get(&one) {
+                Some(found) => self.pairs(one, found),
+                None => self.pairs(one, &self.patterns.overlapping(one)),
+            };
+            pairs.into_iter().filter(|pair| !self.shows(*pair)).map(Vec::from).collect::<Vec<_>>()
+        })
+    }
+
+    fn role(&self, number: u32) -> Role {
+        let clause = self.clause(number);
+        Role { opens: opens(clause), closes: closes(clause), part: self.part(number) }
+    }
+
+    fn shows(&self, [one, other]: [u32; 2]) -> bool {
+        match self.wanted.why {
+            Why::Shared => self.clause(one).group != self.clause(other).group,
+            Why::Change { .. } => self.role(one).shows(&self.role(other), self.wanted),
+        }
+    }
+}
+
+/// The part of a clause in a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Role {
+    opens: bool,
+    closes: bool,
+    part: Part,
+}
+
+impl Role {
     /// Returns `true` if two clauses together may show what is wanted: one lets a request through,
     /// and the other one, which is added or removed, stops it.
-    fn shows(&self, one: u32, other: u32, wanted: &Wanted<'_>) -> bool {
-        let (one, other) = (self.clause(one), self.clause(other));
-        let Why::Change { part, between } = &wanted.why else { return one.group != other.group };
-        [(one, other), (other, one)].into_iter().any(|(opening, closing)| {
-            let (lets, stops) = (part(opening.group), part(closing.group));
-            opens(opening)
-                && closes(closing)
+    fn shows(&self, other: &Self, wanted: &Wanted<'_>) -> bool {
+        let Why::Change { between, .. } = wanted.why else { return true };
+        [(self, other), (other, self)].into_iter().any(|(opening, closing)| {
+            let (lets, stops) = (opening.part, closing.part);
+            opening.opens
+                && closing.closes
                 && stops.changes
-                && (*between || lets.new && stops.old || lets.old && stops.new)
+                && (between || lets.new && stops.old || lets.old && stops.new)
         })
+    }
+}
+
+impl Patterns<'_> {
+    fn clause(&self, number: u32) -> &Clause {
+        self.clauses.get(number as usize).expect("members are of these clauses")
     }
 
     /// The other clauses that may match a target that this one matches.
@@ -205,16 +266,21 @@ impl Patterns<'_> {
         let sequences = (self.sequences)(own);
         let mut found = BTreeSet::new();
         for sequence in &sequences {
-            self.trie.meets(sequence, |other| {
+            let is_cut = self.trie.meets(sequence, |other| {
                 found.insert(other);
                 false
             });
+            if is_cut {
+                // The trie was not looked through.
+                found.extend(&self.members);
+            }
         }
         found.retain(|other| {
             let other_clause = self.clause(*other);
             let others = (self.sequences)(other_clause);
-            let overlap =
-                |one: &Sequence| others.iter().any(|other| may_overlap(&one.tokens, &other.tokens));
+            let overlap = |one: &Cow<'_, Sequence>| {
+                others.iter().any(|other| may_overlap(&one.tokens, &other.tokens))
+            };
             *other != one && share_actions(own, other_clause) && sequences.iter().any(overlap)
         });
         found
@@ -246,18 +312,17 @@ fn may_overlap(one: &[Token], other: &[Token]) -> bool {
     }
     // For each end of the other pattern, whether the remainders may match the same target.
     let mut below = vec![false; other.len() + 2];
+    let mut row = below.clone();
     for at in (0..=one.len()).rev() {
-        let mut row = vec![false; other.len() + 2];
+        row.fill(false);
         for beside in (0..=other.len()).rev() {
             let (own, others) = (one.get(at), other.get(beside));
             let is = |row: &[bool], at: usize| row.get(at).copied().unwrap_or(false);
             let (deep, others_deep) = (own == Some(&Token::Deep), others == Some(&Token::Deep));
-            let both = own.zip(others).is_some_and(|(own, others)| {
-                fit(own, others)
-                    && (is(&below, beside + 1)
-                        || deep && is(&row, beside + 1)
-                        || others_deep && is(&below, beside))
-            });
+            let continues = is(&below, beside + 1)
+                || deep && is(&row, beside + 1)
+                || others_deep && is(&below, beside);
+            let both = continues && own.zip(others).is_some_and(|(own, others)| fit(own, others));
             let found = own.is_none() && others.is_none()
                 || both
                 || deep && is(&below, beside)
@@ -266,7 +331,7 @@ fn may_overlap(one: &[Token], other: &[Token]) -> bool {
                 *slot = found;
             }
         }
-        below = row;
+        std::mem::swap(&mut below, &mut row);
     }
     below.first() == Some(&true)
 }
@@ -274,7 +339,9 @@ fn may_overlap(one: &[Token], other: &[Token]) -> bool {
 /// Returns `true` if some label may match both.
 fn fit(one: &Token, other: &Token) -> bool {
     match (one, other) {
-        (Token::Literal(one), Token::Literal(other)) => one.to_lowercase() == other.to_lowercase(),
+        (Token::Literal(one), Token::Literal(other)) => {
+            one == other || one.to_lowercase() == other.to_lowercase()
+        }
         (Token::Literal(text), Token::Glob(glob)) | (Token::Glob(glob), Token::Literal(text)) => {
             glob.matches(text) || glob.in_any_case().matches(text)
         }
@@ -290,7 +357,7 @@ struct Search<'a> {
     /// The remaining steps of all sets together.
     left: usize,
     list: Vec<Class>,
-    known: HashMap<Vec<Hit>, usize>,
+    known: HashSet<Vec<Hit>>,
 }
 
 /// A state to be explored.
@@ -302,18 +369,66 @@ struct Visit {
     single: bool,
 }
 
+/// The result of a search.
+struct Found {
+    classes: Vec<Class>,
+    /// The steps that it took.
+    steps: usize,
+    /// `Err` if these were not enough.
+    end: Result<(), TooMany>,
+}
+
 impl Search<'_> {
-    /// Adds the classes that these clauses match, with as few other matches as possible.
-    fn look_for(&mut self, few: &[u32]) -> Result<(), TooMany> {
-        let Patterns { trie, alphabet, insert, .. } = self.patterns;
+    /// Adds the classes that the clauses of each set match, with as few other matches as possible.
+    fn look_for(&mut self, sets: impl Iterator<Item = Vec<u32>>) -> Result<(), TooMany> {
+        let mut sets = sets.peekable();
+        let mut count = 1;
+        while sets.peek().is_some() {
+            let next: Vec<Vec<u32>> = sets.by_ref().take(count).collect();
+            let (patterns, steps) = (self.patterns, self.steps);
+            let found = parallel::map(next, SETS_A_THREAD, |few| {
+                let found = patterns.look_for(&few, steps);
+                (few, found)
+            });
+            for (few, mut found) in found {
+                if found.steps >= self.left {
+                    // Fewer steps are left than it was searched with.
+                    found = patterns.look_for(&few, steps.min(self.left));
+                }
+                self.left = self.left.saturating_sub(found.steps);
+                let fresh = |class: &Class| self.known.insert(class.hits.clone());
+                self.list.extend(found.classes.into_iter().filter(fresh));
+                found.end?;
+            }
+            // If the first ones fail, the others are not searched.
+            count = (2 * count).min(SETS_AT_A_TIME);
+        }
+        Ok(())
+    }
+}
+
+impl Patterns<'_> {
+    /// The classes that these clauses match, with as few other matches as possible, within a number
+    /// of steps.
+    fn look_for(&self, few: &[u32], steps: usize) -> Found {
+        let (mut classes, mut left) = (Vec::new(), steps);
+        let end = self.add_classes(few, &mut left, &mut classes);
+        Found { classes, steps: steps - left, end }
+    }
+
+    fn add_classes(
+        &self,
+        few: &[u32],
+        left: &mut usize,
+        list: &mut Vec<Class>,
+    ) -> Result<(), TooMany> {
+        let Self { trie, alphabet, insert, .. } = self;
         let trie_of = |clause: &u32| {
             let mut own = Trie::new(trie.case);
             insert(&mut own, *clause);
             own
         };
         let tries: Vec<Trie> = few.iter().map(trie_of).collect();
-        let mut left = self.steps.min(self.left);
-        let before = left;
         let own = tries.iter().map(Trie::start).collect();
         let mut seen: HashMap<(Vec<State>, bool, bool), Vec<State>> = HashMap::default();
         let mut queue =
@@ -324,9 +439,10 @@ impl Search<'_> {
             if whole && tries.iter().zip(&visit.own).all(|(trie, own)| !trie.hits(own).is_empty()) {
                 let hits = trie.hits(&visit.all);
                 alone |= hits.iter().all(|hit| few.contains(&hit.clause) && is_plain(hit));
-                self.add(&visit, hits);
+                let (labels, single) = (visit.labels.clone(), visit.single);
+                list.push(Class { labels, hits, single, respelled: false });
             }
-            let next = match self.labels(&tries, &visit, &mut left) {
+            let next = match self.labels(&tries, &visit, left) {
                 Ok(next) => next,
                 // A target without other matches makes all others superfluous.
                 Err(TooMany) if alone => break,
@@ -342,13 +458,13 @@ impl Search<'_> {
                     continue;
                 }
                 let all = trie.step(&visit.all, &label);
-                left = left.saturating_sub(all.len() + 1);
+                *left = left.saturating_sub(all.len() + 1);
                 let mut labels = visit.labels.clone();
                 labels.push(label);
                 let closed = !(alphabet.closed)(&labels).is_empty();
                 let known =
                     seen.entry((own.clone(), (alphabet.whole)(&labels), closed)).or_default();
-                left = left.saturating_sub(known.len());
+                *left = left.saturating_sub(known.len());
                 if known.iter().any(|other| is_within(other, &all)) {
                     continue;
                 }
@@ -357,17 +473,7 @@ impl Search<'_> {
                 queue.push_back(Visit { own, all, labels, single: visit.single && single });
             }
         }
-        self.left = self.left.saturating_sub(before - left);
         Ok(())
-    }
-
-    fn add(&mut self, visit: &Visit, hits: Vec<Hit>) {
-        if self.known.contains_key(&hits) {
-            return;
-        }
-        self.known.insert(hits.clone(), self.list.len());
-        let Visit { labels, single, .. } = visit;
-        self.list.push(Class { labels: labels.clone(), hits, single: *single, respelled: false });
     }
 
     /// The labels to follow: those in the clauses of the set, and for each way in which their
@@ -379,7 +485,7 @@ impl Search<'_> {
         visit: &Visit,
         left: &mut usize,
     ) -> Result<Vec<(String, bool)>, TooMany> {
-        let Patterns { trie, alphabet, .. } = self.patterns;
+        let Self { trie, alphabet, .. } = self;
         let of_few = || tries.iter().zip(&visit.own);
         let named: BTreeSet<&str> =
             of_few().flat_map(|(trie, own)| trie.literals(own)).map(|(label, _)| label).collect();
@@ -456,13 +562,42 @@ fn is_within(one: &State, other: &State) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clause::clauses;
+    use crate::model::{Action, Resources, Rule};
     use crate::path::PathPattern;
+    use crate::universe::Index;
 
     fn tokens(path: &str) -> Vec<Token> {
         let PathPattern::Folders(Sequence { tokens, .. }) = PathPattern::parse(path) else {
             panic!("{path}")
         };
         tokens
+    }
+
+    #[test]
+    fn what_a_search_that_was_cut_may_have_missed_overlaps() {
+        let folders: Vec<String> = (0..2_500).map(|n| format!("/**/x{n}/**")).collect();
+        let rule = Rule {
+            name: "r".to_owned(),
+            decision: Decision::Allow,
+            actions: vec![Action::Read],
+            resources: Resources::Plain(folders.into()),
+        };
+        let clauses = clauses(&rule, 0);
+        let index = Index::new(&clauses);
+        let alphabet = Alphabet { closed: |_| &[], allowed: |_| true, whole: |_| true };
+        let patterns = Patterns {
+            trie: &index.folders,
+            alphabet: &alphabet,
+            clauses: &clauses,
+            members: (0..2_500).collect(),
+            insert: &|_, _| {},
+            sequences: |clause| match &clause.target {
+                Target::Folder(folder) => vec![Cow::Borrowed(folder)],
+                Target::Network(_) | Target::Http(..) => Vec::new(),
+            },
+        };
+        assert_eq!(patterns.overlapping(0), (1..2_500).collect());
     }
 
     #[test]

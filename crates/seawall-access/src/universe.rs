@@ -8,6 +8,7 @@
 //! explore, the universe has the classes that suffice ([`essential`]); if these are too many as
 //! well, that is reported ([`SurveyLimit`]), and none are there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -19,7 +20,7 @@ use crate::parallel;
 use super::address::{AddressClass, Blocks, address_classes};
 use super::classes::{Alphabet, Class, Spelling, classes};
 use super::clause::{Actions, Clause, Target, clauses};
-use super::essential::{Part, Patterns, Wanted, Why, essential};
+use super::essential::{Part, Patterns, Sequences, Wanted, Why, essential};
 use super::glob::TooMany;
 use super::host::{HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
 use super::path;
@@ -349,12 +350,13 @@ impl Universe {
                 self.clause(hit).target.insert_path(paths, hit);
             }
         };
-        let sequences = |clause: &Clause| match &clause.target {
+        let sequences: Sequences = |clause| match &clause.target {
             // `/*` may match `/`.
             Target::Http(_, path) if path.tokens == [Token::One] => {
-                vec![path.clone(), Sequence { tokens: Vec::new(), ..path.clone() }]
+                let root = Sequence { tokens: Vec::new(), ..path.clone() };
+                vec![Cow::Borrowed(path), Cow::Owned(root)]
             }
-            Target::Http(_, path) => vec![path.clone()],
+            Target::Http(_, path) => vec![Cow::Borrowed(path)],
             Target::Network(_) | Target::Folder(_) => Vec::new(),
         };
         let (clauses, members) = (self.clauses.as_slice(), hits.keys().copied().collect());
@@ -421,7 +423,8 @@ impl Index {
         clauses: &[Clause],
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Class>, TooMany> {
-        let sequences = |clause: &Clause| clause.target.names().cloned().into_iter().collect();
+        let sequences: Sequences =
+            |clause| clause.target.names().map(Cow::Borrowed).into_iter().collect();
         let insert: Insert = insert_name;
         essential_of(&self.names, &HOSTS, clauses, (insert, sequences), wanted)
     }
@@ -432,8 +435,8 @@ impl Index {
         clauses: &[Clause],
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Class>, TooMany> {
-        let sequences = |clause: &Clause| match &clause.target {
-            Target::Folder(folder) => vec![folder.clone()],
+        let sequences: Sequences = |clause| match &clause.target {
+            Target::Folder(folder) => vec![Cow::Borrowed(folder)],
             Target::Network(_) | Target::Http(..) => Vec::new(),
         };
         essential_of(&self.folders, &FOLDERS, clauses, (insert_folder, sequences), wanted)
@@ -490,7 +493,6 @@ impl Index {
 }
 
 type Insert = fn(&mut Trie, &Clause, u32);
-type Sequences = fn(&Clause) -> Vec<Sequence>;
 
 fn insert_name(trie: &mut Trie, clause: &Clause, at: u32) {
     if let (Some(names), Some(destination)) = (clause.target.names(), clause.target.destination()) {
