@@ -113,27 +113,34 @@ impl Glob {
         text == self.text || self.accepts(text)
     }
 
+    /// A star first takes nothing, and one character more whenever the rest does not fit; only the
+    /// last star needs to, since it takes whatever an earlier one could.
     fn accepts(&self, text: &str) -> bool {
-        let mut at = vec![false; self.parts.len() + 1];
-        self.reach(&mut at, 0);
-        for c in text.chars() {
-            let before = std::mem::replace(&mut at, vec![false; self.parts.len() + 1]);
-            for (position, _) in before.iter().enumerate().filter(|(_, is)| **is) {
-                match self.parts.get(position) {
-                    Some(Part::Star) => self.reach(&mut at, position),
-                    Some(part) if part.takes(c) => self.reach(&mut at, position + 1),
-                    Some(_) | None => {}
+        let (mut parts, mut rest) = (self.parts.as_slice(), text.chars());
+        // The parts behind the last star, and the text from where these are tried.
+        let mut last: Option<(&[Part], std::str::Chars<'_>)> = None;
+        loop {
+            let taken = rest.clone().next();
+            match (parts, taken) {
+                ([Part::Star, behind @ ..], _) => {
+                    parts = behind;
+                    last = Some((behind, rest.clone()));
+                    continue;
                 }
+                ([], None) => return true,
+                ([part, behind @ ..], Some(c)) if part.takes(c) => {
+                    parts = behind;
+                    rest.next();
+                    continue;
+                }
+                _ => {}
             }
+            let Some((behind, from)) = &mut last else { return false };
+            if from.next().is_none() {
+                return false;
+            }
+            (parts, rest) = (behind, from.clone());
         }
-        at.last() == Some(&true)
-    }
-
-    /// Marks a position, and those after it that need no character.
-    fn reach(&self, at: &mut [bool], position: usize) {
-        let stars =
-            self.parts.iter().skip(position).take_while(|part| **part == Part::Star).count();
-        at.iter_mut().skip(position).take(stars + 1).for_each(|is| *is = true);
     }
 
     /// Returns `true` if no text matches both, judging by their beginnings and ends.

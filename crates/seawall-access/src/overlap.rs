@@ -6,6 +6,7 @@
 //! pattern certainly matches nothing of it, however open questions are settled.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::glob::Glob;
 use crate::hash::HashSet;
@@ -15,6 +16,9 @@ use crate::trie::{ANY, Case, HOMES, Node, Trie, fold};
 
 /// The largest number of pairs for one pattern, each inside and outside of a home folder.
 const MOST_PAIRS: usize = 4_000;
+
+/// Nodes, each with whether the path has been in a home folder.
+type Nodes<'a> = Box<dyn Iterator<Item = (Node, bool)> + 'a>;
 
 impl Trie {
     /// Returns `true` if `is_met` accepts a clause that may match something that `pattern` matches.
@@ -33,17 +37,13 @@ impl Trie {
         for place in HOMES {
             let mut nodes = BTreeSet::from([0]);
             for label in place {
-                let mut next = BTreeSet::new();
                 self.skip_inner_nodes(&mut nodes);
-                for node in nodes {
-                    let label = if *label == ANY { Label::Any } else { Label::Known(label) };
-                    // A folder below `~` is not a home folder too.
-                    self.each_next(node, &label, true, &mut |to, _| {
-                        next.insert(to);
-                        false
-                    });
-                }
-                nodes = next;
+                let label = |_: &Node| {
+                    if *label == ANY { Label::Any } else { Label::Known(label) }
+                };
+                // A folder below `~` is not a home folder too.
+                let next = nodes.iter().flat_map(|node| self.next(*node, label(node), true));
+                nodes = next.map(|(to, _)| to).collect();
             }
             homes.extend(nodes);
         }
@@ -57,36 +57,45 @@ impl Trie {
         }
     }
 
-    /// Passes the nodes that a label may lead to, each with whether the path has been in a home
-    /// folder, until `takes` ends the search. One folder is the user's home folder, and not one
-    /// inside of it too.
-    fn each_next(
-        &self,
+    /// The nodes that a label may lead to, each with whether the path has been in a home folder.
+    /// One folder is the user's home folder, and not one inside of it too.
+    fn next<'a>(
+        &'a self,
         node: Node,
-        label: &Label<'_>,
+        label: Label<'a>,
         homed: bool,
-        takes: &mut dyn FnMut(Node, bool) -> bool,
-    ) -> bool {
+    ) -> impl Iterator<Item = (Node, bool)> + 'a {
         let edges = self.edges(node);
-        let may_be_home = |to: Node| {
-            let place = self.edges(to).home.filter(|_| !homed)?;
-            let named = matches!(label, Label::Known(label) if self.is_named_in_home(place, &fold(self.case, label)));
-            self.home.filter(|_| !named)
-        };
-        let mut both =
-            |to: Node| takes(to, homed) || may_be_home(to).is_some_and(|home| takes(home, true));
-        let literals = match label {
-            Label::Known(label) => {
-                edges.literals.get(&fold(self.case, label)).any(|(_, to)| both(to))
-            }
-            Label::Part(..) | Label::Any => {
-                edges.literals.iter().any(|(own, to)| label.may_be(own) && both(to))
-            }
-        };
+        let known =
+            if let Label::Known(label) = label { Some(fold(self.case, label)) } else { None };
+        let written = known.iter().flat_map(|label| edges.literals.get(label)).map(|(_, to)| to);
+        let written: Vec<Node> = written.collect();
+        let others = known.is_none().then(|| edges.literals.iter()).into_iter().flatten();
+        let label = Rc::new(label);
+        let own = Rc::clone(&label);
+        let others = others.filter(move |(label, _)| own.may_be(label)).map(|(_, to)| to);
+        let globs = edges.globs.iter().filter(move |(glob, _)| label.may_match(glob, self.case));
         let stay = edges.stays.then_some(node);
-        literals
-            || edges.globs.iter().any(|(glob, to)| label.may_match(glob, self.case) && both(*to))
-            || edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay).any(both)
+        let free = edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay);
+        let all = written.into_iter().chain(others).chain(globs.map(|(_, to)| *to)).chain(free);
+        all.flat_map(move |to| {
+            let place = self.edges(to).home.filter(|_| !homed);
+            let is_named =
+                |place| known.as_ref().is_some_and(|label| self.is_named_in_home(place, label));
+            let home = place.filter(|place| !is_named(*place)).and(self.home);
+            std::iter::once((to, homed)).chain(home.map(|home| (home, true)))
+        })
+    }
+
+    /// The same after a label that may be the home folder.
+    fn after<'a>(&'a self, node: Node, label: Label<'a>, homed: bool) -> Nodes<'a> {
+        let is_home = matches!(label, Label::Known(path::HOME));
+        let own = self.next(node, label, homed || is_home);
+        if is_home {
+            Box::new(own.chain(self.usual_homes().iter().map(|to| (*to, true))))
+        } else {
+            Box::new(own)
+        }
     }
 }
 
@@ -132,65 +141,49 @@ impl<'a> Label<'a> {
     }
 }
 
-/// A pattern with its position in a trie.
+/// A pattern with its position in a trie. What a node leads to is looked at before its neighbours:
+/// where nearly everything overlaps, few nodes are visited.
 struct Search<'a, F> {
     trie: &'a Trie,
     tokens: &'a [Token],
     is_met: F,
     /// Positions and nodes, each with whether the path has been in a home folder.
     seen: HashSet<(usize, Node, bool)>,
-    queue: Vec<(usize, Node, bool)>,
+    /// The nodes to look at, with the position of the pattern there.
+    next: Vec<(usize, Nodes<'a>)>,
     found: bool,
 }
 
 impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
     fn new(trie: &'a Trie, tokens: &'a [Token], is_met: F) -> Self {
-        Self { trie, tokens, is_met, seen: HashSet::default(), queue: Vec::new(), found: false }
+        Self { trie, tokens, is_met, seen: HashSet::default(), next: Vec::new(), found: false }
     }
 
     fn run(&mut self) -> bool {
-        self.reach(0, 0, false);
         if self.trie.case == Case::Unknown {
             // A pattern of folders may cover `~`: its remainders below the usual places of home
             // folders.
             let left: BTreeSet<usize> =
                 HOMES.iter().flat_map(|place| left(self.tokens, place)).collect();
-            if !left.is_empty() {
-                self.step(0, &Label::Known(path::HOME), false, |search, to, _| {
-                    left.iter().any(|at| search.reach(*at, to, true))
-                });
+            for at in left {
+                self.next.push((at, self.trie.after(0, Label::Known(path::HOME), false)));
             }
         }
+        self.reach(0, 0, false);
         while !self.found
-            && let Some((at, node, homed)) = self.queue.pop()
+            && let Some((at, nodes)) = self.next.last_mut()
         {
-            let Some(token) = self.tokens.get(at) else { continue };
-            let next = if *token == Token::Deep { at } else { at + 1 };
-            self.step(node, &Label::new(token, self.trie.case), homed, |search, to, homed| {
-                search.reach(next, to, homed)
-            });
+            let at = *at;
+            match nodes.next() {
+                Some((node, homed)) => self.reach(at, node, homed),
+                None => drop(self.next.pop()),
+            }
         }
         self.found
     }
 
-    fn step(
-        &mut self,
-        node: Node,
-        label: &Label<'_>,
-        homed: bool,
-        reach: impl Fn(&mut Self, Node, bool) -> bool,
-    ) {
-        let trie = self.trie;
-        let is_home = matches!(label, Label::Known(path::HOME));
-        if !trie.each_next(node, label, homed || is_home, &mut |to, homed| reach(self, to, homed))
-            && is_home
-        {
-            trie.usual_homes().iter().any(|to| reach(self, *to, true));
-        }
-    }
-
-    /// Returns `true` if the search ends after the tokens before a position have led to a node.
-    fn reach(&mut self, at: usize, node: Node, homed: bool) -> bool {
+    /// The tokens before a position have led to a node.
+    fn reach(&mut self, at: usize, node: Node, homed: bool) {
         let mut next = Some((at, node));
         // Both a `**` of the pattern and one of the trie may match nothing.
         let mut others = Vec::new();
@@ -201,14 +194,17 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
                 continue;
             }
             let edges = self.trie.edges(node);
+            let token = self.tokens.get(at);
             self.found = self.seen.len() > MOST_PAIRS
-                || at == self.tokens.len()
-                    && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
-            self.queue.push((at, node, homed));
+                || token.is_none() && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
+            if let Some(token) = token {
+                let after = if *token == Token::Deep { at } else { at + 1 };
+                let label = Label::new(token, self.trie.case);
+                self.next.push((after, self.trie.after(node, label, homed)));
+            }
             others.extend(edges.inner.map(|inner| (at, inner)));
-            next = (self.tokens.get(at) == Some(&Token::Deep)).then_some((at + 1, node));
+            next = (token == Some(&Token::Deep)).then_some((at + 1, node));
         }
-        self.found
     }
 }
 

@@ -72,6 +72,9 @@ impl RuleIndex {
 
     /// Adds the groups that may share a request with a rule, until there are more than `most`.
     pub fn find(&self, rule: &Rule, most: usize, found: &mut BTreeSet<usize>) {
+        if self.entries.is_empty() {
+            return;
+        }
         let mut crossed = [Actions::default(); 4];
         for clause in clauses(rule, 0) {
             let (kind, own) = (Kind::of(&clause.target), connects(&clause));
