@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::decide::Asked;
 use super::{Item, Survey};
@@ -26,7 +27,7 @@ use crate::trie::{ANY, HOMES};
 use crate::unknowns::Unknown;
 
 /// The relation of a request to a denied one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GapKind {
     /// Names below a host.
     Subdomains,
@@ -61,6 +62,8 @@ struct Pair {
     beside: Request,
 }
 
+/// The number of pairs of requests whose gaps are remembered.
+const MOST_KNOWN: usize = 20_000;
 /// The number of ports that are tried for a deny of every port.
 const MOST_PORTS: usize = 8;
 /// The number of items on a host whose ports are tried.
@@ -121,7 +124,16 @@ const MACHINES: [&str; 6] = [
 pub struct Gaps<'a> {
     survey: &'a Survey<'a>,
     shared: HashMap<Alike, Vec<Gap<'a>>>,
+    known: Known<'a>,
 }
+
+/// The gaps of pairs of requests. Patterns with wildcards have few examples, so that many denies
+/// ask for the same.
+#[derive(Debug, Default)]
+struct Known<'a>(Mutex<HashMap<Asking, Option<Gap<'a>>>>);
+
+/// A pair of requests in their text, and the address of the scope of the deny.
+type Asking = (GapKind, Option<String>, String, usize);
 
 /// What denies with the same gaps have in common: the number of the pattern, the actions, and the
 /// address of the scope.
@@ -135,7 +147,32 @@ impl<'a> Gaps<'a> {
     #[must_use]
     pub fn of(&self, deny: &Item<'_>) -> Vec<Gap<'a>> {
         let shared = self.shared.get(&deny.alike()).cloned();
-        shared.unwrap_or_else(|| self.survey.gaps_of(deny))
+        shared.unwrap_or_else(|| self.survey.gaps_of(deny, &self.known))
+    }
+}
+
+impl<'a> Known<'a> {
+    fn gap(&self, survey: &'a Survey<'a>, deny: &Item<'_>, pair: Pair) -> Option<Gap<'a>> {
+        // The other protocol of a host depends on the pattern of the deny.
+        if pair.kind == GapKind::Protocol {
+            return survey.gap(deny, pair);
+        }
+        let denied = pair.denied.as_ref().map(ToString::to_string);
+        let scope = std::ptr::from_ref(deny.scope).addr();
+        let key = (pair.kind, denied, pair.beside.to_string(), scope);
+        if let Some(known) = self.lock().get(&key) {
+            return known.clone();
+        }
+        let found = survey.gap(deny, pair);
+        let mut known = self.lock();
+        if known.len() < MOST_KNOWN {
+            known.insert(key, found.clone());
+        }
+        found
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Asking, Option<Gap<'a>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,27 +189,29 @@ impl<'a> Survey<'a> {
         }
         let shared: Vec<(Alike, &Item<'_>)> = shared.into_iter().collect();
         let chunks: Vec<&[(Alike, &Item<'_>)]> = shared.chunks(DENIES_AT_A_TIME).collect();
+        let known = Known::default();
         let found = parallel::map(chunks, 1, |chunk| {
-            chunk.iter().map(|(alike, deny)| (*alike, self.gaps_of(deny))).collect::<Vec<_>>()
+            let gaps = |deny| self.gaps_of(deny, &known);
+            chunk.iter().map(|(alike, deny)| (*alike, gaps(deny))).collect::<Vec<_>>()
         });
-        Gaps { survey: self, shared: found.into_iter().flatten().collect() }
+        Gaps { survey: self, shared: found.into_iter().flatten().collect(), known }
     }
 
     /// The gaps of a deny, one of each kind at most.
-    fn gaps_of(&self, deny: &Item<'_>) -> Vec<Gap<'_>> {
-        let mut gaps: Vec<Gap<'_>> = Vec::new();
+    fn gaps_of(&'a self, deny: &Item<'_>, known: &Known<'a>) -> Vec<Gap<'a>> {
+        let mut gaps: Vec<Gap<'a>> = Vec::new();
         if deny.decision != Decision::Deny || deny.is_malformed() {
             return gaps;
         }
         for pair in self.pairs(deny) {
             if !gaps.iter().any(|gap| gap.kind == pair.kind) {
-                gaps.extend(self.gap(deny, pair));
+                gaps.extend(known.gap(self, deny, pair));
             }
         }
         gaps
     }
 
-    fn gap(&self, deny: &Item<'_>, pair: Pair) -> Option<Gap<'_>> {
+    fn gap(&'a self, deny: &Item<'_>, pair: Pair) -> Option<Gap<'a>> {
         let Pair { kind, denied, beside } = pair;
         if self.is_denied_to_everybody(&beside) {
             return None;
