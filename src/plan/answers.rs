@@ -91,8 +91,7 @@ impl Asked<'_> {
     /// The reason why the answer to a request is uncertain.
     fn doubt(&self, audience: &Audience, witness: &str) -> Option<String> {
         let (keys, request) = (self.keys(audience)?, Request::parse(witness).ok()?);
-        let mut answers = self.states.iter().map(|state| state.ask(&keys, &request));
-        answers.find(|answer| answer.verdict == Verdict::Uncertain).map(|answer| answer.reason)
+        self.states.iter().find_map(|state| state.doubt(&keys, &request))
     }
 
     /// Returns `true` if a person is asked for approval of the example after the change.

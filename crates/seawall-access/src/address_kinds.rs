@@ -162,10 +162,8 @@ impl State<'_> {
             |MatchedPoint { point, .. }| {
                 let own =
                     if verdict == Verdict::Uncertain { point.verdict(in_force) } else { verdict };
-                point
-                    .matches()
-                    .iter()
-                    .any(|one| one.role == Role::Address && point.decides(one, own, in_force))
+                let decides = point.deciding(own, in_force);
+                point.matches().iter().any(|one| one.role == Role::Address && decides(one))
             },
         );
         // Kinds do not identify their rules.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::cedar::{self, McpRequest};
 use crate::clause::Clause;
 use crate::model::Decision;
-use crate::point::Verdict;
+use crate::point::{Match, Verdict};
 use crate::question::{Question, Reason};
 use crate::request::Request;
 use crate::state::State;
@@ -66,13 +66,26 @@ impl State<'_> {
             ),
             Verdict::Deny => ("a rule denies it".to_owned(), Vec::new()),
             Verdict::Uncertain => (
-                question.doubt(&because, in_force),
+                self.doubt_of(&question, in_force),
                 nearest::find(self, &question.unnamed(in_force), teams, request),
             ),
         };
         remarks.extend(remarks::about(request, verdict, question.overruled(in_force)));
         remarks.extend(question.exceptions(in_force));
         Answer { verdict, reason, because, nearest, remarks }
+    }
+
+    /// The reason of an uncertain answer, as [`Self::ask`] gives it; `None` for a certain one.
+    #[must_use]
+    pub fn doubt(&self, teams: &BTreeSet<String>, request: &Request) -> Option<String> {
+        let question = self.question(request);
+        if matches!(request, Request::Mcp(_)) || !self.is_governed(question.domain()) {
+            let answer = self.ask(teams, request);
+            return (answer.verdict == Verdict::Uncertain).then_some(answer.reason);
+        }
+        let in_force = |group| self.governs(group, teams);
+        (question.verdict(in_force) == Verdict::Uncertain)
+            .then(|| self.doubt_of(&question, in_force))
     }
 
     /// Answers for an MCP action about which nothing else is known, without one statement, given by
@@ -94,20 +107,35 @@ impl State<'_> {
         verdict: Verdict,
         in_force: impl Fn(usize) -> bool + Copy,
     ) -> Vec<Reason> {
-        let mut because = BTreeSet::new();
-        for place in question.telling(verdict, in_force) {
+        let deciding = Self::deciding(question, verdict, in_force);
+        let because: BTreeSet<Reason> = deciding
+            .filter_map(|(found, clause)| {
+                Some(self.reason(self.clauses.get(*clause as usize)?, found.unknowns))
+            })
+            .collect();
+        because.into_iter().collect()
+    }
+
+    /// The matches that lead to the verdict, with their clauses.
+    fn deciding<'q>(
+        question: &'q Question,
+        verdict: Verdict,
+        in_force: impl Fn(usize) -> bool + Copy + 'q,
+    ) -> impl Iterator<Item = &'q (Match, u32)> {
+        question.telling(verdict, in_force).into_iter().flat_map(move |place| {
             // A request that is allowed at one address and denied at another is uncertain.
             let own =
                 if verdict == Verdict::Uncertain { place.point.verdict(in_force) } else { verdict };
-            for (found, clause) in &place.found {
-                if place.point.decides(found, own, in_force)
-                    && let Some(clause) = self.clauses.get(*clause as usize)
-                {
-                    because.insert(self.reason(clause, found.unknowns));
-                }
-            }
-        }
-        because.into_iter().collect()
+            let decides = place.point.deciding(own, in_force);
+            place.found.iter().filter(move |(found, _)| decides(found))
+        })
+    }
+
+    /// The reasons why a question has an uncertain answer.
+    fn doubt_of(&self, question: &Question, in_force: impl Fn(usize) -> bool + Copy) -> String {
+        let deciding = Self::deciding(question, Verdict::Uncertain, in_force);
+        let doubts = deciding.fold(Unknowns::NONE, |all, (found, _)| all.union(found.unknowns));
+        question.doubt(doubts, in_force)
     }
 
     fn reason(&self, clause: &Clause, unknowns: Unknowns) -> Reason {

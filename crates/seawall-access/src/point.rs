@@ -358,15 +358,14 @@ impl Point {
         alike
     }
 
-    /// Returns `true` if a match contributes to this point's verdict: an allow if it is allowed, a
-    /// deny if it is denied, and if it is uncertain, every match that is evaluated and not
-    /// overruled in every world.
-    pub(super) fn decides(
+    /// The matches that contribute to this point's verdict: the allows if it is allowed, the denies
+    /// if it is denied, and if it is uncertain, every match that is evaluated and not overruled in
+    /// every world.
+    pub(super) fn deciding(
         &self,
-        one: &Match,
         verdict: Verdict,
         in_force: impl Fn(usize) -> bool,
-    ) -> bool {
+    ) -> impl Fn(&Match) -> bool {
         let matches = || self.matches.iter().filter(|one| in_force(one.group));
         let by_name =
             |decision| matches().any(|one| one.role == Role::Name && one.decision == decision);
@@ -375,26 +374,30 @@ impl Point {
             matches()
                 .any(|one| one.role == role && one.decision == decision && one.unknowns.is_empty())
         };
-        let named = || certain(Role::Name, Decision::Allow);
-        let elsewhere = || certain(Role::Address, Decision::Deny);
-        // A name that decides makes the rest irrelevant.
-        let asked = match (verdict, one.role) {
-            (_, Role::Name | Role::Folder) | (Verdict::Uncertain, Role::Cover) => true,
-            (Verdict::Uncertain, Role::Address | Role::Http) => match (one.role, one.decision) {
-                (Role::Http, Decision::Deny) => true,
-                (_, Decision::Allow) => !named() && !elsewhere(),
-                (_, Decision::Deny) => !named(),
-            },
-            (Verdict::Allow, Role::Address | Role::Http) => !allowed,
-            (Verdict::Deny, Role::Address) => !denied && !allowed,
-            (Verdict::Deny, Role::Http) => !denied,
-            (Verdict::Allow | Verdict::Deny, Role::Cover) => false,
-        };
-        let leads = match verdict {
-            Verdict::Allow => one.decision == Decision::Allow,
-            Verdict::Deny => one.decision == Decision::Deny,
-            Verdict::Uncertain => true,
-        };
-        asked && leads && in_force(one.group)
+        let named = certain(Role::Name, Decision::Allow);
+        let elsewhere = certain(Role::Address, Decision::Deny);
+        move |one| {
+            // A name that decides makes the rest irrelevant.
+            let asked = match (verdict, one.role) {
+                (_, Role::Name | Role::Folder) | (Verdict::Uncertain, Role::Cover) => true,
+                (Verdict::Uncertain, Role::Address | Role::Http) => {
+                    match (one.role, one.decision) {
+                        (Role::Http, Decision::Deny) => true,
+                        (_, Decision::Allow) => !named && !elsewhere,
+                        (_, Decision::Deny) => !named,
+                    }
+                }
+                (Verdict::Allow, Role::Address | Role::Http) => !allowed,
+                (Verdict::Deny, Role::Address) => !denied && !allowed,
+                (Verdict::Deny, Role::Http) => !denied,
+                (Verdict::Allow | Verdict::Deny, Role::Cover) => false,
+            };
+            let leads = match verdict {
+                Verdict::Allow => one.decision == Decision::Allow,
+                Verdict::Deny => one.decision == Decision::Deny,
+                Verdict::Uncertain => true,
+            };
+            asked && leads && in_force(one.group)
+        }
     }
 }

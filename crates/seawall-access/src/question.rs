@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use super::atom::Atom;
 use super::point::{Match, Point, Role, Verdict};
 use super::ranges::Known;
+use super::unknowns::Unknowns;
 use crate::model::{Decision, Domain};
 
 /// A rule or statement that decides.
@@ -247,8 +248,8 @@ impl Question {
         unnamed.filter_map(|part| part.places.first()).map(|at| at.place.point.atom()).collect()
     }
 
-    /// The reasons for an uncertain answer.
-    pub(super) fn doubt(&self, because: &[Reason], in_force: impl Fn(usize) -> bool) -> String {
+    /// The reasons for an uncertain answer, which depends on these open questions.
+    pub(super) fn doubt(&self, unknowns: Unknowns, in_force: impl Fn(usize) -> bool) -> String {
         let at = |wanted| -> Vec<Option<IpNet>> {
             self.parts.iter().flat_map(|part| part.blocks(wanted, &in_force)).collect()
         };
@@ -259,8 +260,7 @@ impl Question {
                 "it hangs on the address that the name resolves to: allowed at {allowed}, denied at {denied}; ask with ` at ADDRESS`"
             );
         }
-        let mut doubts: Vec<&str> =
-            because.iter().flat_map(|reason| reason.doubts.iter().map(String::as_str)).collect();
+        let mut doubts: Vec<String> = unknowns.iter().map(|unknown| unknown.to_string()).collect();
         doubts.sort_unstable();
         doubts.dedup();
         if doubts.is_empty() {
