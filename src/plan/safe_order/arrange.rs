@@ -8,7 +8,7 @@ use crate::model::{Body, Decision, Domain, Layer, Policy, PolicyId, Rule, Scope}
 use super::effect::{Effect, Stage, influence};
 use super::layout::{Extra, Layout};
 use super::search::{self, Call};
-use super::space::State;
+use super::space::{Move, State};
 use super::split::{split, together};
 use crate::model::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::diff::Diff;
@@ -153,7 +153,11 @@ impl<'a> Arrangement<'a> {
                 .map(|parts| parts.len() - 1)
                 .sum::<usize>()
         });
-        choices.iter().find_map(|choice| attempt(&layout, start, &self.replaced(choice, &parts)))
+        let whole: Vec<Move> = self.calls.iter().map(|call| layout.effect(&call.draft)).collect();
+        choices
+            .iter()
+            .filter(|choice| !layout.space.oppose(start, &whole, |call| !choice.contains(&call)))
+            .find_map(|choice| attempt(&layout, start, &self.replaced(choice, &parts)))
     }
 
     /// The calls with the chosen ones replaced by their parts.
@@ -465,10 +469,14 @@ fn attempt(layout: &Layout, start: &State, calls: &[Arranged]) -> Option<Vec<Vec
     let mut start = start.clone();
     start.there.resize(layout.space.old.there.len(), false);
     start.scopes.resize(layout.space.old.scopes.len(), None);
+    let effects: Vec<Move> = calls.iter().map(|call| layout.effect(&call.draft)).collect();
+    if layout.space.oppose(&start, &effects, |_| true) {
+        return None;
+    }
     let plain: Vec<Call> = calls
         .iter()
-        .map(|call| {
-            let effect = layout.effect(&call.draft);
+        .zip(effects)
+        .map(|(call, effect)| {
             let requests = layout.space.touched(&effect);
             let Arranged { draft: _, stage, narrows, widens, needs } = call;
             Call {

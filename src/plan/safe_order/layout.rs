@@ -135,12 +135,9 @@ impl Layout {
     fn texts_of(&self, policy: usize, cedar: Option<&Cedar>, there: bool) -> Vec<(usize, bool)> {
         let Some(cedar) = cedar else { return Vec::new() };
         let found = statements(cedar);
-        found
-            .iter()
-            .filter_map(|(text, kind)| {
-                Some((*self.texts.get(&(policy, kind, text.to_owned()))?, there))
-            })
-            .collect()
+        let group = |(text, kind): (&str, Kind)| self.texts.get(&(policy, kind, text.to_owned()));
+        let groups: BTreeSet<usize> = found.iter().filter_map(group).copied().collect();
+        groups.into_iter().map(|group| (group, there)).collect()
     }
 }
 

@@ -64,6 +64,8 @@ pub(super) struct Space {
     matched: Vec<Vec<usize>>,
     /// By policy: its groups.
     contents: Vec<Vec<usize>>,
+    /// The groups that let an MCP request through, each with one that alone stops it.
+    stopped: BTreeSet<(usize, usize)>,
 }
 
 impl Move {
@@ -129,7 +131,55 @@ impl Space {
                 list.push(index);
             }
         }
-        Self { groups, requests, old, new, matched, contents }
+        let stopped = requests.iter().filter_map(|request| match request {
+            Request::Mcp { permit, forbids: [Some(forbid), None] } => Some((*permit, *forbid)),
+            Request::Mcp { .. } | Request::Access(..) => None,
+        });
+        let stopped = stopped.collect();
+        Self { groups, requests, old, new, matched, contents, stopped }
+    }
+
+    /// Returns `true` if no order of these calls is safe, since two of those that are `whole` make
+    /// policies that each let MCP requests through and stop those of the other: whichever comes
+    /// first, the request that it lets through is not stopped yet.
+    pub(super) fn oppose(
+        &self,
+        start: &State,
+        calls: &[Move],
+        whole: impl Fn(usize) -> bool,
+    ) -> bool {
+        let comes = |call: &Move| -> BTreeSet<usize> {
+            call.groups.iter().filter(|(_, there)| *there).map(|(group, _)| *group).collect()
+        };
+        let mut added: BTreeMap<usize, usize> = BTreeMap::new();
+        for group in calls.iter().flat_map(comes) {
+            *added.entry(group).or_default() += 1;
+        }
+        let is_new = |group: &usize| {
+            let there = [&self.old, start].iter().any(|state| state.has(*group));
+            !there && self.new.has(*group) && added.get(group) == Some(&1)
+        };
+        let calls = calls.iter().enumerate().filter(|(number, _)| whole(*number));
+        let made = calls.filter_map(|(_, call)| {
+            let (policy, scope) = call.scope.as_ref()?;
+            let [old, new] = [&self.old, &self.new].map(|end| end.scopes.get(*policy));
+            let governs = *scope == Some(Scope::Organization)
+                || scope.as_ref().is_some_and(|scope| !scope.teams().is_empty());
+            let is_made = governs && old.is_none_or(Option::is_none) && new == Some(scope);
+            let is_own =
+                |group: &usize| self.groups.get(*group).is_some_and(|own| own.policy == *policy);
+            is_made.then(|| comes(call).into_iter().filter(is_new).filter(is_own).collect())
+        });
+        let made: Vec<Vec<usize>> = made.collect();
+        let stops = |one: &[usize], other: &[usize]| {
+            let mut pairs =
+                one.iter().flat_map(|permit| other.iter().map(|forbid| (*permit, *forbid)));
+            pairs.any(|pair| self.stopped.contains(&pair))
+        };
+        made.iter().enumerate().any(|(number, one)| {
+            let mut others = made.iter().skip(number + 1);
+            others.any(|other| stops(one, other) && stops(other, one))
+        })
     }
 
     /// The requests whose answer a call can change.
@@ -450,5 +500,35 @@ mod tests {
                 "{scopes:?}"
             );
         }
+    }
+
+    #[test]
+    fn policies_that_permit_and_forbid_cannot_both_be_made_at_once() {
+        // Two policies, each with a permit and a forbid.
+        let group = |policy| Group { policy, domain: Domain::Mcp, rule: None };
+        let groups = || [0, 0, 1, 1].map(group).to_vec();
+        let request = |permit, forbid| Request::Mcp { permit, forbids: [Some(forbid), None] };
+        let requests = || [(0, 1), (0, 3), (2, 1), (2, 3)].map(|(p, f)| request(p, f)).to_vec();
+        let organization = Some(Scope::Organization);
+        let state = |scopes: [&Option<Scope>; 2], there: [bool; 4]| State {
+            scopes: scopes.map(Clone::clone).to_vec(),
+            there: there.to_vec(),
+        };
+        let new = || state([&organization; 2], [true; 4]);
+        let made = |policy: usize, groups: &[usize]| Move {
+            groups: groups.iter().map(|group| (*group, true)).collect(),
+            scope: Some((policy, organization.clone())),
+        };
+        let nothing = || state([&None; 2], [false; 4]);
+        let space = Space::new(groups(), requests(), nothing(), new());
+        let whole = [made(0, &[0, 0, 1]), made(1, &[2, 3, 3])];
+        assert!(space.oppose(&nothing(), &whole, |_| true));
+        // The forbids come first, and the permit of one policy with them.
+        assert!(!space.oppose(&nothing(), &[made(0, &[0, 1]), made(1, &[3])], |_| true));
+        assert!(!space.oppose(&nothing(), &whole, |call| call == 0));
+        // The second policy is there already.
+        let old = || state([&None, &organization], [false, false, true, true]);
+        let space = Space::new(groups(), requests(), old(), new());
+        assert!(!space.oppose(&old(), &whole[..1], |_| true));
     }
 }
