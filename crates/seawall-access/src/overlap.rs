@@ -76,8 +76,9 @@ impl Trie {
         let others = others.filter(move |(label, _)| own.may_be(label)).map(|(_, to)| to);
         let globs = edges.globs.iter().filter(move |(glob, _)| label.may_match(glob, self.case));
         let stay = edges.stays.then_some(node);
-        let free = edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay);
-        let all = written.into_iter().chain(others).chain(globs.map(|(_, to)| *to)).chain(free);
+        // The freest first: most often, they lead to what meets.
+        let free = stay.into_iter().chain(edges.inner).chain(edges.deep).chain(edges.one);
+        let all = free.chain(globs.map(|(_, to)| *to)).chain(others).chain(written);
         all.flat_map(move |to| {
             let place = self.edges(to).home.filter(|_| !homed);
             let is_named =
