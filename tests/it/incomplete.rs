@@ -291,17 +291,3 @@ fn a_pattern_of_very_many_wildcards_gets_an_answer() {
         assert!(listed("widened") + listed("uncertain") > 0, "{access}");
     }
 }
-
-/// A report makes comparisons of its own, also where nothing changes.
-#[test]
-fn a_report_says_what_it_may_lack() {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("seawall.yaml"), SETTINGS).unwrap();
-    fs::write(folder.path().join("a.yaml"), filesystem("Hardening", "deny", &explosive())).unwrap();
-    let (code, _, stderr) = seawall(folder.path(), &["report", "--out", "report.html"]);
-    assert_eq!(code, Some(0), "{stderr}");
-    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
-    let lack = "this report may lack rows of the matrix for destinations of denies: the wildcards";
-    assert!(page.contains(&format!("Incomplete: {lack}")), "{page}");
-    assert!(page.contains(&format!("<span class=n>?</span><span class=w>{lack}")), "{page}");
-}
