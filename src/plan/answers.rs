@@ -101,8 +101,9 @@ impl Asked<'_> {
         else {
             return false;
         };
-        let after = self.states.iter().take(1).map(|state| state.ask(&keys, &request).level());
-        matches!(request, Request::Mcp(_)) && after.last() == Some(AccessLevel::Approval)
+        let [after, _] = &self.states;
+        matches!(request, Request::Mcp(_))
+            && after.ask(&keys, &request).level() == AccessLevel::Approval
     }
 
     /// The names of the teams whose members keep the example that others lose, or are still denied
@@ -110,9 +111,13 @@ impl Asked<'_> {
     fn unaffected(&self, change: &AccessChange, governed: &[Vec<String>]) -> Vec<String> {
         let Ok(request) = Request::parse(&change.witness) else { return Vec::new() };
         let stays = if change.widens { AccessLevel::Deny } else { AccessLevel::Allow };
+        // Only the levels are needed, and one question of each state serves all teams.
+        let asked = self.states.each_ref().map(|state| (state, state.question(&request)));
         let is_unaffected = |teams: &&Vec<String>| {
             let first: BTreeSet<String> = teams.iter().take(1).cloned().collect();
-            self.states.iter().all(|state| state.ask(&first, &request).level() == stays)
+            let level =
+                |(state, question): &(&State<'_>, _)| state.level(question, &first, &request);
+            asked.iter().all(|asked| level(asked) == stays)
         };
         let teams = governed.iter().filter(is_unaffected).flatten();
         let mut names: Vec<String> = teams.map(|team| self.teams.name(team).to_owned()).collect();

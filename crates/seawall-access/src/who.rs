@@ -125,15 +125,37 @@ impl Answer {
     #[must_use]
     pub fn level(&self) -> AccessLevel {
         match self.verdict {
-            Verdict::Allow => AccessLevel::Allow,
-            Verdict::Deny => AccessLevel::Deny,
             Verdict::Uncertain if self.reason == APPROVAL_REASON => AccessLevel::Approval,
-            Verdict::Uncertain => AccessLevel::Uncertain,
+            verdict @ (Verdict::Allow | Verdict::Uncertain | Verdict::Deny) => verdict.into(),
+        }
+    }
+}
+
+impl From<Verdict> for AccessLevel {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Allow => Self::Allow,
+            Verdict::Uncertain => Self::Uncertain,
+            Verdict::Deny => Self::Deny,
         }
     }
 }
 
 impl State<'_> {
+    /// The level of [`Self::ask`], without its explanation; `question` is that of the request.
+    #[must_use]
+    pub fn level(
+        &self,
+        question: &Question,
+        teams: &BTreeSet<String>,
+        request: &Request,
+    ) -> AccessLevel {
+        if matches!(request, Request::Mcp(_)) || !self.is_governed(question.domain()) {
+            return self.ask(teams, request).level();
+        }
+        question.verdict(|group| self.governs(group, teams)).into()
+    }
+
     /// Everybody who may make the request. `teams` gives the names of teams.
     #[must_use]
     pub fn who(&self, request: &Request, teams: &TeamDirectory) -> Everybody {
@@ -342,17 +364,7 @@ impl Asked<'_> {
 
     /// The same as the level of [`Self::answer`], without its explanation.
     fn level(&self, of: &[&Class]) -> AccessLevel {
-        if matches!(self.request, Request::Mcp(_))
-            || !self.state.is_governed(self.question.domain())
-        {
-            return self.answer(of).level();
-        }
-        let members = Self::members(of);
-        match self.question.verdict(|group| self.state.governs(group, &members)) {
-            Verdict::Allow => AccessLevel::Allow,
-            Verdict::Uncertain => AccessLevel::Uncertain,
-            Verdict::Deny => AccessLevel::Deny,
-        }
+        self.state.level(&self.question, &Self::members(of), self.request)
     }
 }
 
