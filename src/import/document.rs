@@ -16,14 +16,10 @@ use crate::plan::saved::Service;
 /// document is read.
 pub(super) fn candidate(policy: &LivePolicy, live: &Live) -> Candidate {
     let Live { org, teams, policies: _ } = live;
-    let LivePolicy { id, name, scope, body: _ } = policy;
-    let gone = scope.teams().into_iter().find(|id| teams.resolve(id) == TeamLookup::Unknown);
-    let document = match gone {
-        _ if is_left_behind(name) => {
-            Err("an interrupted apply left it; the next `apply` deletes it".to_owned())
-        }
-        Some(id) => Err(format!("it is for the team `{id}`, which the organization no longer has")),
-        None => Ok(document(policy, teams)),
+    let LivePolicy { id, name, scope: _, body: _ } = policy;
+    let document = match is_left_behind(name) {
+        true => Err("an interrupted apply left it; the next `apply` deletes it".to_owned()),
+        false => Ok(document(policy, teams)),
     };
     let places = vec![Location { org: org.clone(), id: id.0.clone() }];
     Candidate { service: Service::Docker, places, name: name.clone(), document }

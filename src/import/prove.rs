@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity, list};
 use crate::document::Workspace as Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
-use crate::model::{Desired, Live, LivePolicy, LiveVijil, Policy};
+use crate::model::{Desired, Live, LivePolicy, LiveVijil, Policy, TeamLookup};
 use crate::plan::ChangeSet;
 use crate::plan::docker::{PolicyTarget, changed_fields, teams};
 use crate::plan::saved::Service;
@@ -132,7 +132,8 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             wrong.then(|| "its document would not read back as the policy is live".to_owned())
         };
         if !refuse(&mut entries, &mut refused, |entry| wrong(entry).into_iter().collect()) {
-            let warnings = warnings(&entries, &after.findings, vijil);
+            let mut warnings = warnings(&entries, &after.findings, vijil);
+            warnings.extend(live.iter().flat_map(|live| deleted_teams(&entries, live)));
             let mut files: Vec<File> = entries.into_iter().map(|entry| entry.file).collect();
             files.sort_by(|one, other| one.path.cmp(&other.path));
             refused.sort();
@@ -188,6 +189,27 @@ fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -
         })
     });
     patterns.chain(statuses).collect()
+}
+
+/// Warnings for policies that are for teams that the organization no longer has.
+fn deleted_teams(entries: &[Entry], live: &Live) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for Entry { candidate, file, .. } in entries {
+        let own = |policy: &&LivePolicy| {
+            let is_place = |place: &Location| place.org == live.org && place.id == policy.id.0;
+            candidate.service == Service::Docker && candidate.places.iter().any(is_place)
+        };
+        let scopes = live.policies.iter().filter(own).flat_map(|policy| policy.scope.teams());
+        let deleted = scopes.filter(|id| live.teams.resolve(id) == TeamLookup::Unknown);
+        warnings.extend(deleted.map(|id| {
+            format!(
+                "{}: the organization no longer has the team `{id}`: whether the policy still \
+                 governs anybody is not documented",
+                file.path
+            )
+        }));
+    }
+    warnings
 }
 
 /// Assigns files to candidates; those without a document or a path are refused.
@@ -385,7 +407,7 @@ fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Locati
         .flat_map(|entry| &entry.candidate.places)
         .filter(|place| place.org == live.org);
     let own: BTreeSet<&str> = places.clone().map(|place| place.id.as_str()).collect();
-    let Ok(resolved) = teams::resolve(&desired.of_org(&live.org), &live.teams) else {
+    let Ok(resolved) = teams::resolve(&desired.of_org(&live.org), live) else {
         return places.cloned().collect();
     };
     let declared: BTreeMap<&str, &Policy> =

@@ -203,7 +203,11 @@ fn without_fingerprint(
         )),
         Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
     });
-    let warnings = renames::find(&diff, desired, ownership);
+    let mut warnings = renames::find(&diff, desired, ownership);
+    // Other documents name teams as people do.
+    if base.is_none() {
+        warnings.extend(teams::deleted(desired, &live.teams));
+    }
     let plan = DockerPlan {
         target: target.clone(),
         unmanaged: diff.unmanaged,

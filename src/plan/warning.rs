@@ -29,6 +29,8 @@ pub enum Code {
     PossibleRename,
     /// A rule changes, and the note of its approval is still the one of its former text.
     StaleApprovalNote,
+    /// A policy is for a team that the organization no longer has.
+    DeletedTeam,
 }
 
 /// A warning of a check about a document, which the change brings.
@@ -65,6 +67,20 @@ impl Warning {
                 "looks like a rename: {verb} previously: [{}]",
                 names.collect::<Vec<_>>().join(", ")
             ),
+            source: Some(at.clone()),
+        }
+    }
+
+    /// A policy that has the id of a deleted team in its scope.
+    pub(super) fn deleted_team(policy: &str, id: &str, at: &Origin) -> Self {
+        Self {
+            code: Code::DeletedTeam,
+            message: format!(
+                "`{policy}` is for the team `{id}`, which the organization no longer has: whether \
+                 it still governs anybody is not documented"
+            ),
+            help: "remove the team from the scope, or the policy if it is for no other team"
+                .to_owned(),
             source: Some(at.clone()),
         }
     }

@@ -580,7 +580,7 @@ pub(crate) fn resolve(
     desired: &Desired,
     live: &Live,
 ) -> Result<Desired, Failure> {
-    teams::resolve(desired, &live.teams).map_err(|errors| {
+    teams::resolve(desired, live).map_err(|errors| {
         let view = context.view();
         let lines: Vec<String> =
             errors.iter().map(|error| format!("{}: {error}", view.place(error.at()))).collect();

@@ -1,14 +1,16 @@
 //! The resolution of the teams that documents name to the ids of the service.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use super::Difference;
+use super::{Difference, matching};
 use crate::diagnostic::list;
 use crate::diagnostic::one_of;
-use crate::model::{Desired, Live, Origin, Scope, TeamDirectory, TeamLookup};
+use crate::model::{Body, Desired, Live, Origin, Policy, Scope, TeamDirectory, TeamLookup};
 use crate::plan::meaning::Meaning;
+use crate::plan::warning::Warning;
 
 /// A team of a scope that cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -65,36 +67,69 @@ impl TeamError {
     }
 }
 
-/// The documents with team ids in place of names.
+/// The documents with team ids in place of names. The id of a deleted team is accepted where the
+/// live policy has it: the service refuses such an id in a call, and no call repeats a scope that
+/// stays.
 ///
 /// # Errors
 ///
 /// Returns every team that cannot be resolved, in the order of the policies.
-pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<TeamError>> {
+pub fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Vec<TeamError>> {
+    let matched = LazyCell::new(|| matching::policies(&desired.policies, &live.policies));
     let mut resolved = desired.clone();
     let mut errors = Vec::new();
-    for declared in &mut resolved.policies {
+    for (index, declared) in resolved.policies.iter_mut().enumerate() {
         let Scope::Teams(names) = &declared.policy.scope else { continue };
+        let (policy, at) = (&declared.policy.name, &declared.origin);
         let mut ids = BTreeSet::new();
+        let mut unknown = Vec::new();
         for team in names {
-            let (policy, team, at) =
-                (declared.policy.name.clone(), team.clone(), declared.origin.clone());
-            match teams.resolve(&team) {
+            let team = team.clone();
+            match live.teams.resolve(&team) {
                 TeamLookup::Found(id) => {
                     ids.insert(id);
                 }
                 TeamLookup::Unknown => {
-                    let teams = teams.iter().map(|team| team.name).collect();
-                    errors.push(TeamError::Unknown { policy, team, teams, at });
+                    ids.insert(team.clone());
+                    let teams = live.teams.iter().map(|team| team.name).collect();
+                    let (policy, at) = (policy.clone(), at.clone());
+                    unknown.push(TeamError::Unknown { policy, team, teams, at });
                 }
                 TeamLookup::Ambiguous(ids) => {
-                    errors.push(TeamError::Ambiguous { policy, team, ids, at })
+                    let (policy, at) = (policy.clone(), at.clone());
+                    errors.push(TeamError::Ambiguous { policy, team, ids, at });
                 }
             }
         }
         declared.policy.scope = Scope::from_teams(ids);
+        if !unknown.is_empty() {
+            let live = matched.get(index).copied().flatten().and_then(|at| live.policies.get(at));
+            if !live.is_some_and(|live| keeps_scope(&live.policy(), &declared.policy)) {
+                errors.extend(unknown);
+            }
+        }
     }
     if errors.is_empty() { Ok(resolved) } else { Err(errors) }
+}
+
+/// Returns `true` if no call about a policy carries its scope. A Cedar policy that becomes an
+/// allowlist, and the reverse, is created again.
+fn keeps_scope(live: &Policy, declared: &Policy) -> bool {
+    let is_cedar = |policy: &Policy| matches!(policy.body, Body::Cedar(_));
+    live.scope == declared.scope && is_cedar(live) == is_cedar(declared)
+}
+
+/// Warns of policies that are for deleted teams.
+pub(crate) fn deleted(desired: &Desired, teams: &TeamDirectory) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for declared in &desired.policies {
+        let scope = declared.policy.scope.teams().into_iter();
+        let deleted = scope.filter(|id| teams.resolve(id) == TeamLookup::Unknown);
+        warnings.extend(
+            deleted.map(|id| Warning::deleted_team(&declared.policy.name, id, &declared.origin)),
+        );
+    }
+    warnings
 }
 
 /// The teams that a plan depends on: those whose ids are in a scope that it touches, those whose
@@ -134,4 +169,82 @@ fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
         .map(|head| head.map(|(_, scope)| scope).sides())
         .unwrap_or_default();
     before.into_iter().chain(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{deleted, resolve};
+    use crate::model::{
+        Body, Cedar, Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Policy,
+        PolicyId, Scope, Team, TeamDirectory,
+    };
+
+    const CEDAR: &str = "a Cedar policy";
+
+    fn scope(teams: &[&str]) -> Scope {
+        Scope::from_teams(teams.iter().map(|team| (*team).to_owned()))
+    }
+
+    fn cedar() -> Cedar {
+        Cedar {
+            text: "permit (principal, action, resource);".to_owned(),
+            schema_url: String::new(),
+        }
+    }
+
+    fn declared(name: &str, previously: &[&str], teams: &[&str]) -> Desired {
+        let body = match name == CEDAR {
+            true => Body::Cedar(cedar()),
+            false => Body::Allowlist(Vec::new()),
+        };
+        let policy = DesiredPolicy {
+            policy: Policy { name: name.to_owned(), scope: scope(teams), body },
+            domain: Domain::Network,
+            previously: previously.iter().map(|name| (*name).to_owned()).collect(),
+            orgs: Vec::new(),
+            origin: Origin { file: "a.yaml".to_owned(), line: 3, column: 1 },
+            rules: Vec::new(),
+        };
+        Desired { policies: vec![policy], ..Desired::default() }
+    }
+
+    #[test]
+    fn a_deleted_team_is_accepted_where_no_call_sends_it() {
+        let team = |id: &str, name: &str| Team { id: id.to_owned(), name: name.to_owned() };
+        let live_policy = |name: &str, teams: &[&str]| LivePolicy {
+            id: PolicyId(name.to_owned()),
+            name: name.to_owned(),
+            scope: scope(teams),
+            body: LiveBody::Allowlist(Vec::new()),
+        };
+        let live = Live {
+            org: "my-org".to_owned(),
+            policies: vec![
+                live_policy("alone", &["gone"]),
+                live_policy("both", &["gone", "1"]),
+                live_policy(CEDAR, &["gone"]),
+            ],
+            teams: TeamDirectory::new([team("1", "research"), team("2", "design")]),
+        };
+        // (name, earlier names, teams, the deleted teams that are accepted, or `None` for an error)
+        let table: [(&str, &[&str], &[&str], Option<usize>); 10] = [
+            ("alone", &[], &["gone"], Some(1)),
+            ("renamed", &["alone"], &["gone"], Some(1)),
+            ("both", &[], &["research", "gone"], Some(1)),
+            // The call that removes the team sends only teams that the organization has.
+            ("both", &[], &["research"], Some(0)),
+            ("both", &[], &["gone"], None),
+            ("both", &[], &["design", "gone"], None),
+            ("alone", &[], &["gone", "missing"], None),
+            ("new", &[], &["gone"], None),
+            ("alone", &[], &["missing"], None),
+            // The allowlist would be deleted, and the Cedar policy could not be created.
+            (CEDAR, &[], &["gone"], None),
+        ];
+        for (name, previously, teams, expected) in table {
+            let resolved = resolve(&declared(name, previously, teams), &live);
+            let found = resolved.ok().map(|resolved| deleted(&resolved, &live.teams).len());
+            assert_eq!(found, expected, "{name} for {teams:?}");
+        }
+    }
 }

@@ -138,7 +138,7 @@ impl Organization {
 
 async fn apply(reader: &Reader, desired: &Desired) -> Ending {
     match reader.live().await {
-        Ok(live) => match teams::resolve(desired, &live.teams) {
+        Ok(live) => match teams::resolve(desired, &live) {
             Ok(_) => carry_out(reader, make(desired, &live)).await,
             Err(errors) => Ending::Unread(format!("{errors:?}")),
         },
@@ -161,7 +161,7 @@ async fn carry_out(reader: &Reader, plan: Plan) -> Ending {
 
 /// The plan from this state to these documents, whose undeclared policies go.
 fn make(desired: &Desired, live: &Live) -> Plan {
-    let desired = teams::resolve(desired, &live.teams).unwrap();
+    let desired = teams::resolve(desired, live).unwrap();
     let side = plan::DockerInput {
         target: &plan::Target { org: ORG.to_owned(), endpoint: "embedded".to_owned() },
         desired: &desired,

@@ -92,7 +92,7 @@ pub(super) fn document(input: &[u8]) -> String {
     match workspace::load_over(WORKSPACE.path(), None, EmptyWorkspace::Refused, overlay) {
         Err(findings) => codes(&findings),
         Ok(loaded) => {
-            let resolved = plan::docker::teams::resolve(&loaded.desired, &TeamDirectory::default());
+            let resolved = plan::docker::teams::resolve(&loaded.desired, &Live::default());
             let plan = resolved.map_or_else(
                 |_| "no such team".to_owned(),
                 |desired| planned(&desired, &Live::default()),

@@ -169,17 +169,24 @@ fn policies_that_no_document_can_express_are_reported_and_the_rest_is_imported()
     insta::assert_snapshot!(format!("{stdout}{stderr}"), @r#"
       policies/baseline-14092b97.yaml  baseline
       policies/baseline-95563cf5.yaml  Baseline
+      policies/gone.yaml               Gone
       policies/later.yaml              Later
       policies/red-31m.yaml            red\u{1b}[31m
-    Wrote 4 files: planning now changes nothing of them; 4 other steps wait to be applied.
+    Wrote 5 files: planning now changes nothing of them; 3 other steps wait to be applied.
     warning: policies/later.yaml:7: what `connect:quic` means is not documented, so that what this rule does is uncertain
-    error: 4 live policies cannot be imported:
+    warning: policies/gone.yaml: the organization no longer has the team `99999999-1111-4111-8111-111111111111`: whether the policy still governs anybody is not documented
+    error: 3 live policies cannot be imported:
       ``: `name` is empty
-      `Gone`: it is for the team `99999999-1111-4111-8111-111111111111`, which the organization no longer has
       `Twice`: two rules are named `r`
       `seawall: temporary deny 1`: an interrupted apply left it; the next `apply` deletes it
       help: change them in the service, or add their names to `docker.unmanaged`: as `ownership` is `exclusive`, the next apply would delete them
     "#);
+    let (code, stdout, stderr) = seawall(folder.path(), &["plan", "--live-from", "live.json"]);
+    assert!(code == Some(0) && !stdout.contains("update"), "{stdout}{stderr}");
+    assert!(
+        stdout.contains("`Gone` is for the team `99999999-1111-4111-8111-111111111111`, which"),
+        "{stdout}"
+    );
 }
 
 #[test]
