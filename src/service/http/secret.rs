@@ -7,6 +7,7 @@
 //! line ends, are ignored.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -23,16 +24,22 @@ const SHORTEST_IN_OBJECTS: usize = 8;
 /// The length of a part that counts as the secret. For a shorter secret, three quarters of it
 /// count.
 const LONG: usize = 16;
+/// The most characters of a piece of a secret that is searched for: shorter pieces would match more
+/// of other texts, and longer ones would be more to search for.
+const PIECE: usize = 6;
 
 /// The text that replaces a secret.
 const REDACTED: &str = "[secret]";
 
 /// Every secret of one connection: the credentials and the tokens made from them.
 #[derive(Default)]
-pub(super) struct Secrets(Mutex<Arc<Forms>>);
+pub(super) struct Secrets(Mutex<Known>);
 
-/// Every form of every secret.
+/// The secrets at one time.
 #[derive(Clone, Default)]
+struct Known(Vec<Arc<Forms>>);
+
+/// Every form of one secret.
 struct Forms {
     /// The forms that are searched for in the text itself.
     verbatim: Patterns,
@@ -41,16 +48,14 @@ struct Forms {
 }
 
 /// Forms, and the automaton that finds pieces of them.
-#[derive(Clone, Default)]
 struct Patterns {
     forms: Vec<Form>,
-    /// Built at the first search after a form was added.
+    /// Built at the first search.
     pieces: OnceLock<Pieces>,
 }
 
-/// Pieces of forms: each part of the minimum length holds one of them as a whole, wherever it
-/// starts.
-#[derive(Clone)]
+/// Pieces of forms: each part of a form of the minimum length holds one of them as a whole, wherever
+/// the part starts.
 struct Pieces {
     /// `None` if there are more pieces than an automaton can hold.
     automaton: Option<AhoCorasick>,
@@ -59,7 +64,6 @@ struct Pieces {
 }
 
 /// One way to write a secret.
-#[derive(Clone)]
 struct Form {
     text: SecretString,
     /// The length of a contiguous part that counts as the secret.
@@ -70,36 +74,37 @@ struct Form {
 
 impl Secrets {
     pub(super) fn add(&self, secret: &SecretString) {
-        if secret.expose_secret().len() >= SHORTEST {
-            Arc::make_mut(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-                .add(secret.expose_secret());
+        let secret = secret.expose_secret();
+        let Known(known) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if secret.len() >= SHORTEST && !known.iter().any(|forms| forms.is_of(secret)) {
+            known.push(Arc::new(Forms::new(secret)));
         }
     }
 
-    /// The current forms, without blocking those who add to them.
-    fn forms(&self) -> Arc<Forms> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The current secrets, without blocking those who add to them.
+    fn known(&self) -> Known {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The text of a message, without secrets.
     pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.forms().redact(text, SHORTEST)
+        self.known().redact(text, SHORTEST)
     }
 
     /// The object of an answer without secrets in its keys and texts; `None` if it has none.
     pub(super) fn redact_object(&self, body: &[u8]) -> Option<Value> {
-        let forms = self.forms();
+        let known = self.known();
         // A text may be escaped in JSON; without escapes, searching the bytes is enough.
-        if !body.contains(&b'\\') && !forms.may_match(body) {
+        if !body.contains(&b'\\') && !known.may_match(body) {
             return None;
         }
         let mut value = serde_json::from_slice(body).ok()?;
-        forms.redact_value(&mut value).then_some(value)
+        known.redact_value(&mut value).then_some(value)
     }
 }
 
 impl Forms {
-    fn add(&mut self, secret: &str) {
+    fn new(secret: &str) -> Self {
         let escaped = spellings::escaped(secret);
         // The letters of a short secret may be those of ordinary words.
         let words =
@@ -107,17 +112,25 @@ impl Forms {
         let encoded = spellings::encoded(secret)
             .into_iter()
             .filter(|(form, _)| form.len() >= SHORTEST_IN_OBJECTS);
-        self.letters.add(words.map(|form| (form, false)).chain(encoded));
-        self.verbatim.add(escaped.into_iter().map(|form| (form, false)));
+        let letters = Patterns::new(words.map(|form| (form, false)).chain(encoded));
+        Self { verbatim: Patterns::new(escaped.into_iter().map(|form| (form, false))), letters }
     }
 
+    fn is_of(&self, secret: &str) -> bool {
+        self.verbatim.forms.first().is_some_and(|form| form.text.expose_secret() == secret)
+    }
+}
+
+impl Known {
     /// Returns `true` if a text may hold a part of a secret.
     fn may_match(&self, text: &[u8]) -> bool {
         let is_in = |patterns: &Patterns, text: &[u8]| {
             patterns.pieces().automaton.as_ref().is_some_and(|own| own.is_match(text))
         };
-        let letters = || spellings::letters(&String::from_utf8_lossy(text));
-        is_in(&self.verbatim, text) || is_in(&self.letters, letters().as_bytes())
+        let letters = LazyCell::new(|| spellings::letters(&String::from_utf8_lossy(text)));
+        let Self(all) = self;
+        all.iter().any(|forms| is_in(&forms.verbatim, text))
+            || all.iter().any(|forms| is_in(&forms.letters, letters.as_bytes()))
     }
 
     fn redact<'a>(&self, text: &'a str, shortest: usize) -> Cow<'a, str> {
@@ -141,8 +154,12 @@ impl Forms {
 
     /// The ranges of secrets, in order and without overlaps, at character boundaries.
     fn find(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
-        let mut found: Vec<(Range<usize>, &Form)> = self.verbatim.find(text.as_bytes());
-        let in_letters = self.letters.find(spellings::letters(text).as_bytes());
+        let Self(all) = self;
+        let letters = spellings::letters(text);
+        let mut found: Vec<(Range<usize>, &Form)> =
+            all.iter().flat_map(|forms| forms.verbatim.find(text.as_bytes())).collect();
+        let in_letters: Vec<(Range<usize>, &Form)> =
+            all.iter().flat_map(|forms| forms.letters.find(letters.as_bytes())).collect();
         if !in_letters.is_empty() {
             let positions = spellings::positions(text);
             let position = |range: Range<usize>| {
@@ -210,16 +227,17 @@ impl Forms {
 }
 
 impl Patterns {
-    /// Adds forms, each with `true` if it is base64.
-    fn add(&mut self, forms: impl IntoIterator<Item = (String, bool)>) {
-        for (text, base64) in forms {
-            let known = self.forms.iter().any(|form| form.text.expose_secret() == text);
+    /// Forms, each with `true` if it is base64.
+    fn new(texts: impl IntoIterator<Item = (String, bool)>) -> Self {
+        let mut forms: Vec<Form> = Vec::new();
+        for (text, base64) in texts {
+            let known = forms.iter().any(|form| form.text.expose_secret() == text);
             if text.len() >= SHORTEST && !known {
                 let least = LONG.min((text.len() * 3 / 4).max(SHORTEST_IN_OBJECTS)).min(text.len());
-                self.forms.push(Form { text: text.into(), least, base64 });
+                forms.push(Form { text: text.into(), least, base64 });
             }
         }
-        self.pieces = OnceLock::new();
+        Self { forms, pieces: OnceLock::new() }
     }
 
     fn pieces(&self) -> &Pieces {
@@ -227,12 +245,13 @@ impl Patterns {
             let mut pieces: Vec<&[u8]> = Vec::new();
             let mut origins = Vec::new();
             for (index, form) in self.forms.iter().enumerate() {
-                let size = (form.least / 2).max(1);
-                for (number, piece) in
-                    form.text.expose_secret().as_bytes().chunks_exact(size).enumerate()
-                {
+                let size = PIECE.min(form.least / 2).max(1);
+                // Wherever a part of the minimum length starts, the next piece is within it.
+                let distance = form.least - size + 1;
+                let text = form.text.expose_secret().as_bytes();
+                for (offset, piece) in text.windows(size).enumerate().step_by(distance) {
                     pieces.push(piece);
-                    origins.push((index, number * size));
+                    origins.push((index, offset));
                 }
             }
             // A table of all transitions would take longer to build than it saves in a run.
@@ -393,6 +412,19 @@ mod tests {
                     !safe.as_bytes().windows(12).any(|other| other == part),
                     "{form}: {safe} of {text}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn each_part_of_the_minimum_length_is_found() {
+        for secret in [PAT, JWT, "a-weak-password", "ninechars"] {
+            let secrets = Secrets::default();
+            secrets.add(&SecretString::from(secret));
+            let least = 16.min((secret.len() * 3 / 4).max(8));
+            for part in secret.as_bytes().windows(least) {
+                let text = format!("<{}>", std::str::from_utf8(part).unwrap());
+                assert_eq!(secrets.redact(&text), "<[secret]>", "{text}");
             }
         }
     }
