@@ -35,9 +35,7 @@ Examples:
   seawall apply --yes                                  # in a pipeline
   seawall apply --plan plan.json --yes                 # just what was reviewed, or nothing
   seawall apply --plan plan.json --guards-from origin/main --yes   # and what the guards of main let pass
-  seawall apply --allow max_deletes                    # lifts one guard for this run
-
-Guards: max_deletes, protected, deny_widening, access_tests, blocked_requests, safe_order, service_limits.";
+  seawall apply --allow max_deletes                    # lifts one guard for this run";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]

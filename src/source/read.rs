@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::disk::{FileError, Root};
+use super::disk::{FileError, Root, leads_out};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
 /// The largest file that is read: four times the service's full size (100 policies of 250 rules
@@ -146,9 +146,14 @@ pub fn add_beside(
         return Err(format!("`{name}` is an absolute path"));
     }
     let path = document.path.parent().unwrap_or_else(|| Path::new("")).join(name);
+    let folder = root;
     let root = Root::new(root).map_err(|error| format!("the workspace cannot be read: {error}"))?;
     let shown = root.name(&path).map_err(|error| match &error {
         FileError::Outside => format!("`{name}` leads outside of the workspace"),
+        // Whether there is such a file outside must not matter, nor be told.
+        FileError::System(_) if leads_out(folder, &path) => {
+            format!("`{name}` leads outside of the workspace")
+        }
         FileError::Internal(folder) => {
             format!("`{name}` leads into `{folder}`, which holds no documents")
         }

@@ -578,6 +578,27 @@ fn links_do_not_lead_out_of_the_workspace() {
     );
 }
 
+#[test]
+fn a_file_outside_of_the_workspace_is_refused_whether_or_not_it_exists() {
+    let outer = TempDir::new().unwrap();
+    let agents = |file: &str| {
+        format!("apiVersion: seawall/v1\nkind: AgentPolicy\nname: V\ncategory: privacy\nsource_file: {file}\nrules: []\n")
+    };
+    write(outer.path(), &[("there.md", "Text.\n"), ("w/seawall.yaml", &format!("{SETTINGS}vijil: {{}}\n"))]);
+    // The name, and the end of the message.
+    let table = [
+        ("../../there.md", "leads outside of the workspace"),
+        ("../../gone.md", "leads outside of the workspace"),
+        ("../gone.md", "cannot be read: no such file or directory"),
+    ];
+    for (file, reason) in table {
+        write(outer.path(), &[("w/policies/v.yaml", &agents(file))]);
+        let output = shown(&seawall(&outer.path().join("w"), &["validate"]));
+        let expected = format!("error[source-file]: `{file}` {reason}\n");
+        assert!(output.contains(&expected), "{output}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_linked_folder_is_searched_under_its_own_name_or_reported() {

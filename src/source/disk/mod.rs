@@ -200,6 +200,15 @@ impl Root {
     }
 }
 
+/// Returns `true` if a path leads out of a folder as it is written, whether or not it exists.
+#[must_use]
+pub fn leads_out(folder: &Path, path: &Path) -> bool {
+    match (lexical(folder), lexical(path)) {
+        (Ok(folder), Ok(path)) => !path.starts_with(folder),
+        (_, _) => false,
+    }
+}
+
 /// The entries of a folder, sorted by name, without following links.
 #[expect(clippy::disallowed_methods, reason = "the one door to files")]
 pub(super) fn walk(folder: &Path) -> walkdir::IntoIter {
