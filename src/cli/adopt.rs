@@ -69,7 +69,7 @@ fn refuse_what_waits(drift: &Drift) -> Result<(), Failure> {
     match drift.waiting.as_ref().filter(|waiting| !waiting.is_empty()) {
         None => Ok(()),
         Some(waiting) => {
-            let steps = render::words::summary(waiting.summary());
+            let steps = render::words::summary(waiting.operations());
             let failure = Failure::new(
                 Exit::Refused,
                 format!("nothing was written: changes wait to be applied: {steps}"),

@@ -289,7 +289,7 @@ fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
             reasons.iter().map(|reason| line(reason)).collect::<Vec<_>>().join("; ")
         )
     });
-    let policies = if refused.len() == 1 { "policy" } else { "policies" };
+    let policies = list::noun(refused.len(), "policy");
     let message = format!(
         "{} live {policies} cannot be imported:\n{}",
         refused.len(),

@@ -35,6 +35,16 @@ pub fn separated(items: &[impl AsRef<str>], separator: &str) -> String {
     counted(first, separator, more)
 }
 
+/// The noun for so many things: `rule` for one, `rules` or `policies` for others.
+#[must_use]
+pub fn noun(number: usize, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => noun.to_owned(),
+        (_, Some(stem)) => format!("{stem}ies"),
+        (_, None) => format!("{noun}s"),
+    }
+}
+
 /// The first items, and the number of the others: `a, b and 7 more`.
 #[must_use]
 pub fn counted(first: &[impl AsRef<str>], separator: &str, more: usize) -> String {

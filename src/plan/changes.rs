@@ -12,7 +12,7 @@ use super::meaning_of;
 use super::origins::Origins;
 use super::safe_order::capacity::drafts;
 use super::saved::Summary;
-use super::step::Reason;
+use super::step::{Object, Op, Reason};
 use super::vijil::VijilDifference;
 
 /// The differences between two states, object by object, and their effect on access.
@@ -61,10 +61,15 @@ impl ChangeSet {
         self.docker.is_empty() && self.vijil.is_empty()
     }
 
+    /// The operations of the differences, with the kinds of objects.
+    pub fn operations(&self) -> impl Iterator<Item = (Op, Object)> {
+        let docker = self.docker.iter().map(|difference| difference.change.operation());
+        docker.chain(self.vijil.iter().map(VijilDifference::operation))
+    }
+
     /// The number of differences of each kind.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let docker = self.docker.iter().map(|difference| difference.change.op());
-        Summary::count(docker.chain(self.vijil.iter().map(|difference| difference.op)))
+        Summary::count(self.operations().map(|(op, _)| op))
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Plan;
 use super::dependencies::Dependencies;
 use super::docker::Step;
-use super::step::Op;
-use super::vijil::VijilStep;
+use super::step::{Object, Op};
+use super::vijil::{VijilDifference, VijilStep};
 use crate::model::Domain;
 
 /// A step about either service.
@@ -93,6 +93,12 @@ impl<'a> AnyStep<'a> {
 }
 
 impl Plan {
+    /// The operations of the steps, with the kinds of objects.
+    pub fn operations(&self) -> impl Iterator<Item = (Op, Object)> {
+        let docker = self.docker_steps().iter().map(|step| step.change.operation());
+        docker.chain(self.vijil_differences().map(VijilDifference::operation))
+    }
+
     /// The steps about both services, in order.
     pub fn all_steps(&self) -> impl Iterator<Item = AnyStep<'_>> + Clone {
         let docker = self.docker_steps().iter().map(AnyStep::Docker);

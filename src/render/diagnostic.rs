@@ -153,7 +153,7 @@ pub fn summary_of(findings: &Findings, detail: Detail) -> String {
         .into_iter()
         .map(|severity| (findings.count(severity), severity.as_str()))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+        .map(|(count, name)| format!("{count} {}", list::noun(count, name)))
         .collect();
     let counts = if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") };
     let notes = match (detail, findings.count(Severity::Note)) {

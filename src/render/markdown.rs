@@ -19,7 +19,6 @@ use crate::diagnostic::sanitize::markdown_block;
 use crate::model::{Origin, TeamDirectory};
 use crate::plan::docker::Difference;
 use crate::plan::flips::Flip;
-use crate::plan::saved::Summary;
 use crate::plan::set::Unplanned;
 use crate::plan::step::Op;
 use crate::plan::undeclared::Undeclared;
@@ -140,8 +139,8 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         write_access(&mut page, docker, words::tests_permitted(plan));
     }
     if plan.vijil_differences().next().is_some() {
-        let summary = Summary::count(plan.vijil_differences().map(|difference| difference.op));
-        page.add(&format!("#### Rules for agents: {}\n\n", words::summary(summary)));
+        let summary = words::summary(plan.vijil_differences().map(VijilDifference::operation));
+        page.add(&format!("#### Rules for agents: {summary}\n\n"));
     }
     write_vijil(&mut page, plan.vijil_differences());
     let buckets: Vec<&Bucket> =
@@ -182,7 +181,7 @@ pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     };
     page.add(&format!("### {title}: {headline}\n\n"));
     access::write(&mut page, access);
-    write_objects(&mut page, changes.summary(), docker, teams);
+    write_objects(&mut page, &words::summary(changes.operations()), docker, teams);
     write_vijil(&mut page, vijil);
     page.text
 }
@@ -256,7 +255,7 @@ fn write_access(page: &mut Page<'_>, plan: &DockerPlan, tests: Option<(&str, boo
 fn write_calls(page: &mut Page<'_>, plan: &DockerPlan, alone: bool) {
     let calls = words::count(plan.steps.len(), "call");
     let service = if alone { "" } else { " to Docker" };
-    let summary = words::summary(Summary::count(plan.steps.iter().map(|step| step.change.op())));
+    let summary = words::summary(plan.steps.iter().map(|step| step.change.operation()));
     page.add(&format!("<details><summary><b>{calls}</b>{service}: {summary}</summary>\n\n"));
     for (policy, differences) in words::by_policy(plan.steps.iter().map(|step| &step.difference)) {
         write_policy(page, policy, &differences, &plan.teams, false);
@@ -267,11 +266,11 @@ fn write_calls(page: &mut Page<'_>, plan: &DockerPlan, alone: bool) {
 
 fn write_objects<'a>(
     page: &mut Page<'_>,
-    summary: Summary,
+    summary: &str,
     differences: impl IntoIterator<Item = &'a Difference>,
     teams: &TeamDirectory,
 ) {
-    page.add(&format!("#### Changes: {}\n\n", words::summary(summary)));
+    page.add(&format!("#### Changes: {summary}\n\n"));
     for (policy, differences) in words::by_policy(differences) {
         write_policy(page, policy, &differences, teams, true);
     }
@@ -442,9 +441,9 @@ fn step(page: &Page<'_>, step: &Difference, teams: &TeamDirectory) -> String {
         Op::Delete => '-',
     };
     let title = match &title {
-        Title::Policy(teams, None) => format!("the policy, for {}", scope(teams)),
+        Title::Policy(teams, None) => format!("the policy, for {}", members(teams)),
         Title::Policy(teams, Some(rules)) => {
-            format!("the policy, for {}, with {}", scope(teams), words::count(*rules, "rule"))
+            format!("the policy, for {}, with {}", members(teams), words::count(*rules, "rule"))
         }
         Title::PolicyItself => "the policy itself".to_owned(),
         Title::Rule(name) => code(name),
@@ -474,7 +473,7 @@ fn detail(detail: &Detail) -> String {
             format!("  - decision: {} → **{}**\n", words::decision(*old), words::decision(*new))
         }
         Detail::Becomes(label, old, new) => format!("  - {label}: {} → {}\n", code(old), code(new)),
-        Detail::Scope(old, new) => format!("  - for: {} → {}\n", scope(old), scope(new)),
+        Detail::Scope(old, new) => format!("  - scope: {} → {}\n", members(old), members(new)),
         Detail::Items(label, gone, come) => {
             let signed = |sign, items: &[String]| match items {
                 [] => String::new(),
@@ -510,8 +509,8 @@ fn text(old: &str, new: &str) -> String {
     format!("\n{}\n", markdown_block(&shortened(&diff, DIFF)).replacen('\n', "diff\n", 1))
 }
 
-fn scope(teams: &[String]) -> String {
-    if teams.is_empty() { "the whole organization".to_owned() } else { list(teams) }
+fn members(teams: &[String]) -> String {
+    words::members(teams, code)
 }
 
 fn list(items: &[String]) -> String {

@@ -56,7 +56,7 @@ pub fn reviewed<'a>(steps: impl IntoIterator<Item = &'a VijilDifference>) -> Rul
 #[must_use]
 pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail> {
     let mut details: Vec<Detail> =
-        step.because.map(|because| Detail::Because(words::reason(because))).into_iter().collect();
+        step.because.map(|because| Detail::Because(words::reason(because, step.op))).into_iter().collect();
     let object = step.after.as_ref().or(step.before.as_ref());
     match (step.object(), step.op) {
         // The review of a new rule shows all of it.
@@ -132,16 +132,8 @@ pub fn headline<'a>(differences: impl IntoIterator<Item = &'a VijilDifference>) 
     let number = |op: Op| ops.iter().filter(|one| **one == op).count();
     let made = decisions.into_iter().filter(|(op, ..)| number(*op) > 0);
     let parts: Vec<String> =
-        made.map(|(op, verb, noun)| format!("{verb} {}", counted(number(op), noun))).collect();
+        made.map(|(op, verb, noun)| format!("{verb} {}", words::count(number(op), noun))).collect();
     (!parts.is_empty()).then(|| format!("{} for agents", parts.join(", ")))
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    match (number, noun) {
-        (1, noun) => format!("1 {noun}"),
-        (many, "policy") => format!("{many} policies"),
-        (many, noun) => format!("{many} {noun}s"),
-    }
 }
 
 /// The policies and rules that become weaker: whole policies first, then rules, certain ones first.
@@ -154,11 +146,7 @@ fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String
     ];
     let whole =
         whole.into_iter().filter(|(what, ..)| count(*what) > 0).map(|(what, verb, noun)| {
-            let counted = match (count(what), noun) {
-                (many, "active policy") if many > 1 => format!("{many} active policies"),
-                (number, noun) => counted(number, noun),
-            };
-            format!("{verb} {counted} for agents")
+            format!("{verb} {} for agents", words::count(count(what), noun))
         });
     let mut parts: Vec<String> = whole.collect();
     let is_rule = |one: &&VijilWeakening| one.rule.is_some();
@@ -188,7 +176,7 @@ fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String
         let said: Vec<String> = said.collect();
         let rest = match own.len() - most {
             0 => String::new(),
-            rest => format!(", and {}", counted(rest, "more rule")),
+            rest => format!(", and {}", words::count(rest, "more rule")),
         };
         if !said.is_empty() {
             parts.push(format!("{verb} {}{rest}", said.join(", ")));

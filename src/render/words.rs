@@ -19,8 +19,7 @@ use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
 use crate::plan::guard::Guard;
 use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Kept, Meaning};
-use crate::plan::saved::Summary;
-use crate::plan::step::{Op, Reason};
+use crate::plan::step::{Object, Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
 use crate::plan::{DockerPlan, GuardsFrom, Plan};
 
@@ -208,8 +207,7 @@ pub fn governed(all: &[Governed], people: impl Fn(&Audience) -> String) -> Vec<S
         BTreeSet<Domain>,
     )| {
         let names: Vec<&str> = domains.into_iter().map(Domain::title).collect();
-        let (people, policies) =
-            (people(audience), if names.len() == 1 { "policy" } else { "policies" });
+        let (people, policies) = (people(audience), list::noun(names.len(), "policy"));
         match change {
             AudienceChange::First => {
                 format!(
@@ -247,10 +245,7 @@ pub fn undeclared(one: &UndeclaredPolicy, write: impl Fn(&str) -> String) -> Str
         Effect::Narrows => "narrows access",
         Effect::MayNarrow => "may narrow access",
     };
-    let people = match teams.as_slice() {
-        [] => "the whole organization".to_owned(),
-        teams => list::listed(&teams.iter().map(|team| write(team)).collect::<Vec<_>>()),
-    };
+    let people = members(teams, &write);
     format!("{}, for {people}: {effect}", write(policy))
 }
 
@@ -371,31 +366,35 @@ fn setting(value: &Value) -> String {
     }
 }
 
-/// `1 rule`, `2 rules`.
+/// `1 rule`, `2 rules`, `2 policies`.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    format!("{number} {}", list::noun(number, noun))
 }
 
-/// The number of steps of each kind: `1 to create, 2 to delete`.
+/// The number of changes of each kind, and of the objects that change: `3 to create (1 policy,
+/// 2 rules), 1 to delete (rule)`.
 #[must_use]
-pub fn summary(summary: Summary) -> String {
-    let Summary { create, update, delete, approve, reject, activate } = summary;
-    let counts = [
-        (create, "create"),
-        (update, "update"),
-        (delete, "delete"),
-        (approve, "approve"),
-        (reject, "reject"),
-        (activate, "activate"),
-    ];
-    let counts: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, verb)| format!("{count} to {verb}"))
-        .collect();
-    counts.join(", ")
+pub fn summary(changes: impl IntoIterator<Item = (Op, Object)>) -> String {
+    let mut counts: BTreeMap<Op, [usize; 2]> = BTreeMap::new();
+    for (op, object) in changes {
+        let [policies, rules] = counts.entry(op).or_default();
+        *match object {
+            Object::Policy => policies,
+            Object::Rule => rules,
+        } += 1;
+    }
+    let counted = |(op, [policies, rules]): (Op, [usize; 2])| {
+        let objects = match (policies, rules) {
+            (_, 0) => list::noun(policies, "policy"),
+            (0, _) => list::noun(rules, "rule"),
+            (_, _) => format!("{}, {}", count(policies, "policy"), count(rules, "rule")),
+        };
+        format!("{} to {} ({objects})", policies + rules, verb(op))
+    };
+    counts.into_iter().map(counted).collect::<Vec<_>>().join(", ")
 }
+
 
 /// The attention that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -673,23 +672,38 @@ pub fn by_policy<'a>(
     policies
 }
 
-/// The reason for a call that the difference does not explain.
+/// The reason for a call that the difference does not explain: what the call does, and why.
 #[must_use]
-pub fn reason(because: Reason) -> &'static str {
+pub fn reason(because: Reason, op: Op) -> &'static str {
     match because {
         Reason::SplitNarrows => {
-            "first half: as one call, the change would open access for a moment in any order"
+            "one of several calls for this change: it only takes access away, and a later one gives \
+             the new access, since a single call would open for a moment what neither the old nor \
+             the new rules allow"
         }
         Reason::SplitWidens => {
-            "second half: as one call, the change would open access for a moment in any order"
+            "the last of several calls for this change: it gives the new access, after earlier ones \
+             took the old access away"
         }
-        Reason::TemporaryDeny => "temporary: no order of calls is safe without this deny",
-        Reason::TemporaryName => "temporary: the new name is still taken",
+        Reason::TemporaryDeny if op == Op::Delete => {
+            "only needed during an apply: all calls that could have opened access are done, and the \
+             deny is deleted"
+        }
+        Reason::TemporaryDeny => {
+            "only needed during this apply: it denies what the calls would otherwise open for a \
+             moment, and a later call deletes it"
+        }
+        Reason::TemporaryName => {
+            "gets another name first, since its new name is still in use; a later call gives it the \
+             new name"
+        }
         Reason::Replace => {
-            "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text"
+            "deleted and created again, since the service cannot turn Cedar text into rules, or \
+             rules into Cedar text"
         }
         Reason::DomainChange => {
-            "created again: the policy changes its domain, and the service moves only its last rule"
+            "deleted and created again: the policy changes from one domain (network, file system) \
+             to another, and the service can only do that with the last rule of a policy"
         }
         Reason::EditedInPlace => "the policy stays active; the next call approves the rule",
         Reason::Deactivated => {
@@ -733,6 +747,19 @@ pub fn decision(decision: Decision) -> &'static str {
     match decision {
         Decision::Allow => "allow",
         Decision::Deny => "deny",
+    }
+}
+
+/// The members of these teams, or the whole organization, as the people that a policy is for.
+/// `write` formats the names of teams.
+#[must_use]
+pub fn members(teams: &[String], write: impl Fn(&str) -> String) -> String {
+    match teams {
+        [] => "the whole organization".to_owned(),
+        teams => {
+            let names: Vec<String> = teams.iter().map(|team| write(team)).collect();
+            format!("members of {}", list::listed(&names))
+        }
     }
 }
 
@@ -782,10 +809,11 @@ pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
 mod tests {
     use std::sync::Arc;
 
-    use super::{by_effect, folded, governed, groups, headline};
+    use super::{by_effect, folded, governed, groups, headline, summary};
     use crate::model::Domain;
     use crate::plan::governed::{AudienceChange, Governed};
     use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Meaning};
+    use crate::plan::step::{Object, Op};
 
     fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> AccessChange {
         let audience = Audience { teams: vec![team.to_owned()], alike: Vec::new() };
@@ -990,6 +1018,26 @@ mod tests {
         let older = r#"{"exact": false, "widened": [], "narrowed": [], "uncertain": []}"#;
         let older: Meaning = serde_json::from_str(older).unwrap();
         assert!(matches!(older.found, Found::Incomplete(..)), "{older:?}");
+    }
+
+    #[test]
+    fn the_counts_tell_policies_from_rules() {
+        let (policy, rule) = (Object::Policy, Object::Rule);
+        let all = |op, objects: &[(usize, Object)]| -> Vec<(Op, Object)> {
+            let each = objects.iter().flat_map(|(count, object)| vec![(op, *object); *count]);
+            each.collect()
+        };
+        let create = all(Op::Create, &[(4, policy), (16, rule)]);
+        let table = [
+            (create.clone(), "20 to create (4 policies, 16 rules)"),
+            ([create, all(Op::Delete, &[(1, rule)])].concat(), "20 to create (4 policies, 16 rules), 1 to delete (rule)"),
+            (all(Op::Update, &[(1, policy)]), "1 to update (policy)"),
+            (all(Op::Approve, &[(2, rule)]), "2 to approve (rules)"),
+            (Vec::new(), ""),
+        ];
+        for (changes, expected) in table {
+            assert_eq!(summary(changes), expected);
+        }
     }
 
     #[test]

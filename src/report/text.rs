@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::diagnostic::list;
+
 /// Piece of a text: prose or code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
@@ -37,11 +39,7 @@ pub fn pieces(text: &str) -> Text {
 /// A number with its noun: `1 rule`, `2 rules`, `2 policies`.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
-    };
-    format!("{} {}", thousands(number), if number == 1 { noun } else { &plural })
+    format!("{} {}", thousands(number), list::noun(number, noun))
 }
 
 /// A number with a comma between thousands.

@@ -112,7 +112,7 @@ fn a_branch_is_compared_with_its_base_offline() {
     Warning: `PRIV-001` of `Customer data` changes, and the note of its approval is the one of its former text  policies/agents.yaml:7
       write in `review: {approved: …}` what was reviewed of the change
 
-    3 to update, 1 to approve
+    3 to update (rules), 1 to approve (rule)
     Live state was not read: it may differ from both.
     ");
     let (code, markdown, _) = plan(folder.path(), &["--before", "main", "--format", "markdown"]);

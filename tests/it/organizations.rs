@@ -101,7 +101,7 @@ fn each_organization_gets_what_is_for_it() {
        2 + cve
              allow connect:tcp  cve.mitre.org
 
-    2 to create
+    2 to create (1 policy, 1 rule)
 
     Plan for `acme-labs`: widens access for the whole organization (first policy)
 
@@ -123,11 +123,11 @@ fn each_organization_gets_what_is_for_it() {
        4 + cve
              allow connect:tcp  cve.mitre.org
 
-    4 to create
+    4 to create (2 policies, 2 rules)
 
     Summary
-      acme: 2 to create; widens access for the whole organization (first policy)
-      acme-labs: 4 to create; widens access for the whole organization (first policy)
+      acme: 2 to create (1 policy, 1 rule); widens access for the whole organization (first policy)
+      acme-labs: 4 to create (2 policies, 2 rules); widens access for the whole organization (first policy)
     ");
     let (code, stdout, stderr) = workspace.run(&["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");

@@ -520,7 +520,7 @@ pub(crate) fn live_from(
     let snapshot = snapshot_of(Snapshot::parse_each(&text)?, workspace);
     let agents = snapshot.vijil.as_ref().map_or(0, |vijil| vijil.policies.len());
     if agents > 0 && workspace.loaded.settings.vijil.is_none() {
-        let policies = if agents == 1 { "policy" } else { "policies" };
+        let policies = list::noun(agents, "policy");
         context.note(&format!(
             "note: the snapshot also holds {agents} {policies} for agents, which this workspace leaves out; \
              `vijil: {{}}` in `seawall.yaml` includes them"

@@ -145,6 +145,12 @@ impl Change {
         }
     }
 
+    /// The operation, with the kind of object that changes.
+    #[must_use]
+    pub fn operation(&self) -> (Op, Object) {
+        (self.op(), self.object())
+    }
+
     /// The kind of object that changes.
     #[must_use]
     pub fn object(&self) -> Object {

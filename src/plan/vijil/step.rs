@@ -54,6 +54,12 @@ pub struct VijilRequest {
 }
 
 impl VijilDifference {
+    /// The operation, with the kind of object that it is about.
+    #[must_use]
+    pub fn operation(&self) -> (Op, Object) {
+        (self.op, self.object())
+    }
+
     /// The kind of object that it is about.
     #[must_use]
     pub fn object(&self) -> Object {

@@ -94,10 +94,10 @@ fn write_several(
                 writeln!(out, "  {name}: {BAD}refused by {}{BAD:#}", refused.join(", "))?
             }
             (false, true) => {
-                writeln!(out, "  {name}: {}; {}", words::summary(plan.summary()), headline(plan))?;
+                writeln!(out, "  {name}: {}; {}", words::summary(plan.operations()), headline(plan))?;
             }
             (false, false) => {
-                let counts = words::summary(plan.summary());
+                let counts = words::summary(plan.operations());
                 writeln!(out, "  {name}: {counts}; {BAD}refused by {}{BAD:#}", refused.join(", "))?;
             }
         }
@@ -178,7 +178,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     write_unmanaged(out, plan, view)?;
     write_warnings(out, plan, view)?;
     write_refusals(out, plan)?;
-    write!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))?;
+    write!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.operations()))?;
     if let Some((tests, pass)) = words::tests_permitted(plan) {
         let style = if pass { GOOD } else { CAREFUL };
         write!(out, "; {style}{}{style:#}", line(tests))?;

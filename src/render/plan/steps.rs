@@ -7,7 +7,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::super::describe::{Description, Detail, Title, describe};
 use super::super::words;
-use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
+use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View, plain};
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::list;
 use crate::diagnostic::sanitize::line;
@@ -95,11 +95,11 @@ impl Writer<'_> {
         let Description { title, .. } = describe(made, self.teams);
         let Title::Policy(teams, _) = title else { return Ok(()) };
         let rules =
-            if rules > 0 { format!(", {}", words::count(rules, "rule")) } else { String::new() };
+            if rules > 0 { format!(", with {}", words::count(rules, "rule")) } else { String::new() };
         let policy = line(&made.policy);
         // Without the number of its first step: the others are folded away.
-        write!(out, "  {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}")?;
-        writeln!(out, " for {}{rules}{DIM}{place}{DIM:#}", scope(&teams))
+        write!(out, "  {GOOD}+{GOOD:#} policy `{BOLD}{policy}{BOLD:#}`")?;
+        writeln!(out, ", for {}{rules}{DIM}{place}{DIM:#}", members(&teams))
     }
 
     fn step(&self, out: &mut String, step: &Difference) -> fmt::Result {
@@ -116,12 +116,12 @@ impl Writer<'_> {
         };
         write!(out, "  {DIM}{id:>0$}{DIM:#} {style}{sign}{style:#} ", self.digits)?;
         match title {
-            Title::Policy(teams, None) => writeln!(out, "the policy, for {}", scope(teams)),
+            Title::Policy(teams, None) => writeln!(out, "the policy, for {}", members(teams)),
             Title::Policy(teams, Some(rules)) => {
                 writeln!(
                     out,
                     "the policy, for {}, with {}",
-                    scope(teams),
+                    members(teams),
                     words::count(*rules, "rule")
                 )
             }
@@ -148,7 +148,7 @@ impl Writer<'_> {
                 self.detail(out, format_args!("{label}: {} → {}", line(old), line(new)))
             }
             Detail::Scope(old, new) => {
-                self.detail(out, format_args!("for: {} → {}", scope(old), scope(new)))
+                self.detail(out, format_args!("scope: {} → {}", members(old), members(new)))
             }
             Detail::Items(label, gone, come) => self.items(out, label, gone, come),
             Detail::Text(old, new) => self.text(out, old, new),
@@ -246,11 +246,8 @@ impl Writer<'_> {
     }
 }
 
-fn scope(teams: &[String]) -> String {
-    match teams {
-        [] => "the whole organization".to_owned(),
-        names => line(&list::listed(names)).into_owned(),
-    }
+fn members(teams: &[String]) -> String {
+    words::members(teams, plain)
 }
 
 fn decision_style(decision: Decision) -> Style {

@@ -275,6 +275,6 @@ fn a_plan_lists_what_has_no_effect_beside_what_has() {
 
     Unmanaged (live, not declared, left as they are): `Hotfix`
 
-    2 to create
+    2 to create (rules)
     ");
 }
