@@ -2,9 +2,9 @@
 
 /// The name that differs least from the text, in at most every third character; the first of
 /// several. The most frequent confusions do not count as a difference: case, `-`, `_` and spaces.
-#[must_use]
 ///
 /// A common start up to a colon does not make names alike: `request:fetch` is not `request:patch`.
+#[must_use]
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = folded(written);
     let measured = |name: &'a str| {

@@ -80,7 +80,10 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     findings.extend(principal);
     findings.extend(traps::ungated(text, statement));
     findings.extend(traps::question_marks(text, statement));
-    findings.extend(traps::server_types(text, statement, tree));
+    // Elsewhere the resource has no type, which the validator reports.
+    if checked.actions.contains(&McpAction::Register) {
+        findings.extend(traps::server_types(text, statement, tree));
+    }
     findings.extend(explain::unguarded(&checked));
     let complaints = checked
         .complaints
@@ -121,9 +124,9 @@ fn never(statement: &Statement, tree: &Template, actions: &BTreeSet<McpAction>) 
     };
     let help = match server.filter(|_| !actions.contains(&McpAction::Register)) {
         Some(uid) => format!("what a server offers is in it: write `resource in {uid}`"),
-        None => {
+        None => explain::false_guard(tree, actions).unwrap_or_else(|| {
             "its scope and conditions exclude each other; compare the action with the type of its resource".to_owned()
-        }
+        }),
     };
     Finding {
         start: statement.span.start,

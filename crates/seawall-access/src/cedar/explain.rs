@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cedar_policy::pst::{Clause, Expr, Template, Var};
+
 use super::finding::{Finding, code};
 use super::validate::{Checked, Complaint, Kind};
 use super::{McpAction, UNGATED, schema};
@@ -131,6 +133,52 @@ fn unknown_type(source: &str) -> (&'static str, String, String) {
     (code::UNKNOWN_TYPE, message, help)
 }
 
+/// The attributes of the context.
+const CONTEXT: [&str; 2] = ["args", "request_time"];
+
+/// The attribute of the context that another name stands for.
+fn nearest_in_context(name: &str) -> Option<&'static str> {
+    let is_long = name.to_ascii_lowercase().starts_with("arg");
+    nearest(name, CONTEXT).or_else(|| is_long.then_some("args"))
+}
+
+/// The advice about a `has` that never holds, since no resource of these actions, or no context,
+/// has the attribute.
+pub(super) fn false_guard(tree: &Template, actions: &BTreeSet<McpAction>) -> Option<String> {
+    let known: BTreeSet<&str> = actions
+        .iter()
+        .flat_map(|action| schema::attributes(action.resource_type()))
+        .map(|(name, _)| name)
+        .collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else asks for an attribute")]
+    let about = |expr: &Expr| match expr {
+        Expr::HasAttr { expr, attrs } => match (&**expr, attrs.first().as_str()) {
+            (Expr::Var(Var::Resource), name) if !known.contains(&name) => {
+                let help = match nearest(name, known.iter().copied()) {
+                    Some(near) => did_you_mean(near, &known),
+                    None if known.is_empty() => "the resource has no attributes".to_owned(),
+                    None => format!("the attributes are `{}`", known.join("`, `")),
+                };
+                Some(format!("`resource has {name}` never holds: {help}"))
+            }
+            (Expr::Var(Var::Context), name) if !CONTEXT.contains(&name) => {
+                let help = match nearest_in_context(name) {
+                    Some(near) => format!("did you mean `context has {near}`?"),
+                    None => format!("the context has `{}`", CONTEXT.join("` and `")),
+                };
+                Some(format!("`context has {name}` never holds: {help}"))
+            }
+            (_, _) => None,
+        },
+        _ => None,
+    };
+    tree.clauses().iter().find_map(|clause| {
+        let (Clause::When(condition) | Clause::Unless(condition)) = clause;
+        condition.reduce(&|expr| about(expr).map(Some), &|one, other| one.or(other), None)
+    })
+}
+
 fn context_attribute(complaint: &Complaint, checked: &Checked) -> (&'static str, String, String) {
     let name = complaint.message.as_str();
     if name == "request_time" {
@@ -144,10 +192,10 @@ fn context_attribute(complaint: &Complaint, checked: &Checked) -> (&'static str,
     }
     let carry = if complaint.actions.len() == 1 { "carries" } else { "carry" };
     let message = format!("{} {carry} no `context.{name}`", list(&complaint.actions));
-    let help = match (name, nearest(name, ["args", "request_time"])) {
+    let help = match (name, nearest_in_context(name)) {
         ("args", _) => "arguments come with `invokeTool` and `invokePrimordial`".to_owned(),
         (_, Some(near)) => format!("did you mean `context.{near}`?"),
-        (_, None) => "the context has `args` and `request_time`".to_owned(),
+        (_, None) => format!("the context has `{}`", CONTEXT.join("` and `")),
     };
     let code = if complaint.actions == checked.actions {
         code::UNKNOWN_ATTRIBUTE
@@ -197,6 +245,9 @@ fn resource_attribute(
         Some(near) => did_you_mean(near, &known.into_iter().collect::<Vec<_>>()),
         None if name.to_ascii_lowercase().starts_with("server") => {
             "name the server as an entity: `resource in MCP::Server::\"name\"`".to_owned()
+        }
+        None if name == "args" && complaint.actions.iter().all(|action| action.has_arguments()) => {
+            "the arguments of a call are in `context.args`".to_owned()
         }
         None if !owners.is_empty() => {
             let owners: Vec<String> =

@@ -318,6 +318,18 @@ fn advice_names_what_is_meant() {
             r#"permit (principal, action == MCP::Action::"invokeTool", resource == MCP::Server::"a");"#.to_owned(),
             r#"what a server offers is in it: write `resource in MCP::Server::"a"`"#,
         ),
+        // Only servers have a type, so that the compared one says nothing about the mistake.
+        (tool(r#"resource.type == "remote""#), "`type` is an attribute of `MCP::Server`"),
+        (tool("resource.args.amount > 5"), "the arguments of a call are in `context.args`"),
+        (tool("context.arguments.amount > 5"), "did you mean `context.args`?"),
+        (
+            tool("resource has redOnly && resource.redOnly"),
+            "`resource has redOnly` never holds: did you mean `readOnly`? the choices are `destructive`, `idempotent`, `name`, `openWorld`, `readOnly`",
+        ),
+        (
+            tool("context has arg && context.arg.amount > 5"),
+            "`context has arg` never holds: did you mean `context has args`?",
+        ),
         (
             tool(r#"resource in MCP::ServerGroup::"x""#),
             "groups of servers are not supported; name the servers one by one",
