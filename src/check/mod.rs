@@ -30,6 +30,7 @@ mod ownership;
 pub(crate) mod protected;
 mod reading;
 mod redundant_rule;
+mod services;
 mod shadowed_allow;
 mod skipped;
 pub(crate) mod suppression;
@@ -38,6 +39,7 @@ mod teams;
 mod verdict;
 mod vijil;
 mod vijil_pairs;
+mod vijil_words;
 mod wildcard;
 
 use crate::access::survey::Survey;

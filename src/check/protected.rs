@@ -20,8 +20,8 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     run: Run::Elsewhere,
 }];
 
-/// Finds names that no document declares, in any organization. It is a note, since a plan knows the
-/// live state and judges by itself.
+/// Finds names that no document declares, in any organization. It is a warning, which `validate`
+/// makes an error: only a plan knows if such a policy is live.
 pub(crate) fn look(
     document: &Document,
     settings: &Settings,
@@ -32,7 +32,7 @@ pub(crate) fn look(
         if desired.declares(name) {
             continue;
         }
-        let finding = Diagnostic::note(
+        let finding = Diagnostic::warning(
             UNKNOWN_PROTECTED,
             format!("no document declares the protected policy `{name}`"),
         );

@@ -3,8 +3,8 @@
 use super::{
     Check, address_deny, broad_allow, confusable_host, expectations, filesystem_path, gaps, host,
     http_allow, http_path, ineffective_deny, layers, limits, local_host, mcp, metadata, mounts,
-    names, orgs, ownership, protected, reading, redundant_rule, shadowed_allow, skipped, teams,
-    vijil, vijil_pairs, wildcard,
+    names, orgs, ownership, protected, reading, redundant_rule, services, shadowed_allow, skipped,
+    teams, vijil, vijil_pairs, vijil_words, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
@@ -13,6 +13,7 @@ pub static TABLE: &[&[Check]] = &[
     names::CHECKS,
     ownership::CHECKS,
     protected::CHECKS,
+    services::CHECKS,
     layers::CHECKS,
     limits::CHECKS,
     host::CHECKS,
@@ -36,5 +37,6 @@ pub static TABLE: &[&[Check]] = &[
     orgs::CHECKS,
     vijil::CHECKS,
     vijil_pairs::CHECKS,
+    vijil_words::CHECKS,
     skipped::CHECKS,
 ];

@@ -93,15 +93,6 @@ pub(super) const CHECKS: &[Check] = &[
         fix: "Add `severity`.",
         run: Run::Vijil(severity),
     },
-    Check {
-        code: "vijil-not-configured",
-        severity: Severity::Warning,
-        title: "the workspace declares policies for agents and has no `vijil` section",
-        explanation: "Without a `vijil` section in `seawall.yaml`, no command sends such policies anywhere.",
-        bad: "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nrules: []\n",
-        fix: "Add `vijil: {}` to `seawall.yaml`.",
-        run: Run::Workspace(section),
-    },
 ];
 
 fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
@@ -115,17 +106,6 @@ fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             let first = first.document.label("/name").saying("the first one is here");
             findings.push(finding.related(first).help("rename one of the two, or join them"));
         }
-    }
-}
-
-fn section(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    if let (Some(settings), Some(policy)) = (input.settings, input.vijil.first())
-        && settings.vijil.is_none()
-    {
-        let message = "the workspace has no `vijil` section, so that this policy is sent nowhere";
-        let finding =
-            Diagnostic::warning("vijil-not-configured", message).at(policy.document.label("/name"));
-        findings.push(finding.help("add `vijil: {}` to `seawall.yaml`"));
     }
 }
 

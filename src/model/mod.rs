@@ -32,6 +32,6 @@ pub use seawall_access::model::{
 pub use test::{Expected, ExpectedAccess, Test};
 pub use vijil::{
     DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy,
-    LiveVijilRule, Review, SEVERITIES, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, VijilStatus,
+    CONSEQUENCE_ACTIONS, LiveVijilRule, Review, SEVERITIES, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, VijilStatus,
     confidence, has_value, merged, same_value,
 };

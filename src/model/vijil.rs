@@ -34,6 +34,36 @@ pub const VIJIL_RULE_FIELDS: [&str; 10] = [
 /// Severities of a consequence, in ascending order.
 pub const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 
+/// Known actions of a consequence with their ranks, by what they prevent. The service publishes no
+/// list and takes any text: `block` and `warn` occur in its tests, and the others are common names
+/// elsewhere.
+pub const CONSEQUENCE_ACTIONS: [(&str, usize); 24] = [
+    ("allow", 0),
+    ("ignore", 0),
+    ("none", 0),
+    ("pass", 0),
+    ("log", 1),
+    ("observe", 1),
+    ("audit", 1),
+    ("monitor", 1),
+    ("record", 1),
+    ("warn", 2),
+    ("alert", 2),
+    ("flag", 2),
+    ("notify", 2),
+    ("escalate", 3),
+    ("review", 3),
+    ("require_approval", 3),
+    ("steer", 3),
+    ("redact", 3),
+    ("mask", 3),
+    ("block", 4),
+    ("deny", 4),
+    ("refuse", 4),
+    ("reject", 4),
+    ("stop", 4),
+];
+
 /// The way to edit rules of an active Vijil policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use super::outcome::{self, is_approved, text};
 use super::{Subject, VijilStep};
-use crate::model::{Fields, LiveVijil, SEVERITIES, Weakening, same_value};
+use crate::model::{
+    CONSEQUENCE_ACTIONS, Fields, LiveVijil, SEVERITIES, Weakening, same_value,
+};
 
 /// A policy or a rule for agents that a plan weakens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -248,18 +250,11 @@ fn step(old: &str, new: &str, rank: fn(&str) -> Option<usize>) -> Step {
     }
 }
 
-/// The rank of a consequence by what it prevents. The service publishes no list: `block` and `warn`
-/// occur in its tests, and the others are common names elsewhere. Without a consequence, the
-/// service warns.
+/// The rank of a consequence by what it prevents. Without a consequence, the service warns.
 fn action_rank(action: &str) -> Option<usize> {
-    Some(match action.to_ascii_lowercase().as_str() {
-        "allow" | "ignore" | "none" | "pass" => 0,
-        "log" | "observe" | "audit" | "monitor" | "record" => 1,
-        "" | "warn" | "alert" | "flag" | "notify" => 2,
-        "escalate" | "review" | "require_approval" | "steer" | "redact" | "mask" => 3,
-        "block" | "deny" | "refuse" | "reject" | "stop" => 4,
-        _ => return None,
-    })
+    let action = if action.is_empty() { "warn" } else { action };
+    let known = CONSEQUENCE_ACTIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(action));
+    known.map(|(_, rank)| *rank)
 }
 
 fn severity_rank(severity: &str) -> Option<usize> {
