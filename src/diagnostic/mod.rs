@@ -8,6 +8,7 @@ pub mod list;
 mod relative;
 pub mod sanitize;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -83,8 +84,27 @@ pub struct Findings {
     pub diagnostics: Vec<Diagnostic>,
     /// Suppressed findings, in the order of files and places.
     pub suppressions: Vec<Suppression>,
-    /// True if something could not be read, so that its meaning was not checked.
-    pub incomplete: bool,
+    /// The parts that were not checked because of errors.
+    pub unchecked: Unchecked,
+}
+
+/// The parts of a workspace that were not checked because of errors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unchecked {
+    /// True if no document was read, since the settings do not say which ones there are.
+    pub documents: bool,
+    /// The names of files that were not read in full.
+    pub files: BTreeSet<String>,
+    /// True if the documents were not compared with each other, since some may be missing.
+    pub relations: bool,
+}
+
+impl Unchecked {
+    fn append(&mut self, mut others: Self) {
+        self.documents |= others.documents;
+        self.files.append(&mut others.files);
+        self.relations |= others.relations;
+    }
 }
 
 impl Severity {
@@ -204,7 +224,7 @@ impl Findings {
     /// Adds findings with files of their own.
     pub fn append(&mut self, others: Self) {
         let renumbered = self.files.append(others.files);
-        self.incomplete |= others.incomplete;
+        self.unchecked.append(others.unchecked);
         self.suppressions.extend(
             others
                 .suppressions

@@ -12,7 +12,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 
 use super::view::View;
 use crate::diagnostic::{
-    Diagnostic, Files, Findings, Label, Severity, SourceFile, list, relative, sanitize,
+    Diagnostic, Files, Findings, Label, Severity, SourceFile, Unchecked, list, relative, sanitize,
 };
 
 /// Labels that are closer than this many lines are shown in one piece.
@@ -161,12 +161,33 @@ pub fn summary_of(findings: &Findings, detail: Detail) -> String {
         (Detail::Brief, 1) => ": `-v` shows it",
         (Detail::Brief, _) => ": `-v` shows them",
     };
-    let more = match (findings.incomplete, findings.count(Severity::Error)) {
-        (false, _) | (true, 0) => "",
-        (true, 1) => "; the rest is checked once it is mended",
-        (true, _) => "; the rest is checked once they are mended",
+    let more = match findings.count(Severity::Error) {
+        0 => String::new(),
+        errors => not_checked(&findings.unchecked, if errors == 1 { "it is" } else { "they are" }),
     };
-    counts + notes + more
+    format!("{counts}{notes}{more}")
+}
+
+/// The parts that were not checked because of errors, as an addition to the counts.
+fn not_checked(Unchecked { documents, files, relations }: &Unchecked, are: &str) -> String {
+    const NAMED: usize = 3;
+    let names: Vec<String> = files.iter().map(|file| format!("`{}`", sanitize::line(file))).collect();
+    let (first, more) = list::first(&names, NAMED);
+    let files = match (first, more) {
+        ([], _) => None,
+        (first, 0) => Some(format!("the rest of {}", first.join(", "))),
+        (_, _) => Some(format!("the rest of {} files", names.len())),
+    };
+    let documents = match (documents, relations) {
+        (true, _) => Some("all documents".to_owned()),
+        (false, true) => Some("relations between documents".to_owned()),
+        (false, false) => None,
+    };
+    let parts: Vec<String> = files.into_iter().chain(documents).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("; not checked until {are} mended: {}", parts.join(", "))
 }
 
 fn one(renderer: &Renderer, diagnostic: &Diagnostic, files: &Files, folder: &Path) -> String {

@@ -12,7 +12,9 @@ mod file;
 use self::declarations::Declarations;
 use self::file::{FileDocuments, Role, read_documents};
 use crate::check::{orgs, protected};
-use crate::diagnostic::{Diagnostic, Files, Findings, Label, Overlay, Suppression, has_errors};
+use crate::diagnostic::{
+    Diagnostic, FileId, Files, Findings, Label, Overlay, Severity, has_errors, nearest,
+};
 use crate::document::{Body, Workspace as Settings};
 use crate::model::{Desired, Test};
 use crate::source::disk::{FileError, Root};
@@ -96,12 +98,7 @@ pub fn load_into(
     out: &mut Findings,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
     let mut findings = Vec::new();
-    let read = read_workspace(root, config, emptiness, &mut out.files, &mut findings);
-    out.incomplete |= read.as_ref().is_none_or(|read| read.incomplete);
-    let loaded = read.map(|Read { content, mut suppressions, incomplete: _ }| {
-        out.suppressions.append(&mut suppressions);
-        content
-    });
+    let loaded = read_workspace(root, config, emptiness, out, &mut findings);
     let wrong = has_errors(&findings);
     out.diagnostics.append(&mut findings);
     let own = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
@@ -113,32 +110,35 @@ pub fn load_into(
 /// Contents of a workspace: settings, declared state and access tests.
 type Content = (Settings, Desired, Vec<Test>);
 
-/// A workspace whose settings could be read.
-struct Read {
-    content: Content,
-    suppressions: Vec<Suppression>,
-    /// True if a document could not be read.
-    incomplete: bool,
-}
-
+/// Reads and checks the documents of a workspace, also where its settings have errors: these hide
+/// no error of a document. Returns `None` without settings.
 fn read_workspace(
     root: &Path,
     config: Option<&Path>,
     emptiness: EmptyWorkspace,
-    files: &mut Files,
+    Findings { files, suppressions, unchecked, .. }: &mut Findings,
     findings: &mut Vec<Diagnostic>,
-) -> Option<Read> {
+) -> Option<Content> {
     let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
     let name = config_name(root, &config);
+    unchecked.documents = true;
     let config_file = source::add_file(files, config_root, &name, &config, findings)?;
     let mut own = FileDocuments::read(files, config_file, Role::Settings);
     findings.append(&mut own.findings);
-    let (settings, include) = settings(&own, findings)?;
+    let settings = settings(&own, findings);
+    let include = match &settings {
+        Some((_, include)) => include.clone(),
+        None => readable_include(config_file, &files.get(config_file).text)?,
+    };
+    unchecked.documents = false;
+    let settings = settings.map(|(settings, _)| settings);
     let found = discover(root, &config, include.as_deref(), emptiness, findings).into_iter();
     let mut names: BTreeSet<String> =
         found.filter(|name| files.instead(name) != Some(&None)).collect();
-    let included = |name: &&str| source::includes(settings.include.as_deref(), name);
+    let patterns: Option<Vec<String>> =
+        include.map(|include| include.into_iter().map(|(pattern, _)| pattern).collect());
+    let included = |name: &&str| source::includes(patterns.as_deref(), name);
     names.extend(files.added().filter(included).map(str::to_owned));
     if names.is_empty() && !has_errors(findings) && emptiness == EmptyWorkspace::Refused {
         let finding = Diagnostic::error("empty-workspace", "the workspace has no documents");
@@ -151,17 +151,33 @@ fn read_workspace(
     let mut read = read_documents(files, &ids, Role::Member);
     findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
     read.insert(0, own);
-    let incomplete = has_errors(findings);
     let declarations = Declarations::new(root, &read, files, findings);
-    let suppressions = declarations.examine(Some((&settings, emptiness)), &read, files, findings);
+    // What can be read of the settings is checked as a whole.
+    let whole = settings.is_some().then_some(config_file);
+    unchecked.files.extend(unread(files, findings, whole));
+    unchecked.relations |= has_errors(findings);
+    let complete = !has_errors(findings);
+    let about = settings.as_ref().map(|settings| (settings, emptiness));
+    suppressions.append(&mut declarations.examine(about, &read, files, findings));
     let (desired, tests) = declarations.into_desired(files);
     // A missing declaration may be in a document that could not be read.
-    if !has_errors(findings)
+    if complete
+        && emptiness == EmptyWorkspace::Refused
         && let Some(document) = read.first().and_then(|own| own.documents.first())
+        && let Some(settings) = &settings
     {
-        protected::look(document, &settings, &desired, findings);
+        protected::look(document, settings, &desired, findings);
     }
-    Some(Read { content: (settings, desired, tests), suppressions, incomplete })
+    Some((settings?, desired, tests))
+}
+
+/// The names of the files that could not be read in full: those with errors before any check runs,
+/// except for `whole`.
+fn unread(files: &Files, findings: &[Diagnostic], whole: Option<FileId>) -> Vec<String> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let places = errors.filter_map(|finding| finding.primary.as_ref().map(|label| label.file));
+    let unread = places.filter(|file| Some(*file) != whole);
+    unread.map(|file| files.get(file).name.clone()).collect()
 }
 
 /// The folder that the workspace's own file may not leave: its own, or that around a file named on
@@ -204,16 +220,7 @@ pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(Str
     let own = (name.clone(), config.clone());
     // Its faults are reported when the file is read again.
     let Some(file) = file else { return vec![own] };
-    let mut broken = Vec::new();
-    let parsed = source::parse(file, &settings.get(file).text, &mut broken);
-    if has_errors(&broken) {
-        return vec![own];
-    }
-    let include = parsed.documents.first().and_then(|tree| tree.value.get("include")?.as_array());
-    let include: Option<Vec<(String, Label)>> = include.map(|patterns| {
-        let texts = patterns.iter().filter_map(serde_json::Value::as_str);
-        texts.map(|text| (text.to_owned(), Label::new(file, 0..0))).collect()
-    });
+    let Some(include) = readable_include(file, &settings.get(file).text) else { return vec![own] };
     let mut findings = Vec::new();
     let found = source::discover(root, &config, include.as_deref(), &mut findings);
     for mut finding in findings {
@@ -225,6 +232,27 @@ pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(Str
     std::iter::once(own)
         .chain(found.into_iter().map(|name| (name.clone(), root.join(name))))
         .collect()
+}
+
+/// The include patterns of settings that may have other errors. `None` if these may be about the
+/// patterns, so that it is open which files there are.
+fn readable_include(file: FileId, text: &str) -> Option<Include> {
+    let mut broken = Vec::new();
+    let parsed = source::parse(file, text, &mut broken);
+    if has_errors(&broken) {
+        return None;
+    }
+    let Some(document) = parsed.documents.first() else { return Some(None) };
+    let keys = document.value.as_object()?;
+    let is_misspelt = |key: &String| key != "include" && nearest(key, ["include"]).is_some();
+    if keys.keys().any(is_misspelt) {
+        return None;
+    }
+    let Some(patterns) = keys.get("include") else { return Some(None) };
+    let place = |pattern: &serde_json::Value| {
+        Some((pattern.as_str()?.to_owned(), Label::new(file, 0..0)))
+    };
+    patterns.as_array()?.iter().map(place).collect::<Option<Vec<_>>>().map(Some)
 }
 
 /// Checks files individually, without the checks that require a whole workspace.
@@ -247,19 +275,15 @@ fn folder(file: &Path) -> &Path {
 /// Reads and checks one file at a time, so that memory holds only the documents in progress.
 fn check_file(path: &Path, root: &Path) -> Findings {
     let mut found = Findings::default();
-    let Findings { files, diagnostics, suppressions, incomplete } = &mut found;
+    let Findings { files, diagnostics, suppressions, unchecked } = &mut found;
     let name = path.to_string_lossy().replace('\\', "/");
     if let Some(file) = source::add_file(files, Root::around(path), &name, path, diagnostics) {
         let mut read = FileDocuments::read(files, file, Role::Alone);
         diagnostics.append(&mut read.findings);
-        *incomplete = has_errors(diagnostics);
         let read = std::slice::from_ref(&read);
-        *suppressions = Declarations::new(root, read, files, diagnostics).examine(
-            None,
-            read,
-            files,
-            diagnostics,
-        );
+        let declarations = Declarations::new(root, read, files, diagnostics);
+        unchecked.files.extend(unread(files, diagnostics, None));
+        *suppressions = declarations.examine(None, read, files, diagnostics);
     }
     // The file is included to show its findings.
     if diagnostics.is_empty() { Findings::default() } else { found }

@@ -100,7 +100,7 @@ fn people_see_the_line_the_place_and_what_to_do() {
        = help: put it in quotes: `"443"`
 
     ---
-    3 errors; the rest is checked once they are mended
+    3 errors; not checked until they are mended: the rest of `policies/web.yaml`, relations between documents
     "#);
 }
 
@@ -599,6 +599,37 @@ fn a_file_outside_of_the_workspace_is_refused_whether_or_not_it_exists() {
     }
 }
 
+#[test]
+fn slips_in_the_open_words_of_a_rule_for_agents_are_reported() {
+    let rule = |fields: &str| {
+        format!(
+            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: V\ncategory: privacy\nrules:\n  - {{rule_id: A, \
+             rule_type: prohibition, action: send, natural_language: Agents must not send it., {fields}}}\n"
+        )
+    };
+    // The fields, and the message with its help.
+    let table = [
+        ("consequence: {action: blok, severity: low}", "`blok` is not a known action of a consequence", "block"),
+        ("consequence: {action: Block, severity: low}", "`Block` is not a known action of a consequence", "block"),
+        ("consequence: {acton: block, severity: low}", "`acton` is not a known key here", "action"),
+        ("consequence: {severity: low}, constraint_logic: ayn", "`ayn` is not a known value of `constraint_logic`", "any"),
+        ("consequence: {severity: low}, constraints: [{condtion_type: x}]", "`condtion_type` is not a known key here", "condition_type"),
+        ("consequence: {severity: low}, provenance: {confidence: 0.3}", "`confidence` is not a known key here", "confidence_score"),
+        // The lists are open.
+        ("consequence: {action: quarantine, severity: low, ticket: P1}, constraint_logic: and", "", ""),
+        ("consequence: {action: log, severity: low}", "", ""),
+    ];
+    for (fields, message, near) in table {
+        let folder = workspace(&[("v.yaml", &rule(fields))]);
+        write(folder.path(), &[("seawall.yaml", &format!("{SETTINGS}vijil: {{}}\n"))]);
+        let output = shown(&seawall(folder.path(), &["validate"]));
+        let found = output.contains("warning[probable-typo]");
+        assert_eq!(found, !near.is_empty(), "{fields}\n{output}");
+        let help = format!("help: did you mean `{near}`?");
+        assert!(near.is_empty() || output.contains(message) && output.contains(&help), "{output}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_linked_folder_is_searched_under_its_own_name_or_reported() {
@@ -854,28 +885,35 @@ fn slips_of_punctuation_are_explained() {
 }
 
 #[test]
-fn what_could_not_be_read_is_said_to_be_checked_later() {
+fn what_errors_keep_from_being_checked_is_named_and_nothing_else_is() {
     const RULE: &str = "rules:\n  - {name: r, decision: allow, actions: [connect:tcp], resources: ['https://x.example']";
     let policy = |key: &str| {
         format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\n{RULE}{key}}}\n")
     };
-    let wrong_settings = format!("{SETTINGS}gards: {{}}\n");
-    // The settings, the document, and the last line.
+    let with = |line: &str| format!("{SETTINGS}{line}\n");
+    let no_cedar = "apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar_file: gone.cedar\n";
+    let (rest, relations) = ("the rest of `a.yaml`", "relations between documents");
+    // The settings, the document, the number of errors, and what is not checked.
     let table = [
-        (SETTINGS, policy(""), "1 error"),
-        (SETTINGS, policy(", colour: red"), "1 error; the rest is checked once it is mended"),
-        (
-            SETTINGS,
-            policy(", colour: red, size: big"),
-            "2 errors; the rest is checked once they are mended",
-        ),
-        (&wrong_settings, policy(""), "1 error; the rest is checked once it is mended"),
+        (with(""), policy(""), 1, String::new()),
+        (with(""), policy(", colour: red"), 1, format!("{rest}, {relations}")),
+        (with(""), policy(", colour: red, size: big"), 2, format!("{rest}, {relations}")),
+        (with(""), no_cedar.to_owned(), 1, format!("{rest}, {relations}")),
+        // The settings hide no error of a document, unless it is open which documents there are.
+        (with("gards: {}"), policy(""), 2, format!("the rest of `seawall.yaml`, {relations}")),
+        (with("inclde: [a.yaml]"), policy(""), 1, "all documents".to_owned()),
     ];
-    for (settings, document, expected) in table {
+    for (settings, document, errors, unchecked) in table {
+        let (count, are) = if errors == 1 { ("1 error", "it is") } else { ("2 errors", "they are") };
+        let expected = match unchecked.as_str() {
+            "" => count.to_owned(),
+            unchecked => format!("{count}; not checked until {are} mended: {unchecked}"),
+        };
+        let settings = settings.as_str();
         let folder = workspace(&[("seawall.yaml", settings), ("a.yaml", &document)]);
         let validated = seawall(folder.path(), &["validate"]);
         let counts = String::from_utf8(validated.stderr).unwrap();
-        assert_eq!(counts.lines().last(), Some(expected), "{document}");
+        assert_eq!(counts.lines().last(), Some(expected.as_str()), "{document}");
         let planned = String::from_utf8(seawall(folder.path(), &["plan"]).stderr).unwrap();
         let expected = format!("error: the documents are wrong: {expected}\n");
         assert!(planned.contains(&expected), "{planned}");
