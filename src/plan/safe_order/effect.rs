@@ -1,4 +1,4 @@
-//! The effect of each call on the sets of allows and denies, and the phase of the order that
+//! The effect of each call on the sets of allows and denies, and the stage of the order that
 //! follows from it. [`super`] gives the argument.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields};
 
-/// The phases of the order, first to last. Calls of one phase may run at the same time.
+/// The stages of the order, first to last. Calls of one stage may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Stage {
     /// No effect on access: new empty policies, names.
@@ -50,11 +50,11 @@ pub(super) struct Influence {
     moves_cover: bool,
 }
 
-/// The phase of a call.
+/// The stage of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
     pub(super) stage: Stage,
-    /// The order of phases does not prove this call safe.
+    /// The order of stages does not prove this call safe.
     pub(super) entangled: bool,
 }
 

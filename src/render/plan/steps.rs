@@ -9,7 +9,6 @@ use super::super::describe::{Description, Detail, Title, describe};
 use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View, plain};
 use crate::access::cedar::StatementChange;
-use crate::diagnostic::list;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
 use crate::plan::docker::{Change, Difference, PolicyChange, Step};

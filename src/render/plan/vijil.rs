@@ -142,8 +142,8 @@ impl Writer<'_> {
         let (rules, approved) = (words::count(count(Op::Create), "rule"), count(Op::Approve));
         let approved = if approved > 0 { format!(", {approved} approved") } else { String::new() };
         let active = if steps.iter().any(|step| step.op == Op::Activate) { ", active" } else { "" };
-        write!(out, "  {GOOD}+{GOOD:#} {BOLD}{}{BOLD:#}", line(policy))?;
-        writeln!(out, " for agents, {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
+        write!(out, "  {GOOD}+{GOOD:#} policy for agents `{BOLD}{}{BOLD:#}`", line(policy))?;
+        writeln!(out, ", with {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
         let rules: Vec<_> = steps
             .iter()
             .filter(|step| step.op == Op::Create)
