@@ -42,7 +42,7 @@ pub enum Gap {
     NoPolicy,
     /// The address that the name resolved to is not recorded, and a rule for addresses decides.
     AddressNotRecorded,
-    /// Whether a mount was for reading or for writing is not recorded.
+    /// The record of a mount does not say if it was for reading or for writing.
     ModeNotRecorded,
     /// The HTTP request that was made on the connection is not recorded.
     PathNotRecorded,

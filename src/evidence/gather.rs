@@ -121,7 +121,7 @@ impl Words {
     }
 }
 
-/// What a cell of one thread is about: the positions of its request in [`Gather::words`] and of who
+/// The identity of a group of one thread: the positions of its request in [`Gather::words`] and of who
 /// asked in [`Gather::actors`], and the decision.
 type Key = (u32, u32, Recorded);
 

@@ -26,7 +26,7 @@ pub(super) struct Chunk {
     pub(super) lines: Lines,
 }
 
-/// What a stream holds.
+/// A part of a stream.
 #[derive(Debug)]
 pub(super) enum Part {
     Chunk(Chunk),

@@ -76,7 +76,7 @@ pub(super) struct Alike<'s, 'l> {
     pub(super) length: usize,
 }
 
-/// What a shape says of a line: a text of the line, or that there is none.
+/// A text of a line that a shape finds, or the mark of a line without that text.
 type Unless<T> = Result<T, Unusual>;
 
 /// A text that may be blank without being empty.
@@ -301,7 +301,7 @@ mod tests {
 
     use super::*;
 
-    /// What parsing gives, as far as it counts.
+    /// The record of a line, as parsing gives it.
     fn parsed(line: &str) -> Option<Record<'_>> {
         let record = serde_json::from_str::<Record<'_>>(line).ok()?;
         Some(record.map(&mut |text| text))

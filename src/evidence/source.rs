@@ -557,7 +557,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of lines; each by itself, or with what is known of earlier ones.
+    /// Reads lines: each by itself, or with the knowledge of earlier ones.
     fn reading(text: &str, each: bool) -> (Requests, Vec<(u64, &'static str)>) {
         let mut own = Own::new(&Seeds::default());
         if each {

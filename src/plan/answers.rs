@@ -1,6 +1,6 @@
-//! What `can` answers about changes of access: why the uncertain ones are uncertain, whether their
-//! exceptions stay allowed or stay denied, whether a person is asked for approval afterwards, and
-//! which teams do not share a change of the whole organization.
+//! Adds to changes of access the answers that `can` would give: why the uncertain ones are
+//! uncertain, whether their exceptions stay allowed or stay denied, whether a person is asked for
+//! approval afterwards, and which teams do not share a change of the whole organization.
 //!
 //! Invariant: every answer is that of the engine, before and after the change; none is guessed. So
 //! that a plan with very many changes takes no longer, only the first ones are asked about.

@@ -451,7 +451,7 @@ mod tests {
     use crate::access::SurveyLimit;
     use crate::plan::meaning::{Changes, Incomplete};
 
-    /// What is not known is refused, whatever is listed beside it.
+    /// A guard refuses an unknown change, whatever else is listed.
     #[test]
     fn an_incomplete_comparison_and_an_order_that_cannot_be_judged_are_refused() {
         let incomplete = Incomplete {

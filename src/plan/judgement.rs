@@ -12,7 +12,7 @@ use super::safe_order::{Refusal, verify};
 use super::{GuardsFrom, Plan, bare_meaning_of};
 use crate::model::{Guards, Live, LiveVijil, Test};
 
-/// What guards judge beside the plan itself.
+/// The facts that guards judge beside the plan itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Basis<'a> {
     /// The organization before.

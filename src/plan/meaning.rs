@@ -151,8 +151,8 @@ pub struct AccessChange {
     /// certain change, and for the last of very many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<String>,
-    /// What follows `except` in `access` is allowed, or denied, before and after the change; absent
-    /// where nothing does, where it differs, and where it is a pattern.
+    /// The decision on the exceptions (the part of `access` after `except`), if it is the same for
+    /// all of them before and after the change; absent without exceptions, and for patterns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except: Option<Kept>,
     /// True if a person is asked for approval of the example after the change; for MCP only.

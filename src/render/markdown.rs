@@ -51,7 +51,7 @@ pub struct Made<'a> {
     pub run: Option<&'a str>,
     /// The address of the access report.
     pub report: Option<&'a str>,
-    /// How to link to the documents.
+    /// The addresses of the documents, for links.
     pub links: Option<&'a Links>,
 }
 
@@ -373,7 +373,7 @@ struct Page<'a> {
     left_out: usize,
     /// True if a saved plan has the pieces that are left out.
     saved: bool,
-    /// How to link to the documents.
+    /// The addresses of the documents, for links.
     links: Option<&'a Links>,
 }
 

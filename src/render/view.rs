@@ -12,7 +12,7 @@ use crate::diagnostic::list::{MOST, counted, first, shown};
 use crate::diagnostic::sanitize::line;
 use crate::model::Origin;
 
-/// Where the items are that a list leaves out.
+/// The advice on how to see the items that a list leaves out.
 pub(super) const MORE: &str = "`-v` shows all";
 
 /// The line that counts the items that a list leaves out; empty without any. `what` follows the

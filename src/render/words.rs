@@ -277,7 +277,8 @@ pub fn failing_flips(plan: &DockerPlan, all: bool) -> Vec<&Flip> {
     plan.flips.iter().filter(|flip| all || flip.after != flip.expected).collect()
 }
 
-/// What a plan means for access tests, unless it is refused for that, and whether all of them pass.
+/// The effect of a plan on access tests as a sentence, unless a guard refuses the plan for it; and
+/// true if all of them pass.
 #[must_use]
 pub fn tests_permitted(plan: &Plan) -> Option<(&str, bool)> {
     let verdict = plan.guards.iter().find(|verdict| verdict.guard == Guard::AccessTests)?;
@@ -473,7 +474,8 @@ impl<'a> Group<'a> {
         is_any.then(|| format!("members of {names} {does} {}", gain.witness).into())
     }
 
-    /// What is asked for afterwards, or the decision on the exceptions of a change, in words.
+    /// The approval that is asked for afterwards, or the decision on the exceptions of a change, in
+    /// words.
     fn kept(&self, gain: &AccessChange) -> Option<&'static str> {
         if gain.approval {
             return Some(match self.sign {

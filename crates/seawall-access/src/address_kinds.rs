@@ -218,12 +218,12 @@ impl State<'_> {
 #[derive(Clone, Debug)]
 pub struct Named {
     known: Known,
-    /// What matches it, whatever its address.
+    /// The rules that match the request at every address.
     place: MatchedPoint,
 }
 
 impl Named {
-    /// The request with what matches it whatever its address.
+    /// The request with the rules that match it at every address.
     #[must_use]
     pub fn point(&self) -> &Point {
         &self.place.point
@@ -256,7 +256,8 @@ impl Named {
     }
 }
 
-/// What determines the verdict on a request to a name at given kinds of addresses.
+/// The facts that determine the verdict on a request to a name, at given kinds of addresses:
+/// requests with the same facts have the same verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Likeness {
     atom: Atom,

@@ -172,7 +172,8 @@ impl<'a> Overlaps<'a> {
     fn showing(&mut self) -> Result<Vec<Vec<u32>>, TooMany> {
         let mut sets = Vec::new();
         let most = MOST_SETS - self.patterns.members.len();
-        // Where all rules are new, for instance, no two of them show anything together.
+        // Two rules can show something together only if their roles (old, new, allow, deny) fit.
+        // Two new rules never do, for instance.
         let roles: HashSet<Role> =
             self.patterns.members.iter().map(|number| self.role(*number)).collect();
         let shows = |one: u32| roles.iter().any(|other| self.role(one).shows(other, self.wanted));

@@ -253,8 +253,8 @@ impl Point {
         self.variables + self.homes.next_power_of_two().ilog2() as usize <= Self::VARIABLES
     }
 
-    /// Whether the request is allowed for every way to settle the open questions, and whether for
-    /// any.
+    /// Two answers: `true` if the request is allowed however the open questions are settled, and
+    /// `true` if it is allowed for at least one way to settle them.
     pub(super) fn bounds(&self, in_force: &dyn Fn(usize) -> bool) -> [bool; 2] {
         [false, true].map(|open| self.allowed(World(Settled::All { open }), in_force))
     }
@@ -343,8 +343,9 @@ impl Point {
         Self::new(self.atom, self.matches.iter().map(flip).collect())
     }
 
-    /// What the verdicts of the point depend on with these groups in force: the matches in force,
-    /// and the open questions of the others, without groups that make no difference.
+    /// The facts that determine the verdicts of the point while these groups are in force: the
+    /// matches in force, and the other matches with open questions. Groups that make no difference
+    /// are left out.
     pub(super) fn likeness(&self, in_force: impl Fn(usize) -> bool) -> Vec<(bool, Match)> {
         let each = self.matches.iter().filter_map(|one| {
             let is_in_force = in_force(one.group);

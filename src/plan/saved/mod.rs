@@ -307,7 +307,7 @@ impl Summary {
 }
 
 impl DockerPlan {
-    /// What a saved plan says of Docker if it is not for Docker.
+    /// The Docker part of a saved plan that is not for Docker.
     fn without() -> Self {
         let live = LiveRecord { fingerprint: fingerprint::hash_live("", &[]), touched: Vec::new() };
         Self { live, ..Self::default() }

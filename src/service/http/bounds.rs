@@ -32,7 +32,7 @@ pub(super) struct Budget {
     left: Mutex<Bounds>,
 }
 
-/// What one step of a read used up.
+/// The resources that one step of a read used.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spent {
     pub(super) pages: usize,

@@ -111,7 +111,7 @@ fn domain(host: &str) -> &str {
     host.split_once('.').map_or("", |(_, domain)| domain)
 }
 
-/// What patterns that are no such names tell apart.
+/// The labels and wildcards of all other patterns, which distinguish hosts too.
 struct Others {
     labels: HashSet<String>,
     globs: Vec<Glob>,

@@ -222,8 +222,9 @@ fn of_rules(
 }
 
 impl Comparison {
-    /// The same for two states of a whole organization, in which there are no further policies: of
-    /// a domain that loses its last policy, nothing is lost for certain.
+    /// Adapts the comparison to states that are complete, since they hold every policy of an
+    /// organization. A domain without any policy may be open: if it loses its last policy, no loss
+    /// of access is certain.
     #[must_use]
     pub fn of_whole_states(mut self, old: &[Policy], new: &[Policy]) -> Self {
         let (Self::Complete(changes) | Self::Incomplete(changes, _)) = &mut self;

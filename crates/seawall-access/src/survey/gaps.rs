@@ -135,7 +135,7 @@ struct Known<'a>(Mutex<HashMap<Asking, Option<Gap<'a>>>>);
 /// A pair of requests in their text, and the address of the scope of the deny.
 type Asking = (GapKind, Option<String>, String, usize);
 
-/// What denies with the same gaps have in common: the number of the pattern, the actions, and the
+/// The properties that denies with the same gaps share: the number of the pattern, the actions, and the
 /// address of the scope.
 type Alike = (u32, Actions, usize);
 
@@ -386,8 +386,8 @@ impl<'a> Survey<'a> {
         pairs
     }
 
-    /// What is allowed around a denied folder with wildcards: `/home/bob` of `/home/*/.ssh`, `~` of
-    /// `/**/.ssh`.
+    /// The allowed folders around a denied folder with wildcards: `/home/bob` around `/home/*/.ssh`,
+    /// `~` around `/**/.ssh`.
     fn around_pattern(&self, folder: &Sequence) -> Vec<Pair> {
         let tokens = folder.tokens.strip_suffix(&[Token::Deep]).unwrap_or(&folder.tokens);
         let is_plain = tokens.iter().all(|token| matches!(token, Token::Literal(_)));
