@@ -44,7 +44,7 @@ mod wildcard;
 
 use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, Files, Severity};
-use crate::document::{Declared, DeclaredVijil, Workspace as Settings};
+use crate::document::{Declared, DeclaredVijil, Settings};
 use crate::model::Test;
 use crate::source::parallel;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Check, Input, Run};
 use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, Severity, one_of};
-use crate::document::{Declared, Document, Workspace as Settings};
+use crate::document::{Declared, Document, Settings};
 use crate::model::{is_for, variable_suffix};
 
 pub(crate) const CHECKS: &[Check] = &[

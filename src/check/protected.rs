@@ -2,7 +2,7 @@
 
 use super::{Check, Run};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::document::{Document, Workspace as Settings};
+use crate::document::{Document, Settings};
 use crate::model::{Desired, Protected};
 
 /// The code of the finding.

@@ -15,7 +15,7 @@ use super::session::organizations::{about, name_of, tests_for, worst};
 use super::session::planning::{Stricter, Workspace};
 use super::session::progress::Progress;
 use super::session::reading::read_plans;
-use super::session::recorded::Recorded;
+use super::session::recorded::RecordFlags;
 use super::session::services::{Services, State};
 use super::session::signal::Signals;
 use super::session::{self, output, workspace};
@@ -55,7 +55,7 @@ pub(super) struct Args {
     #[command(flatten)]
     stricter: Stricter,
     #[command(flatten)]
-    recorded: Recorded,
+    recorded: RecordFlags,
 }
 
 fn guard() -> impl TypedValueParser<Value = Guard> {

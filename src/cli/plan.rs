@@ -8,7 +8,7 @@ use super::session::before::Before;
 use super::session::every::plan_each;
 use super::session::organizations::{Failed, separate_failures, worst};
 use super::session::planning::{Stricter, Workspace, live_from};
-use super::session::recorded::Recorded;
+use super::session::recorded::RecordFlags;
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::plan::Plan;
@@ -54,7 +54,7 @@ pub(super) struct Args {
     #[command(flatten)]
     stricter: Stricter,
     #[command(flatten)]
-    recorded: Recorded,
+    recorded: RecordFlags,
     /// Include the names of users of recorded requests
     #[arg(long, requires = "records")]
     users: bool,

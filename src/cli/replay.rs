@@ -8,7 +8,7 @@ use super::session::every::live_each;
 use super::session::evidence::Evidence;
 use super::session::organizations::{only, without_docker};
 use super::session::planning::{Stricter, Workspace, of_records, resolve};
-use super::session::recorded::Recorded;
+use super::session::recorded::RecordFlags;
 use super::session::watch::watched;
 use super::session::workspace;
 use super::session::writing::write_new;
@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
     #[command(flatten)]
-    recorded: Recorded,
+    recorded: RecordFlags,
     /// Include the names of users
     #[arg(long)]
     users: bool,

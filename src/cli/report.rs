@@ -8,7 +8,7 @@ use super::session::evidence::Evidence;
 use super::session::history::{self, Known};
 use super::session::organizations::{about, of_one};
 use super::session::planning::{Workspace, resolve};
-use super::session::recorded::Recorded;
+use super::session::recorded::RecordFlags;
 use super::session::watch::watched;
 use super::session::{services, workspace};
 use super::{Context, Exit, Failure};
@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEMPLATE")]
     link: Option<String>,
     #[command(flatten)]
-    recorded: Recorded,
+    recorded: RecordFlags,
 }
 
 /// Input data about one organization.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::session::organizations::only;
-use super::session::recorded::Recorded;
+use super::session::recorded::RecordFlags;
 use super::session::watch::watched;
 use super::session::workspace;
 use super::session::writing::write_new;
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
     #[command(flatten)]
-    recorded: Recorded,
+    recorded: RecordFlags,
     /// Suggest only requests of at least this number of users; records that name no user count as
     /// none
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::format::Format;
 use super::session::organizations::only;
-use super::session::recorded::{Recorded, parse_duration};
+use super::session::recorded::{RecordFlags, parse_duration};
 use super::session::watch::watched;
 use super::session::workspace;
 use super::session::writing::{Written, write_all};
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
     #[command(flatten)]
-    recorded: Recorded,
+    recorded: RecordFlags,
     /// The shortest period of records after which a rule is called unused, such as `7d` or `12h`
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_duration)]
     min_window: i64,

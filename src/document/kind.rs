@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{AccessTest, AgentPolicy, FilesystemPolicy, McpPolicy, NetworkPolicy, Workspace};
+use super::{AccessTest, AgentPolicy, FilesystemPolicy, McpPolicy, NetworkPolicy, Settings};
 
 /// A kind of document.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// `Workspace`.
-    Workspace(Box<Workspace>),
+    Workspace(Box<Settings>),
     /// `NetworkPolicy`.
     NetworkPolicy(NetworkPolicy),
     /// `FilesystemPolicy`.
@@ -41,8 +41,8 @@ pub static KINDS: [Kind; 6] = [
     Kind {
         name: "Workspace",
         settings: true,
-        schema: SchemaGenerator::root_schema_for::<Workspace>,
-        decode: |value| Workspace::deserialize(value).map(Box::new).map(Body::Workspace),
+        schema: SchemaGenerator::root_schema_for::<Settings>,
+        decode: |value| Settings::deserialize(value).map(Box::new).map(Body::Workspace),
     },
     Kind {
         name: "NetworkPolicy",

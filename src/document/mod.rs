@@ -34,4 +34,4 @@ pub use resolve::{
 };
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule, spelled_action};
 pub use schema::{schema, schema_of};
-pub use workspace::{Docker, OwnershipSetting, Vijil, Workspace};
+pub use workspace::{Docker, OwnershipSetting, Settings, Vijil};

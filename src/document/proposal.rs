@@ -7,16 +7,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Docker, OwnershipSetting, Vijil, Workspace};
+use super::{Docker, OwnershipSetting, Settings, Vijil};
 use crate::model::{EditActive, Guards, Limit, Protected, SettingChange};
 
 /// The settings that apply to a proposal, and its differences from them. Without a base, nothing
 /// may be deleted or opened.
 #[must_use]
 pub fn settings_for(
-    proposed: &Workspace,
-    base: Option<&Workspace>,
-) -> (Workspace, Vec<SettingChange>) {
+    proposed: &Settings,
+    base: Option<&Settings>,
+) -> (Settings, Vec<SettingChange>) {
     let before = base.map(named).unwrap_or_default();
     let changes = named(proposed).into_iter().filter_map(|(setting, proposed)| {
         let base = before
@@ -28,7 +28,7 @@ pub fn settings_for(
     let changes = changes.collect();
     let held = match base {
         Some(base) => base.clone(),
-        None => Workspace {
+        None => Settings {
             guards: Guards {
                 protected: proposed.guards.protected.clone(),
                 require_records: proposed.guards.require_records,
@@ -52,13 +52,13 @@ pub fn settings_for(
             vijil.clone().map(|vijil| Vijil { ownership: OwnershipSetting::Declared, ..vijil })
         }
     };
-    (Workspace { include: proposed.include.clone(), docker, vijil, ..held }, changes)
+    (Settings { include: proposed.include.clone(), docker, vijil, ..held }, changes)
 }
 
 /// The guards of a base. Without one, nothing may be deleted or opened, and no recorded request may
 /// be blocked. Records are not required, since a new workspace has none.
 #[must_use]
-pub fn guards_of(base: Option<&Workspace>) -> Guards {
+pub fn guards_of(base: Option<&Settings>) -> Guards {
     let none = Some(Limit::Count(0));
     // Every guard by name: a new one has to be strict here too.
     let strictest = || Guards {
@@ -73,8 +73,8 @@ pub fn guards_of(base: Option<&Workspace>) -> Guards {
 }
 
 /// Every setting that is relevant for a reviewer, by name; null if it is not set.
-fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
-    let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
+fn named(workspace: &Settings) -> Vec<(&'static str, Value)> {
+    let Settings { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
     let Guards {
         max_deletes,
         deny_widening,
@@ -142,9 +142,9 @@ fn protected_list(policies: &[Protected]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Workspace, settings_for};
+    use super::{Settings, settings_for};
 
-    fn settings(text: &str) -> Workspace {
+    fn settings(text: &str) -> Settings {
         serde_yaml::from_str(&format!("apiVersion: seawall/v1\nkind: Workspace\n{text}")).unwrap()
     }
 

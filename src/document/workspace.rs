@@ -10,8 +10,8 @@ use crate::model::{EditActive, Guards, Ownership};
 /// The documents that belong together, the services that they are for, and the guards for plans.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "Workspace")]
-pub struct Workspace {
+#[schemars(rename = "Workspace", title = "Workspace")]
+pub struct Settings {
     /// The version of the document format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,

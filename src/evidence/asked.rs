@@ -186,7 +186,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::evidence::observation::Recorded;
+    use crate::evidence::observation::RecordedDecision;
 
     fn seen(kind: Kind, resource: &'static str) -> Observation<'static> {
         let none = || Cow::Borrowed("");
@@ -199,7 +199,7 @@ mod tests {
             port: none(),
             path: none(),
             mode: None,
-            recorded: Recorded::Allow,
+            recorded: RecordedDecision::Allow,
             user: none(),
             machine: none(),
             id: none(),

@@ -8,7 +8,7 @@ use std::io;
 
 use super::asked::Asked;
 use super::ids::{Ids, Seeds};
-use super::observation::{Class, Kind, Mode, Observation, Recorded};
+use super::observation::{Class, Kind, Mode, Observation, RecordedDecision};
 use super::record::Record;
 use super::requests::Skipped;
 use super::shapes::{Alike, Unusual};
@@ -51,9 +51,9 @@ pub(super) struct Gather {
     by_actor: HashMap<String, u32>,
     /// Users and machines.
     pub(super) actors: Vec<(String, String)>,
-    cells: HashMap<Key, Counts>,
+    groups: HashMap<Key, Counts>,
     /// The requests and the decisions on them, by the hashes of lines.
-    by_line: Hashed<(u32, Recorded)>,
+    by_line: Hashed<(u32, RecordedDecision)>,
     /// The users and machines, by the hashes of lines.
     by_names: Hashed<u32>,
     seeds: Seeds,
@@ -110,7 +110,7 @@ impl Words {
             host,
             port,
             path,
-            recorded: Recorded::Allow,
+            recorded: RecordedDecision::Allow,
             user: Cow::Borrowed(""),
             machine: Cow::Borrowed(""),
             id: Cow::Borrowed(""),
@@ -123,12 +123,12 @@ impl Words {
 
 /// The identity of a group of one thread: the positions of its request in [`Gather::words`] and of who
 /// asked in [`Gather::actors`], and the decision.
-type Key = (u32, u32, Recorded);
+type Key = (u32, u32, RecordedDecision);
 
-/// The counts of a cell.
+/// The counts of a group.
 #[derive(Clone, Copy, Debug)]
 struct Counts {
-    /// The number of cells made before this one.
+    /// The number of groups made before this one.
     number: u32,
     count: u64,
     /// The last time precedes the first one if there is none.
@@ -136,14 +136,14 @@ struct Counts {
     last: i64,
 }
 
-/// A cell of one thread.
+/// A group of one thread.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counted {
     /// Position in [`Gather::words`].
     pub(super) asked: u32,
     /// Position in [`Gather::actors`].
     pub(super) actor: u32,
-    pub(super) recorded: Recorded,
+    pub(super) recorded: RecordedDecision,
     pub(super) count: u64,
     /// The time of the first and of the last record.
     pub(super) times: Option<(i64, i64)>,
@@ -155,7 +155,7 @@ impl Gather {
             by_words: HashMap::default(),
             by_actor: HashMap::default(),
             actors: Vec::new(),
-            cells: HashMap::default(),
+            groups: HashMap::default(),
             by_line: Hashed::default(),
             by_names: Hashed::default(),
             seeds: seeds.clone(),
@@ -258,11 +258,11 @@ impl Gather {
         by_number(std::mem::take(&mut self.by_words))
     }
 
-    /// The cells, by their numbers.
-    pub(super) fn cells(&mut self) -> Vec<Counted> {
-        let mut cells: Vec<(Key, Counts)> = std::mem::take(&mut self.cells).into_iter().collect();
-        cells.sort_unstable_by_key(|(_, counts)| counts.number);
-        let cells = cells.into_iter().map(|((asked, actor, recorded), counts)| {
+    /// The groups, by their numbers.
+    pub(super) fn groups(&mut self) -> Vec<Counted> {
+        let mut groups: Vec<(Key, Counts)> = std::mem::take(&mut self.groups).into_iter().collect();
+        groups.sort_unstable_by_key(|(_, counts)| counts.number);
+        let groups = groups.into_iter().map(|((asked, actor, recorded), counts)| {
             let Counts { number: _, count, first, last } = counts;
             Counted {
                 asked,
@@ -272,7 +272,7 @@ impl Gather {
                 times: (first <= last).then_some((first, last)),
             }
         });
-        cells.collect()
+        groups.collect()
     }
 
     /// Counts a line that is not a record.
@@ -292,19 +292,19 @@ impl Gather {
         &mut self,
         asked: u32,
         actor: u32,
-        recorded: Recorded,
+        recorded: RecordedDecision,
         (count, first, last): (u64, Option<i64>, Option<i64>),
         identity: &[u8],
     ) -> io::Result<()> {
-        let number = self.cells.len();
-        let cell = self.cells.entry((asked, actor, recorded)).or_insert_with(|| {
-            let number = u32::try_from(number).expect("fewer cells than fit into memory");
+        let number = self.groups.len();
+        let group = self.groups.entry((asked, actor, recorded)).or_insert_with(|| {
+            let number = u32::try_from(number).expect("fewer groups than fit into memory");
             Counts { number, count: 0, first: i64::MAX, last: i64::MIN }
         });
-        cell.count = cell.count.saturating_add(count);
-        cell.first = cell.first.min(first.unwrap_or(i64::MAX));
-        cell.last = cell.last.max(last.unwrap_or(i64::MIN));
-        let at = cell.number;
+        group.count = group.count.saturating_add(count);
+        group.first = group.first.min(first.unwrap_or(i64::MAX));
+        group.last = group.last.max(last.unwrap_or(i64::MIN));
+        let at = group.number;
         if identity.is_empty() { Ok(()) } else { self.ids.add(identity, at) }
     }
 

@@ -1,6 +1,6 @@
 //! The identities of records, so that a record that was written twice counts once.
 //!
-//! For each record, its hash and the cell that it was counted in are kept, by the first byte of the
+//! For each record, its hash and the group that it was counted in are kept, by the first byte of the
 //! hash. Above a limit they move to a temporary file, and repetitions are found one byte at a time.
 //! Memory then holds one part in 256 of what is on disk for each processor, whatever the number of
 //! records.
@@ -31,7 +31,7 @@ const AT_ONCE: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seeds([RandomState; 2]);
 
-/// The hash of an identity, and the cell that its record was counted in.
+/// The hash of an identity, and the group that its record was counted in.
 type Entry = ([u64; 2], u32);
 
 /// The identities that one thread has seen.
@@ -85,10 +85,10 @@ impl Ids {
     }
 
     /// Adds a record.
-    pub(super) fn add(&mut self, id: &[u8], cell: u32) -> io::Result<()> {
+    pub(super) fn add(&mut self, id: &[u8], group: u32) -> io::Result<()> {
         let hash @ [first, _] = self.seeds.hash(id.len(), [id].into_iter());
         if let Some(part) = self.parts.get_mut(usize::from(first.to_be_bytes()[0])) {
-            part.push((hash, cell));
+            part.push((hash, group));
         }
         self.held += 1;
         if self.held < self.most { Ok(()) } else { self.spill() }
@@ -102,10 +102,10 @@ impl Ids {
         let (mut run, mut bytes) = (Vec::with_capacity(PARTS), Vec::new());
         for part in &mut self.parts {
             run.push((spilled.end + bytes.len() as u64, part.len()));
-            for ([one, other], cell) in part.drain(..) {
+            for ([one, other], group) in part.drain(..) {
                 bytes.extend_from_slice(&one.to_le_bytes());
                 bytes.extend_from_slice(&other.to_le_bytes());
-                bytes.extend_from_slice(&cell.to_le_bytes());
+                bytes.extend_from_slice(&group.to_le_bytes());
             }
         }
         spilled.file.write_all(&bytes)?;
@@ -134,7 +134,7 @@ impl Ids {
     }
 }
 
-/// Calls `repeated` with the records that share an identity, by thread and cell.
+/// Calls `repeated` with the records that share an identity, by thread and group.
 pub(super) fn repetitions(
     threads: Vec<Ids>,
     mut repeated: impl FnMut(&[(usize, u32)]),
@@ -146,7 +146,7 @@ pub(super) fn repetitions(
             starts.push(entries.len());
             ids.lock().unwrap_or_else(PoisonError::into_inner).read(part, &mut entries)?;
         }
-        let place = |(at, cell)| (starts.partition_point(|start| *start <= at) - 1, cell);
+        let place = |(at, group)| (starts.partition_point(|start| *start <= at) - 1, group);
         let groups = repeated_in(&entries).into_iter();
         Ok(groups.map(|group| group.into_iter().map(place).collect()).collect())
     };
@@ -159,7 +159,7 @@ pub(super) fn repetitions(
     Ok(())
 }
 
-/// The positions and the cells of the entries that share their hash with another.
+/// The positions and the groups of the entries that share their hash with another.
 fn repeated_in(entries: &[Entry]) -> Vec<Vec<(usize, u32)>> {
     let entry = |at: usize| entries.get(at).copied().unwrap_or_default();
     let hash = |at: usize| entry(at).0;
@@ -209,9 +209,9 @@ mod tests {
             threads[1].add(b"record 500", 9_000).unwrap();
             let mut found: Vec<Vec<u32>> = Vec::new();
             repetitions(threads.into(), |same| {
-                let mut cells: Vec<u32> = same.iter().map(|(_, cell)| *cell).collect();
-                cells.sort_unstable();
-                found.push(cells);
+                let mut groups: Vec<u32> = same.iter().map(|(_, group)| *group).collect();
+                groups.sort_unstable();
+                found.push(groups);
             })
             .unwrap();
             found.sort();

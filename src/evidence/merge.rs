@@ -8,7 +8,7 @@ use std::io;
 use super::asked::Asked;
 use super::gather::{Counted, Gather, HashMap, Words, by_number, earlier};
 use super::ids::{Ids, repetitions};
-use super::observation::{Approval, Recorded};
+use super::observation::{Approval, RecordedDecision};
 use super::requests::{RequestGroup, Requests, Skipped};
 use crate::source::parallel;
 
@@ -41,19 +41,19 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     };
     let (users, user_ranks) = names(|actor| &actor.0);
     let (machines, machine_ranks) = names(|actor| &actor.1);
-    let (mut cells, numbers) = merged(
-        &threads.iter_mut().map(Gather::cells).collect::<Vec<_>>(),
+    let (mut groups, numbers) = merged(
+        &threads.iter_mut().map(Gather::groups).collect::<Vec<_>>(),
         [&requests, &user_ranks, &machine_ranks],
     );
     let ids: Vec<Ids> = threads.into_iter().map(|gather| gather.ids).collect();
     repetitions(ids, |same| {
         let numbered =
-            same.iter().filter_map(|(thread, cell)| numbers.get(*thread)?.get(*cell as usize));
-        leave_one(&mut cells, numbered.map(|at| *at as usize).collect(), &mut skipped);
+            same.iter().filter_map(|(thread, group)| numbers.get(*thread)?.get(*group as usize));
+        leave_one(&mut groups, numbered.map(|at| *at as usize).collect(), &mut skipped);
     })?;
-    cells.retain(|cell| cell.count > 0);
-    skipped.connection += join_connections(&asked, &mut cells);
-    Ok(requests_in_use(asked, users, machines, cells, skipped))
+    groups.retain(|group| group.count > 0);
+    skipped.connection += join_connections(&asked, &mut groups);
+    Ok(requests_in_use(asked, users, machines, groups, skipped))
 }
 
 /// The distinct requests in the order of their texts, and for each thread the position there of
@@ -110,66 +110,68 @@ fn ranked<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> (Vec<T>, Vec<u32>) {
     (distinct.into_iter().flatten().collect(), ranks)
 }
 
-/// The cells of all threads by their content, and for each thread the position there of each of its
-/// cells. The positions of requests, users and machines are given by thread.
+/// The groups of all threads by their content, and for each thread the position there of each of its
+/// groups. The positions of requests, users and machines are given by thread.
 fn merged(
     threads: &[Vec<Counted>],
     [requests, users, machines]: [&[Vec<u32>]; 3],
 ) -> (Vec<RequestGroup>, Vec<Vec<u32>>) {
-    let mut order: Vec<([u32; 3], Recorded, usize, usize)> =
+    let mut order: Vec<([u32; 3], RecordedDecision, usize, usize)> =
         Vec::with_capacity(threads.iter().map(Vec::len).sum());
-    for (thread, cells) in threads.iter().enumerate() {
+    for (thread, groups) in threads.iter().enumerate() {
         let rank = |ranks: &[Vec<u32>], at: u32| ranks.get(thread)?.get(at as usize).copied();
-        let keys = cells.iter().enumerate().filter_map(|(at, cell)| {
+        let keys = groups.iter().enumerate().filter_map(|(at, group)| {
             let [request, user, machine] = [
-                rank(requests, cell.asked)?,
-                rank(users, cell.actor)?,
-                rank(machines, cell.actor)?,
+                rank(requests, group.asked)?,
+                rank(users, group.actor)?,
+                rank(machines, group.actor)?,
             ];
-            Some(([request, user, machine], cell.recorded, thread, at))
+            Some(([request, user, machine], group.recorded, thread, at))
         });
         order.extend(keys);
     }
     order.sort_unstable();
     let same = || order.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
     let mut merged = Vec::with_capacity(same().count());
-    let mut numbers: Vec<Vec<u32>> = threads.iter().map(|cells| vec![0; cells.len()]).collect();
+    let mut numbers: Vec<Vec<u32>> = threads.iter().map(|groups| vec![0; groups.len()]).collect();
     for same in same() {
         let Some(([request, user, machine], recorded, ..)) = same.first().copied() else {
             continue;
         };
         let [request, user, machine] = [request, user, machine].map(|at| at as usize);
-        let mut cell =
+        let mut group =
             RequestGroup { request, user, machine, recorded, count: 0, first: None, last: None };
         for (.., thread, at) in same {
-            let own = threads.get(*thread).and_then(|cells| cells.get(*at));
+            let own = threads.get(*thread).and_then(|groups| groups.get(*at));
             let Some(Counted { count, times, .. }) = own else { continue };
-            cell.count = cell.count.saturating_add(*count);
-            cell.first = earlier(cell.first, times.map(|(first, _)| first));
-            cell.last = cell.last.max(times.map(|(_, last)| last));
+            group.count = group.count.saturating_add(*count);
+            group.first = earlier(group.first, times.map(|(first, _)| first));
+            group.last = group.last.max(times.map(|(_, last)| last));
             if let Some(number) = numbers.get_mut(*thread).and_then(|own| own.get_mut(*at)) {
                 *number = position(merged.len());
             }
         }
-        merged.push(cell);
+        merged.push(group);
     }
     (merged, numbers)
 }
 
-/// Takes the records that share an identity out of their cells, except one: the outcome of an
+/// Takes the records that share an identity out of their groups, except one: the outcome of an
 /// approval rather than the question; otherwise the smallest by its content, since the order of
 /// reading is arbitrary.
-fn leave_one(cells: &mut [RequestGroup], mut same: Vec<usize>, skipped: &mut Skipped) {
-    let recorded = |cells: &[RequestGroup], at: usize| cells.get(at).map(|cell| cell.recorded);
+fn leave_one(groups: &mut [RequestGroup], mut same: Vec<usize>, skipped: &mut Skipped) {
+    let recorded = |groups: &[RequestGroup], at: usize| groups.get(at).map(|group| group.recorded);
     same.sort_by_key(|at| {
-        (recorded(cells, *at) == Some(Recorded::Approval(Approval::Pending)), *at)
+        (recorded(groups, *at) == Some(RecordedDecision::Approval(Approval::Pending)), *at)
     });
-    let kept = same.first().and_then(|at| recorded(cells, *at));
+    let kept = same.first().and_then(|at| recorded(groups, *at));
     for at in same.iter().skip(1) {
-        let Some(cell) = cells.get_mut(*at) else { continue };
-        cell.count = cell.count.saturating_sub(1);
-        match (kept, cell.recorded) {
-            (Some(Recorded::Approval(kept)), Recorded::Approval(own)) if kept != own => {
+        let Some(group) = groups.get_mut(*at) else { continue };
+        group.count = group.count.saturating_sub(1);
+        match (kept, group.recorded) {
+            (Some(RecordedDecision::Approval(kept)), RecordedDecision::Approval(own))
+                if kept != own =>
+            {
                 skipped.resolution += 1
             }
             _ => skipped.duplicate += 1,
@@ -180,17 +182,17 @@ fn leave_one(cells: &mut [RequestGroup], mut same: Vec<usize>, skipped: &mut Ski
 /// Removes the connections that HTTP requests of the same user were made on: as many as there are
 /// requests, because records do not say which belong together. Allowed connections go first, since
 /// a request is made on an open connection. Returns the number removed.
-fn join_connections(asked: &[Asked], cells: &mut Vec<RequestGroup>) -> u64 {
+fn join_connections(asked: &[Asked], groups: &mut Vec<RequestGroup>) -> u64 {
     let mut on_connection: HashMap<(usize, usize), Beside> = HashMap::default();
-    for same in cells.chunk_by(|one, other| one.request == other.request) {
-        let request = same.first().and_then(|cell| asked.get(cell.request));
+    for same in groups.chunk_by(|one, other| one.request == other.request) {
+        let request = same.first().and_then(|group| asked.get(group.request));
         let Some(connection) = request.and_then(Asked::connection) else { continue };
         let Ok(connection) = asked.binary_search_by(|one| one.text.as_str().cmp(&connection))
         else {
             continue;
         };
-        for cell in same {
-            on_connection.entry((connection, cell.user)).or_default().add(cell);
+        for group in same {
+            on_connection.entry((connection, group.user)).or_default().add(group);
         }
     }
     if on_connection.is_empty() {
@@ -198,21 +200,21 @@ fn join_connections(asked: &[Asked], cells: &mut Vec<RequestGroup>) -> u64 {
     }
     let mut joined = 0;
     for same in
-        cells.chunk_by_mut(|one, other| (one.request, one.user) == (other.request, other.user))
+        groups.chunk_by_mut(|one, other| (one.request, one.user) == (other.request, other.user))
     {
-        let place = same.first().map(|cell| (cell.request, cell.user));
+        let place = same.first().map(|group| (group.request, group.user));
         let Some(beside) = place.and_then(|place| on_connection.get_mut(&place)) else { continue };
-        same.sort_unstable_by_key(|cell| (order(cell.recorded), cell.machine, cell.recorded));
-        for cell in &mut *same {
-            if beside.overlaps(cell) {
-                let own = cell.count.min(beside.count);
-                (cell.count, beside.count) = (cell.count - own, beside.count - own);
+        same.sort_unstable_by_key(|group| (order(group.recorded), group.machine, group.recorded));
+        for group in &mut *same {
+            if beside.overlaps(group) {
+                let own = group.count.min(beside.count);
+                (group.count, beside.count) = (group.count - own, beside.count - own);
                 joined += own;
             }
         }
-        same.sort_unstable_by_key(|cell| cell.key());
+        same.sort_unstable_by_key(|group| group.key());
     }
-    cells.retain(|cell| cell.count > 0);
+    groups.retain(|group| group.count > 0);
     joined
 }
 
@@ -225,48 +227,48 @@ struct Beside {
 }
 
 impl Beside {
-    fn add(&mut self, cell: &RequestGroup) {
-        self.count = self.count.saturating_add(cell.count);
-        self.first = earlier(self.first, cell.first);
-        self.last = self.last.max(cell.last);
+    fn add(&mut self, group: &RequestGroup) {
+        self.count = self.count.saturating_add(group.count);
+        self.first = earlier(self.first, group.first);
+        self.last = self.last.max(group.last);
     }
 
-    fn overlaps(&self, cell: &RequestGroup) -> bool {
+    fn overlaps(&self, group: &RequestGroup) -> bool {
         let before = |one: Option<i64>, other: Option<i64>| {
             one.zip(other).is_none_or(|(one, other)| one <= other.saturating_add(BESIDE))
         };
-        before(cell.first, self.last) && before(self.first, cell.last)
+        before(group.first, self.last) && before(self.first, group.last)
     }
 }
 
-fn order(recorded: Recorded) -> u8 {
+fn order(recorded: RecordedDecision) -> u8 {
     match recorded {
-        Recorded::Allow => 0,
-        Recorded::Approval(Approval::Granted) => 1,
-        Recorded::Approval(_) => 2,
-        Recorded::Deny(_) => 3,
+        RecordedDecision::Allow => 0,
+        RecordedDecision::Approval(Approval::Granted) => 1,
+        RecordedDecision::Approval(_) => 2,
+        RecordedDecision::Deny(_) => 3,
     }
 }
 
-/// The requests without what no cell is about any more.
+/// The requests without what no group is about any more.
 fn requests_in_use(
     asked: Vec<Asked>,
     users: Vec<String>,
     machines: Vec<String>,
-    mut cells: Vec<RequestGroup>,
+    mut groups: Vec<RequestGroup>,
     skipped: Skipped,
 ) -> Requests {
-    let (asked, requests) = in_use(asked, cells.iter().map(|cell| cell.request));
-    let (users, user_ranks) = in_use(users, cells.iter().map(|cell| cell.user).chain([0]));
+    let (asked, requests) = in_use(asked, groups.iter().map(|group| group.request));
+    let (users, user_ranks) = in_use(users, groups.iter().map(|group| group.user).chain([0]));
     let (machines, machine_ranks) =
-        in_use(machines, cells.iter().map(|cell| cell.machine).chain([0]));
+        in_use(machines, groups.iter().map(|group| group.machine).chain([0]));
     let new = |ranks: &[usize], old: usize| ranks.get(old).copied().unwrap_or_default();
-    for cell in &mut cells {
-        cell.request = new(&requests, cell.request);
-        cell.user = new(&user_ranks, cell.user);
-        cell.machine = new(&machine_ranks, cell.machine);
+    for group in &mut groups {
+        group.request = new(&requests, group.request);
+        group.user = new(&user_ranks, group.user);
+        group.machine = new(&machine_ranks, group.machine);
     }
-    Requests { asked, users, machines, cells, skipped }
+    Requests { asked, users, machines, groups, skipped }
 }
 
 /// The items at some positions, and the new position of each.

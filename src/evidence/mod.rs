@@ -38,7 +38,7 @@ pub mod usage;
 pub use asked::{Asked, Subject};
 pub use decide::{Gap, Judge};
 pub use membership::{Memberships, Teams};
-pub use observation::{Approval, Recorded, Refusal};
+pub use observation::{Approval, RecordedDecision, Refusal};
 pub use paste::{Pasted, paste};
 pub use requests::{RequestGroup, Requests, Skipped, Window};
 pub use source::{Broken, Input, ReadError, Reading, raw, read};

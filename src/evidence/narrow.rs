@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::{Judge, Ruling};
 use super::membership::{Memberships, Teams};
-use super::observation::Recorded;
+use super::observation::RecordedDecision;
 use super::requests::Requests;
 use super::usage::Input;
 use super::{Asked, Subject};
@@ -75,7 +75,7 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
     let (state, judge) = (State::new(&alone), Judge::new(&policies));
     let (classes, of_user) = memberships.classes(requests);
     let mut found: BTreeMap<usize, (BTreeSet<String>, u64)> = BTreeMap::new();
-    for (asked, cells) in requests.by_request() {
+    for (asked, groups) in requests.by_request() {
         let Subject::One(request @ (Request::Connect { .. } | Request::Http { .. })) =
             &asked.subject
         else {
@@ -85,8 +85,8 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
         let (rules, case) = (state.question(request).rules(), judge.case(asked));
         let denied =
             by_class(&classes, |teams| judge.rule(&case, teams) == Ruling::Known(Decision::Deny));
-        for cell in cells {
-            let class = of_user.get(cell.user).copied().unwrap_or_default();
+        for group in groups {
+            let class = of_user.get(group.user).copied().unwrap_or_default();
             let Some(teams) = classes.get(class).filter(|_| !denied(class)) else { continue };
             for rule in &rules {
                 let governs = match teams {
@@ -98,7 +98,7 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
                     let port =
                         candidate.port.as_ref().map(|port| format!(":{port}")).unwrap_or_default();
                     own.0.insert(format!("{host}{port}"));
-                    own.1 += cell.count;
+                    own.1 += group.count;
                 }
             }
         }
@@ -173,15 +173,15 @@ pub fn harm(
 ) -> Option<Asked> {
     let (old, new) = (Judge::new(before), Judge::new(after));
     let (classes, of_user) = memberships.classes(requests);
-    for (asked, cells) in requests.by_request() {
+    for (asked, groups) in requests.by_request() {
         let (was, will) = (old.case(asked), new.case(asked));
         let rulings = by_class(&classes, |teams| (old.rule(&was, teams), new.rule(&will, teams)));
-        for cell in cells {
-            let (was, will) = rulings(of_user.get(cell.user).copied().unwrap_or_default());
+        for group in groups {
+            let (was, will) = rulings(of_user.get(group.user).copied().unwrap_or_default());
             let harmed = match (was, will) {
                 (Ruling::Known(Decision::Allow), will) => will != was,
                 (Ruling::Unknown(_), Ruling::Known(Decision::Deny)) => {
-                    cell.recorded == Recorded::Allow
+                    group.recorded == RecordedDecision::Allow
                 }
                 (Ruling::Known(Decision::Deny), _) | (Ruling::Unknown(_), _) => false,
             };

@@ -26,7 +26,7 @@ pub(super) enum Kind {
 
 /// The decision on a request when it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Recorded {
+pub enum RecordedDecision {
     /// It was allowed.
     Allow,
     /// It was denied.
@@ -88,7 +88,7 @@ pub(super) struct Observation<'a> {
     pub(super) port: Cow<'a, str>,
     pub(super) path: Cow<'a, str>,
     pub(super) mode: Option<Mode>,
-    pub(super) recorded: Recorded,
+    pub(super) recorded: RecordedDecision,
     /// The user; empty if the record names nobody.
     pub(super) user: Cow<'a, str>,
     pub(super) machine: Cow<'a, str>,
@@ -101,7 +101,7 @@ pub(super) struct Observation<'a> {
     pub(super) last: Option<i64>,
 }
 
-impl Recorded {
+impl RecordedDecision {
     /// A short phrase for people.
     #[must_use]
     pub fn phrase(self) -> &'static str {
@@ -139,7 +139,7 @@ fn kind(action_type: &str) -> Option<Kind> {
     })
 }
 
-pub(super) fn decision(text: &str, reason: &str) -> Option<Recorded> {
+pub(super) fn decision(text: &str, reason: &str) -> Option<RecordedDecision> {
     // Nearly all records have one of these two, which need no copy.
     let refusal = || {
         if reason.contains("no applicable polic") {
@@ -152,16 +152,16 @@ pub(super) fn decision(text: &str, reason: &str) -> Option<Recorded> {
         }
     };
     match text {
-        "AUDIT_DECISION_ALLOW" => return Some(Recorded::Allow),
-        "AUDIT_DECISION_DENY" => return Some(Recorded::Deny(refusal())),
+        "AUDIT_DECISION_ALLOW" => return Some(RecordedDecision::Allow),
+        "AUDIT_DECISION_DENY" => return Some(RecordedDecision::Deny(refusal())),
         _ => {}
     }
     Some(match value(text, "AUDIT_DECISION_").as_str() {
-        "ALLOW" | "ALLOWED" => Recorded::Allow,
-        "DENY" | "DENIED" => Recorded::Deny(refusal()),
-        "APPROVAL_REQUIRED" => Recorded::Approval(Approval::Pending),
-        "APPROVAL_ALLOW" | "APPROVED" => Recorded::Approval(Approval::Granted),
-        "APPROVAL_DENY" | "REJECTED" => Recorded::Approval(Approval::Refused),
+        "ALLOW" | "ALLOWED" => RecordedDecision::Allow,
+        "DENY" | "DENIED" => RecordedDecision::Deny(refusal()),
+        "APPROVAL_REQUIRED" => RecordedDecision::Approval(Approval::Pending),
+        "APPROVAL_ALLOW" | "APPROVED" => RecordedDecision::Approval(Approval::Granted),
+        "APPROVAL_DENY" | "REJECTED" => RecordedDecision::Approval(Approval::Refused),
         _ => return None,
     })
 }
@@ -346,24 +346,32 @@ mod tests {
         let local =
             "denied: rule \"local:x\" matched op(action=net:connect:tcp, resource=net:domain:a:1)";
         for (text, reason, recorded) in [
-            ("AUDIT_DECISION_ALLOW", "", Some(Recorded::Allow)),
-            ("allow", "", Some(Recorded::Allow)),
-            ("Deny", "no applicable policies for op(x)", Some(Recorded::Deny(Refusal::Default))),
+            ("AUDIT_DECISION_ALLOW", "", Some(RecordedDecision::Allow)),
+            ("allow", "", Some(RecordedDecision::Allow)),
+            (
+                "Deny",
+                "no applicable policies for op(x)",
+                Some(RecordedDecision::Deny(Refusal::Default)),
+            ),
             (
                 "AUDIT_DECISION_DENY",
                 "denied: rule \"r1\" matched op(x)",
-                Some(Recorded::Deny(Refusal::Rule)),
+                Some(RecordedDecision::Deny(Refusal::Rule)),
             ),
-            ("AUDIT_DECISION_DENY", local, Some(Recorded::Deny(Refusal::Local))),
+            ("AUDIT_DECISION_DENY", local, Some(RecordedDecision::Deny(Refusal::Local))),
             (
                 "AUDIT_DECISION_DENY",
                 "denied: rule \"kit:x\" matched op(x)",
-                Some(Recorded::Deny(Refusal::Local)),
+                Some(RecordedDecision::Deny(Refusal::Local)),
             ),
-            ("AUDIT_DECISION_DENY", "", Some(Recorded::Deny(Refusal::Unsaid))),
-            ("AUDIT_DECISION_APPROVAL_REQUIRED", "", Some(Recorded::Approval(Approval::Pending))),
-            ("AUDIT_DECISION_APPROVED", "", Some(Recorded::Approval(Approval::Granted))),
-            ("AUDIT_DECISION_REJECTED", "", Some(Recorded::Approval(Approval::Refused))),
+            ("AUDIT_DECISION_DENY", "", Some(RecordedDecision::Deny(Refusal::Unsaid))),
+            (
+                "AUDIT_DECISION_APPROVAL_REQUIRED",
+                "",
+                Some(RecordedDecision::Approval(Approval::Pending)),
+            ),
+            ("AUDIT_DECISION_APPROVED", "", Some(RecordedDecision::Approval(Approval::Granted))),
+            ("AUDIT_DECISION_REJECTED", "", Some(RecordedDecision::Approval(Approval::Refused))),
             ("AUDIT_DECISION_LATER", "", None),
         ] {
             assert_eq!(decision(text, reason), recorded, "{text} {reason}");
@@ -398,7 +406,7 @@ mod tests {
         assert_eq!((&*found.resource, &*found.user, &*found.machine), ("/data", "ana", "m"));
         assert_eq!(
             (found.mode, found.recorded),
-            (Some(Mode::Write), Recorded::Deny(Refusal::Default))
+            (Some(Mode::Write), RecordedDecision::Deny(Refusal::Default))
         );
         assert_eq!(found.first, time::parse("2026-11-01T00:00:00Z"));
     }

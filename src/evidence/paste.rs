@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::asked::Asked;
-use super::observation::{Class, Kind, Mode, Observation, Recorded, decision};
+use super::observation::{Class, Kind, Mode, Observation, RecordedDecision, decision};
 use super::record::{Record, Text};
 use super::source::VALUES;
 use crate::json;
@@ -17,7 +17,7 @@ pub struct Pasted {
     /// The request.
     pub asked: Asked,
     /// The recorded decision, if the text states it.
-    pub recorded: Option<Recorded>,
+    pub recorded: Option<RecordedDecision>,
     /// The user who asked; empty if the text names nobody.
     pub user: String,
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::decide::{Case, Gap, Judge, Ruling};
 use super::membership::{Memberships, Teams};
-use super::observation::{Recorded, Refusal};
+use super::observation::{RecordedDecision, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::time;
 use crate::access::{self, Cause, Reason};
@@ -209,18 +209,18 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
     let (old, new) = (Judge::new(before.policies), Judge::new(after.policies));
     let (classes, of_user) = memberships.classes(requests);
     let mut found: BTreeMap<Vec<String>, Vec<(u64, Decision, &str)>> = BTreeMap::new();
-    for (asked, cells) in requests.by_request() {
+    for (asked, groups) in requests.by_request() {
         if !matches!(asked.subject, super::Subject::One(_)) || !is_expressible(&asked.text) {
             continue;
         }
         let (was, will) = (old.case(asked), new.case(asked));
         for (class, membership) in classes.iter().enumerate() {
-            let own = || cells.iter().filter(|cell| of_user.get(cell.user) == Some(&class));
+            let own = || groups.iter().filter(|group| of_user.get(group.user) == Some(&class));
             if own().next().is_none() {
                 continue;
             }
             let decisions: BTreeSet<Option<Decision>> =
-                own().map(|cell| recorded(cell.recorded)).collect();
+                own().map(|group| recorded(group.recorded)).collect();
             let Ruling::Known(decision) = old.rule(&was, membership) else { continue };
             if !decisions.iter().eq([&Some(decision)])
                 || new.rule(&will, membership) != Ruling::Known(decision)
@@ -234,7 +234,7 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
                 Teams::Unknown => Vec::new(),
             };
             found.entry(names).or_default().push((
-                own().map(|cell| cell.count).sum(),
+                own().map(|group| group.count).sum(),
                 decision,
                 &asked.text,
             ));
@@ -298,8 +298,8 @@ pub fn replay(input: Input<'_>) -> Replay {
     let parts =
         parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
             let mut part = Part::default();
-            for (asked, cells) in chunk {
-                part.add(&input, (&old, &new), (&classes, &of_user), asked, cells);
+            for (asked, groups) in chunk {
+                part.add(&input, (&old, &new), (&classes, &of_user), asked, groups);
             }
             part
         });
@@ -343,42 +343,42 @@ impl Part {
         (old, new): (&Judge<'_>, &Judge<'_>),
         (classes, of_user): (&[Teams], &[usize]),
         asked: &Asked,
-        cells: &[RequestGroup],
+        groups: &[RequestGroup],
     ) {
         let (was, will) = (old.case(asked), new.case(asked));
         let mut by_class: BTreeMap<usize, Vec<&RequestGroup>> = BTreeMap::new();
-        for cell in cells {
+        for group in groups {
             by_class
-                .entry(of_user.get(cell.user).copied().unwrap_or_default())
+                .entry(of_user.get(group.user).copied().unwrap_or_default())
                 .or_default()
-                .push(cell);
+                .push(group);
         }
         let mut disagree: BTreeMap<(Decision, Decision), u64> = BTreeMap::new();
-        for (class, cells) in by_class {
+        for (class, groups) in by_class {
             let Some(teams) = classes.get(class) else { continue };
             let (before, after) = (old.rule(&was, teams), new.rule(&will, teams));
             let mut changed = Vec::new();
-            for cell in cells {
-                match (recorded(cell.recorded), before) {
+            for group in groups {
+                match (recorded(group.recorded), before) {
                     (Some(recorded), Ruling::Known(computed)) if recorded == computed => {
-                        self.agreement.agree += cell.count;
+                        self.agreement.agree += group.count;
                     }
                     (Some(recorded), Ruling::Known(computed)) => {
-                        self.agreement.disagree += cell.count;
-                        *disagree.entry((recorded, computed)).or_default() += cell.count;
+                        self.agreement.disagree += group.count;
+                        *disagree.entry((recorded, computed)).or_default() += group.count;
                     }
-                    (_, _) => self.agreement.unknown += cell.count,
+                    (_, _) => self.agreement.unknown += group.count,
                 }
-                let local = cell.recorded == Recorded::Deny(Refusal::Local);
+                let local = group.recorded == RecordedDecision::Deny(Refusal::Local);
                 match (before, after) {
-                    (_, _) if local => self.doubt(Gap::LocalRule, cell.count, asked),
+                    (_, _) if local => self.doubt(Gap::LocalRule, group.count, asked),
                     (Ruling::Unknown(gap), _) | (_, Ruling::Unknown(gap)) => {
-                        self.doubt(gap, cell.count, asked)
+                        self.doubt(gap, group.count, asked)
                     }
                     (Ruling::Known(before), Ruling::Known(after)) if before == after => {
-                        self.unchanged += cell.count
+                        self.unchanged += group.count
                     }
-                    (Ruling::Known(_), Ruling::Known(_)) => changed.push(cell),
+                    (Ruling::Known(_), Ruling::Known(_)) => changed.push(group),
                 }
             }
             if changed.is_empty() {
@@ -388,7 +388,7 @@ impl Part {
             let because = causes(input, ((old, &was), (new, &will)), asked, teams, denied);
             let change = change(input, asked, teams, &changed, because);
             if denied {
-                self.denied_users.extend(changed.iter().map(|cell| cell.user));
+                self.denied_users.extend(changed.iter().map(|group| group.user));
                 self.denied.push(change);
             } else {
                 self.allowed.push(change);
@@ -427,11 +427,11 @@ impl Part {
 }
 
 /// The recorded decision; `None` if a person or a rule of the machine decided.
-fn recorded(recorded: Recorded) -> Option<Decision> {
+fn recorded(recorded: RecordedDecision) -> Option<Decision> {
     match recorded {
-        Recorded::Allow => Some(Decision::Allow),
-        Recorded::Deny(Refusal::Local) | Recorded::Approval(_) => None,
-        Recorded::Deny(_) => Some(Decision::Deny),
+        RecordedDecision::Allow => Some(Decision::Allow),
+        RecordedDecision::Deny(Refusal::Local) | RecordedDecision::Approval(_) => None,
+        RecordedDecision::Deny(_) => Some(Decision::Deny),
     }
 }
 
@@ -439,12 +439,12 @@ fn change(
     input: &Input<'_>,
     asked: &Asked,
     teams: &Teams,
-    cells: &[&RequestGroup],
+    groups: &[&RequestGroup],
     because: Vec<String>,
 ) -> Change {
-    let users: BTreeSet<&str> = cells
+    let users: BTreeSet<&str> = groups
         .iter()
-        .filter_map(|cell| input.requests.users.get(cell.user))
+        .filter_map(|group| input.requests.users.get(group.user))
         .map(String::as_str)
         .collect();
     let users: Vec<&str> = users.into_iter().filter(|user| !user.is_empty()).collect();
@@ -460,15 +460,15 @@ fn change(
         request: asked.text.clone(),
         teams,
         teams_known,
-        count: cells.iter().map(|cell| cell.count).sum(),
+        count: groups.iter().map(|group| group.count).sum(),
         users: users.len(),
         names: if input.named {
             users.into_iter().map(str::to_owned).collect()
         } else {
             Vec::new()
         },
-        first: cells.iter().filter_map(|cell| cell.first).min().map(time::text),
-        last: cells.iter().filter_map(|cell| cell.last).max().map(time::text),
+        first: groups.iter().filter_map(|group| group.first).min().map(time::text),
+        last: groups.iter().filter_map(|group| group.last).max().map(time::text),
         because,
     }
 }

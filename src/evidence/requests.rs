@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
-use super::observation::Recorded;
+use super::observation::RecordedDecision;
 use super::time;
 
 /// Recorded requests.
@@ -22,7 +22,7 @@ pub struct Requests {
     /// The machines, in the same way.
     pub machines: Vec<String>,
     /// Sorted by request, user, machine and decision.
-    pub cells: Vec<RequestGroup>,
+    pub groups: Vec<RequestGroup>,
     /// The records that were skipped.
     pub skipped: Skipped,
 }
@@ -37,7 +37,7 @@ pub struct RequestGroup {
     /// Index into [`Requests::machines`].
     pub machine: usize,
     /// The recorded decision.
-    pub recorded: Recorded,
+    pub recorded: RecordedDecision,
     /// The number of records.
     pub count: u64,
     /// The time of the first record, in microseconds since 1970; `None` if no record has a time.
@@ -83,8 +83,8 @@ pub struct Window {
 }
 
 impl RequestGroup {
-    /// The identity and the order of a cell.
-    pub(super) fn key(&self) -> (usize, usize, usize, Recorded) {
+    /// The identity and the order of a group.
+    pub(super) fn key(&self) -> (usize, usize, usize, RecordedDecision) {
         (self.request, self.user, self.machine, self.recorded)
     }
 }
@@ -107,11 +107,11 @@ impl Requests {
     #[must_use]
     pub fn window(&self) -> Window {
         let users: BTreeSet<usize> =
-            self.cells.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
+            self.groups.iter().map(|group| group.user).filter(|user| *user > 0).collect();
         Window {
-            first: self.cells.iter().filter_map(|cell| cell.first).min().map(time::text),
-            last: self.cells.iter().filter_map(|cell| cell.last).max().map(time::text),
-            records: self.cells.iter().map(|cell| cell.count).sum(),
+            first: self.groups.iter().filter_map(|group| group.first).min().map(time::text),
+            last: self.groups.iter().filter_map(|group| group.last).max().map(time::text),
+            records: self.groups.iter().map(|group| group.count).sum(),
             requests: self.asked.len(),
             users: users.len(),
             skipped: self.skipped,
@@ -121,14 +121,14 @@ impl Requests {
     /// The length of the period, in microseconds.
     #[must_use]
     pub fn length(&self) -> i64 {
-        let first = self.cells.iter().filter_map(|cell| cell.first).min();
-        let last = self.cells.iter().filter_map(|cell| cell.last).max();
+        let first = self.groups.iter().filter_map(|group| group.first).min();
+        let last = self.groups.iter().filter_map(|group| group.last).max();
         first.zip(last).map_or(0, |(first, last)| last - first)
     }
 
-    /// The cells of each request.
+    /// The groups of each request.
     pub fn by_request(&self) -> impl Iterator<Item = (&Asked, &[RequestGroup])> {
-        let cells = self.cells.chunk_by(|one, other| one.request == other.request);
-        cells.filter_map(|cells| Some((self.asked.get(cells.first()?.request)?, cells)))
+        let groups = self.groups.chunk_by(|one, other| one.request == other.request);
+        groups.filter_map(|groups| Some((self.asked.get(groups.first()?.request)?, groups)))
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Case, Gap, Judge, Ruling};
 use super::membership::{Memberships, Teams};
-use super::observation::{Recorded, Refusal};
+use super::observation::{RecordedDecision, Refusal};
 use super::requests::{RequestGroup, Requests};
 use super::{Asked, Subject};
 use crate::access::{Host, Request, Role};
@@ -95,8 +95,8 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
     let policies: Vec<Policy> = input.declared.iter().map(|one| one.policy.clone()).collect();
     let judge = Judge::new(&policies);
     let mut found = Found::default();
-    for (asked, cells) in input.requests.by_request() {
-        found.add(&input, &judge, asked, cells);
+    for (asked, groups) in input.requests.by_request() {
+        found.add(&input, &judge, asked, groups);
     }
     let left_out = found.left_out.into_iter().map(|((request, why), count)| (request, why, count));
     Suggestion {
@@ -114,15 +114,23 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, input: &Input<'_>, judge: &Judge<'_>, asked: &Asked, cells: &[RequestGroup]) {
-        let denied: Vec<&RequestGroup> = cells
+    fn add(
+        &mut self,
+        input: &Input<'_>,
+        judge: &Judge<'_>,
+        asked: &Asked,
+        groups: &[RequestGroup],
+    ) {
+        let denied: Vec<&RequestGroup> = groups
             .iter()
-            .filter(|cell| matches!(cell.recorded, Recorded::Deny(_) | Recorded::Approval(_)))
+            .filter(|group| {
+                matches!(group.recorded, RecordedDecision::Deny(_) | RecordedDecision::Approval(_))
+            })
             .collect();
         if denied.is_empty() {
             return;
         }
-        let count = denied.iter().map(|cell| cell.count).sum();
+        let count = denied.iter().map(|group| group.count).sum();
         let case = judge.case(asked);
         let (kind, action, target) = match written(asked) {
             Ok(written) => written,
@@ -132,23 +140,23 @@ impl Found {
             return self.leave_out(asked, "a deny is about it", count);
         }
         let mut askers: Vec<&RequestGroup> = Vec::new();
-        for cell in denied {
+        for group in denied {
             let teams = input
                 .memberships
-                .teams(input.requests.users.get(cell.user).map_or("", String::as_str));
-            match reason_to_leave_out(judge, cell, &case, judge.rule(&case, &teams)) {
-                Some(why) => self.leave_out(asked, why, cell.count),
-                None => askers.push(cell),
+                .teams(input.requests.users.get(group.user).map_or("", String::as_str));
+            match reason_to_leave_out(judge, group, &case, judge.rule(&case, &teams)) {
+                Some(why) => self.leave_out(asked, why, group.count),
+                None => askers.push(group),
             }
         }
         let (teams, apart) = scope(input, &askers);
-        for (cell, why) in apart {
-            self.leave_out(asked, why, cell.count);
-            askers.retain(|asker| !std::ptr::eq(*asker, cell));
+        for (group, why) in apart {
+            self.leave_out(asked, why, group.count);
+            askers.retain(|asker| !std::ptr::eq(*asker, group));
         }
         let users: BTreeSet<usize> =
-            askers.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
-        let count: u64 = askers.iter().map(|cell| cell.count).sum();
+            askers.iter().map(|group| group.user).filter(|user| *user > 0).collect();
+        let count: u64 = askers.iter().map(|group| group.count).sum();
         if askers.is_empty() {
             return;
         }
@@ -168,18 +176,20 @@ impl Found {
 /// The reason why requests that were denied do not become a rule; `None` if they do.
 fn reason_to_leave_out(
     judge: &Judge<'_>,
-    cell: &RequestGroup,
+    group: &RequestGroup,
     case: &Case,
     ruling: Ruling,
 ) -> Option<&'static str> {
-    match (cell.recorded, ruling) {
-        (Recorded::Deny(Refusal::Local), _) => Some("a rule of the machine or of a kit denied it"),
-        (Recorded::Deny(Refusal::Rule), _) => Some("a rule denied it when it was recorded"),
-        (Recorded::Approval(_), _) => Some("a person was asked"),
+    match (group.recorded, ruling) {
+        (RecordedDecision::Deny(Refusal::Local), _) => {
+            Some("a rule of the machine or of a kit denied it")
+        }
+        (RecordedDecision::Deny(Refusal::Rule), _) => Some("a rule denied it when it was recorded"),
+        (RecordedDecision::Approval(_), _) => Some("a person was asked"),
         (_, Ruling::Known(Decision::Allow)) => Some("the documents allow it by now"),
         // The request may have been denied by a rule about addresses, since records do not say what
         // the name resolved to.
-        (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(judge, case) => {
+        (RecordedDecision::Deny(Refusal::Unsaid), _) if may_be_denied(judge, case) => {
             Some(Gap::AddressNotRecorded.phrase())
         }
         (_, Ruling::Unknown(gap)) => Some(gap.phrase()),

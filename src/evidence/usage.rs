@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::decide::{AddressRules, Case, Evaluation, Gap, Judge, Place, Ruling};
 use super::membership::{Memberships, Teams};
-use super::observation::{Recorded, Refusal};
+use super::observation::{RecordedDecision, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::{Asked, time};
 use crate::access::{AddressRule, Match, Point, Role};
@@ -159,8 +159,8 @@ pub fn usage(input: Input<'_>) -> Usage {
     let parts =
         parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
             let mut tallies = Tallies::default();
-            for (asked, cells) in chunk {
-                look(&judge, (&classes, &of_user), asked, cells, &mut tallies);
+            for (asked, groups) in chunk {
+                look(&judge, (&classes, &of_user), asked, groups, &mut tallies);
             }
             tallies
         });
@@ -220,11 +220,11 @@ fn rule_use(
 
 impl Tally {
     /// Adds requests that the rule matches.
-    fn add(&mut self, cells: &[&RequestGroup]) {
-        self.matches += cells.iter().map(|cell| cell.count).sum::<u64>();
-        self.users.extend(cells.iter().map(|cell| cell.user));
-        self.machines.extend(cells.iter().map(|cell| cell.machine));
-        self.last = self.last.max(cells.iter().filter_map(|cell| cell.last).max());
+    fn add(&mut self, groups: &[&RequestGroup]) {
+        self.matches += groups.iter().map(|group| group.count).sum::<u64>();
+        self.users.extend(groups.iter().map(|group| group.user));
+        self.machines.extend(groups.iter().map(|group| group.machine));
+        self.last = self.last.max(groups.iter().filter_map(|group| group.last).max());
     }
 
     fn join(&mut self, other: Self) {
@@ -324,22 +324,22 @@ impl AddressTally {
         protocol: usize,
         evaluation: &Evaluation<'_, '_>,
         with: Ruling,
-        cells: &[&RequestGroup],
+        groups: &[&RequestGroup],
     ) {
         let Some(all) = self.all.get_mut(protocol) else { return };
-        all.add(cells);
+        all.add(groups);
         all.may_match = true;
-        if is_local(cells) || matches!(with, Ruling::Unknown(_)) {
+        if is_local(groups) || matches!(with, Ruling::Unknown(_)) {
             all.open = true;
             all.by_team |= with == Ruling::Unknown(Gap::TeamUnknown);
             return;
         }
-        for (group, flags) in self.rules.groups.iter().zip(&mut self.groups) {
+        for (addresses, flags) in self.rules.groups.iter().zip(&mut self.groups) {
             let Some((decides, open)) = flags.get_mut(protocol) else { continue };
             if *decides {
                 continue;
             }
-            match evaluation.ruling_without_one(group) {
+            match evaluation.ruling_without_one(addresses) {
                 Ruling::Unknown(_) => *open = true,
                 without @ Ruling::Known(_) => *decides = with != without,
             }
@@ -349,8 +349,8 @@ impl AddressTally {
 
 /// Returns `true` if a rule of the machine denied all of these, whatever the organization's rules
 /// decide.
-fn is_local(cells: &[&RequestGroup]) -> bool {
-    cells.iter().all(|cell| cell.recorded == Recorded::Deny(Refusal::Local))
+fn is_local(groups: &[&RequestGroup]) -> bool {
+    groups.iter().all(|group| group.recorded == RecordedDecision::Deny(Refusal::Local))
 }
 
 /// Evaluates one request: for each membership and applicable rule, the decision without that rule.
@@ -358,16 +358,19 @@ fn look(
     judge: &Judge<'_>,
     (classes, of_user): (&[Teams], &[usize]),
     asked: &Asked,
-    cells: &[RequestGroup],
+    groups: &[RequestGroup],
     tallies: &mut Tallies,
 ) {
     let case = judge.case(asked);
     let bearing = bearing(judge, &case);
     let mut by_class: BTreeMap<usize, Vec<&RequestGroup>> = BTreeMap::new();
-    for cell in cells {
-        by_class.entry(of_user.get(cell.user).copied().unwrap_or_default()).or_default().push(cell);
+    for group in groups {
+        by_class
+            .entry(of_user.get(group.user).copied().unwrap_or_default())
+            .or_default()
+            .push(group);
     }
-    for (class, cells) in by_class {
+    for (class, groups) in by_class {
         let Some(teams) = classes.get(class) else { continue };
         let evaluation = judge.evaluate(&case, teams);
         let with = evaluation.ruling();
@@ -375,7 +378,7 @@ fn look(
             let key = || rules.key.clone();
             let tally =
                 tallies.by_address.entry(key()).or_insert_with(|| AddressTally::new(&rules));
-            tally.add(usize::from(asked.is_udp()), &evaluation, with, &cells);
+            tally.add(usize::from(asked.is_udp()), &evaluation, with, &groups);
         }
         for (rule, certain) in &bearing {
             if !judge.may_govern(*rule, teams) {
@@ -384,12 +387,12 @@ fn look(
             let tally = tallies.by_rule.entry(*rule).or_default();
             let by_team = *teams == Teams::Unknown && judge.is_for_teams(*rule);
             if *certain && !by_team {
-                tally.add(&cells);
+                tally.add(&groups);
             } else {
                 tally.may_match = true;
                 tally.by_team |= by_team;
             }
-            if is_local(&cells) {
+            if is_local(&groups) {
                 tally.open = true;
                 continue;
             }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Candidate, File, Import, Location, Refused, modeline, name, vijil};
 use crate::check;
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity, list};
-use crate::document::Workspace as Settings;
+use crate::document::Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
 use crate::model::{Desired, Live, LivePolicy, LiveVijil, Policy, TeamLookup};

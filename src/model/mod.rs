@@ -31,7 +31,7 @@ pub use seawall_access::model::{
 };
 pub use test::{Expected, ExpectedAccess, Test};
 pub use vijil::{
-    DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy,
-    CONSEQUENCE_ACTIONS, LiveVijilRule, Review, SEVERITIES, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, VijilStatus,
-    confidence, has_value, merged, same_value,
+    CONSEQUENCE_ACTIONS, DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil,
+    LiveVijilPolicy, LiveVijilRule, Review, SEVERITIES, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS,
+    VijilStatus, confidence, has_value, merged, same_value,
 };

@@ -171,12 +171,12 @@ fn of_docker(guard: Guard, guards: &Guards, judged: &Judged<'_>) -> Judgement {
 fn of_vijil(
     guard: Guard,
     guards: &Guards,
-    JudgedVijil { live, plan: VijilPlan { steps, unmanaged, .. } }: JudgedVijil<'_>,
+    JudgedVijil { live, plan: VijilPlan { steps, left_alone, .. } }: JudgedVijil<'_>,
     weakened: &[VijilWeakening],
 ) -> Result<Option<String>, String> {
     match guard {
         Guard::MaxDeletes => vijil::guard::max_deletes(guards, live, steps, weakened),
-        Guard::Protected => vijil::guard::protected(guards, live, steps, unmanaged, weakened),
+        Guard::Protected => vijil::guard::protected(guards, live, steps, left_alone, weakened),
         Guard::DenyWidening => vijil::guard::deny_widening(guards, weakened),
         Guard::AccessTests | Guard::BlockedRequests | Guard::SafeOrder | Guard::ServiceLimits => {
             Ok(None)

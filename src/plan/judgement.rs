@@ -138,7 +138,7 @@ impl Plan {
         let Basis { live, after, access, order, tested, vijil } = *basis;
         let vijil = self.vijil.as_ref().zip(vijil).map(|(plan, live)| JudgedVijil { live, plan });
         let (steps, docker) = (self.docker_steps(), self.docker.as_ref());
-        let undeclared = docker.map_or(&[][..], |docker| &docker.unmanaged);
+        let undeclared = docker.map_or(&[][..], |docker| &docker.left_alone);
         let recorded = docker.and_then(|docker| docker.recorded.as_ref());
         guard::judge(
             guards,

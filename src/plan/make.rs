@@ -210,7 +210,7 @@ fn without_fingerprint(
     }
     let plan = DockerPlan {
         target: target.clone(),
-        unmanaged: diff.unmanaged,
+        left_alone: diff.left_alone,
         teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
         live: LiveRecord { fingerprint: String::new(), touched },
         without_effect,

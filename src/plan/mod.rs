@@ -85,7 +85,7 @@ pub struct DockerPlan {
     /// The calls, in order.
     pub steps: Vec<Step>,
     /// Undeclared live policies that are left alone.
-    pub unmanaged: Vec<String>,
+    pub left_alone: Vec<String>,
     /// The effect of the change on access.
     pub access: Meaning,
     /// Changes of access that have no effect because of undeclared live policies.
@@ -144,7 +144,8 @@ pub struct Target {
 
 /// An undeclared live policy that is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Unmanaged {
+#[schemars(rename = "Unmanaged")]
+pub struct LeftAlone {
     /// Its service.
     pub service: Service,
     /// Its name.
@@ -188,12 +189,12 @@ impl Plan {
     }
 
     /// The undeclared live policies that are left alone, those of Docker first.
-    pub fn unmanaged(&self) -> impl Iterator<Item = Unmanaged> {
-        let docker = self.docker.iter().flat_map(|side| &side.unmanaged);
-        let vijil = self.vijil.iter().flat_map(|side| &side.unmanaged);
+    pub fn left_alone(&self) -> impl Iterator<Item = LeftAlone> {
+        let docker = self.docker.iter().flat_map(|side| &side.left_alone);
+        let vijil = self.vijil.iter().flat_map(|side| &side.left_alone);
         let docker = docker.map(|policy| (Service::Docker, policy));
         let all = docker.chain(vijil.map(|policy| (Service::Vijil, policy)));
-        all.map(|(service, policy)| Unmanaged { service, policy: policy.clone() })
+        all.map(|(service, policy)| LeftAlone { service, policy: policy.clone() })
     }
 
     /// The differences in Vijil.

@@ -62,9 +62,8 @@ pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
     let scope = |scope: &Scope| {
         words::team_names(scope, teams).into_iter().map(str::to_owned).collect::<Vec<String>>()
     };
-    let because = step
-        .because
-        .map(|because| Detail::Because(words::reason(because, step.change.op())));
+    let because =
+        step.because.map(|because| Detail::Because(words::reason(because, step.change.op())));
     let (title, details) = match &step.change {
         Change::Policy(PolicyChange::Create { after }) => {
             (Title::Policy(scope(&after.scope), None), texts(&step.change))

@@ -171,7 +171,8 @@ pub fn summary_of(findings: &Findings, detail: Detail) -> String {
 /// The parts that were not checked because of errors, as an addition to the counts.
 fn not_checked(Unchecked { documents, files, relations }: &Unchecked, are: &str) -> String {
     const NAMED: usize = 3;
-    let names: Vec<String> = files.iter().map(|file| format!("`{}`", sanitize::line(file))).collect();
+    let names: Vec<String> =
+        files.iter().map(|file| format!("`{}`", sanitize::line(file))).collect();
     let (first, more) = list::first(&names, NAMED);
     let files = match (first, more) {
         ([], _) => None,

@@ -156,9 +156,9 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     if let Some(docker) = plan.docker.as_ref().filter(|docker| !docker.steps.is_empty()) {
         write_calls(&mut page, docker, plan.vijil_steps().is_empty());
     }
-    let names: Vec<String> = plan.unmanaged().map(|one| one.policy).collect();
+    let names: Vec<String> = plan.left_alone().map(|one| one.policy).collect();
     if !names.is_empty() {
-        page.add(&format!("{} {}\n\n", words::unmanaged_label(plan), list(&names)));
+        page.add(&format!("{} {}\n\n", words::left_alone_label(plan), list(&names)));
     }
     if plan.before.is_some() {
         page.add(&format!("<sub>{}</sub>\n\n", words::NOT_LIVE));

@@ -55,8 +55,11 @@ pub fn reviewed<'a>(steps: impl IntoIterator<Item = &'a VijilDifference>) -> Rul
 /// Describes a step of a plan that reviews these rules.
 #[must_use]
 pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail> {
-    let mut details: Vec<Detail> =
-        step.because.map(|because| Detail::Because(words::reason(because, step.op))).into_iter().collect();
+    let mut details: Vec<Detail> = step
+        .because
+        .map(|because| Detail::Because(words::reason(because, step.op)))
+        .into_iter()
+        .collect();
     let object = step.after.as_ref().or(step.before.as_ref());
     match (step.object(), step.op) {
         // The review of a new rule shows all of it.
@@ -144,10 +147,10 @@ fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String
         (Weaker::Deleted, "deletes", "active policy"),
         (Weaker::Deactivated, "deactivates", "policy"),
     ];
-    let whole =
-        whole.into_iter().filter(|(what, ..)| count(*what) > 0).map(|(what, verb, noun)| {
-            format!("{verb} {} for agents", words::count(count(what), noun))
-        });
+    let whole = whole
+        .into_iter()
+        .filter(|(what, ..)| count(*what) > 0)
+        .map(|(what, verb, noun)| format!("{verb} {} for agents", words::count(count(what), noun)));
     let mut parts: Vec<String> = whole.collect();
     let is_rule = |one: &&VijilWeakening| one.rule.is_some();
     let mut rules: BTreeMap<(&str, &str), Vec<&VijilWeakening>> = BTreeMap::new();

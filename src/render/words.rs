@@ -262,11 +262,11 @@ pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
 /// The label of undeclared live policies; for a plan from other documents, of policies that are no
 /// longer declared.
 #[must_use]
-pub fn unmanaged_label(plan: &Plan) -> &'static str {
+pub fn left_alone_label(plan: &Plan) -> &'static str {
     if plan.before.is_some() {
         "No longer declared, left as they are:"
     } else {
-        "Unmanaged (live, not declared, left as they are):"
+        "Undeclared (live, left as they are):"
     }
 }
 
@@ -395,7 +395,6 @@ pub fn summary(changes: impl IntoIterator<Item = (Op, Object)>) -> String {
     };
     counts.into_iter().map(counted).collect::<Vec<_>>().join(", ")
 }
-
 
 /// The attention that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -1032,7 +1031,10 @@ mod tests {
         let create = all(Op::Create, &[(4, policy), (16, rule)]);
         let table = [
             (create.clone(), "20 to create (4 policies, 16 rules)"),
-            ([create, all(Op::Delete, &[(1, rule)])].concat(), "20 to create (4 policies, 16 rules), 1 to delete (rule)"),
+            (
+                [create, all(Op::Delete, &[(1, rule)])].concat(),
+                "20 to create (4 policies, 16 rules), 1 to delete (rule)",
+            ),
             (all(Op::Update, &[(1, policy)]), "1 to update (policy)"),
             (all(Op::Approve, &[(2, rule)]), "2 to approve (rules)"),
             (Vec::new(), ""),

@@ -85,7 +85,7 @@ pub struct Guarded {
 
 /// Recorded requests, and the effect of the change on them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Recorded {
+pub struct RecordedRequests {
     /// Period and number of the records.
     pub window: String,
     /// Agreement between the recorded decisions and the model's; `None` if nothing is compared.
@@ -271,7 +271,11 @@ fn audience(teams: &[String], alike: &[Vec<String>]) -> String {
 }
 
 /// Builds the section about recorded requests.
-pub(super) fn recorded(usage: &Usage, replay: Option<&Replay>, links: Option<&Links>) -> Recorded {
+pub(super) fn recorded(
+    usage: &Usage,
+    replay: Option<&Replay>,
+    links: Option<&Links>,
+) -> RecordedRequests {
     let part_of = |title, tone, changes: &[replay::Change]| {
         part(title, tone, changes.iter().map(|change| asked(change, links)).collect())
     };
@@ -297,7 +301,7 @@ pub(super) fn recorded(usage: &Usage, replay: Option<&Replay>, links: Option<&Li
             super::text::thousands(number(replay.unchanged)),
         )
     });
-    Recorded {
+    RecordedRequests {
         window: window(&usage.window),
         agreement,
         parts: parts.unwrap_or_default(),

@@ -40,7 +40,7 @@ pub use self::place::{Links, Place};
 
 use self::access_tests::TestRow;
 use self::audience::{Audience, Doubt};
-use self::change::{Change, Recorded};
+use self::change::{Change, RecordedRequests};
 use self::extent::Extents;
 use self::matrix::Matrix;
 use self::named::Named;
@@ -162,7 +162,7 @@ pub struct Section {
     /// Access changes; `None` if nothing is compared.
     pub change: Option<Change>,
     /// Recorded requests; `None` without records.
-    pub recorded: Option<Recorded>,
+    pub recorded: Option<RecordedRequests>,
     /// Effective access of each audience, everyone first.
     pub audiences: Vec<Audience>,
     /// Audiences by destinations.

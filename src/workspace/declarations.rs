@@ -10,7 +10,7 @@ use crate::access::survey::Survey;
 use crate::check::suppression::{self, Annotated};
 use crate::check::{Input, mcp, orgs, run};
 use crate::diagnostic::{Diagnostic, FileId, Files, Suppression, has_errors};
-use crate::document::{self, Declared, DeclaredVijil, OwnershipSetting, Workspace as Settings};
+use crate::document::{self, Declared, DeclaredVijil, OwnershipSetting, Settings};
 use crate::model::{Desired, Test};
 use crate::source::{Comment, Spans};
 

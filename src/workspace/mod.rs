@@ -15,7 +15,7 @@ use crate::check::{orgs, protected};
 use crate::diagnostic::{
     Diagnostic, FileId, Files, Findings, Label, Overlay, Severity, has_errors, nearest,
 };
-use crate::document::{Body, Workspace as Settings};
+use crate::document::{Body, Settings};
 use crate::model::{Desired, Test};
 use crate::source::disk::{FileError, Root};
 use crate::source::{self, CONFIG_NAME, parallel};
@@ -249,9 +249,8 @@ fn readable_include(file: FileId, text: &str) -> Option<Include> {
         return None;
     }
     let Some(patterns) = keys.get("include") else { return Some(None) };
-    let place = |pattern: &serde_json::Value| {
-        Some((pattern.as_str()?.to_owned(), Label::new(file, 0..0)))
-    };
+    let place =
+        |pattern: &serde_json::Value| Some((pattern.as_str()?.to_owned(), Label::new(file, 0..0)));
     patterns.as_array()?.iter().map(place).collect::<Option<Vec<_>>>().map(Some)
 }
 

@@ -165,7 +165,7 @@ fn plan_of(texts: &[String]) -> Plan {
         base: text(at).into(),
         proposed: vec![text(at + 1)].into(),
     };
-    let changed = vec![change("docker.org", 21), change("docker.unmanaged", 22)];
+    let changed = vec![change("docker.org", 21), change("docker.left_alone", 22)];
     let rule = |at: usize, op: Op| {
         let after = serde_json::json!({
             "natural_language": text(at),
@@ -190,7 +190,7 @@ fn plan_of(texts: &[String]) -> Plan {
     let vijil = VijilPlan {
         target: VijilTarget { endpoint: text(30) },
         steps: steps.map(|(op, at)| rule(at, op)).collect(),
-        unmanaged: vec![text(31)],
+        left_alone: vec![text(31)],
         meaning: VijilMeaning {
             weakened: vec![VijilWeakening {
                 policy: text(40),

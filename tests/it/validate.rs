@@ -582,9 +582,14 @@ fn links_do_not_lead_out_of_the_workspace() {
 fn a_file_outside_of_the_workspace_is_refused_whether_or_not_it_exists() {
     let outer = TempDir::new().unwrap();
     let agents = |file: &str| {
-        format!("apiVersion: seawall/v1\nkind: AgentPolicy\nname: V\ncategory: privacy\nsource_file: {file}\nrules: []\n")
+        format!(
+            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: V\ncategory: privacy\nsource_file: {file}\nrules: []\n"
+        )
     };
-    write(outer.path(), &[("there.md", "Text.\n"), ("w/seawall.yaml", &format!("{SETTINGS}vijil: {{}}\n"))]);
+    write(
+        outer.path(),
+        &[("there.md", "Text.\n"), ("w/seawall.yaml", &format!("{SETTINGS}vijil: {{}}\n"))],
+    );
     // The name, and the end of the message.
     let table = [
         ("../../there.md", "leads outside of the workspace"),
@@ -609,14 +614,38 @@ fn slips_in_the_open_words_of_a_rule_for_agents_are_reported() {
     };
     // The fields, and the message with its help.
     let table = [
-        ("consequence: {action: blok, severity: low}", "`blok` is not a known action of a consequence", "block"),
-        ("consequence: {action: Block, severity: low}", "`Block` is not a known action of a consequence", "block"),
+        (
+            "consequence: {action: blok, severity: low}",
+            "`blok` is not a known action of a consequence",
+            "block",
+        ),
+        (
+            "consequence: {action: Block, severity: low}",
+            "`Block` is not a known action of a consequence",
+            "block",
+        ),
         ("consequence: {acton: block, severity: low}", "`acton` is not a known key here", "action"),
-        ("consequence: {severity: low}, constraint_logic: ayn", "`ayn` is not a known value of `constraint_logic`", "any"),
-        ("consequence: {severity: low}, constraints: [{condtion_type: x}]", "`condtion_type` is not a known key here", "condition_type"),
-        ("consequence: {severity: low}, provenance: {confidence: 0.3}", "`confidence` is not a known key here", "confidence_score"),
+        (
+            "consequence: {severity: low}, constraint_logic: ayn",
+            "`ayn` is not a known value of `constraint_logic`",
+            "any",
+        ),
+        (
+            "consequence: {severity: low}, constraints: [{condtion_type: x}]",
+            "`condtion_type` is not a known key here",
+            "condition_type",
+        ),
+        (
+            "consequence: {severity: low}, provenance: {confidence: 0.3}",
+            "`confidence` is not a known key here",
+            "confidence_score",
+        ),
         // The lists are open.
-        ("consequence: {action: quarantine, severity: low, ticket: P1}, constraint_logic: and", "", ""),
+        (
+            "consequence: {action: quarantine, severity: low, ticket: P1}, constraint_logic: and",
+            "",
+            "",
+        ),
         ("consequence: {action: log, severity: low}", "", ""),
     ];
     for (fields, message, near) in table {
@@ -904,7 +933,8 @@ fn what_errors_keep_from_being_checked_is_named_and_nothing_else_is() {
         (with("inclde: [a.yaml]"), policy(""), 1, "all documents".to_owned()),
     ];
     for (settings, document, errors, unchecked) in table {
-        let (count, are) = if errors == 1 { ("1 error", "it is") } else { ("2 errors", "they are") };
+        let (count, are) =
+            if errors == 1 { ("1 error", "it is") } else { ("2 errors", "they are") };
         let expected = match unchecked.as_str() {
             "" => count.to_owned(),
             unchecked => format!("{count}; not checked until {are} mended: {unchecked}"),

@@ -14,7 +14,7 @@ use super::services::State;
 use super::workspace::folder;
 use super::{Context, Exit, Failure, vijil};
 use crate::diagnostic::Findings;
-use crate::document::{Workspace, guards_of};
+use crate::document::{Settings, guards_of};
 use crate::model::Desired;
 use crate::plan::{DockerPlan, GuardsFrom, Plan, protected};
 use crate::render::diagnostic;
@@ -27,7 +27,7 @@ pub(crate) struct Base {
     /// The name as given on the command line.
     pub(crate) from: String,
     /// The settings; `None` if the base does not have the workspace.
-    pub(crate) settings: Option<Workspace>,
+    pub(crate) settings: Option<Settings>,
     /// The desired state of its documents; `None` if they cannot be read.
     pub(crate) desired: Option<Desired>,
     /// The findings of checks in them, and their folder.
@@ -134,7 +134,7 @@ impl Base {
 }
 
 /// The target of a plan and that of the settings, if they differ.
-fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(String, String)> {
+fn elsewhere(context: &Context, settings: &Settings, plan: &Plan) -> Option<(String, String)> {
     if let (Some(docker), Some(DockerPlan { target, .. })) = (&settings.docker, &plan.docker) {
         let orgs = docker.organizations();
         if context.overrides().org.is_none()
@@ -216,7 +216,7 @@ fn from_folder(
     Ok(file.is_file().then_some(file))
 }
 
-fn parse(context: &Context, name: &str, text: &str) -> Result<Workspace, Failure> {
+fn parse(context: &Context, name: &str, text: &str) -> Result<Settings, Failure> {
     read_settings(name, text).map_err(|findings| {
         context.note(context.findings(&findings).trim_end());
         Failure::new(

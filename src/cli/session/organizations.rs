@@ -9,7 +9,7 @@
 use super::{Context, Exit, Failure, output, watch};
 use crate::diagnostic::one_of;
 use crate::diagnostic::sanitize::line;
-use crate::document::{Docker, Workspace as Settings};
+use crate::document::{Docker, Settings};
 use crate::model::{Desired, Test, is_for};
 use crate::plan::Plan;
 use crate::plan::set::Unplanned;

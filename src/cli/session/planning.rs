@@ -13,7 +13,7 @@ use super::watch::watched;
 use super::workspace::folder;
 use super::{Context, Exit, Failure, organization, organizations, vijil, workspace};
 use crate::diagnostic::{Findings, list, nearest};
-use crate::document::{Docker, OwnershipSetting, Vijil, Workspace as Settings, settings_for};
+use crate::document::{Docker, OwnershipSetting, Settings, Vijil, settings_for};
 use crate::evidence::Memberships;
 use crate::model::{Desired, Live, Ownership, Protected, Weakening, is_for};
 use crate::plan::docker::teams;

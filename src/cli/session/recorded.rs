@@ -15,7 +15,7 @@ use crate::evidence::{self, Broken, Input, Reading};
 
 /// The sources of recorded requests.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct Recorded {
+pub(crate) struct RecordFlags {
     /// Recorded requests: a file, a folder or `-` (JSON Lines, pages of the audit API, CSV; also
     /// `.gz` and `.zst`); repeat for several
     #[arg(long, value_name = "PATH")]
@@ -28,7 +28,7 @@ pub(crate) struct Recorded {
     strict: bool,
 }
 
-impl Recorded {
+impl RecordFlags {
     /// Reads the records, and reports everything that is not a record.
     fn read(&self, context: &Context) -> Result<Reading, Failure> {
         let input = |path: &PathBuf| match path.as_os_str() == "-" {
@@ -168,7 +168,7 @@ fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
         context
             .note(&format!("note: {others} other files in the folders of records were not read"));
     }
-    if requests.cells.is_empty() {
+    if requests.groups.is_empty() {
         context.note("note: there is no decision in the records");
     }
 }

@@ -18,7 +18,7 @@ pub struct Diff {
     /// Declared policies in the order of their names, then undeclared live policies.
     pub policies: Vec<PolicySlot>,
     /// Names of live policies that are left alone, sorted.
-    pub unmanaged: Vec<String>,
+    pub left_alone: Vec<String>,
 }
 
 /// One policy before and after the change.
@@ -119,11 +119,11 @@ pub fn diff(desired: &Desired, live: &Live, ownership: &Ownership) -> Diff {
             let because = forgotten.then_some(Reason::TemporaryDeny);
             result.policies.push(deleted(policy, because));
         } else {
-            result.unmanaged.push(policy.name.clone());
+            result.left_alone.push(policy.name.clone());
             result.policies.push(left_alone(policy));
         }
     }
-    result.unmanaged.sort();
+    result.left_alone.sort();
     result
 }
 

@@ -25,7 +25,7 @@ use super::undeclared::WithoutEffect;
 use super::vijil::{Bucket, VijilPlan, VijilRecord, VijilWeakening};
 use super::warning::{Finding, Warning};
 use super::{
-    AnyStep, Before, DockerPlan, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged,
+    AnyStep, Before, DockerPlan, GuardsFrom, LeftAlone, LiveRecord, Plan, Target, Touched,
 };
 use crate::diagnostic::sanitize;
 use crate::evidence::replay::Replay;
@@ -54,7 +54,8 @@ pub struct PlanDocument {
     /// The number of calls by operation.
     summary: Summary,
     /// Undeclared live policies that are left alone.
-    unmanaged: Vec<Unmanaged>,
+    #[serde(rename = "unmanaged")]
+    left_alone: Vec<LeftAlone>,
     /// The effect of the change on access.
     access: Meaning,
     /// Changes of access that have no effect because of undeclared live policies.
@@ -228,7 +229,7 @@ impl Plan {
         let DockerPlan {
             target,
             steps,
-            unmanaged: _,
+            left_alone: _,
             access,
             without_effect,
             flips,
@@ -250,7 +251,7 @@ impl Plan {
             }),
             steps: own.chain(others).collect(),
             summary: self.summary(),
-            unmanaged: self.unmanaged().collect(),
+            left_alone: self.left_alone().collect(),
             access: access.clone(),
             without_effect: without_effect.clone(),
             flips: flips.clone(),

@@ -11,7 +11,7 @@ use crate::model::{LivePolicy, Team, TeamDirectory};
 use crate::plan::docker::relations::{self, Relations};
 use crate::plan::docker::{Step, coherence};
 use crate::plan::vijil::{VijilMeaning, VijilPlan, VijilTarget};
-use crate::plan::{Before, DockerPlan, LiveRecord, Plan, Target, Touched, Unmanaged, step, vijil};
+use crate::plan::{Before, DockerPlan, LeftAlone, LiveRecord, Plan, Target, Touched, step, vijil};
 
 impl Plan {
     pub(super) fn from_document(document: PlanDocument) -> Result<Self, PlanError> {
@@ -25,7 +25,7 @@ impl Plan {
             vijil,
             steps,
             summary,
-            unmanaged,
+            left_alone,
             access,
             without_effect,
             flips,
@@ -50,7 +50,7 @@ impl Plan {
         let (own, others): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|step| step.difference.service == Service::Docker);
         in_order(own.iter().chain(&others))?;
-        let (steps, touched) = docker_steps(docker.as_ref(), own, &live.touched, &unmanaged)?;
+        let (steps, touched) = docker_steps(docker.as_ref(), own, &live.touched, &left_alone)?;
         if recorded.as_ref().is_some_and(|recorded| docker.is_none() || !recorded.adds_up()) {
             return Err(PlanError::Wrong(
                 "its figures about recorded requests do not add up".to_owned(),
@@ -59,7 +59,7 @@ impl Plan {
         let docker = docker.map(|target| DockerPlan {
             target,
             steps,
-            unmanaged: left(Service::Docker, &unmanaged),
+            left_alone: left(Service::Docker, &left_alone),
             access,
             without_effect,
             flips,
@@ -70,7 +70,7 @@ impl Plan {
         });
         let plan = Self {
             docker,
-            vijil: vijil_plan(vijil, others, &unmanaged)?,
+            vijil: vijil_plan(vijil, others, &left_alone)?,
             warnings,
             findings,
             guards,
@@ -90,7 +90,7 @@ fn docker_steps(
     target: Option<&Target>,
     documents: Vec<StepDocument>,
     touched: &[Touched],
-    unmanaged: &[Unmanaged],
+    left_alone: &[LeftAlone],
 ) -> Result<(Vec<Step>, Vec<LivePolicy>), PlanError> {
     let org = target.map_or("", |target| &target.org);
     let said = documents.iter().map(StepDocument::relations).collect();
@@ -104,7 +104,7 @@ fn docker_steps(
     let found = relations::relations(&steps, &touched);
     relate(&mut steps, said, found, |step| step.id)?;
     let is_left = |name: &str| {
-        unmanaged.iter().any(|one| one.service == Service::Docker && one.policy == name)
+        left_alone.iter().any(|one| one.service == Service::Docker && one.policy == name)
     };
     match touched.iter().find(|policy| is_left(&policy.name)) {
         Some(policy) => Err(PlanError::Wrong(format!(
@@ -119,7 +119,7 @@ fn docker_steps(
 fn vijil_plan(
     document: Option<VijilDocument>,
     steps: Vec<StepDocument>,
-    unmanaged: &[Unmanaged],
+    left_alone: &[LeftAlone],
 ) -> Result<Option<VijilPlan>, PlanError> {
     let (VijilDocument { endpoint, weakened, buckets, live }, steps) =
         match (document, steps.first()) {
@@ -131,7 +131,7 @@ fn vijil_plan(
     let mut plan = VijilPlan {
         target: VijilTarget { endpoint },
         steps: steps.into_iter().map(StepDocument::vijil_step).collect::<Result<_, _>>()?,
-        unmanaged: left(Service::Vijil, unmanaged),
+        left_alone: left(Service::Vijil, left_alone),
         meaning: VijilMeaning { weakened, buckets },
         live,
     };
@@ -148,8 +148,8 @@ fn vijil_plan(
 }
 
 /// The policies of a service that are left alone.
-fn left(service: Service, unmanaged: &[Unmanaged]) -> Vec<String> {
-    let own = unmanaged.iter().filter(|one| one.service == service);
+fn left(service: Service, left_alone: &[LeftAlone]) -> Vec<String> {
+    let own = left_alone.iter().filter(|one| one.service == service);
     own.map(|one| one.policy.clone()).collect()
 }
 

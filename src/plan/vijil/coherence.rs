@@ -27,7 +27,7 @@ pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
     for record in &plan.live.touched {
         let policy = read(record)
             .ok_or_else(|| (0, format!("its `before` of `{}` is not what was live", record.id)))?;
-        if plan.unmanaged.contains(&policy.name) {
+        if plan.left_alone.contains(&policy.name) {
             let name = policy.name;
             return Err((0, format!("it states that `{name}` is left alone, but changes it")));
         }

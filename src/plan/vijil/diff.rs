@@ -73,7 +73,7 @@ pub struct VijilError {
 /// cannot be carried out, which are among the differences too.
 #[must_use]
 pub fn differences(input: Input<'_>) -> (Vec<VijilDifference>, Vec<VijilError>) {
-    let Staged { staged, unmanaged: _, errors, warnings: _ } = Staged::new(input);
+    let Staged { staged, left_alone: _, errors, warnings: _ } = Staged::new(input);
     (numbered(staged, 1).map(|(_, difference)| difference).collect(), errors)
 }
 
@@ -88,7 +88,7 @@ pub(crate) struct Made {
 
 /// Makes the Vijil side of a plan; ids and phases of its steps continue after these.
 pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made {
-    let Staged { staged, unmanaged, errors, warnings } = Staged::new(input);
+    let Staged { staged, left_alone, errors, warnings } = Staged::new(input);
     let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
     stages.dedup();
     let mut steps: Vec<VijilStep> = numbered(staged, last_id + 1)
@@ -105,7 +105,7 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made 
     let (meaning, live) =
         (VijilMeaning::new(input.live, &steps), VijilRecord::new(input.live, &steps));
     Made {
-        plan: VijilPlan { target: input.target.clone(), steps, unmanaged, meaning, live },
+        plan: VijilPlan { target: input.target.clone(), steps, left_alone, meaning, live },
         errors,
         warnings,
     }
@@ -128,7 +128,7 @@ struct Staged {
     /// The differences in the order of their stages, then of documents and rules.
     staged: Vec<(Stage, VijilDifference)>,
     /// Undeclared live policies that are left alone.
-    unmanaged: Vec<String>,
+    left_alone: Vec<String>,
     /// The parts of the documents that cannot be carried out.
     errors: Vec<VijilError>,
     /// The warnings.
@@ -138,7 +138,7 @@ struct Staged {
 impl Staged {
     fn new(input: Input<'_>) -> Self {
         let Input { target: _, desired, live, exclusive, edit_active, notes } = input;
-        let Self { mut staged, mut unmanaged, mut errors, mut warnings } = Self::default();
+        let Self { mut staged, mut left_alone, mut errors, mut warnings } = Self::default();
         let (mut kept, mut created): (Vec<&str>, Vec<&DesiredVijilPolicy>) = Default::default();
         for declared in desired {
             match find(declared, live) {
@@ -172,11 +172,11 @@ impl Staged {
                     blank(Op::Delete, subject, &policy.name, Some(policy_fields(policy)), None),
                 ));
             } else {
-                unmanaged.push(policy.name.clone());
+                left_alone.push(policy.name.clone());
             }
         }
         staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
-        Self { staged, unmanaged, errors, warnings }
+        Self { staged, left_alone, errors, warnings }
     }
 }
 

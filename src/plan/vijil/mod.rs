@@ -48,7 +48,7 @@ pub struct VijilPlan {
     /// The calls, in order; their ids and phases continue after those of the other side.
     pub steps: Vec<VijilStep>,
     /// Undeclared live policies that are left alone.
-    pub unmanaged: Vec<String>,
+    pub left_alone: Vec<String>,
     /// The effect of the plan on the rules in force.
     pub meaning: VijilMeaning,
     /// The live state that the plan was made from.

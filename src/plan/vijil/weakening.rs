@@ -15,9 +15,7 @@ use serde_json::Value;
 
 use super::outcome::{self, is_approved, text};
 use super::{Subject, VijilStep};
-use crate::model::{
-    CONSEQUENCE_ACTIONS, Fields, LiveVijil, SEVERITIES, Weakening, same_value,
-};
+use crate::model::{CONSEQUENCE_ACTIONS, Fields, LiveVijil, SEVERITIES, Weakening, same_value};
 
 /// A policy or a rule for agents that a plan weakens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -20,7 +20,7 @@ use crate::plan::meaning::{Found, Meaning};
 use crate::plan::saved::Service;
 use crate::plan::set::Unplanned;
 use crate::plan::warning::Warning;
-use crate::plan::{ChangeSet, DockerPlan, Plan, Unmanaged};
+use crate::plan::{ChangeSet, DockerPlan, LeftAlone, Plan};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -94,7 +94,12 @@ fn write_several(
                 writeln!(out, "  {name}: {BAD}refused by {}{BAD:#}", refused.join(", "))?
             }
             (false, true) => {
-                writeln!(out, "  {name}: {}; {}", words::summary(plan.operations()), headline(plan))?;
+                writeln!(
+                    out,
+                    "  {name}: {}; {}",
+                    words::summary(plan.operations()),
+                    headline(plan)
+                )?;
             }
             (false, false) => {
                 let counts = words::summary(plan.operations());
@@ -128,7 +133,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
         write_settings(out, plan)?;
         plan.docker.iter().try_for_each(|docker| write_recorded(out, docker, view))?;
         write_refusals(out, plan)?;
-        write_unmanaged(out, plan, view)?;
+        write_left_alone(out, plan, view)?;
         return write_not_live(out, plan);
     }
     let from =
@@ -175,7 +180,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
     plan.vijil
         .iter()
         .try_for_each(|side| vijil::write_buckets(out, &side.meaning.buckets, brief))?;
-    write_unmanaged(out, plan, view)?;
+    write_left_alone(out, plan, view)?;
     write_warnings(out, plan, view)?;
     write_refusals(out, plan)?;
     write!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.operations()))?;
@@ -346,16 +351,16 @@ fn write_warnings(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result 
     }
 }
 
-fn write_unmanaged(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
-    let kind = |one: &Unmanaged| match one.service {
+fn write_left_alone(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Result {
+    let kind = |one: &LeftAlone| match one.service {
         Service::Vijil if plan.docker.is_some() => " (for agents)",
         Service::Vijil | Service::Docker => "",
     };
-    let name = |one: Unmanaged| format!("`{}`{}", one.policy, kind(&one));
-    let names: Vec<String> = plan.unmanaged().map(name).collect();
+    let name = |one: LeftAlone| format!("`{}`{}", one.policy, kind(&one));
+    let names: Vec<String> = plan.left_alone().map(name).collect();
     if names.is_empty() {
         return Ok(());
     }
-    let label = words::unmanaged_label(plan);
+    let label = words::left_alone_label(plan);
     writeln!(out, "\n{DIM}{label}{DIM:#} {}", view.list(&names, label.len() + 1))
 }

@@ -273,7 +273,7 @@ fn a_plan_lists_what_has_no_effect_beside_what_has() {
        2 + c
              allow connect:tcp  c.example.com
 
-    Unmanaged (live, not declared, left as they are): `Hotfix`
+    Undeclared (live, left as they are): `Hotfix`
 
     2 to create (rules)
     ");

@@ -152,8 +152,8 @@ proptest! {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small")]
         let length = (bytes.len() as f64 * part) as usize;
         std::fs::write(&file, &bytes[..length]).unwrap();
-        let Requests { cells, skipped, .. } = read_folder(folder.path()).requests;
-        let counted: u64 = cells.iter().map(|cell| cell.count).sum();
+        let Requests { groups, skipped, .. } = read_folder(folder.path()).requests;
+        let counted: u64 = groups.iter().map(|group| group.count).sum();
         // Of a compressed file, the stream and the record that it was cut in.
         let most = if matches!(form, 1 | 2 | 4) { 2 } else { 1 };
         prop_assert!(skipped.broken <= most && counted <= records.len() as u64, "{} of {}", counted, records.len());

@@ -97,7 +97,7 @@ fn plan(differences: Vec<VijilDifference>, touched: Vec<Touched>) -> VijilPlan {
     VijilPlan {
         target: Default::default(),
         steps: (1..).zip(differences).map(step).collect(),
-        unmanaged: Vec::new(),
+        left_alone: Vec::new(),
         meaning: Default::default(),
         live: VijilRecord { fingerprint: String::new(), touched },
     }
@@ -345,7 +345,7 @@ fn a_policy_is_recorded_once_as_it_was() {
         assert!(why.as_ref().is_some_and(|why| why.contains(says)), "{says}: {why:?}");
     }
     let left = plan(vec![approve("y")], vec![record(&d)]);
-    let left = VijilPlan { unmanaged: vec!["of d".to_owned()], ..left };
+    let left = VijilPlan { left_alone: vec!["of d".to_owned()], ..left };
     assert_eq!(
         remarks(&left).as_deref(),
         Some("it states that `of d` is left alone, but changes it")
