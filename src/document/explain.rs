@@ -7,8 +7,9 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::kind::Kind;
-use super::rule;
+use super::{field, rule};
 use crate::diagnostic::{Diagnostic, FileId, Label, did_you_mean, nearest, synonym};
+use crate::model::SHARE;
 use crate::source::{Spans, Tree};
 
 /// The place of an error, and the schema that it comes from.
@@ -438,18 +439,20 @@ impl Site<'_> {
         }
         let finding =
             self.finding("wrong-format", format!("{} cannot be `{text}`", self.subject()));
-        match self.pointer {
-            "/docker/endpoint" | "/vijil/endpoint" => {
+        match self.schema.get("pattern").and_then(Value::as_str) {
+            Some(field::ENDPOINT) => {
                 let example =
                     self.schema.pointer("/examples/0").and_then(Value::as_str).unwrap_or_default();
                 finding.help(format!(
                     "write a URL such as `{example}`, or `embedded` for an emulator in the process"
                 ))
             }
-            "/guards/max_deletes" | "/guards/blocked_requests" => {
+            Some(SHARE) => {
                 finding.help("write a share from `0%` to `100%`, or a count without quotes")
             }
-            _ => finding.help("write it in the form that the schema shows: `seawall schema`"),
+            Some(_) | None => {
+                finding.help("write it in the form that the schema shows: `seawall schema`")
+            }
         }
     }
 

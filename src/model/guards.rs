@@ -64,6 +64,9 @@ fn yes() -> bool {
     true
 }
 
+/// The form of a percentage in a [`Limit`], as a pattern of the schema.
+pub const SHARE: &str = "^(0|[1-9][0-9]?|100)%$";
+
 /// A limit for a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -159,7 +162,7 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 fn limit(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["string", "integer"],
-        "pattern": "^(0|[1-9][0-9]?|100)%$",
+        "pattern": SHARE,
         "minimum": 0,
         "maximum": u32::MAX,
         "examples": ["25%", 3]

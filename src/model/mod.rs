@@ -18,7 +18,7 @@ mod vijil;
 
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
 pub(crate) use guards::present;
-pub use guards::{Guards, Limit, NOT_REFUSED, SettingChange, refused_if};
+pub use guards::{Guards, Limit, NOT_REFUSED, SHARE, SettingChange, refused_if};
 pub use limits::{MAX_POLICIES, MAX_RULES};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId};
 pub use method::Method;

@@ -335,14 +335,20 @@ impl AccessChange {
             texts: because.iter().map(|cause| tell(cause)).collect(),
             _rules: because,
         });
-        let (audience, because) = (Arc::clone(audience), Arc::clone(&told.texts));
+        let because = Arc::clone(&told.texts);
+        Self { because, widens, narrows, ..Self::plain(Arc::clone(audience), access, witness) }
+    }
+
+    /// A change without causes and remarks, which neither widens nor narrows yet.
+    #[must_use]
+    pub fn plain(audience: Arc<Audience>, access: Access, witness: String) -> Self {
         Self {
             audience,
             access,
             witness,
-            because,
-            widens,
-            narrows,
+            because: Arc::default(),
+            widens: false,
+            narrows: false,
             doubt: None,
             except: None,
             approval: false,

@@ -497,17 +497,12 @@ fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
         |at: usize| SettingChange { setting: format!("s{at}"), base: 1.into(), proposed: 2.into() };
     for (count, more) in [(20, None), (21, None), (22, Some("… and 2 more"))] {
         let mut plan = plan_of(&["x".to_owned()]);
+        let access = "connect:tcp a.example.com:443";
+        let everybody = Audience { teams: Vec::new(), alike: Vec::new() }.into();
         let change = AccessChange {
-            audience: Audience { teams: Vec::new(), alike: Vec::new() }.into(),
-            access: "connect:tcp a.example.com:443".to_owned().into(),
-            witness: "connect:tcp a.example.com:443".into(),
             because: because(count),
             widens: true,
-            narrows: false,
-            doubt: None,
-            except: None,
-            approval: false,
-            unaffected: Vec::new(),
+            ..AccessChange::plain(everybody, access.to_owned().into(), access.into())
         };
         let changes = Changes { widened: vec![change], ..Changes::default() };
         let access = Meaning { found: Found::Complete(changes), governed: Vec::new() };
