@@ -68,7 +68,7 @@ fn shown(plan: &Plan) -> String {
     if plan.is_empty() {
         text.push_str("nothing to do\n");
     }
-    match docker.unmanaged.as_slice() {
+    match docker.left_alone.as_slice() {
         list @ ([] | [_] | [_, _] | [_, _, _]) => {
             list.iter().for_each(|policy| writeln!(text, "left alone: {policy}").unwrap());
         }
