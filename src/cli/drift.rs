@@ -56,7 +56,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let loaded = workspace::load_for_live(context, path.as_deref())?;
+    let loaded = workspace::load_for_live(context, path.as_deref(), false)?;
     let whole = args.adopt.then(|| loaded.clone());
     let root = loaded.root.clone();
     let workspaces = Workspace::each_of(context, loaded)?;

@@ -82,7 +82,8 @@ impl Workspace {
         path: Option<&Path>,
         stricter: &Stricter,
     ) -> Result<Vec<Self>, Failure> {
-        Self::each_with(context, workspace::load_for_live(context, path)?, stricter)
+        let loaded = workspace::load_for_live(context, path, stricter.guards_from.is_some())?;
+        Self::each_with(context, loaded, stricter)
     }
 
     /// The same for a comparison that reads no live state.

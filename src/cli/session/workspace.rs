@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::context::current_folder;
 use super::watch::watched;
 use super::{Context, Exit, Failure};
+use crate::check::UNKNOWN_PROTECTED;
 use crate::diagnostic::{Diagnostic, Findings, Severity};
 use crate::render::diagnostic;
 use crate::source::{CONFIG_NAME, find_root};
@@ -60,14 +61,20 @@ pub(crate) fn load(
     load_warning(context, path, emptiness, &[])
 }
 
-/// The same for a comparison with live state, which decides about some warnings: they are errors
-/// then, with their places, or nothing.
+/// The same for a comparison with live state, which decides about some warnings: they are errors or
+/// refusals then, or nothing. If a base has the guards (`of_base`), nothing decides about protected
+/// names of the workspace itself.
 ///
 /// # Errors
 /// As [`load`].
-pub(crate) fn load_for_live(context: &Context, path: Option<&Path>) -> Result<Loaded, Failure> {
-    const DECIDED: [&str; 2] = ["unknown-team", "unreviewed-rule"];
-    load_warning(context, path, EmptyWorkspace::Refused, &DECIDED)
+pub(crate) fn load_for_live(
+    context: &Context,
+    path: Option<&Path>,
+    of_base: bool,
+) -> Result<Loaded, Failure> {
+    let mut decided = vec!["unknown-team", "unreviewed-rule"];
+    decided.extend((!of_base).then_some(UNKNOWN_PROTECTED));
+    load_warning(context, path, EmptyWorkspace::Refused, &decided)
 }
 
 /// Loads a workspace and prints its warnings, without those of these codes.
