@@ -84,8 +84,8 @@ pub struct Findings {
     pub diagnostics: Vec<Diagnostic>,
     /// Suppressed findings, in the order of files and places.
     pub suppressions: Vec<Suppression>,
-    /// The parts that were not checked because of errors.
-    pub unchecked: Unchecked,
+    /// The parts that were not checked because of errors; boxed, since findings are often an error.
+    pub unchecked: Box<Unchecked>,
 }
 
 /// The parts of a workspace that were not checked because of errors.
@@ -224,7 +224,7 @@ impl Findings {
     /// Adds findings with files of their own.
     pub fn append(&mut self, others: Self) {
         let renumbered = self.files.append(others.files);
-        self.unchecked.append(others.unchecked);
+        self.unchecked.append(*others.unchecked);
         self.suppressions.extend(
             others
                 .suppressions

@@ -226,8 +226,10 @@ mod tests {
             ],
             teams: TeamDirectory::new([team("1", "research"), team("2", "design")]),
         };
-        // (name, earlier names, teams, the deleted teams that are accepted, or `None` for an error)
-        let table: [(&str, &[&str], &[&str], Option<usize>); 10] = [
+        /// The name, the earlier names, the teams, and the deleted teams that are accepted, or
+        /// `None` for an error.
+        type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<usize>);
+        let table: [Row<'_>; 10] = [
             ("alone", &[], &["gone"], Some(1)),
             ("renamed", &["alone"], &["gone"], Some(1)),
             ("both", &[], &["research", "gone"], Some(1)),
