@@ -42,7 +42,7 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
         format!("the documents are wrong: {}", codes.join("; "))
     })?;
     let docker = loaded.settings.docker.unwrap();
-    let desired = teams::resolve(&loaded.desired, &live).map_err(|errors| {
+    let desired = teams::resolve(&loaded.desired, live).map_err(|errors| {
         let placed = |error: &teams::TeamError| format!("{}: {error}", error.at());
         errors.iter().map(placed).collect::<Vec<_>>().join("; ")
     })?;
