@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use process::{numbers, peak};
 use seawall::model::{Guards, Live, Ownership};
-use seawall::plan::{self, Target};
+use seawall::plan;
 use seawall::render;
 use seawall::render::plan::View;
 use seawall::service::docker::Snapshot;
@@ -110,9 +110,9 @@ fn measured(folder: &Path) {
     let started = Instant::now();
     let loaded = workspace::load(&folder.join("documents"), None, EmptyWorkspace::Refused).unwrap();
     let load = started.elapsed();
-    let target = Target { org: "acme".to_owned(), endpoint: "embedded".to_owned() };
+    let target = plan::docker::Target { org: "acme".to_owned(), endpoint: "embedded".to_owned() };
     let (ownership, guards) = (Ownership::default(), Guards::default());
-    let side = plan::DockerInput {
+    let side = plan::docker::Input {
         target: &target,
         desired: &loaded.desired,
         live: &live,

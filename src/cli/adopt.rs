@@ -267,7 +267,7 @@ fn prove(
     let vijil = left.iter().flat_map(|changes| &changes.vijil);
     let policies: BTreeSet<&String> = docker
         .map(|difference| &difference.policy)
-        .chain(vijil.map(|difference| &difference.policy_name))
+        .chain(vijil.map(|difference| &difference.policy))
         .collect();
     if policies.is_empty() {
         return Ok(());

@@ -18,7 +18,7 @@ use crate::model::Ownership;
 use crate::plan::ChangeSet;
 use crate::plan::set::Unplanned;
 use crate::plan::undeclared::{self, Undeclared};
-use crate::plan::vijil::{VijilDifference, diff};
+use crate::plan::vijil::{self, diff};
 use crate::render;
 
 const EXAMPLES: &str = "\
@@ -166,7 +166,7 @@ fn made(
 }
 
 /// The differences in Vijil since the base, and those that wait to be applied.
-type VijilDiffers = (Vec<VijilDifference>, Option<Vec<VijilDifference>>);
+type VijilDiffers = (Vec<vijil::Difference>, Option<Vec<vijil::Difference>>);
 
 /// The Vijil side, if there is one.
 fn vijil(

@@ -140,10 +140,10 @@ fn against_live(
     let desired = resolve(context, &workspace.loaded.desired, &live)?;
     let ownership =
         workspace.docker.as_ref().map(crate::model::Ownership::from).unwrap_or_default();
-    let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
+    let target = crate::plan::docker::Target { org: live.org.clone(), endpoint: String::new() };
     let guards = &workspace.loaded.settings.guards;
     // The state that the plan would leave, undeclared policies included.
-    let docker = crate::plan::DockerInput {
+    let docker = crate::plan::docker::Input {
         target: &target,
         desired: &desired,
         live: &live,

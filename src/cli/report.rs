@@ -17,9 +17,9 @@ use crate::evidence::replay::{self, Replay, RuleOrigins, Side};
 use crate::evidence::usage::{Usage, usage};
 use crate::evidence::{Memberships, Requests};
 use crate::model::{DesiredPolicy, LivePolicy, LiveVijil, Policy, TeamDirectory, TeamLookup, Test};
-use crate::plan::DockerPlan;
 use crate::plan::guard::Verdict;
 use crate::plan::meaning::Meaning;
+use crate::plan::{DockerPlan, docker};
 use crate::report::{self, Difference, Organization};
 use crate::workspace::{EmptyWorkspace, Loaded};
 use crate::{render, trial};
@@ -274,7 +274,7 @@ fn of_live(
     // Parts that cannot be carried out are shown too.
     let (plan, _) = workspace.plan_for(context, state, &memberships)?;
     let steps = plan.docker_steps().iter().map(|step| &step.change);
-    let left = crate::plan::docker::simulate::simulate(&live, steps);
+    let left = docker::simulate::simulate(&live, steps);
     let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     policies.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Subject {

@@ -26,7 +26,6 @@ use std::collections::BTreeSet;
 use crate::model::{Desired, Live, Ownership};
 use crate::plan::docker::matching;
 use crate::plan::undeclared::Undeclared;
-use crate::plan::vijil::VijilError;
 use crate::plan::{self, ChangeSet, Plan, applied};
 
 pub use report::{schema, set_schema, set_to_json};
@@ -68,7 +67,7 @@ pub struct Drift {
     /// The plan from live state to the documents.
     pub plan: Plan,
     /// The reasons why that plan cannot be applied, with their places.
-    pub impossible: Vec<VijilError>,
+    pub impossible: Vec<crate::plan::vijil::Error>,
 }
 
 impl Drift {

@@ -4,49 +4,55 @@
 //! undeclared policies are not drift, unless everything is owned.
 
 use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule};
-use crate::plan::step::{Op, Reason};
+use crate::plan::step::{Delta, Reason, numbered};
+use crate::plan::vijil::change::changed;
 use crate::plan::vijil::diff::{self, policy_fields, rule_fields};
-use crate::plan::vijil::step::changed;
-use crate::plan::vijil::{Input, Subject, VijilDifference};
+use crate::plan::vijil::{Change, Difference, Input, RuleTarget, Subject};
 
 /// Compares with documents that were applied: `own` leads from live to the documents, `base` from
 /// live to the state after the last apply. Outside changes are the reverse of `base`; pending
 /// changes are those that only `own` has.
 #[must_use]
 pub fn since_documents(
-    own: &[VijilDifference],
-    base: Option<&[VijilDifference]>,
-) -> (Vec<VijilDifference>, Option<Vec<VijilDifference>>) {
-    let back = |difference: &VijilDifference| VijilDifference {
-        op: match difference.op {
-            Op::Create => Op::Delete,
-            Op::Delete => Op::Create,
-            Op::Update | Op::Approve | Op::Reject | Op::Activate => Op::Update,
-        },
-        before: difference.after.clone(),
-        after: difference.before.clone(),
-        ..difference.clone()
+    own: &[Difference],
+    base: Option<&[Difference]>,
+) -> (Vec<Difference>, Option<Vec<Difference>>) {
+    let back = |difference: &Difference| {
+        let change = reversed(difference.change.clone());
+        Difference { change, ..difference.clone() }
     };
-    let outside = numbered(base.unwrap_or(own).iter().filter(differs).map(back));
+    let outside = numbered(base.unwrap_or(own).iter().filter(differs).map(back), 1);
     let waiting = base.map(|base| {
-        let same = |one: &VijilDifference, other: &VijilDifference| {
-            (one.op, &one.policy, &one.rule, &one.after)
-                == (other.op, &other.policy, &other.rule, &other.after)
+        let key = |one: &Difference| {
+            let change = &one.change;
+            let subject = (change.policy().clone(), change.rule().cloned());
+            (change.op(), subject, change.sides().1.cloned())
         };
-        let only =
-            own.iter().filter(differs).filter(|one| !base.iter().any(|other| same(one, other)));
-        numbered(only.cloned())
+        let only = own.iter().filter(differs);
+        let only = only.filter(|one| !base.iter().any(|other| key(one) == key(other)));
+        numbered(only.cloned(), 1).collect()
     });
-    (outside, waiting)
+    (outside.collect(), waiting)
+}
+
+/// The change back; that of a decision is an update.
+fn reversed(change: Change) -> Change {
+    match change {
+        Change::Policy { target, delta } => Change::Policy { target, delta: delta.reversed() },
+        Change::Rule { target, delta } => Change::Rule { target, delta: delta.reversed() },
+        Change::Activate { target, before, after } => {
+            Change::Policy { target, delta: Delta::Update { before: after, after: before } }
+        }
+        Change::Approve { target, before, after } | Change::Reject { target, before, after } => {
+            Change::Rule { target, delta: Delta::Update { before: after, after: before } }
+        }
+    }
 }
 
 /// Compares with an earlier live state: the changes since then, and those that the documents
 /// require. `input` is the input of the plan from live to the documents.
 #[must_use]
-pub fn since_snapshot(
-    input: Input<'_>,
-    then: &LiveVijil,
-) -> (Vec<VijilDifference>, Vec<VijilDifference>) {
+pub fn since_snapshot(input: Input<'_>, then: &LiveVijil) -> (Vec<Difference>, Vec<Difference>) {
     let Input { desired, live, exclusive, .. } = input;
     let managed = |policy: &LiveVijilPolicy| {
         let is = |found: Option<&LiveVijilPolicy>| found.is_some_and(|found| found.id == policy.id);
@@ -64,73 +70,58 @@ pub fn since_snapshot(
     }
     let is_live = |policy: &LiveVijilPolicy| live.policies.iter().any(|now| now.id == policy.id);
     for gone in then.policies.iter().filter(|policy| managed(policy) && !is_live(policy)) {
-        outside.push(difference(Op::Delete, gone, None, (Some(policy_fields(gone)), None)));
+        let delta = Delta::Delete { before: policy_fields(gone) };
+        outside.push(Difference::new(&gone.name, Change::Policy { target: subject(gone), delta }));
     }
     for difference in &mut outside {
-        difference.source = source(&difference.policy_name);
+        difference.source = source(&difference.policy);
     }
     let (waiting, _) = diff::differences(Input { live: then, ..input });
-    (numbered(outside.into_iter()), numbered(waiting.into_iter().filter(|one| differs(&one))))
+    let waiting = waiting.into_iter().filter(|one| differs(&one));
+    (numbered(outside, 1).collect(), numbered(waiting, 1).collect())
 }
 
-fn numbered(differences: impl Iterator<Item = VijilDifference>) -> Vec<VijilDifference> {
-    differences.zip(1..).map(|(difference, id)| VijilDifference { id, ..difference }).collect()
-}
-
-fn differs(difference: &&VijilDifference) -> bool {
+fn differs(difference: &&Difference) -> bool {
     matches!(difference.because, None | Some(Reason::EditedInPlace))
 }
 
 /// Adds the differences of a policy and of its rules.
 fn became(
-    differences: &mut Vec<VijilDifference>,
+    differences: &mut Vec<Difference>,
     before: Option<&LiveVijilPolicy>,
     now: &LiveVijilPolicy,
 ) {
-    one(differences, now, None, (before.map(policy_fields), Some(policy_fields(now))));
+    let mut add = |change| differences.push(Difference::new(&now.name, change));
+    if let Some(delta) = delta(before.map(policy_fields), policy_fields(now)) {
+        add(Change::Policy { target: subject(now), delta });
+    }
+    let target = |rule: &LiveVijilRule| RuleTarget {
+        policy: subject(now),
+        rule: Subject::Existing(rule.id.clone()),
+        provenance: rule.provenance.clone(),
+    };
     let rules = before.map_or(&[][..], |before| &before.rules);
     for rule in &now.rules {
         let before = rules.iter().find(|before| before.id == rule.id);
-        one(differences, now, Some(rule), (before.map(rule_fields), Some(rule_fields(rule))));
+        if let Some(delta) = delta(before.map(rule_fields), rule_fields(rule)) {
+            add(Change::Rule { target: target(rule), delta });
+        }
     }
     for gone in rules.iter().filter(|rule| !now.rules.iter().any(|now| now.id == rule.id)) {
-        one(differences, now, Some(gone), (Some(rule_fields(gone)), None));
+        let delta = Delta::Delete { before: rule_fields(gone) };
+        add(Change::Rule { target: target(gone), delta });
     }
 }
 
-/// A step as a difference of one object; `None` if it is not one.
-fn one(
-    differences: &mut Vec<VijilDifference>,
-    policy: &LiveVijilPolicy,
-    rule: Option<&LiveVijilRule>,
-    (before, after): (Option<Fields>, Option<Fields>),
-) {
-    let op = match (&before, &after) {
-        (None, _) => Op::Create,
-        (_, None) => Op::Delete,
-        (Some(before), Some(after)) if changed(before, after).is_empty() => return,
-        (Some(_), Some(_)) => Op::Update,
-    };
-    differences.push(difference(op, policy, rule, (before, after)));
+/// The change of an object that exists now; `None` if it is unchanged.
+fn delta(before: Option<Fields>, after: Fields) -> Option<Delta<Fields>> {
+    match before {
+        None => Some(Delta::Create { after }),
+        Some(before) if changed(&before, &after).is_empty() => None,
+        Some(before) => Some(Delta::Update { before, after }),
+    }
 }
 
-fn difference(
-    op: Op,
-    policy: &LiveVijilPolicy,
-    rule: Option<&LiveVijilRule>,
-    (before, after): (Option<Fields>, Option<Fields>),
-) -> VijilDifference {
-    VijilDifference {
-        id: 0,
-        op,
-        policy: Subject::Existing(policy.id.clone()),
-        policy_name: policy.name.clone(),
-        rule: rule.map(|rule| Subject::Existing(rule.id.clone())),
-        rule_id: rule.map(|rule| rule.rule_id.clone()),
-        before,
-        after,
-        provenance: rule.and_then(|rule| rule.provenance.clone()),
-        source: None,
-        because: None,
-    }
+fn subject(policy: &LiveVijilPolicy) -> Subject {
+    Subject::Existing(policy.id.clone())
 }

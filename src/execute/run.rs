@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::model::{Action, Decision, Domain, Resources};
     use crate::plan::dependencies::Dependencies;
-    use crate::plan::docker::{Change, Difference, PolicyTarget, RuleChange, Step};
+    use crate::plan::docker::{Change, Difference, PolicyTarget, Step};
 
     fn rule(action: Action) -> Rule {
         let resources = Resources::Plain(vec!["x.example.com".to_owned()].into());
@@ -237,10 +237,8 @@ mod tests {
     }
 
     fn step(id: usize, dependencies: Dependencies, touches: &[Domain]) -> Step {
-        let change = Change::Rule(
-            PolicyTarget::Planned("p".to_owned()),
-            RuleChange::Create { after: rule(Action::ConnectTcp) },
-        );
+        let policy = PolicyTarget::Planned("p".to_owned());
+        let change = Change::create_rule(policy, rule(Action::ConnectTcp));
         let difference =
             Difference { id, policy: "p".to_owned(), change, source: None, because: None };
         Step {

@@ -17,9 +17,8 @@ use crate::exit::Failure;
 use crate::format::{self, Layout};
 use crate::model::{Desired, Live, LivePolicy, LiveVijil, Policy, TeamLookup};
 use crate::plan::ChangeSet;
-use crate::plan::docker::{PolicyTarget, changed_fields, teams};
+use crate::plan::docker::{changed_fields, teams};
 use crate::plan::saved::Service;
-use crate::plan::vijil::Subject;
 use crate::source::emit;
 use crate::workspace::{EmptyWorkspace, Loaded};
 
@@ -446,17 +445,13 @@ fn is_declared(id: &str, desired: &Desired, live: &LiveVijil) -> bool {
 /// The live policies that differ.
 fn touched(changes: &ChangeSet) -> BTreeSet<(Service, Location)> {
     let org = changes.org.clone().unwrap_or_default();
-    let docker = changes.docker.iter().filter_map(|difference| match difference.change.policy() {
-        Some(PolicyTarget::Existing(id)) => {
-            Some((Service::Docker, Location { org: org.clone(), id: id.0.clone() }))
-        }
-        Some(PolicyTarget::Planned(_)) | None => None,
+    let docker = changes.docker.iter().filter_map(|difference| {
+        let id = difference.change.policy().existing()?.0.clone();
+        Some((Service::Docker, Location { org: org.clone(), id }))
     });
-    let vijil = changes.vijil.iter().filter_map(|difference| match &difference.policy {
-        Subject::Existing(id) => {
-            Some((Service::Vijil, Location { org: String::new(), id: id.clone() }))
-        }
-        Subject::Planned(_) => None,
+    let vijil = changes.vijil.iter().filter_map(|difference| {
+        let id = difference.change.policy().existing()?.clone();
+        Some((Service::Vijil, Location { org: String::new(), id }))
     });
     docker.chain(vijil).collect()
 }

@@ -13,7 +13,7 @@ use super::origins::Origins;
 use super::safe_order::capacity::drafts;
 use super::saved::Summary;
 use super::step::{Object, Op, Reason};
-use super::vijil::VijilDifference;
+use super::vijil;
 
 /// The differences between two states, object by object, and their effect on access.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,7 +27,7 @@ pub struct ChangeSet {
     /// The teams that the differences name, by id and name.
     pub teams: TeamDirectory,
     /// The differences in Vijil.
-    pub vijil: Vec<VijilDifference>,
+    pub vijil: Vec<vijil::Difference>,
 }
 
 /// The differences from `live` in Docker. Team keys of `desired` are ids. `documents` gives the
@@ -64,7 +64,7 @@ impl ChangeSet {
     /// The operations of the differences, with the kinds of objects.
     pub fn operations(&self) -> impl Iterator<Item = (Op, Object)> {
         let docker = self.docker.iter().map(|difference| difference.change.operation());
-        docker.chain(self.vijil.iter().map(VijilDifference::operation))
+        docker.chain(self.vijil.iter().map(|difference| difference.change.operation()))
     }
 
     /// The number of differences of each kind.

@@ -14,12 +14,12 @@ use crate::model::{
     refused_if,
 };
 
-use super::docker::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step, weakening};
+use super::docker::{Change, PolicyTarget, RuleTarget, Step, weakening};
 use super::flips::Tested;
 use super::meaning::{Found, Meaning};
 use super::safe_order::Refusal;
-use super::step::Reason;
-use super::vijil::{self, VijilPlan, VijilWeakening};
+use super::step::{Op, Reason};
+use super::vijil;
 
 /// The guards that judge a plan.
 #[derive(
@@ -133,7 +133,7 @@ pub(super) struct JudgedVijil<'a> {
     /// The team before.
     pub(super) live: &'a LiveVijil,
     /// The plan.
-    pub(super) plan: &'a VijilPlan,
+    pub(super) plan: &'a vijil::Plan,
 }
 
 /// Judges every guard, on both services.
@@ -171,8 +171,8 @@ fn of_docker(guard: Guard, guards: &Guards, judged: &Judged<'_>) -> Judgement {
 fn of_vijil(
     guard: Guard,
     guards: &Guards,
-    JudgedVijil { live, plan: VijilPlan { steps, left_alone, .. } }: JudgedVijil<'_>,
-    weakened: &[VijilWeakening],
+    JudgedVijil { live, plan: vijil::Plan { steps, left_alone, .. } }: JudgedVijil<'_>,
+    weakened: &[vijil::Weakened],
 ) -> Result<Option<String>, String> {
     match guard {
         Guard::MaxDeletes => vijil::guard::max_deletes(guards, live, steps, weakened),
@@ -192,23 +192,14 @@ fn max_deletes(limit: Option<Limit>, judged: &Judged<'_>) -> Judgement {
     for step in judged.steps {
         // Temporary objects of an earlier apply do not count, and neither do objects that are
         // deleted to be created again at once.
+        let id = step.change.policy().existing();
+        let (Some(id), Op::Delete) = (id, step.change.op()) else { continue };
         match (&step.change, step.because) {
-            (Change::Policy(PolicyChange::Delete { .. }), Some(Reason::TemporaryDeny)) => {}
-            (Change::Policy(PolicyChange::Delete { policy: PolicyTarget::Existing(_), .. }), _) => {
-                policies += 1
-            }
-            (
-                Change::Rule(_, RuleChange::Delete { .. }),
-                Some(Reason::SplitNarrows | Reason::TemporaryDeny),
-            ) => {}
-            (
-                Change::Rule(
-                    PolicyTarget::Existing(id),
-                    RuleChange::Delete { rule: RuleTarget::Existing(_), .. },
-                ),
-                _,
-            ) => *rules.entry(id).or_default() += 1,
-            (Change::Policy(_) | Change::Rule(..), _) => {}
+            (_, Some(Reason::TemporaryDeny))
+            | (Change::Rule { .. }, Some(Reason::SplitNarrows))
+            | (Change::Rule { target: RuleTarget::Planned(_), .. }, _) => {}
+            (Change::Policy { .. }, _) => policies += 1,
+            (Change::Rule { .. }, _) => *rules.entry(id).or_default() += 1,
         }
     }
     let all = judged.live.policies.len();
@@ -416,31 +407,26 @@ impl Fullest {
     /// The steps of a phase run in any order: in the worst case, all creations come before all
     /// deletions.
     fn pass(&mut self, phase: &[Step]) {
-        for step in phase {
-            match &step.change {
-                Change::Policy(PolicyChange::Create { .. }) => self.policies_now += 1,
-                Change::Rule(policy, RuleChange::Create { .. }) => {
-                    let now = self.rules_now.entry(policy.clone()).or_default();
-                    *now += 1;
-                    if *now > MAX_RULES {
-                        self.too_many_rules = Some((step.policy.clone(), *now));
-                    }
-                }
-                Change::Policy(_) | Change::Rule(..) => {}
+        for step in phase.iter().filter(|step| step.change.op() == Op::Create) {
+            let now = self.holder(&step.change);
+            *now += 1;
+            let now = *now;
+            if step.change.rule().is_some() && now > MAX_RULES {
+                self.too_many_rules = Some((step.policy.clone(), now));
             }
         }
         self.policies = self.policies.max(self.policies_now);
-        for step in phase {
-            match &step.change {
-                Change::Policy(PolicyChange::Delete { .. }) => {
-                    self.policies_now = self.policies_now.saturating_sub(1)
-                }
-                Change::Rule(policy, RuleChange::Delete { .. }) => {
-                    let now = self.rules_now.entry(policy.clone()).or_default();
-                    *now = now.saturating_sub(1);
-                }
-                Change::Policy(_) | Change::Rule(..) => {}
-            }
+        for step in phase.iter().filter(|step| step.change.op() == Op::Delete) {
+            let now = self.holder(&step.change);
+            *now = now.saturating_sub(1);
+        }
+    }
+
+    /// The present number of policies, or of rules of the policy, to which the object belongs.
+    fn holder(&mut self, change: &Change) -> &mut usize {
+        match change {
+            Change::Policy { .. } => &mut self.policies_now,
+            Change::Rule { policy, .. } => self.rules_now.entry(policy.clone()).or_default(),
         }
     }
 }

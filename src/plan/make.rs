@@ -1,25 +1,25 @@
 //! Makes a plan from documents and live state.
 
-use super::docker::{Step, diff, fingerprint, relations, renames, simulate, teams};
+use super::docker::{self, Step, diff, fingerprint, relations, renames, simulate, teams};
 use super::flips::{self, CarriedTest, Tested};
 use super::guard::{Guard, Verdict};
 use super::judgement::Basis;
 use super::origins::Origins;
 use super::recorded::{Evidence, States};
 use super::safe_order::{Refusal, capacity, order};
-use super::vijil::{self, VijilError};
+use super::vijil;
 use super::warning::Warning;
 use super::{
-    Before, DockerPlan, GuardsFrom, LiveRecord, Plan, Target, existing_ids, meaning_of, undeclared,
+    Before, DockerPlan, GuardsFrom, LiveRecord, Plan, existing_ids, meaning_of, undeclared,
 };
-use crate::model::{Desired, Guards, Live, LivePolicy, Ownership, Test};
+use crate::model::{Desired, Guards, Live, LivePolicy, Test};
 use crate::source::parallel;
 
 /// The input of a plan. A service without input is not part of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The Docker side.
-    pub docker: Option<DockerInput<'a>>,
+    pub docker: Option<docker::Input<'a>>,
     /// The Vijil side.
     pub vijil: Option<vijil::Input<'a>>,
     /// Other documents that the plan starts from; the live state is then what these would leave
@@ -37,19 +37,6 @@ pub struct Input<'a> {
     pub evidence: Option<Evidence<'a>>,
 }
 
-/// The input of the Docker side of a plan.
-#[derive(Clone, Copy, Debug)]
-pub struct DockerInput<'a> {
-    /// The target of the calls.
-    pub target: &'a Target,
-    /// The desired state; team keys are ids, see [`teams::resolve`].
-    pub desired: &'a Desired,
-    /// The live state.
-    pub live: &'a Live,
-    /// The treatment of undeclared policies.
-    pub ownership: &'a Ownership,
-}
-
 /// Other documents that a plan starts from.
 #[derive(Clone, Copy, Debug)]
 pub struct Base<'a> {
@@ -63,7 +50,7 @@ pub struct Base<'a> {
 #[derive(Debug)]
 pub struct Impossible {
     /// Each contradiction with its place.
-    pub errors: Vec<VijilError>,
+    pub errors: Vec<vijil::Error>,
     /// The plan without these parts: to show, never to carry out.
     pub plan: Plan,
 }
@@ -161,7 +148,7 @@ struct Made {
     tested: Tested,
 }
 
-fn with_fingerprint(input: DockerInput<'_>, base: Option<Base<'_>>) -> Made {
+fn with_fingerprint(input: docker::Input<'_>, base: Option<Base<'_>>) -> Made {
     // Hashing the live state takes as long as everything else if little changes, so that it runs in
     // parallel.
     let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
@@ -171,7 +158,7 @@ fn with_fingerprint(input: DockerInput<'_>, base: Option<Base<'_>>) -> Made {
 }
 
 fn without_fingerprint(
-    DockerInput { target, desired, live, ownership }: DockerInput<'_>,
+    docker::Input { target, desired, live, ownership }: docker::Input<'_>,
     base: Option<Base<'_>>,
 ) -> Made {
     let diff = diff::diff(desired, live, ownership);

@@ -35,7 +35,7 @@ pub mod vijil;
 pub mod warning;
 
 pub use changes::{ChangeSet, differences};
-pub use make::{Base, DockerInput, Impossible, Input, make};
+pub use make::{Base, Impossible, Input, make};
 pub use steps::AnyStep;
 
 use std::collections::BTreeSet;
@@ -44,13 +44,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::docker::{Difference, PolicyTarget, Step, simulate, temporary};
+use self::docker::{Difference, Step, simulate, temporary};
 use self::guard::Verdict;
 use self::meaning::Meaning;
 use self::origins::Origins;
 use self::saved::Service;
 use self::undeclared::WithoutEffect;
-use self::vijil::{VijilDifference, VijilPlan, VijilStep};
 use self::warning::{Finding, Warning};
 use crate::access;
 use crate::evidence::replay::Replay;
@@ -62,7 +61,7 @@ pub struct Plan {
     /// The Docker side; `None` for a plan without Docker.
     pub docker: Option<DockerPlan>,
     /// The Vijil side; `None` for a plan without Vijil.
-    pub vijil: Option<VijilPlan>,
+    pub vijil: Option<vijil::Plan>,
     /// The warnings: a person should read them, but they refuse nothing.
     pub warnings: Vec<Warning>,
     /// The findings of checks that the change introduces.
@@ -81,7 +80,7 @@ pub struct Plan {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DockerPlan {
     /// The target of the calls.
-    pub target: Target,
+    pub target: docker::Target,
     /// The calls, in order.
     pub steps: Vec<Step>,
     /// Undeclared live policies that are left alone.
@@ -133,15 +132,6 @@ pub struct GuardsFrom {
     pub changed: Vec<SettingChange>,
 }
 
-/// The organization that a plan is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Target {
-    /// The organization's name.
-    pub org: String,
-    /// The base URL of its service, or `embedded`.
-    pub endpoint: String,
-}
-
 /// An undeclared live policy that is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Unmanaged")]
@@ -184,7 +174,7 @@ impl Plan {
 
     /// The steps about Vijil, in order.
     #[must_use]
-    pub fn vijil_steps(&self) -> &[VijilStep] {
+    pub fn vijil_steps(&self) -> &[vijil::Step] {
         self.vijil.as_ref().map_or(&[], |vijil| &vijil.steps)
     }
 
@@ -198,7 +188,7 @@ impl Plan {
     }
 
     /// The differences in Vijil.
-    pub fn vijil_differences(&self) -> impl Iterator<Item = &VijilDifference> + Clone {
+    pub fn vijil_differences(&self) -> impl Iterator<Item = &vijil::Difference> + Clone {
         self.vijil_steps().iter().map(|step| &step.difference)
     }
 
@@ -259,9 +249,6 @@ fn between([old, new]: [&[Policy]; 2], live: &Live, places: &Origins<'_>) -> Mea
 
 /// The ids of the live policies that differ.
 fn existing_ids<'a>(differences: impl Iterator<Item = &'a Difference>) -> BTreeSet<&'a str> {
-    let existing = differences.filter_map(|difference| match difference.change.policy() {
-        Some(PolicyTarget::Existing(id)) => Some(id.0.as_str()),
-        Some(PolicyTarget::Planned(_)) | None => None,
-    });
-    existing.collect()
+    let existing = differences.filter_map(|difference| difference.change.policy().existing());
+    existing.map(|id| id.0.as_str()).collect()
 }

@@ -11,6 +11,8 @@ pub struct Request {
     pub method: Method,
     /// Segments of the path below the base URL, not encoded.
     pub path: Vec<Segment>,
+    /// The query, not encoded.
+    pub query: Vec<(&'static str, String)>,
     /// JSON to send; `None` for DELETE.
     pub body: Option<Value>,
 }

@@ -125,13 +125,13 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
 #[cfg(test)]
 mod tests {
     use super::{Saved, from_json, to_json};
-    use crate::plan::DockerPlan;
-    use crate::plan::{Input, Plan, Target, make};
+    use crate::plan::docker;
+    use crate::plan::{DockerPlan, Input, Plan, make};
     use serde_json::Value;
 
     fn plan(org: &str) -> Plan {
         let plan = make(Input::new(&Default::default())).unwrap();
-        let target = Target { org: org.to_owned(), endpoint: "embedded".to_owned() };
+        let target = docker::Target { org: org.to_owned(), endpoint: "embedded".to_owned() };
         Plan { docker: Some(DockerPlan { target, ..DockerPlan::default() }), ..plan }
     }
 

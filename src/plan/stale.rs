@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Live, LivePolicy, TeamDirectory};
 
-use super::docker::{PolicyTarget, fingerprint, teams};
+use super::docker::{fingerprint, teams};
 use super::{DockerPlan, compare};
 
 /// The reason why a saved plan no longer fits.
@@ -100,8 +100,7 @@ fn other_teams(plan: &DockerPlan, live: &Live) -> Vec<Stale> {
 
 fn moved(plan: &DockerPlan, live: &Live, was: &LivePolicy) -> Option<Stale> {
     let policy = || {
-        let about = |target: Option<&PolicyTarget>| matches!(target, Some(PolicyTarget::Existing(id)) if *id == was.id);
-        let step = plan.steps.iter().find(|step| about(step.change.policy()));
+        let step = plan.steps.iter().find(|step| step.change.policy().existing() == Some(&was.id));
         step.map_or_else(|| was.id.0.clone(), |step| step.policy.clone())
     };
     let Some(found) = live.policies.iter().find(|policy| policy.id == was.id) else {

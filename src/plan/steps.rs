@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 
 use super::Plan;
 use super::dependencies::Dependencies;
-use super::docker::Step;
 use super::step::{Object, Op};
-use super::vijil::{VijilDifference, VijilStep};
+use super::{docker, vijil};
 use crate::model::Domain;
 
 /// A step about either service.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AnyStep<'a> {
     /// A step about Docker.
-    Docker(&'a Step),
+    Docker(&'a docker::Step),
     /// A step about Vijil.
-    Vijil(&'a VijilStep),
+    Vijil(&'a vijil::Step),
 }
 
 impl<'a> AnyStep<'a> {
@@ -60,7 +59,7 @@ impl<'a> AnyStep<'a> {
     pub fn op(self) -> Op {
         match self {
             Self::Docker(step) => step.change.op(),
-            Self::Vijil(step) => step.op,
+            Self::Vijil(step) => step.change.op(),
         }
     }
 
@@ -69,7 +68,7 @@ impl<'a> AnyStep<'a> {
     pub fn policy(self) -> &'a str {
         match self {
             Self::Docker(step) => &step.difference.policy,
-            Self::Vijil(step) => &step.difference.policy_name,
+            Self::Vijil(step) => &step.difference.policy,
         }
     }
 
@@ -78,13 +77,13 @@ impl<'a> AnyStep<'a> {
     pub fn rule(self) -> Option<&'a str> {
         match self {
             Self::Docker(step) => step.difference.change.rule_name(),
-            Self::Vijil(step) => step.difference.rule_id.as_deref(),
+            Self::Vijil(step) => step.difference.change.rule_name(),
         }
     }
 
     /// The step, if it is about Docker.
     #[must_use]
-    pub fn docker(self) -> Option<&'a Step> {
+    pub fn docker(self) -> Option<&'a docker::Step> {
         match self {
             Self::Docker(step) => Some(step),
             Self::Vijil(_) => None,
@@ -96,7 +95,7 @@ impl Plan {
     /// The operations of the steps, with the kinds of objects.
     pub fn operations(&self) -> impl Iterator<Item = (Op, Object)> {
         let docker = self.docker_steps().iter().map(|step| step.change.operation());
-        docker.chain(self.vijil_differences().map(VijilDifference::operation))
+        docker.chain(self.vijil_steps().iter().map(|step| step.change.operation()))
     }
 
     /// The steps about both services, in order.

@@ -6,8 +6,8 @@ use super::words;
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::list;
 use crate::model::{Body, Decision, Rule, Scope, TeamDirectory};
-use crate::plan::docker::{Change, Difference, PolicyChange, PolicyFields, RuleChange, statements};
-use crate::plan::step::Op;
+use crate::plan::docker::{Change, Difference, PolicyFields, statements};
+use crate::plan::step::{Delta, Op};
 
 /// A step in pieces.
 #[derive(Debug)]
@@ -65,26 +65,26 @@ pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
     let because =
         step.because.map(|because| Detail::Because(words::reason(because, step.change.op())));
     let (title, details) = match &step.change {
-        Change::Policy(PolicyChange::Create { after }) => {
+        Change::Policy { delta: Delta::Create { after }, .. } => {
             (Title::Policy(scope(&after.scope), None), texts(&step.change))
         }
-        Change::Policy(PolicyChange::Delete { before, .. }) => {
+        Change::Policy { delta: Delta::Delete { before }, .. } => {
             let rules = matches!(before.body, Body::Allowlist(_)).then(|| before.rules().len());
             (Title::Policy(scope(&before.scope), rules), texts(&step.change))
         }
-        Change::Policy(PolicyChange::Update { before, after, .. }) => {
+        Change::Policy { delta: Delta::Update { before, after }, .. } => {
             let mut details = head(before, after, scope);
             details.extend(texts(&step.change));
             (Title::PolicyItself, details)
         }
-        Change::Rule(
-            _,
-            RuleChange::Create { after: rule } | RuleChange::Delete { before: rule, .. },
-        ) => {
+        Change::Rule {
+            delta: Delta::Create { after: rule } | Delta::Delete { before: rule },
+            ..
+        } => {
             let says = Detail::Says(rule.decision, words::actions(rule), words::resources(rule));
             (Title::Rule(rule.name.clone()), vec![says])
         }
-        Change::Rule(_, RuleChange::Update { before, after, .. }) => {
+        Change::Rule { delta: Delta::Update { before, after }, .. } => {
             let title = if before.name == after.name {
                 Title::Rule(after.name.clone())
             } else {
@@ -130,11 +130,8 @@ fn texts(change: &Change) -> Vec<Detail> {
     if let Some(changes) = statements::changes(change) {
         return vec![Detail::Statements(changes)];
     }
-    if let Change::Policy(PolicyChange::Update {
-        before: PolicyFields { cedar: Some(old), .. },
-        after: PolicyFields { cedar: Some(new), .. },
-        ..
-    }) = change
+    if let Change::Policy { delta: Delta::Update { before, after }, .. } = change
+        && let (Some(old), Some(new)) = (&before.cedar, &after.cedar)
         && old.text != new.text
     {
         return vec![Detail::Text(old.text.clone(), new.text.clone())];

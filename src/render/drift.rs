@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::plan::meaning::{Found, Meaning};
 use crate::plan::set::Unplanned;
 use crate::plan::undeclared::{Effect, UndeclaredPolicy};
-use crate::plan::vijil::VijilError;
+use crate::plan::vijil;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -118,7 +118,7 @@ fn write_drift(out: &mut String, drift: &Drift, view: View<'_>) {
     if !impossible.is_empty() {
         let _ = writeln!(out, "\n{BAD}Cannot be applied{BAD:#}");
         let (first, more) = view.first(impossible, LISTED);
-        for VijilError { at, message, hint: _ } in first {
+        for vijil::Error { at, message, hint: _ } in first {
             out.push_str(&format!("  {}: {}\n", view.place(at), line(message)));
         }
         out.push_str(&rest("  ", more, "", Style::new()));

@@ -22,7 +22,7 @@ use crate::plan::flips::Flip;
 use crate::plan::set::Unplanned;
 use crate::plan::step::Op;
 use crate::plan::undeclared::Undeclared;
-use crate::plan::vijil::{Bucket, VijilDifference};
+use crate::plan::vijil::Bucket;
 use crate::plan::warning::{Finding, Warning};
 use crate::plan::{ChangeSet, DockerPlan, GuardsFrom, Plan};
 use crate::report::Links;
@@ -139,8 +139,8 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         write_access(&mut page, docker, words::tests_permitted(plan));
     }
     if plan.vijil_differences().next().is_some() {
-        let summary = words::summary(plan.vijil_differences().map(VijilDifference::operation));
-        page.add(&format!("#### Rules for agents: {summary}\n\n"));
+        let operations = plan.vijil_differences().map(|step| step.change.operation());
+        page.add(&format!("#### Rules for agents: {}\n\n", words::summary(operations)));
     }
     write_vijil(&mut page, plan.vijil_differences());
     let buckets: Vec<&Bucket> =
@@ -279,9 +279,9 @@ fn write_objects<'a>(
 
 fn write_vijil<'a>(
     page: &mut Page<'_>,
-    differences: impl IntoIterator<Item = &'a VijilDifference>,
+    differences: impl IntoIterator<Item = &'a crate::plan::vijil::Difference>,
 ) {
-    let differences: Vec<&VijilDifference> = differences.into_iter().collect();
+    let differences: Vec<_> = differences.into_iter().collect();
     let reviewed = super::vijil::reviewed(differences.iter().copied());
     for difference in differences {
         let step = vijil::step(page, difference, &reviewed);

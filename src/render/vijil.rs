@@ -13,8 +13,9 @@ use similar::{Algorithm, ChangeTag, capture_diff_slices};
 use super::words;
 use crate::diagnostic::list::shown;
 use crate::model::{Fields, confidence};
-use crate::plan::step::{Object, Op};
-use crate::plan::vijil::{VijilDifference, VijilPlan, VijilWeakening, Weaker};
+use crate::plan::step::{Delta, Op};
+use crate::plan::vijil::change::changed;
+use crate::plan::vijil::{Change, Difference, Plan, RuleTarget, Weakened, Weaker};
 
 /// The confidence below which the output asks for a closer look.
 const LOW: f64 = 0.7;
@@ -47,75 +48,81 @@ pub type RuleNames<'a> = BTreeSet<(&'a str, &'a str)>;
 
 /// The rules that steps approve or reject, each with its policy.
 #[must_use]
-pub fn reviewed<'a>(steps: impl IntoIterator<Item = &'a VijilDifference>) -> RuleNames<'a> {
-    let reviews = steps.into_iter().filter(|step| matches!(step.op, Op::Approve | Op::Reject));
-    reviews.filter_map(|step| Some((step.policy_name.as_str(), step.rule_id.as_deref()?))).collect()
+pub fn reviewed<'a>(steps: impl IntoIterator<Item = &'a Difference>) -> RuleNames<'a> {
+    let is_review = |op: Op| matches!(op, Op::Approve | Op::Reject);
+    let reviews = steps.into_iter().filter(|step| is_review(step.change.op()));
+    reviews.filter_map(rule_name).collect()
+}
+
+/// The rule of a step, with its policy.
+fn rule_name(step: &Difference) -> Option<(&str, &str)> {
+    Some((step.policy.as_str(), step.change.rule_name()?))
 }
 
 /// Describes a step of a plan that reviews these rules.
 #[must_use]
-pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail> {
+pub fn describe(step: &Difference, reviewed: &RuleNames<'_>) -> Vec<Detail> {
     let mut details: Vec<Detail> = step
         .because
-        .map(|because| Detail::Because(words::reason(because, step.op)))
+        .map(|because| Detail::Because(words::reason(because, step.change.op())))
         .into_iter()
         .collect();
-    let object = step.after.as_ref().or(step.before.as_ref());
-    match (step.object(), step.op) {
-        // The review of a new rule shows all of it.
-        (Object::Rule, Op::Create)
-            if reviewed.contains(&(
-                step.policy_name.as_str(),
-                step.rule_id.as_deref().unwrap_or_default(),
-            )) => {}
-        (Object::Rule, Op::Create | Op::Delete) => {
-            details.extend(
-                object
-                    .into_iter()
-                    .flat_map(|object| [sentence(object)].into_iter().chain(broken(object))),
-            );
-            details.extend(provenance(step));
+    // The review of a rule shows all of it.
+    let is_reviewed = rule_name(step).is_some_and(|name| reviewed.contains(&name));
+    match &step.change {
+        Change::Rule { delta: Delta::Create { .. }, .. } if is_reviewed => {}
+        Change::Rule {
+            target,
+            delta: Delta::Create { after: object } | Delta::Delete { before: object },
+        } => {
+            details.push(sentence(object));
+            details.extend(broken(object));
+            details.extend(provenance(target));
         }
-        (Object::Rule, Op::Approve | Op::Reject) => {
-            details.extend(object.map(rule).unwrap_or_default());
-            details.extend(provenance(step));
-            let label = if step.op == Op::Reject { "reason" } else { "notes" };
-            let notes = Some(step.text("review_notes")).filter(|notes| !notes.is_empty());
-            details.extend(notes.map(|notes| Detail::Review(label, notes.to_owned())));
+        Change::Approve { target, after, .. } => {
+            details.extend(review(target, after, "notes"));
         }
-        (_, Op::Update) => {
-            let changed = step.changed();
-            let kept = step.object() == Object::Rule
-                && !changed.iter().any(|field| field == "natural_language");
-            // The review that follows shows all of the rule.
-            let name = (step.policy_name.as_str(), step.rule_id.as_deref().unwrap_or_default());
-            let kept = kept && !reviewed.contains(&name);
-            details.extend(object.filter(|_| kept).map(sentence));
-            for field in changed {
-                let side = |side: &Option<Fields>| {
-                    side.as_ref().and_then(|side| side.get(&field).cloned()).unwrap_or_default()
-                };
-                changes(&field, &side(&step.before), &side(&step.after), &mut details);
-            }
+        Change::Reject { target, after, .. } => {
+            details.extend(review(target, after, "reason"));
         }
-        (Object::Policy, Op::Create) => {
-            details.extend(
-                object.map(|object| {
-                    fields(object, &["category", "description", "source_text", "tags"])
-                }),
-            );
+        Change::Policy { delta: Delta::Update { before, after }, .. } => {
+            updates(before, after, &mut details);
         }
-        (Object::Policy, Op::Delete | Op::Activate | Op::Approve | Op::Reject)
-        | (Object::Rule, Op::Activate) => {}
+        Change::Rule { delta: Delta::Update { before, after }, .. } => {
+            let rewords = step.change.changed().iter().any(|field| field == "natural_language");
+            details.extend((!rewords && !is_reviewed).then(|| sentence(after)));
+            updates(before, after, &mut details);
+        }
+        Change::Policy { delta: Delta::Create { after }, .. } => {
+            details.push(fields(after, &["category", "description", "source_text", "tags"]));
+        }
+        Change::Policy { delta: Delta::Delete { .. }, .. } | Change::Activate { .. } => {}
     }
     details
+}
+
+/// Everything that a rule under review says, and the text of the reviewer.
+fn review(target: &RuleTarget, after: &Fields, label: &'static str) -> Vec<Detail> {
+    let mut details = rule(after);
+    details.extend(provenance(target));
+    let notes = after.get("review_notes").and_then(Value::as_str).filter(|notes| !notes.is_empty());
+    details.extend(notes.map(|notes| Detail::Review(label, notes.to_owned())));
+    details
+}
+
+/// Adds the changes of all fields.
+fn updates(before: &Fields, after: &Fields, details: &mut Vec<Detail>) {
+    for field in changed(before, after) {
+        let side = |side: &Fields| side.get(&field).cloned().unwrap_or_default();
+        changes(&field, &side(before), &side(after), details);
+    }
 }
 
 /// The rules and policies that the plan weakens and those that it decides, as a short phrase:
 /// `deactivates 1 policy for agents`, `approves 2 rules, activates 1 policy for agents`; `None`
 /// without any. `write` formats foreign names.
 #[must_use]
-pub fn plan_headline(plan: &VijilPlan, write: impl Fn(&str) -> String) -> Option<String> {
+pub fn plan_headline(plan: &Plan, write: impl Fn(&str) -> String) -> Option<String> {
     let weaker = weakened_headline(&plan.meaning.weakened, write);
     let decisions = headline(plan.steps.iter().map(|step| &step.difference));
     let parts: Vec<String> = weaker.into_iter().chain(decisions).collect();
@@ -125,8 +132,8 @@ pub fn plan_headline(plan: &VijilPlan, write: impl Fn(&str) -> String) -> Option
 /// The decisions as a short phrase: `approves 2 rules, activates 1 policy for agents`; `None`
 /// without any.
 #[must_use]
-pub fn headline<'a>(differences: impl IntoIterator<Item = &'a VijilDifference>) -> Option<String> {
-    let ops: Vec<Op> = differences.into_iter().map(|difference| difference.op).collect();
+pub fn headline<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> Option<String> {
+    let ops: Vec<Op> = differences.into_iter().map(|difference| difference.change.op()).collect();
     let decisions = [
         (Op::Approve, "approves", "rule"),
         (Op::Reject, "rejects", "rule"),
@@ -140,7 +147,7 @@ pub fn headline<'a>(differences: impl IntoIterator<Item = &'a VijilDifference>) 
 }
 
 /// The policies and rules that become weaker: whole policies first, then rules, certain ones first.
-fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String) -> Vec<String> {
+fn weakened_headline(weakened: &[Weakened], write: impl Fn(&str) -> String) -> Vec<String> {
     const NAMED: usize = 2;
     let count = |what: Weaker| weakened.iter().filter(|one| one.what == what).count();
     let whole = [
@@ -152,15 +159,15 @@ fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String
         .filter(|(what, ..)| count(*what) > 0)
         .map(|(what, verb, noun)| format!("{verb} {} for agents", words::count(count(what), noun)));
     let mut parts: Vec<String> = whole.collect();
-    let is_rule = |one: &&VijilWeakening| one.rule.is_some();
-    let mut rules: BTreeMap<(&str, &str), Vec<&VijilWeakening>> = BTreeMap::new();
+    let is_rule = |one: &&Weakened| one.rule.is_some();
+    let mut rules: BTreeMap<(&str, &str), Vec<&Weakened>> = BTreeMap::new();
     for one in weakened.iter().filter(is_rule) {
         rules
             .entry((one.policy.as_str(), one.rule.as_deref().unwrap_or_default()))
             .or_default()
             .push(one);
     }
-    let verb_of = |all: &[&VijilWeakening]| match all {
+    let verb_of = |all: &[&Weakened]| match all {
         all if all.iter().any(|one| one.certain) => "weakens",
         all if all.iter().all(|one| one.what == Weaker::Sentence) => "rewords",
         _ => "may weaken",
@@ -226,8 +233,8 @@ fn broken(object: &Fields) -> Option<Detail> {
     Some(Detail::Broken(part("action").unwrap_or("no action".to_owned()), part("severity"), rest))
 }
 
-fn provenance(step: &VijilDifference) -> Vec<Detail> {
-    let Some(provenance) = &step.provenance else { return Vec::new() };
+fn provenance(target: &RuleTarget) -> Vec<Detail> {
+    let Some(provenance) = &target.provenance else { return Vec::new() };
     let at = |pointer: &str| provenance.pointer(pointer).filter(|value| !value.is_null()).map(text);
     let mut details = Vec::new();
     if let Some(quotation) = at("/source_location/source_text") {

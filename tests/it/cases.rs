@@ -47,10 +47,10 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
         errors.iter().map(placed).collect::<Vec<_>>().join("; ")
     })?;
     let ownership = Ownership::from(&docker);
-    let target = plan::Target { org: docker.org.unwrap(), endpoint: "embedded".to_owned() };
+    let target = plan::docker::Target { org: docker.org.unwrap(), endpoint: "embedded".to_owned() };
     let guards = &loaded.settings.guards;
     let side =
-        plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
+        plan::docker::Input { target: &target, desired: &desired, live, ownership: &ownership };
     Ok(plan::make(plan::Input { docker: Some(side), ..plan::Input::new(guards) }).unwrap())
 }
 

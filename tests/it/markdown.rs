@@ -8,16 +8,12 @@ use seawall::model::{
     LiveBody, LivePolicy, LiveRule, Origin, Ownership, Policy, PolicyId, Protected, Resources,
     Rule, RuleId, Scope, SettingChange, Team, TeamDirectory,
 };
-use seawall::plan::DockerPlan;
 use seawall::plan::meaning::{AccessChange, Audience, Changes, Found, Meaning};
 use seawall::plan::step::Op;
 use seawall::plan::undeclared::WithoutEffect;
-use seawall::plan::vijil::{
-    Bucket, Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget,
-    VijilWeakening, Weaker,
-};
+use seawall::plan::vijil::{self, Bucket, Difference, Step, Subject, Weaker};
 use seawall::plan::warning::{Code, Finding, Warning};
-use seawall::plan::{self, GuardsFrom, Plan, Target};
+use seawall::plan::{self, DockerPlan, GuardsFrom, Plan, docker};
 use seawall::render::markdown::{self, Made};
 use seawall::render::plan as terminal;
 use seawall::render::plan::View;
@@ -95,12 +91,11 @@ fn declared(policy: Policy, domain: Domain, file: &str) -> DesiredPolicy {
 fn make(desired: Vec<DesiredPolicy>, live: &Live, protected: &str) -> Plan {
     let mut policies = desired;
     policies.sort_by(|one, other| one.policy.name.cmp(&other.policy.name));
-    let target = Target { org: live.org.clone(), endpoint: "embedded".to_owned() };
+    let target = docker::Target { org: live.org.clone(), endpoint: "embedded".to_owned() };
     let ownership = Ownership { exclusive: true, ..Default::default() };
     let guards = Guards { protected: vec![Protected::wholly(protected)], ..Guards::default() };
     let desired = Desired { policies, ..Desired::default() };
-    let side =
-        plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
+    let side = docker::Input { target: &target, desired: &desired, live, ownership: &ownership };
     plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&guards) }).unwrap()
 }
 
@@ -168,31 +163,23 @@ fn plan_of(texts: &[String]) -> Plan {
     let changed = vec![change("docker.org", 21), change("docker.left_alone", 22)];
     let rule = |at: usize, op: Op| {
         let after = serde_json::json!({
+            "rule_id": text(at + 5),
             "natural_language": text(at),
             "consequence": {"action": text(at + 1), "severity": text(at + 2)},
         });
-        let difference = VijilDifference {
-            id: at,
-            op,
-            policy: Subject::Existing(text(at + 3)),
-            policy_name: text(at + 3),
-            rule: Some(Subject::Existing(text(at + 4))),
-            rule_id: Some(text(at + 5)),
-            before: (op == Op::Update).then(Default::default),
-            after: after.as_object().cloned(),
-            provenance: None,
-            source: None,
-            because: None,
-        };
-        VijilStep::new(difference, 1)
+        let before = (op != Op::Create).then(Default::default);
+        let (policy, rule) = (Subject::Existing(text(at + 3)), Subject::Existing(text(at + 4)));
+        let sides = (before, after.as_object().cloned());
+        let change = vijil::Change::from_sides(op, policy, Some((rule, None)), sides).unwrap();
+        Step::new(Difference { id: at, ..Difference::new(&text(at + 3), change) }, 1)
     };
     let steps = [Op::Create, Op::Update, Op::Approve, Op::Reject].into_iter().zip(24..);
-    let vijil = VijilPlan {
-        target: VijilTarget { endpoint: text(30) },
+    let vijil = vijil::Plan {
+        target: vijil::Target { endpoint: text(30) },
         steps: steps.map(|(op, at)| rule(at, op)).collect(),
         left_alone: vec![text(31)],
-        meaning: VijilMeaning {
-            weakened: vec![VijilWeakening {
+        meaning: vijil::Meaning {
+            weakened: vec![vijil::Weakened {
                 policy: text(40),
                 rule: Some(text(41)),
                 what: Weaker::Consequence,
@@ -201,7 +188,7 @@ fn plan_of(texts: &[String]) -> Plan {
             }],
             buckets: vec![Bucket { action: Some(text(43)), before: 0, after: 1 }],
         },
-        live: VijilRecord { fingerprint: String::new(), touched: Vec::new() },
+        live: vijil::Record { fingerprint: String::new(), touched: Vec::new() },
     };
     let vijil = Some(vijil);
     let warning = Warning {

@@ -17,7 +17,6 @@ use crate::document::{Docker, OwnershipSetting, Settings, Vijil, settings_for};
 use crate::evidence::Memberships;
 use crate::model::{Desired, Live, Ownership, Protected, Weakening, is_for};
 use crate::plan::docker::teams;
-use crate::plan::vijil::{VijilError, VijilTarget};
 use crate::plan::{self, ChangeSet, GuardsFrom, Plan, protected};
 use crate::service::docker::Snapshot;
 use crate::workspace::{EmptyWorkspace, Loaded};
@@ -271,7 +270,7 @@ impl Workspace {
         &self,
         context: &Context,
         live: &State,
-    ) -> Result<(Plan, Vec<VijilError>), Failure> {
+    ) -> Result<(Plan, Vec<plan::vijil::Error>), Failure> {
         self.planned(context, live, None, &self.memberships(context, live))
     }
 
@@ -285,7 +284,7 @@ impl Workspace {
         context: &Context,
         live: &State,
         memberships: &Memberships,
-    ) -> Result<(Plan, Vec<VijilError>), Failure> {
+    ) -> Result<(Plan, Vec<plan::vijil::Error>), Failure> {
         self.planned(context, live, None, memberships)
     }
 
@@ -305,18 +304,18 @@ impl Workspace {
         live: &State,
         base: Option<plan::Base<'_>>,
         memberships: &Memberships,
-    ) -> Result<(Plan, Vec<VijilError>), Failure> {
+    ) -> Result<(Plan, Vec<plan::vijil::Error>), Failure> {
         let guards = &self.loaded.settings.guards;
         let docker = self.docker_side(context, live)?;
         let target = match &self.docker {
-            Some(docker) => plan::Target {
+            Some(docker) => plan::docker::Target {
                 org: organization(context, docker)?,
                 endpoint: named_endpoint(context, docker),
             },
-            None => plan::Target::default(),
+            None => plan::docker::Target::default(),
         };
         let docker = docker.as_ref().map(|DockerSide { desired, live, ownership }| {
-            plan::DockerInput { target: &target, desired, live, ownership }
+            plan::docker::Input { target: &target, desired, live, ownership }
         });
         let (vijil_target, notes) = self.vijil_target(context)?;
         let input = plan::Input {
@@ -386,9 +385,12 @@ impl Workspace {
     /// # Errors
     ///
     /// Returns an error if the environment cannot be read.
-    pub(crate) fn vijil_target(&self, context: &Context) -> Result<(VijilTarget, String), Failure> {
+    pub(crate) fn vijil_target(
+        &self,
+        context: &Context,
+    ) -> Result<(plan::vijil::Target, String), Failure> {
         let Some(vijil) = &self.vijil else { return Ok(Default::default()) };
-        let target = VijilTarget { endpoint: vijil::named_endpoint(context, vijil) };
+        let target = plan::vijil::Target { endpoint: vijil::named_endpoint(context, vijil) };
         Ok((target, vijil::pipeline_notes(context.environment())?))
     }
 
@@ -396,7 +398,7 @@ impl Workspace {
     pub(crate) fn vijil<'a>(
         &'a self,
         live: &'a State,
-        target: &'a VijilTarget,
+        target: &'a plan::vijil::Target,
         notes: &'a str,
     ) -> Option<plan::vijil::Input<'a>> {
         let (vijil, live) = (self.vijil.as_ref()?, live.vijil.as_ref()?);
@@ -409,7 +411,7 @@ impl Workspace {
 /// The plan, if no part of it is impossible.
 fn possible(
     context: &Context,
-    (plan, impossible): (Plan, Vec<VijilError>),
+    (plan, impossible): (Plan, Vec<plan::vijil::Error>),
 ) -> Result<Plan, Failure> {
     refuse_impossible(context, &impossible)?;
     Ok(plan)
@@ -423,12 +425,13 @@ struct DockerSide<'a> {
 }
 
 /// Returns an error if a part of the documents is impossible.
-fn refuse_impossible(context: &Context, impossible: &[VijilError]) -> Result<(), Failure> {
+fn refuse_impossible(context: &Context, impossible: &[plan::vijil::Error]) -> Result<(), Failure> {
     if impossible.is_empty() {
         return Ok(());
     }
-    let line =
-        |error: &VijilError| format!("{}: {}", context.view().place(&error.at), error.message);
+    let line = |error: &plan::vijil::Error| {
+        format!("{}: {}", context.view().place(&error.at), error.message)
+    };
     let lines: Vec<String> = impossible.iter().map(line).collect();
     let hints: BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
     let hints: Vec<&str> = hints.into_iter().collect();

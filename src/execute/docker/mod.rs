@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use self::reads::Reads;
-use self::verify::{named, observed, same_policy};
+use self::verify::{named, observed};
 use super::created::{Created, path};
 use super::docker::versions::Known;
 use super::observation::{Answer, NEXT_PLAN, Observed, Seen, Unread, failed};
@@ -18,12 +18,12 @@ use super::outcome::{Problem, StepOutcome, Versions};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
 use crate::model::{MAX_POLICIES, MAX_RULES};
 use crate::plan::DockerPlan;
+use crate::plan::docker::fingerprint::is_same_policy;
 use crate::plan::docker::{
-    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields,
-    json, request,
+    Change, PolicyFields, PolicyTarget, RuleTarget, Step, changed_fields, json, request,
 };
 use crate::plan::saved::sides;
-use crate::plan::step::{Object, Op, Reason};
+use crate::plan::step::{Delta, Object, Op, Reason};
 use crate::service::docker::{Error, Reader, Request, Writer, wire};
 use crate::service::http::{self, Refusal, WriteOutcome};
 
@@ -75,19 +75,17 @@ impl Docker {
     /// unknown.
     pub(super) fn call(&self, step: &Step, created: &Created) -> Option<Call> {
         let change = &step.change;
-        let policy = change.policy().and_then(|target| match target {
+        let policy = match change.policy() {
             PolicyTarget::Existing(id) => Some(id.clone()),
             PolicyTarget::Planned(name) => created.policy_id(name).map(PolicyId),
-        });
-        let mut rule = None;
-        if let Change::Rule(_, rule_change) = change
-            && let Some(target) = rule_change.target()
-        {
-            rule = match target {
-                RuleTarget::Existing(id) => Some(id.clone()),
-                RuleTarget::Planned(name) => created.rule_id(&policy.as_ref()?.0, name).map(RuleId),
-            };
-        }
+        };
+        let rule = match change.rule() {
+            Some(RuleTarget::Existing(id)) => Some(id.clone()),
+            Some(RuleTarget::Planned(name)) => {
+                created.rule_id(&policy.as_ref()?.0, name).map(RuleId)
+            }
+            None => None,
+        };
         let request = request(&self.org, change);
         let ids = (policy.as_ref().map(|id| id.0.as_str()), rule.as_ref().map(|id| id.0.as_str()));
         let path = path(request.path, ids.0, ids.1)?;
@@ -108,12 +106,15 @@ impl Docker {
 pub(super) fn closes(change: &Change) -> bool {
     use crate::model::Decision;
     match change {
-        Change::Rule(PolicyTarget::Existing(_), RuleChange::Create { after })
-        | Change::Rule(_, RuleChange::Update { after, .. }) => after.decision == Decision::Deny,
-        Change::Rule(_, RuleChange::Delete { before, .. }) => before.decision == Decision::Allow,
-        Change::Policy(PolicyChange::Update { before, after, .. }) => before.scope != after.scope,
-        Change::Rule(PolicyTarget::Planned(_), RuleChange::Create { .. })
-        | Change::Policy(PolicyChange::Create { .. } | PolicyChange::Delete { .. }) => false,
+        Change::Rule { policy, delta: Delta::Create { after }, .. } => {
+            policy.existing().is_some() && after.decision == Decision::Deny
+        }
+        Change::Rule { delta: Delta::Update { after, .. }, .. } => after.decision == Decision::Deny,
+        Change::Rule { delta: Delta::Delete { before }, .. } => before.decision == Decision::Allow,
+        Change::Policy { delta: Delta::Update { before, after }, .. } => {
+            before.scope != after.scope
+        }
+        Change::Policy { delta: Delta::Create { .. } | Delta::Delete { .. }, .. } => false,
     }
 }
 
@@ -122,8 +123,7 @@ impl Call {
     /// checked: names of policies are unique, so that the service refuses a second one, and a new
     /// policy has no rules.
     pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
-        let in_new = !matches!(&self.change, Change::Rule(PolicyTarget::Existing(_), _));
-        if self.change.op() == Op::Create && in_new {
+        if self.change.op() == Op::Create && self.change.policy().existing().is_none() {
             return Ok(None);
         }
         let policy = match &self.policy {
@@ -159,7 +159,7 @@ impl Call {
     pub(super) async fn observe(&self) -> Result<Seen, Unread> {
         let reader = &self.docker.reader;
         let policy = match (&self.policy, &self.change) {
-            (_, Change::Policy(PolicyChange::Create { after })) => {
+            (_, Change::Policy { delta: Delta::Create { after }, .. }) => {
                 let live = reader.live().await.map_err(unread)?;
                 let policy = live.policies.into_iter().find(|policy| policy.name == after.name);
                 if policy.is_none() {
@@ -218,7 +218,8 @@ impl Call {
         let busy = matches!(unknown, http::Error::TimeOut { .. })
             || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
         let half = self.because == Some(Reason::SplitNarrows);
-        let harms = half || matches!(self.change, Change::Rule(_, RuleChange::Create { .. }));
+        let creates_rule = self.change.rule().is_some() && self.change.op() == Op::Create;
+        let harms = half || creates_rule;
         (busy && harms)
             .then(|| Problem::new(format!("it may still be applied: {unknown}")).hint(NEXT_PLAN))
     }
@@ -238,17 +239,17 @@ impl Call {
         let same_rule = |one: &Rule, other: &Rule| changed_fields(one, other).is_empty();
         let mut created = Created::default();
         let (as_asked, overtaken) = match &self.change {
-            Change::Policy(PolicyChange::Create { after }) => {
+            Change::Policy { delta: Delta::Create { after }, .. } => {
                 let made = policy(body)?;
                 created = Created::policy(&after.name, &made.id.0);
                 (PolicyFields::new(&made.policy()) == *after, None)
             }
-            Change::Rule(_, RuleChange::Create { after }) => {
+            Change::Rule { delta: Delta::Create { after }, .. } => {
                 let made = rule(body)?;
                 created = Created::rule(&self.policy.as_ref()?.0, &after.name, &made.id.0);
                 (same_rule(&made.rule, after), None)
             }
-            Change::Policy(PolicyChange::Update { before, after, .. }) => {
+            Change::Policy { delta: Delta::Update { before, after }, .. } => {
                 let (old, new) =
                     (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
                 let overtaken = PolicyFields::new(&old) != *before;
@@ -257,15 +258,15 @@ impl Call {
                     overtaken.then(|| json::policy_fields(&PolicyFields::new(&old))),
                 )
             }
-            Change::Rule(_, RuleChange::Update { before, after, .. }) => {
+            Change::Rule { delta: Delta::Update { before, after }, .. } => {
                 let (old, new) = (rule(body.get("old")?)?.rule, rule(body.get("new")?)?.rule);
                 (same_rule(&new, after), (!same_rule(&old, before)).then(|| json::rule(&old)))
             }
-            Change::Policy(PolicyChange::Delete { before, .. }) => {
+            Change::Policy { delta: Delta::Delete { before }, .. } => {
                 let gone = policy(body.get("deleted")?)?.policy();
-                (true, (!same_policy(&gone, before)).then(|| json::policy(&gone)))
+                (true, (!is_same_policy(&gone, before)).then(|| json::policy(&gone)))
             }
-            Change::Rule(_, RuleChange::Delete { before, .. }) => {
+            Change::Rule { delta: Delta::Delete { before }, .. } => {
                 let gone = rule(body.get("deleted")?)?.rule;
                 (true, (!same_rule(&gone, before)).then(|| json::rule(&gone)))
             }
@@ -308,13 +309,13 @@ fn unread(error: Error) -> Unread {
 /// The ids of a created object, found in its policy.
 fn found(change: &Change, policy: &LivePolicy) -> Created {
     match change {
-        Change::Policy(PolicyChange::Create { after }) => {
+        Change::Policy { delta: Delta::Create { after }, .. } => {
             Created::policy(&after.name, &policy.id.0)
         }
-        Change::Rule(_, RuleChange::Create { after }) => named(policy, &after.name)
+        Change::Rule { delta: Delta::Create { after }, .. } => named(policy, &after.name)
             .map(|(id, _)| Created::rule(&policy.id.0, &after.name, &id.0))
             .unwrap_or_default(),
-        Change::Policy(_) | Change::Rule(..) => Created::default(),
+        Change::Policy { .. } | Change::Rule { .. } => Created::default(),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::execute::observation::Observed;
 use crate::model::{LivePolicy, Policy, Rule, RuleId};
-use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields, json};
+use crate::plan::docker::fingerprint::is_same_policy;
+use crate::plan::docker::{Change, PolicyFields, changed_fields, json};
+use crate::plan::step::Delta;
 
-/// The state of the object of an update or a deletion, in the current version of its policy.
+/// The state of the object of a change, in the current version of its policy.
 pub(super) fn observed(
     change: &Change,
     policy: Option<&LivePolicy>,
@@ -12,48 +14,43 @@ pub(super) fn observed(
 ) -> Observed {
     let Some(policy) = policy else { return Observed::Gone };
     match change {
-        Change::Policy(PolicyChange::Update { before, after, .. }) => {
-            let now = PolicyFields::new(&policy.policy());
-            if now == *after {
-                Observed::After
-            } else if now == *before {
-                Observed::Before
-            } else {
-                Observed::Other(json::policy_fields(&now).to_string())
-            }
-        }
-        Change::Policy(PolicyChange::Delete { before, .. }) => {
-            let now = policy.policy();
-            if same_policy(&now, before) {
-                Observed::Before
-            } else {
-                Observed::Other(json::policy(&now).to_string())
-            }
-        }
-        Change::Rule(_, RuleChange::Update { before, after, .. }) => match find(policy, rule) {
-            None => Observed::Gone,
-            Some(now) if changed_fields(now, after).is_empty() => Observed::After,
-            Some(now) if changed_fields(now, before).is_empty() => Observed::Before,
-            Some(now) => Observed::Other(json::rule(now).to_string()),
-        },
-        Change::Rule(_, RuleChange::Delete { before, .. }) => match find(policy, rule) {
-            None => Observed::Gone,
-            Some(now) if changed_fields(now, before).is_empty() => Observed::Before,
-            Some(now) => Observed::Other(json::rule(now).to_string()),
-        },
-        Change::Rule(_, RuleChange::Create { after }) => match named(policy, &after.name) {
-            Some((_, now)) if changed_fields(now, after).is_empty() => Observed::After,
-            Some((_, now)) => Observed::Other(json::rule(now).to_string()),
+        Change::Policy { delta, .. } => observed_policy(delta, policy.policy()),
+        Change::Rule { delta: Delta::Create { after }, .. } => match named(policy, &after.name) {
+            Some((_, now)) => observed_rule(None, Some(after), now),
             None => Observed::Before,
         },
-        Change::Policy(PolicyChange::Create { after }) => {
-            let now = policy.policy();
-            if same_policy(&now, &empty(after)) {
-                Observed::After
-            } else {
-                Observed::Other(json::policy(&now).to_string())
+        Change::Rule { delta: Delta::Update { .. } | Delta::Delete { .. }, .. } => {
+            let (before, after) = change.rule_sides();
+            match policy.rules().iter().find(|live| Some(&live.id) == rule) {
+                Some(now) => observed_rule(before, after, &now.rule),
+                None => Observed::Gone,
             }
         }
+    }
+}
+
+fn observed_policy(delta: &Delta<PolicyFields, Policy>, now: Policy) -> Observed {
+    let fields = PolicyFields::new(&now);
+    match delta {
+        Delta::Create { after } if is_same_policy(&now, &after.with_rules(Vec::new())) => {
+            Observed::After
+        }
+        Delta::Update { after, .. } if fields == *after => Observed::After,
+        Delta::Update { before, .. } if fields == *before => Observed::Before,
+        Delta::Update { .. } => Observed::Other(json::policy_fields(&fields).to_string()),
+        Delta::Delete { before } if is_same_policy(&now, before) => Observed::Before,
+        Delta::Create { .. } | Delta::Delete { .. } => {
+            Observed::Other(json::policy(&now).to_string())
+        }
+    }
+}
+
+fn observed_rule(before: Option<&Rule>, after: Option<&Rule>, now: &Rule) -> Observed {
+    let is = |side: Option<&Rule>| side.is_some_and(|side| changed_fields(now, side).is_empty());
+    match (is(after), is(before)) {
+        (true, _) => Observed::After,
+        (false, true) => Observed::Before,
+        (false, false) => Observed::Other(json::rule(now).to_string()),
     }
 }
 
@@ -62,34 +59,10 @@ pub(super) fn named<'a>(policy: &'a LivePolicy, name: &str) -> Option<(&'a RuleI
     policy.rules().iter().find(|live| live.rule.name == name).map(|live| (&live.id, &live.rule))
 }
 
-fn find<'a>(policy: &'a LivePolicy, rule: Option<&RuleId>) -> Option<&'a Rule> {
-    policy.rules().iter().find(|live| Some(&live.id) == rule).map(|live| &live.rule)
-}
-
-fn empty(head: &PolicyFields) -> Policy {
-    let PolicyFields { name, scope, cedar } = head.clone();
-    let body = cedar.map_or(crate::model::Body::Allowlist(Vec::new()), crate::model::Body::Cedar);
-    Policy { name, scope, body }
-}
-
-/// Returns `true` if both are equivalent, whatever the order of their lists.
-pub(super) fn same_policy(one: &Policy, other: &Policy) -> bool {
-    let rules = |policy: &Policy| {
-        let mut rules: Vec<String> = policy
-            .rules()
-            .iter()
-            .map(|rule| json::rule(&crate::plan::docker::fingerprint::sorted(rule)).to_string())
-            .collect();
-        rules.sort();
-        rules
-    };
-    PolicyFields::new(one) == PolicyFields::new(other) && rules(one) == rules(other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Body, Decision, LiveBody, LiveRule, PolicyId, Resources, Scope};
+    use crate::model::{Action, Decision, LiveBody, LiveRule, PolicyId, Resources, Scope};
     use crate::plan::docker::{PolicyTarget, RuleTarget};
 
     fn rule(name: &str, host: &str) -> Rule {
@@ -119,30 +92,23 @@ mod tests {
     fn an_object_is_as_before_or_after_its_step_or_gone_or_something_else() {
         let policy = || PolicyTarget::Existing(PolicyId("pol_p".to_owned()));
         let first = || RuleTarget::Existing(RuleId("rule_0".to_owned()));
-        let of_rule = |change| Change::Rule(policy(), change);
-        let update =
-            || PolicyChange::Update { policy: policy(), before: head("p"), after: head("q") };
-        let change = || {
-            of_rule(RuleChange::Update {
-                rule: first(),
-                before: rule("r", "a"),
-                after: rule("r", "b"),
-            })
-        };
-        let delete = || of_rule(RuleChange::Delete { rule: first(), before: rule("r", "a") });
-        let create = || of_rule(RuleChange::Create { after: rule("r", "a") });
+        let of_policy = |delta| Change::Policy { target: policy(), delta };
+        let of_rule = |delta| Change::Rule { policy: policy(), target: first(), delta };
+        let update = || of_policy(Delta::Update { before: head("p"), after: head("q") });
+        let change = || of_rule(Delta::Update { before: rule("r", "a"), after: rule("r", "b") });
+        let delete = || of_rule(Delta::Delete { before: rule("r", "a") });
+        let create = || Change::create_rule(policy(), rule("r", "a"));
         let drop_policy = || {
-            let rules = Body::Allowlist(vec![rule("r", "a"), rule("s", "b")]);
-            let before = Policy { name: "p".to_owned(), scope: Scope::Organization, body: rules };
-            Change::Policy(PolicyChange::Delete { policy: policy(), before })
+            let before = head("p").with_rules(vec![rule("r", "a"), rule("s", "b")]);
+            of_policy(Delta::Delete { before })
         };
-        let make_policy = || Change::Policy(PolicyChange::Create { after: head("p") });
+        let make_policy = || Change::create_policy(head("p"));
         let table = [
             // The policy itself, whatever its rules are.
-            (Change::Policy(update()), Some(live("p", &[rule("r", "a")])), "before"),
-            (Change::Policy(update()), Some(live("q", &[])), "after"),
-            (Change::Policy(update()), Some(live("other", &[])), "other"),
-            (Change::Policy(update()), None, "gone"),
+            (update(), Some(live("p", &[rule("r", "a")])), "before"),
+            (update(), Some(live("q", &[])), "after"),
+            (update(), Some(live("other", &[])), "other"),
+            (update(), None, "gone"),
             // A rule by its id.
             (change(), Some(live("p", &[rule("r", "a")])), "before"),
             (change(), Some(live("p", &[rule("r", "b")])), "after"),

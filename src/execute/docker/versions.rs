@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::execute::outcome::{Problem, Versions};
 use crate::model::{LivePolicy, Policy, Rule};
 use crate::plan::docker::{
-    Change, PolicyChange, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate,
+    Change, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate,
 };
 use crate::plan::step::Delta;
 
@@ -41,7 +41,7 @@ impl Known {
     /// The difference of the actual policy that makes a step another one than planned; `None`
     /// without one.
     pub(super) fn moved(&self, change: &Change, found: &LivePolicy) -> Option<Problem> {
-        let target = change.policy()?;
+        let target = change.policy();
         let id = simulate::policy_id(target);
         let known = self.now.iter().find(|policy| policy.id == id)?.policy();
         let to_come = ToCome::new(target, &self.under_way);
@@ -56,7 +56,7 @@ impl Known {
             Problem::moved("its policy is no longer what the plan saw", Some(versions))
         };
         match change {
-            Change::Policy(PolicyChange::Update { before, after, .. })
+            Change::Policy { delta: Delta::Update { before, after }, .. }
                 if before.scope != after.scope =>
             {
                 let expected = |rule: &Rule| {
@@ -70,11 +70,11 @@ impl Known {
                 let lacks = !known.rules().iter().all(is_there);
                 (!unseen.is_empty() || lacks).then(|| moved(json::policy).with_unseen(unseen))
             }
-            Change::Rule(..) => {
+            Change::Rule { .. } => {
                 let expected = known.scope == found.scope || to_come.scopes.contains(&&found.scope);
                 (!expected).then(|| moved(|policy| json::policy_fields(&PolicyFields::new(policy))))
             }
-            Change::Policy(_) => None,
+            Change::Policy { .. } => None,
         }
     }
 }
@@ -89,12 +89,12 @@ struct ToCome<'a> {
 impl<'a> ToCome<'a> {
     fn new(policy: &PolicyTarget, under_way: &'a [Change]) -> Self {
         let mut to_come = Self { scopes: Vec::new(), rules: Vec::new(), gone: Vec::new() };
-        for change in under_way.iter().filter(|change| change.policy() == Some(policy)) {
-            let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
+        for change in under_way.iter().filter(|change| change.policy() == policy) {
+            let (before, after) = change.rule_sides();
             to_come.gone.extend(before);
             to_come.rules.extend(after);
-            if let Some(Delta::Update { after: (_, scope), .. }) = change.naming() {
-                to_come.scopes.push(scope);
+            if let Change::Policy { delta: Delta::Update { after, .. }, .. } = change {
+                to_come.scopes.push(&after.scope);
             }
         }
         to_come
@@ -109,7 +109,7 @@ fn holds<'a>(rules: impl IntoIterator<Item = &'a Rule>, wanted: &Rule) -> bool {
 mod tests {
     use super::*;
     use crate::model::{Action, Decision, LiveBody, LiveRule, PolicyId, Resources, RuleId, Scope};
-    use crate::plan::docker::{Difference, RuleChange, RuleTarget};
+    use crate::plan::docker::{Difference, RuleTarget};
 
     fn rule(name: &str) -> Rule {
         let resources = Resources::Plain(vec![format!("{name}.example.com")].into());
@@ -139,12 +139,13 @@ mod tests {
     }
 
     fn create(name: &str) -> Change {
-        Change::Rule(target(), RuleChange::Create { after: rule(name) })
+        Change::create_rule(target(), rule(name))
     }
 
     fn delete(name: &str) -> Change {
         let id = RuleTarget::Existing(RuleId(format!("rule_{name}")));
-        Change::Rule(target(), RuleChange::Delete { rule: id, before: rule(name) })
+        let delta = Delta::Delete { before: rule(name) };
+        Change::Rule { policy: target(), target: id, delta }
     }
 
     fn fields(name: &str, teams: &[&str]) -> PolicyFields {
@@ -154,7 +155,7 @@ mod tests {
     /// The policy of the scope `a` gets another one, or another name.
     fn update(name: &str, teams: &[&str]) -> Change {
         let (before, after) = (fields("p", &["a"]), fields(name, teams));
-        Change::Policy(PolicyChange::Update { policy: target(), before, after })
+        Change::Policy { target: target(), delta: Delta::Update { before, after } }
     }
 
     #[test]

@@ -1,85 +1,31 @@
-//! The differences of the Docker side: the object before and after, and the call that turns one
-//! into the other.
+//! The changes of the Docker side: the object before and after, which the call of [`request`]
+//! turns into the other.
+//!
+//! [`request`]: super::request()
 
 use std::collections::BTreeSet;
 
-use crate::model::{Body, Cedar, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope};
-use crate::plan::step::{Addressed, Delta, Object, Op, Reason};
-
-/// A difference of one object between two states. Differences have no order: see
-/// [`Step`](crate::plan::step::Step).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// Number in the list, from 1.
-    pub id: usize,
-    /// The policy's name: the declared one, or the live one if no document declares the policy.
-    pub policy: String,
-    /// The change of the object.
-    pub change: Change,
-    /// The place of the declaration; `None` if no document declares the object.
-    pub source: Option<Origin>,
-    /// The reason for the call, if the difference between live and desired does not explain it.
-    pub because: Option<Reason>,
-}
+use crate::model::{Body, Cedar, Policy, PolicyId, Resources, Rule, RuleId, Scope};
+use crate::plan::step::{Addressed, Delta, Object, Op};
 
 /// The change that a step makes, with the object before and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A change of a policy without its rules.
-    Policy(PolicyChange),
-    /// A change of a rule of this policy.
-    Rule(PolicyTarget, RuleChange),
-}
-
-/// The change of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PolicyChange {
-    /// Creates the policy, without rules.
-    Create {
-        /// The policy after the change.
-        after: PolicyFields,
-    },
-    /// Changes its name, its scope or its Cedar text.
-    Update {
+    /// A change of a policy, which is created and updated without its rules, and deleted with them.
+    Policy {
         /// The policy.
+        target: PolicyTarget,
+        /// The change of its name, its scope or its Cedar text.
+        delta: Delta<PolicyFields, Policy>,
+    },
+    /// A change of a rule.
+    Rule {
+        /// The policy of the rule.
         policy: PolicyTarget,
-        /// The policy as the plan expects to find it.
-        before: PolicyFields,
-        /// The policy after the change.
-        after: PolicyFields,
-    },
-    /// Deletes the policy and its rules.
-    Delete {
-        /// The policy.
-        policy: PolicyTarget,
-        /// The policy as the plan expects to find it.
-        before: Policy,
-    },
-}
-
-/// The change of a rule in its policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RuleChange {
-    /// Adds the rule.
-    Create {
-        /// The rule after the change.
-        after: Rule,
-    },
-    /// Changes the rule in place.
-    Update {
         /// The rule.
-        rule: RuleTarget,
-        /// The rule as the plan expects to find it.
-        before: Rule,
-        /// The rule after the change.
-        after: Rule,
-    },
-    /// Deletes the rule.
-    Delete {
-        /// The rule.
-        rule: RuleTarget,
-        /// The rule as the plan expects to find it.
-        before: Rule,
+        target: RuleTarget,
+        /// The change of the rule.
+        delta: Delta<Rule>,
     },
 }
 
@@ -94,54 +40,36 @@ pub struct PolicyFields {
     pub cedar: Option<Cedar>,
 }
 
+/// The name and the scope of a policy.
+pub(super) type Naming<'a> = (&'a str, &'a Scope);
+
 /// The policy that a call addresses.
 pub type PolicyTarget = Addressed<PolicyId>;
 
 /// The rule that a call addresses.
 pub type RuleTarget = Addressed<RuleId>;
 
-impl PolicyChange {
-    /// The change of the name and the scope of a policy.
-    #[must_use]
-    pub fn naming(&self) -> Delta<(&str, &Scope)> {
-        match self {
-            Self::Create { after } => Delta::Create { after: after.naming() },
-            Self::Update { before, after, .. } => {
-                Delta::Update { before: before.naming(), after: after.naming() }
-            }
-            Self::Delete { before, .. } => Delta::Delete { before: (&before.name, &before.scope) },
-        }
-    }
-}
-
-impl RuleChange {
-    /// The rule before and after.
-    #[must_use]
-    pub fn delta(&self) -> Delta<&Rule> {
-        match self {
-            Self::Create { after } => Delta::Create { after },
-            Self::Update { before, after, .. } => Delta::Update { before, after },
-            Self::Delete { before, .. } => Delta::Delete { before },
-        }
-    }
-
-    /// The rule that the call addresses; `None` if the call creates it.
-    #[must_use]
-    pub fn target(&self) -> Option<&RuleTarget> {
-        match self {
-            Self::Create { .. } => None,
-            Self::Update { rule, .. } | Self::Delete { rule, .. } => Some(rule),
-        }
-    }
-}
-
 impl Change {
+    /// Creates a policy without rules.
+    #[must_use]
+    pub fn create_policy(after: PolicyFields) -> Self {
+        let target = PolicyTarget::Planned(after.name.clone());
+        Self::Policy { target, delta: Delta::Create { after } }
+    }
+
+    /// Creates a rule in a policy.
+    #[must_use]
+    pub fn create_rule(policy: PolicyTarget, after: Rule) -> Self {
+        let target = RuleTarget::Planned(after.name.clone());
+        Self::Rule { policy, target, delta: Delta::Create { after } }
+    }
+
     /// The operation.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
-            Self::Policy(change) => change.naming().op(),
-            Self::Rule(_, change) => change.delta().op(),
+            Self::Policy { delta, .. } => delta.op(),
+            Self::Rule { delta, .. } => delta.op(),
         }
     }
 
@@ -155,60 +83,67 @@ impl Change {
     #[must_use]
     pub fn object(&self) -> Object {
         match self {
-            Self::Policy(_) => Object::Policy,
-            Self::Rule(..) => Object::Rule,
+            Self::Policy { .. } => Object::Policy,
+            Self::Rule { .. } => Object::Rule,
         }
     }
 
-    /// The change of a rule; `None` for a change of a policy itself.
+    /// The policy that changes, or whose rule changes.
     #[must_use]
-    pub fn rule(&self) -> Option<Delta<&Rule>> {
+    pub fn policy(&self) -> &PolicyTarget {
+        let (Self::Policy { target: policy, .. } | Self::Rule { policy, .. }) = self;
+        policy
+    }
+
+    /// The rule that changes; `None` for a change of a policy itself.
+    #[must_use]
+    pub fn rule(&self) -> Option<&RuleTarget> {
         match self {
-            Self::Policy(_) => None,
-            Self::Rule(_, change) => Some(change.delta()),
+            Self::Policy { .. } => None,
+            Self::Rule { target, .. } => Some(target),
         }
     }
 
-    /// The change of the name and the scope of a policy; `None` for a change of a rule.
+    /// The rule before and after the change.
     #[must_use]
-    pub fn naming(&self) -> Option<Delta<(&str, &Scope)>> {
+    pub fn rule_sides(&self) -> (Option<&Rule>, Option<&Rule>) {
         match self {
-            Self::Policy(change) => Some(change.naming()),
-            Self::Rule(..) => None,
-        }
-    }
-
-    /// The name that a policy takes by the change.
-    #[must_use]
-    pub fn taken_name(&self) -> Option<&str> {
-        let (before, after) = self.naming()?.map(|(name, _)| name).sides();
-        after.filter(|name| before != Some(*name))
-    }
-
-    /// The name that a policy gives up by the change.
-    #[must_use]
-    pub fn freed_name(&self) -> Option<&str> {
-        let (before, after) = self.naming()?.map(|(name, _)| name).sides();
-        before.filter(|name| after != Some(*name))
-    }
-
-    /// The policy that the call addresses; `None` if the call creates it.
-    #[must_use]
-    pub fn policy(&self) -> Option<&PolicyTarget> {
-        match self {
-            Self::Policy(PolicyChange::Create { .. }) => None,
-            Self::Policy(
-                PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
-            )
-            | Self::Rule(policy, _) => Some(policy),
+            Self::Policy { .. } => (None, None),
+            Self::Rule { delta, .. } => delta.as_ref().sides(|rule| rule, |rule| rule),
         }
     }
 
     /// The name of the rule after the change, or before its deletion.
     #[must_use]
     pub fn rule_name(&self) -> Option<&str> {
-        let (before, after) = self.rule()?.sides();
+        let (before, after) = self.rule_sides();
         after.or(before).map(|rule| rule.name.as_str())
+    }
+
+    /// The name and the scope of a policy before and after the change.
+    #[must_use]
+    pub(super) fn naming(&self) -> (Option<Naming<'_>>, Option<Naming<'_>>) {
+        match self {
+            Self::Policy { delta, .. } => delta.as_ref().sides(
+                |policy| (policy.name.as_str(), &policy.scope),
+                |policy| (policy.name.as_str(), &policy.scope),
+            ),
+            Self::Rule { .. } => (None, None),
+        }
+    }
+
+    /// The name that a policy takes by the change.
+    #[must_use]
+    pub fn taken_name(&self) -> Option<&str> {
+        let (before, after) = self.naming();
+        after.map(|(name, _)| name).filter(|name| before.is_none_or(|(before, _)| before != *name))
+    }
+
+    /// The name that a policy gives up by the change.
+    #[must_use]
+    pub fn freed_name(&self) -> Option<&str> {
+        let (before, after) = self.naming();
+        before.map(|(name, _)| name).filter(|name| after.is_none_or(|(after, _)| after != *name))
     }
 
     /// For an update, the fields that the call sends, in the service's order; empty if nothing
@@ -216,20 +151,16 @@ impl Change {
     #[must_use]
     pub fn changed(&self) -> Vec<&'static str> {
         match self {
-            Self::Policy(PolicyChange::Update { before, after, .. }) => before.changed(after),
-            Self::Rule(_, RuleChange::Update { before, after, .. }) => {
+            Self::Policy { delta: Delta::Update { before, after }, .. } => before.changed(after),
+            Self::Rule { delta: Delta::Update { before, after }, .. } => {
                 changed_fields(before, after)
             }
-            Self::Policy(_) | Self::Rule(..) => Vec::new(),
+            Self::Policy { .. } | Self::Rule { .. } => Vec::new(),
         }
     }
 }
 
 impl PolicyFields {
-    fn naming(&self) -> (&str, &Scope) {
-        (&self.name, &self.scope)
-    }
-
     /// The fields of a policy without its rules.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
@@ -239,6 +170,13 @@ impl PolicyFields {
             Body::Cedar(cedar) => Some(cedar.clone()),
         };
         Self { name: name.clone(), scope: scope.clone(), cedar }
+    }
+
+    /// The policy with these fields and these rules, which a Cedar policy does not have.
+    #[must_use]
+    pub fn with_rules(&self, rules: Vec<Rule>) -> Policy {
+        let Self { name, scope, cedar } = self.clone();
+        Policy { name, scope, body: cedar.map_or(Body::Allowlist(rules), Body::Cedar) }
     }
 
     fn changed(&self, after: &Self) -> Vec<&'static str> {

@@ -12,13 +12,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Decision, LiveBody, LivePolicy, LiveRule, PolicyId, Rule, RuleId};
+use crate::model::{Decision, LiveBody, LivePolicy, Policy, PolicyId, Rule, RuleId};
 
-use super::fingerprint::{self, sorted};
+use super::fingerprint::{self, is_same_policy, sorted};
 use super::simulate::{self, subject};
 use super::temporary::{is_stand_in, is_temporary_deny, temporary_name};
-use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step};
-use crate::plan::step::{Op, Reason};
+use super::{Change, PolicyFields, PolicyTarget, RuleTarget, Step, changed_fields};
+use crate::plan::step::{self, Delta, Op, Reason};
 
 /// A step that contradicts the rest of the plan, with the reason.
 pub(crate) type Contradiction = (usize, String);
@@ -66,8 +66,7 @@ impl<'a> Walk<'a> {
         let policy = match &object {
             Object::Policy(id) | Object::Rule(id, _) => Object::Policy(id.clone()),
         };
-        let makes =
-            matches!(step.change.policy(), Some(PolicyTarget::Planned(_))) && object != policy;
+        let makes = step.change.policy().existing().is_none() && object != policy;
         if self.made_in.get(&object) == Some(&step.phase)
             || makes && self.made_in.get(&policy) == Some(&step.phase)
         {
@@ -81,75 +80,50 @@ impl<'a> Walk<'a> {
 
     /// The object of a step, if it is what the step claims.
     fn find(&self, change: &Change) -> Result<Object, String> {
-        let differs = || Err("it does not find the object that it states".to_owned());
-        let unchanged = || Err("it changes nothing".to_owned());
         match change {
-            Change::Policy(PolicyChange::Create { after }) => {
-                if self.policies.iter().any(|policy| policy.name == after.name) {
-                    return Err(format!("`{}` is there already", after.name));
-                }
-                Ok(Object::Policy(simulate::planned_policy(&after.name)))
+            Change::Policy { target, delta } => {
+                self.find_policy(target, delta)?;
+                Ok(Object::Policy(simulate::policy_id(target)))
             }
-            Change::Policy(PolicyChange::Update { policy, before, after }) => {
-                let found = self.policy(policy)?;
-                if PolicyFields::new(&found.policy()) != *before {
-                    return differs();
-                }
-                if change.changed().is_empty() || before.cedar.is_some() != after.cedar.is_some() {
-                    return unchanged();
-                }
-                if self
-                    .policies
-                    .iter()
-                    .any(|other| other.id != found.id && other.name == after.name)
-                {
-                    return Err(format!("`{}` is the name of another policy", after.name));
-                }
-                Ok(Object::Policy(found.id.clone()))
+            Change::Rule { policy, target, delta } => {
+                let policy = self.policy(policy)?;
+                find_rule(policy, target, delta)?;
+                Ok(Object::Rule(policy.id.clone(), simulate::rule_id(target)))
             }
-            Change::Policy(PolicyChange::Delete { policy, before }) => {
-                let found = self.policy(policy)?;
-                let rules = |rules: Vec<&Rule>| {
-                    let mut rules: Vec<String> =
-                        rules.into_iter().map(|rule| format!("{:?}", sorted(rule))).collect();
-                    rules.sort();
-                    rules
-                };
-                let same_rules = rules(before.rules().iter().collect())
-                    == rules(found.rules().iter().map(|live| &live.rule).collect());
-                if PolicyFields::new(&found.policy()) != PolicyFields::new(before) || !same_rules {
-                    return differs();
+        }
+    }
+
+    /// Checks that a policy is what a change of it claims.
+    fn find_policy(
+        &self,
+        target: &PolicyTarget,
+        delta: &Delta<PolicyFields, Policy>,
+    ) -> Result<(), String> {
+        let id = simulate::policy_id(target);
+        let has_other =
+            |name: &str| self.policies.iter().any(|other| other.id != id && other.name == name);
+        match delta {
+            Delta::Create { after } => {
+                match self.policies.iter().any(|policy| policy.name == after.name) {
+                    true => Err(format!("`{}` is there already", after.name)),
+                    false => Ok(()),
                 }
-                Ok(Object::Policy(found.id.clone()))
             }
-            Change::Rule(policy, RuleChange::Create { after }) => {
-                let found = self.policy(policy)?;
-                let id = simulate::planned_rule(&after.name);
-                if matches!(found.body, LiveBody::Cedar(_)) {
-                    return Err("a Cedar policy has no rules".to_owned());
+            Delta::Update { before, after } => {
+                let changes_body = before.cedar.is_some() != after.cedar.is_some();
+                match PolicyFields::new(&self.policy(target)?.policy()) {
+                    found if found != *before => differs(),
+                    _ if before == after || changes_body => unchanged(),
+                    _ if has_other(&after.name) => {
+                        Err(format!("`{}` is the name of another policy", after.name))
+                    }
+                    _ => Ok(()),
                 }
-                if found.rules().iter().any(|live| live.id == id) {
-                    return Err(format!("`{}` is there already", after.name));
-                }
-                Ok(Object::Rule(found.id.clone(), id))
             }
-            Change::Rule(policy, RuleChange::Update { rule, before, .. }) => {
-                let (found, live) = self.rule(policy, rule)?;
-                if sorted(&live.rule) != sorted(before) {
-                    return differs();
-                }
-                if change.changed().is_empty() {
-                    return unchanged();
-                }
-                Ok(Object::Rule(found.id.clone(), live.id.clone()))
-            }
-            Change::Rule(policy, RuleChange::Delete { rule, before }) => {
-                let (found, live) = self.rule(policy, rule)?;
-                if sorted(&live.rule) != sorted(before) {
-                    return differs();
-                }
-                Ok(Object::Rule(found.id.clone(), live.id.clone()))
-            }
+            Delta::Delete { before } => match self.policy(target)?.policy() {
+                found if is_same_policy(&found, before) => Ok(()),
+                _ => differs(),
+            },
         }
     }
 
@@ -158,16 +132,39 @@ impl<'a> Walk<'a> {
         let found = self.policies.iter().find(|policy| policy.id == id);
         found.ok_or_else(|| "there is no such policy when it runs".to_owned())
     }
+}
 
-    fn rule(
-        &self,
-        policy: &PolicyTarget,
-        rule: &RuleTarget,
-    ) -> Result<(&LivePolicy, &LiveRule), String> {
-        let (policy, id) = (self.policy(policy)?, simulate::rule_id(rule));
-        let found = policy.rules().iter().find(|live| live.id == id);
-        Ok((policy, found.ok_or_else(|| "its policy has no such rule when it runs".to_owned())?))
+/// Checks that a rule of a policy is what a change of it claims.
+fn find_rule(policy: &LivePolicy, target: &RuleTarget, delta: &Delta<Rule>) -> Result<(), String> {
+    let id = simulate::rule_id(target);
+    let found = policy.rules().iter().find(|live| live.id == id);
+    match (delta, found) {
+        (Delta::Create { .. }, _) if matches!(policy.body, LiveBody::Cedar(_)) => {
+            Err("a Cedar policy has no rules".to_owned())
+        }
+        (Delta::Create { after }, Some(_)) => Err(format!("`{}` is there already", after.name)),
+        (Delta::Create { .. }, None) => Ok(()),
+        (Delta::Update { .. } | Delta::Delete { .. }, None) => {
+            Err("its policy has no such rule when it runs".to_owned())
+        }
+        (Delta::Update { before, .. } | Delta::Delete { before }, Some(found))
+            if sorted(&found.rule) != sorted(before) =>
+        {
+            differs()
+        }
+        (Delta::Update { before, after }, Some(_)) if changed_fields(before, after).is_empty() => {
+            unchanged()
+        }
+        (Delta::Update { .. } | Delta::Delete { .. }, Some(_)) => Ok(()),
     }
+}
+
+fn differs() -> Result<(), String> {
+    Err("it does not find the object that it states".to_owned())
+}
+
+fn unchanged() -> Result<(), String> {
+    Err("it changes nothing".to_owned())
 }
 
 /// The policies before and after a plan, and its steps.
@@ -192,8 +189,8 @@ impl History<'_> {
                     // A temporary deny is created and deleted again. Any other object must end
                     // differently than it began.
                     (
-                        Change::Rule(_, RuleChange::Create { after }),
-                        Change::Rule(_, RuleChange::Delete { .. }),
+                        Change::Rule { delta: Delta::Create { after }, .. },
+                        Change::Rule { delta: Delta::Delete { .. }, .. },
                     ) if is_stand_in(after) => Ok(()),
                     (one, other) if (one.op(), other.op()) == (Op::Create, Op::Delete) => Err((
                         last.id,
@@ -215,10 +212,10 @@ impl History<'_> {
     fn names(&self, step: &Step) -> Result<(), String> {
         let id = subject(&step.change);
         let found = self.after.iter().chain(self.before).find(|policy| policy.id == id);
-        let name = match (found, step.change.policy(), &step.change) {
-            (None, Some(PolicyTarget::Planned(name)), _) => name,
-            (None, None, Change::Policy(PolicyChange::Create { after })) => after.name.as_str(),
-            (found, _, _) => found.map_or("", |policy| policy.name.as_str()),
+        let name = match (found, step.change.policy()) {
+            (Some(policy), _) => policy.name.as_str(),
+            (None, PolicyTarget::Planned(name)) => name,
+            (None, PolicyTarget::Existing(_)) => "",
         };
         if name == step.policy {
             Ok(())
@@ -230,12 +227,11 @@ impl History<'_> {
     /// Checks that the stated reason of a step is true, and that a step that needs a reason states
     /// one.
     fn reason(&self, step: &Step) -> Result<(), String> {
-        let id = step.change.policy().map(simulate::policy_id);
-        let is_there =
-            |policies: &[LivePolicy]| policies.iter().any(|policy| Some(&policy.id) == id.as_ref());
-        let emptied = matches!(step.change, Change::Rule(_, RuleChange::Delete { .. }))
-            && step.because == Some(Reason::SplitNarrows);
-        let about_rule = step.change.rule_name().is_some();
+        let id = subject(&step.change);
+        let is_there = |policies: &[LivePolicy]| policies.iter().any(|policy| policy.id == id);
+        let about_rule = step.change.rule().is_some();
+        let deletes_rule = about_rule && step.change.op() == Op::Delete;
+        let emptied = deletes_rule && step.because == Some(Reason::SplitNarrows);
         if about_rule && is_there(self.before) && !is_there(self.after) && !emptied {
             return Err("its policy is deleted".to_owned());
         }
@@ -243,17 +239,14 @@ impl History<'_> {
             (Some(Reason::TemporaryDeny), change) => self.is_temporary(change),
             (
                 Some(Reason::TemporaryName),
-                Change::Policy(PolicyChange::Update { policy, before, after }),
+                Change::Policy { delta: Delta::Update { before, after }, .. },
             ) => {
-                let id = simulate::policy_id(policy);
                 let last = self.after.iter().find(|policy| policy.id == id);
                 PolicyFields { name: after.name.clone(), ..before.clone() } == *after
                     && last.is_some_and(|last| temporary_name(&last.name) == after.name)
             }
             (Some(Reason::TemporaryName), _) => false,
-            (Some(Reason::SplitNarrows), Change::Rule(_, RuleChange::Delete { .. })) => {
-                self.is_replaced(step)
-            }
+            (Some(Reason::SplitNarrows), _) if deletes_rule => self.is_replaced(step),
             (Some(Reason::SplitNarrows), _) => {
                 self.beside(step, Reason::SplitWidens).next().is_some()
             }
@@ -288,41 +281,35 @@ impl History<'_> {
     /// Returns `true` if a deleted rule is created again, or is deleted just before its policy:
     /// only then the guards do not count it.
     fn is_replaced(&self, step: &Step) -> bool {
-        let narrowing = self.beside(step, Reason::SplitNarrows);
-        let deletions = narrowing
-            .filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Delete { .. })))
-            .count();
-        let widening: Vec<&Step> = self.beside(step, Reason::SplitWidens).collect();
-        let creations = widening
-            .iter()
-            .filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Create { .. })))
-            .count();
-        creations >= deletions
-            || widening
-                .iter()
-                .any(|step| matches!(step.change, Change::Policy(PolicyChange::Delete { .. })))
+        let count = |reason: Reason, object: step::Object, op: Op| {
+            let own =
+                self.beside(step, reason).map(|step| (step.change.object(), step.change.op()));
+            own.filter(|own| *own == (object, op)).count()
+        };
+        let deletions = count(Reason::SplitNarrows, step::Object::Rule, Op::Delete);
+        let creations = count(Reason::SplitWidens, step::Object::Rule, Op::Create);
+        let deletes_policy = count(Reason::SplitWidens, step::Object::Policy, Op::Delete) > 0;
+        creations >= deletions || deletes_policy
     }
 
     /// Returns `true` if a change creates a deny that does not exist at the end, or deletes one,
     /// which its name shows.
     fn is_temporary(&self, change: &Change) -> bool {
-        let stays = |id: &PolicyId| self.after.iter().any(|policy| policy.id == *id);
+        let id = subject(change);
+        let last = self.after.iter().find(|policy| policy.id == id);
         match change {
-            Change::Policy(PolicyChange::Create { after }) => {
-                !stays(&simulate::planned_policy(&after.name))
+            Change::Policy { delta: Delta::Create { .. }, .. } => last.is_none(),
+            Change::Policy { delta: Delta::Delete { before }, .. } => {
+                is_temporary_deny(&before.name)
             }
-            Change::Policy(PolicyChange::Delete { before, .. }) => is_temporary_deny(&before.name),
-            Change::Rule(policy, RuleChange::Create { after }) => {
-                let id = simulate::policy_id(policy);
-                let own = simulate::planned_rule(&after.name);
-                let left =
-                    self.after.iter().filter(|policy| policy.id == id).flat_map(LivePolicy::rules);
-                let gone = !left.into_iter().any(|live| live.id == own);
-                after.decision == Decision::Deny && gone
+            Change::Rule { target, delta: Delta::Create { after }, .. } => {
+                let own = simulate::rule_id(target);
+                let stays = last.is_some_and(|last| last.rules().iter().any(|live| live.id == own));
+                after.decision == Decision::Deny && !stays
             }
-            Change::Rule(_, RuleChange::Delete { before, .. }) => is_temporary_deny(&before.name),
-            Change::Policy(PolicyChange::Update { .. })
-            | Change::Rule(_, RuleChange::Update { .. }) => false,
+            Change::Rule { delta: Delta::Delete { before }, .. } => is_temporary_deny(&before.name),
+            Change::Policy { delta: Delta::Update { .. }, .. }
+            | Change::Rule { delta: Delta::Update { .. }, .. } => false,
         }
     }
 }
@@ -340,12 +327,12 @@ fn unexplained(chain: &[&Step]) -> Result<(), Contradiction> {
 fn undoes(first: &Change, last: &Change) -> bool {
     match (first, last) {
         (
-            Change::Rule(_, RuleChange::Update { before, .. }),
-            Change::Rule(_, RuleChange::Update { after, .. }),
+            Change::Rule { delta: Delta::Update { before, .. }, .. },
+            Change::Rule { delta: Delta::Update { after, .. }, .. },
         ) => sorted(before) == sorted(after),
         (
-            Change::Policy(PolicyChange::Update { before, .. }),
-            Change::Policy(PolicyChange::Update { after, .. }),
+            Change::Policy { delta: Delta::Update { before, .. }, .. },
+            Change::Policy { delta: Delta::Update { after, .. }, .. },
         ) => before == after,
         (_, _) => false,
     }

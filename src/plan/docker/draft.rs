@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Body, Origin, Policy, Rule};
+use crate::model::{Origin, Policy};
 
 use super::diff::{Diff, PolicySlot, RuleSlot};
 use super::temporary::temporary_name;
-use super::{
-    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step,
-    changed_fields,
-};
-use crate::plan::step::{Delta, Reason};
+use super::{Change, Difference, PolicyFields, PolicyTarget, RuleTarget, Step, changed_fields};
+use crate::plan::step::{Delta, Op, Reason};
 
 /// A step without a place in the order.
 #[derive(Clone, Debug)]
@@ -35,14 +32,14 @@ impl Draft {
     /// The difference that it makes.
     pub(crate) fn difference(self, id: usize, diff: &Diff) -> Difference {
         let Self { policy, rule: _, change, source, because, needs: _ } = self;
-        let head = change.naming().map(|head| head.map(|(name, _)| name.to_owned()).sides());
-        let own = head.and_then(|(before, after)| after.or(before));
-        let slot = diff.policies.get(policy).map(|slot| slot.name().to_owned());
-        let target = change.policy().map(|target| match target {
-            PolicyTarget::Planned(name) => name.clone(),
-            PolicyTarget::Existing(id) => id.0.clone(),
-        });
-        let policy = slot.or(own).or(target).unwrap_or_default();
+        let (before, after) = change.naming();
+        let name = match (diff.policies.get(policy), after.or(before), change.policy()) {
+            (Some(slot), ..) => slot.name(),
+            (None, Some((name, _)), _) => name,
+            (None, None, PolicyTarget::Planned(name)) => name,
+            (None, None, PolicyTarget::Existing(id)) => &id.0,
+        };
+        let policy = name.to_owned();
         Difference { id, policy, change, source, because }
     }
 }
@@ -58,133 +55,96 @@ pub(crate) fn plain(diff: &Diff) -> Vec<Draft> {
 }
 
 fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
-    let mut push = |rule: Option<usize>,
-                    change: Change,
-                    source: &Option<Origin>,
-                    because,
-                    needs| {
-        drafts.push(Draft { policy: index, rule, change, source: source.clone(), because, needs });
-        drafts.len() - 1
-    };
-    let (target, parent) = match (&slot.before, &slot.after) {
+    let (target, delta) = match (&slot.before, &slot.after) {
         (None, None) => return,
-        (None, Some(after)) => {
-            let change = Change::Policy(PolicyChange::Create { after: after.clone() });
-            let created = push(None, change, &slot.origin, slot.because, Vec::new());
-            (PolicyTarget::Planned(after.name.clone()), Some(created))
-        }
-        (Some((id, before)), None) => {
-            let policy = PolicyTarget::Existing(id.clone());
-            push(
-                None,
-                Change::Policy(PolicyChange::Delete { policy, before: whole(before, slot) }),
-                &slot.origin,
-                slot.because,
-                vec![],
-            );
-            return;
-        }
+        (None, Some(after)) => (
+            PolicyTarget::Planned(after.name.clone()),
+            Some(Delta::Create { after: after.clone() }),
+        ),
+        (Some((id, before)), None) => (
+            PolicyTarget::Existing(id.clone()),
+            Some(Delta::Delete { before: whole(before, slot) }),
+        ),
         (Some((id, before)), Some(after)) => {
-            let policy = PolicyTarget::Existing(id.clone());
-            if before != after {
-                let change = Change::Policy(PolicyChange::Update {
-                    policy: policy.clone(),
-                    before: before.clone(),
-                    after: after.clone(),
-                });
-                push(None, change, &slot.origin, None, Vec::new());
-            }
-            (policy, None)
+            let delta = Delta::Update { before: before.clone(), after: after.clone() };
+            (PolicyTarget::Existing(id.clone()), (before != after).then_some(delta))
         }
     };
-    let needs: Vec<usize> = parent.into_iter().collect();
-    let mut of_rules = Vec::new();
-    for (rule_index, rule) in slot.rules.iter().enumerate() {
-        if let Some(change) = of_rule(&target, rule) {
-            of_rules.push(push(
-                Some(rule_index),
-                change,
-                &rule.origin,
-                rule.because,
-                needs.clone(),
-            ));
-        }
+    let op = delta.as_ref().map(Delta::op);
+    let created = drafts.len();
+    drafts.extend(delta.map(|delta| Draft {
+        policy: index,
+        rule: None,
+        change: Change::Policy { target: target.clone(), delta },
+        source: slot.origin.clone(),
+        because: slot.because.filter(|_| op != Some(Op::Update)),
+        needs: Vec::new(),
+    }));
+    if op == Some(Op::Delete) {
+        return;
     }
-    chain_domain_change(&of_rules, drafts);
+    let first = drafts.len();
+    drafts.extend(slot.rules.iter().enumerate().filter_map(|(position, rule)| {
+        Some(Draft {
+            policy: index,
+            rule: Some(position),
+            change: of_rule(&target, rule)?,
+            source: rule.origin.clone(),
+            because: rule.because,
+            needs: Vec::from_iter((op == Some(Op::Create)).then_some(created)),
+        })
+    }));
+    chain_domain_change(first, drafts);
 }
 
 /// The rules of the old domain are deleted first, then one is changed in place, then the new ones
-/// are created.
-fn chain_domain_change(indexes: &[usize], drafts: &mut [Draft]) {
-    let of_kind = |drafts: &[Draft], wanted: fn(&Change) -> bool| -> Vec<usize> {
-        indexes
-            .iter()
-            .copied()
-            .filter(|index| drafts.get(*index).is_some_and(|draft| wanted(&draft.change)))
-            .collect()
-    };
-    let changes_domain = indexes.iter().any(|index| {
-        drafts.get(*index).is_some_and(|draft| {
-            draft.because == Some(Reason::DomainChange) || crosses(&draft.change)
-        })
-    });
-    if !changes_domain {
+/// are created. The drafts of the rules are those from `first` on.
+fn chain_domain_change(first: usize, drafts: &mut [Draft]) {
+    let rules = drafts.get_mut(first..).unwrap_or_default();
+    if !rules.iter().any(changes_domain) {
         return;
     }
-    let gone =
-        of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Delete { .. })));
-    let kept =
-        of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Update { .. })));
-    let new =
-        of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Create { .. })));
-    for (later, earlier) in [(&kept, &gone), (&new, &kept), (&new, &gone)] {
-        for index in later {
-            if let Some(draft) = drafts.get_mut(*index) {
-                draft.needs.extend(earlier);
-            }
+    let of_op = |op: Op| -> Vec<usize> {
+        let own = (first..).zip(rules.iter()).filter(|(_, draft)| draft.change.op() == op);
+        own.map(|(index, _)| index).collect()
+    };
+    let (gone, kept) = (of_op(Op::Delete), of_op(Op::Update));
+    for draft in rules {
+        match draft.change.rule_sides() {
+            (None, _) => draft.needs.extend(kept.iter().chain(&gone)),
+            (Some(_), Some(_)) => draft.needs.extend(&gone),
+            (Some(_), None) => {}
         }
     }
 }
 
-fn crosses(change: &Change) -> bool {
-    matches!(change.rule(), Some(Delta::Update { before, after }) if before.domain() != after.domain())
+fn changes_domain(draft: &Draft) -> bool {
+    let crosses = match draft.change.rule_sides() {
+        (Some(before), Some(after)) => before.domain() != after.domain(),
+        (_, _) => false,
+    };
+    crosses || draft.because == Some(Reason::DomainChange)
 }
 
 fn of_rule(policy: &PolicyTarget, slot: &RuleSlot) -> Option<Change> {
-    let policy = policy.clone();
-    match (&slot.before, &slot.after) {
-        (None, None) => None,
-        (None, Some(after)) => {
-            Some(Change::Rule(policy, RuleChange::Create { after: after.clone() }))
+    let (id, delta) = match (&slot.before, &slot.after) {
+        (None, None) => return None,
+        (None, Some(after)) => return Some(Change::create_rule(policy.clone(), after.clone())),
+        (Some((id, before)), None) => (id, Delta::Delete { before: before.clone() }),
+        (Some((_, before)), Some(after)) if changed_fields(before, after).is_empty() => {
+            return None;
         }
-        (Some((id, before)), None) => {
-            let rule = RuleTarget::Existing(id.clone());
-            Some(Change::Rule(policy, RuleChange::Delete { rule, before: before.clone() }))
-        }
-        (Some(_), Some(_)) if !needs_call(slot) => None,
         (Some((id, before)), Some(after)) => {
-            let rule = RuleTarget::Existing(id.clone());
-            Some(Change::Rule(
-                policy,
-                RuleChange::Update { rule, before: before.clone(), after: after.clone() },
-            ))
+            (id, Delta::Update { before: before.clone(), after: after.clone() })
         }
-    }
-}
-
-fn needs_call(slot: &RuleSlot) -> bool {
-    match (&slot.before, &slot.after) {
-        (Some((_, before)), Some(after)) => !changed_fields(before, after).is_empty(),
-        (None, None) => false,
-        (None, Some(_)) | (Some(_), None) => true,
-    }
+    };
+    let target = RuleTarget::Existing(id.clone());
+    Some(Change::Rule { policy: policy.clone(), target, delta })
 }
 
 fn whole(head: &PolicyFields, slot: &PolicySlot) -> Policy {
-    let rules: Vec<Rule> =
-        slot.rules.iter().filter_map(|rule| Some(rule.before.as_ref()?.1.clone())).collect();
-    let body = head.cedar.clone().map_or(Body::Allowlist(rules), Body::Cedar);
-    Policy { name: head.name.clone(), scope: head.scope.clone(), body }
+    let before = slot.rules.iter().filter_map(|rule| rule.before.as_ref());
+    head.with_rules(before.map(|(_, rule)| rule.clone()).collect())
 }
 
 /// A name becomes available once the live policy that holds it has given it up.
@@ -211,16 +171,13 @@ fn break_circles(drafts: &mut Vec<Draft>) {
     for start in 0..drafts.len() {
         let Some(last) = closes_circle(start, drafts) else { continue };
         let Some(draft) = drafts.get_mut(start) else { continue };
-        let Change::Policy(PolicyChange::Update { policy, before, after }) = &mut draft.change
+        let Change::Policy { target, delta: Delta::Update { before, after } } = &mut draft.change
         else {
             continue;
         };
         let aside = PolicyFields { name: temporary_name(&after.name), ..before.clone() };
-        let step_aside = Change::Policy(PolicyChange::Update {
-            policy: policy.clone(),
-            before: before.clone(),
-            after: aside.clone(),
-        });
+        let delta = Delta::Update { before: before.clone(), after: aside.clone() };
+        let step_aside = Change::Policy { target: target.clone(), delta };
         *before = aside;
         let extra = Draft {
             change: step_aside,
@@ -247,8 +204,7 @@ fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
         let name = draft.change.taken_name()?;
         draft.needs.iter().copied().find(|need| {
             drafts.get(*need).is_some_and(|holder| {
-                matches!(holder.change, Change::Policy(PolicyChange::Update { .. }))
-                    && holder.change.freed_name() == Some(name)
+                holder.change.op() == Op::Update && holder.change.freed_name() == Some(name)
             })
         })
     };

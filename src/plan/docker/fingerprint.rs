@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use crate::json::hash;
 use crate::model::{
-    Cedar, LiveBody, LivePolicy, LiveRule, PolicyId, Resources, Rule, RuleId, Scope,
+    Cedar, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, Resources, Rule, RuleId, Scope,
 };
 use crate::source::parallel;
 
+use super::PolicyFields;
 use super::json::RuleJson;
 
 /// A policy with its ids, lists sorted.
@@ -141,6 +142,18 @@ pub fn sorted(rule: &Rule) -> Rule {
         Resources::Http(list) => Resources::Http(set(list)),
     };
     Rule { name: name.clone(), decision: *decision, actions: set(actions), resources }
+}
+
+/// Returns `true` if both policies are equal, whatever the order of their lists.
+#[must_use]
+pub fn is_same_policy(one: &Policy, other: &Policy) -> bool {
+    let rules = |policy: &Policy| {
+        let mut rules: Vec<String> =
+            policy.rules().iter().map(|rule| format!("{:?}", sorted(rule))).collect();
+        rules.sort();
+        rules
+    };
+    PolicyFields::new(one) == PolicyFields::new(other) && rules(one) == rules(other)
 }
 
 /// `sha256:` and the hash of one policy.

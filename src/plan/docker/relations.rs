@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::RuleIndex;
 use crate::model::{Body, Domain, LivePolicy, Rule};
 
-use super::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step};
+use super::{Change, PolicyTarget, Step};
 use crate::plan::dependencies::{Beyond, Dependencies};
 use crate::plan::step::{Delta, Object, Op};
 
@@ -36,7 +36,7 @@ pub struct Relations {
 
 impl Relations {
     /// Stores the relations in a step.
-    pub(crate) fn give<D>(self, step: &mut crate::plan::step::Step<D>) {
+    pub(crate) fn give<C>(self, step: &mut crate::plan::step::Step<C>) {
         (step.dependencies, step.touches) = (self.dependencies, self.touches);
     }
 }
@@ -134,12 +134,12 @@ impl Earlier {
 
     /// Steps about the same policy or rule, or about a name that this step takes.
     fn about_objects(&self, change: &Change) -> impl Iterator<Item = &Vec<usize>> {
-        let policy = own_policy(change);
+        let policy = change.policy();
         let of_policy = match change.object() {
-            Object::Policy => self.policies.get(&policy),
-            Object::Rule => self.heads.get(&policy),
+            Object::Policy => self.policies.get(policy),
+            Object::Rule => self.heads.get(policy),
         };
-        let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
+        let (before, after) = change.rule_sides();
         let of_rule =
             [before, after].map(|rule| self.rules.get(&(policy.clone(), rule?.name.clone())));
         let of_name = change.taken_name().and_then(|name| self.names.get(name));
@@ -158,14 +158,14 @@ impl Earlier {
 
     fn add(&mut self, step: &Step, about: &About<'_>) {
         let (id, change) = (step.id, &step.change);
-        let policy = own_policy(change);
+        let policy = change.policy();
         if change.object() == Object::Policy {
             self.heads.entry(policy.clone()).or_default().push(id);
         }
         if let Some(rule) = change.rule_name() {
             self.rules.entry((policy.clone(), rule.to_owned())).or_default().push(id);
         }
-        self.policies.entry(policy).or_default().push(id);
+        self.policies.entry(policy.clone()).or_default().push(id);
         if let Some(name) = change.freed_name() {
             self.names.entry(name.to_owned()).or_default().push(id);
         }
@@ -178,17 +178,6 @@ impl Earlier {
                 self.governing.entry(*domain).or_default().push(id);
             }
         }
-    }
-}
-
-/// The policy that a change is about, even if the change creates it.
-fn own_policy(change: &Change) -> PolicyTarget {
-    match change {
-        Change::Policy(PolicyChange::Create { after }) => PolicyTarget::Planned(after.name.clone()),
-        Change::Policy(
-            PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
-        )
-        | Change::Rule(policy, _) => policy.clone(),
     }
 }
 
@@ -223,36 +212,29 @@ impl<'a> About<'a> {
             about.anything |= rule.domain().is_none();
         }
         let cedar = |head: &super::PolicyFields| head.cedar.is_some();
-        let is_cedar = match change {
-            Change::Policy(PolicyChange::Create { after }) => cedar(after),
-            Change::Policy(PolicyChange::Update { before, after, .. }) => {
-                before != after && cedar(after) && !only_renames(change)
+        let (is_cedar, governs_more, governs_less) = match change {
+            Change::Policy { delta: Delta::Create { after }, .. } => (cedar(after), true, false),
+            Change::Policy { delta: Delta::Update { after, .. }, .. } => {
+                let more = !only_renames(change);
+                (more && cedar(after), more, more)
             }
-            Change::Policy(PolicyChange::Delete { before, .. }) => {
-                matches!(before.body, Body::Cedar(_))
+            Change::Policy { delta: Delta::Delete { before }, .. } => {
+                (matches!(before.body, Body::Cedar(_)), false, true)
             }
-            Change::Rule(..) => false,
+            Change::Rule { delta: Delta::Create { .. }, .. } => (false, true, false),
+            Change::Rule { delta: Delta::Update { before, after }, .. } => {
+                let moves = before.domain() != after.domain();
+                (false, moves, moves)
+            }
+            Change::Rule { policy, delta: Delta::Delete { .. }, .. } => {
+                (false, false, contents.is_emptied(policy))
+            }
         };
         if is_cedar {
             about.domains.insert(Domain::Mcp);
             about.anything = true;
         }
-        let rescopes =
-            matches!(change, Change::Policy(PolicyChange::Update { .. })) && !only_renames(change);
-        let moves = match change {
-            Change::Policy(_) => rescopes,
-            Change::Rule(_, RuleChange::Update { before, after, .. }) => {
-                before.domain() != after.domain()
-            }
-            Change::Rule(..) => false,
-        };
-        about.governs_more = moves || change.op() == Op::Create;
-        about.governs_less = match change {
-            Change::Policy(PolicyChange::Delete { .. }) => true,
-            Change::Rule(policy, RuleChange::Delete { .. }) => contents.is_emptied(policy),
-            Change::Policy(_) | Change::Rule(..) => moves,
-        };
-        about
+        Self { governs_more, governs_less, ..about }
     }
 }
 
@@ -280,20 +262,15 @@ impl<'a> Contents<'a> {
             contents.live.insert(target, rules);
         }
         for step in steps {
-            let Some(policy) = step.change.policy() else { continue };
-            match &step.change {
-                Change::Rule(
-                    _,
-                    RuleChange::Create { after } | RuleChange::Update { after, .. },
-                ) => {
+            let Change::Rule { policy, target, delta } = &step.change else { continue };
+            match delta {
+                Delta::Create { after } | Delta::Update { after, .. } => {
                     contents.rules.entry(policy).or_default().push(after);
                 }
-                Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Existing(_), .. }) => {
+                Delta::Delete { .. } => {
                     let left = contents.left.entry(policy.clone()).or_default();
-                    *left = left.saturating_sub(1);
+                    *left = left.saturating_sub(usize::from(target.existing().is_some()));
                 }
-                Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Planned(_), .. })
-                | Change::Policy(_) => {}
             }
         }
         contents
@@ -309,14 +286,16 @@ impl<'a> Contents<'a> {
             return Vec::new();
         }
         match change {
-            Change::Policy(PolicyChange::Create { .. }) => Vec::new(),
-            Change::Policy(PolicyChange::Update { policy, .. }) => {
-                let all = [self.live.get(policy), self.rules.get(policy)];
+            Change::Policy { delta: Delta::Create { .. }, .. } => Vec::new(),
+            Change::Policy { target, delta: Delta::Update { .. } } => {
+                let all = [self.live.get(target), self.rules.get(target)];
                 all.into_iter().flatten().flatten().copied().collect()
             }
-            Change::Policy(PolicyChange::Delete { before, .. }) => before.rules().iter().collect(),
-            Change::Rule(_, change) => {
-                let (before, after) = change.delta().sides();
+            Change::Policy { delta: Delta::Delete { before }, .. } => {
+                before.rules().iter().collect()
+            }
+            Change::Rule { .. } => {
+                let (before, after) = change.rule_sides();
                 before.into_iter().chain(after).collect()
             }
         }
@@ -359,13 +338,14 @@ mod tests {
 
     /// The plan from nothing to these policies, or from some of them to others.
     fn plan(before: &[(String, String)], after: &[(String, String)]) -> Plan {
-        let target = crate::plan::Target { org: "org".to_owned(), endpoint: "embedded".to_owned() };
+        let target =
+            super::super::Target { org: "org".to_owned(), endpoint: "embedded".to_owned() };
         let ownership = crate::model::Ownership { exclusive: true, ..Default::default() };
         let guards = crate::model::Guards::default();
         let nothing = crate::model::Live { org: "org".to_owned(), ..crate::model::Live::default() };
         let make = |desired: &Desired, live: &crate::model::Live| {
             let (target, ownership) = (&target, &ownership);
-            let docker = Some(crate::plan::DockerInput { target, desired, live, ownership });
+            let docker = Some(super::super::Input { target, desired, live, ownership });
             crate::plan::make(crate::plan::Input { docker, ..crate::plan::Input::new(&guards) })
                 .unwrap()
         };
@@ -456,8 +436,7 @@ mod tests {
             (0..600).map(rule).collect()
         };
         let step = |(id, (phase, after)): (usize, (usize, Rule))| {
-            let change =
-                Change::Rule(PolicyTarget::Planned("p".to_owned()), RuleChange::Create { after });
+            let change = Change::create_rule(PolicyTarget::Planned("p".to_owned()), after);
             Step::new(
                 Difference { id, policy: "p".to_owned(), change, source: None, because: None },
                 phase,

@@ -1,9 +1,10 @@
 //! The state of a live organization after some steps: it follows the service's rules for combining
 //! them, and knows nothing of access.
 
-use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId};
+use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, Rule, RuleId};
 
-use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
+use super::{Change, PolicyFields, PolicyTarget, RuleTarget};
+use crate::plan::step::Delta;
 
 /// The organization after these changes, in this order. Objects that they create get the ids
 /// `planned:NAME`.
@@ -20,60 +21,43 @@ pub fn simulate<'a>(live: &Live, changes: impl IntoIterator<Item = &'a Change>) 
 
 /// Applies a change, if its object exists.
 pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
-    match change {
-        Change::Policy(PolicyChange::Create { after }) => policies.push(created(after)),
-        Change::Policy(PolicyChange::Update { policy, after, .. }) => {
-            if let Some(found) = find(policies, policy) {
-                let PolicyFields { name, scope, cedar } = after.clone();
-                found.name = name;
-                found.scope = scope;
-                if let Some(cedar) = cedar {
-                    found.body = LiveBody::Cedar(cedar);
-                }
+    let id = subject(change);
+    let found = policies.iter_mut().find(|policy| policy.id == id);
+    match (change, found) {
+        (Change::Policy { delta: Delta::Create { after }, .. }, _) => {
+            let PolicyFields { name, scope, cedar } = after.clone();
+            let body = cedar.map_or(LiveBody::Allowlist(Vec::new()), LiveBody::Cedar);
+            policies.push(LivePolicy { id, name, scope, body });
+        }
+        (_, None) => {}
+        (Change::Policy { delta: Delta::Update { after, .. }, .. }, Some(found)) => {
+            let PolicyFields { name, scope, cedar } = after.clone();
+            found.name = name;
+            found.scope = scope;
+            if let Some(cedar) = cedar {
+                found.body = LiveBody::Cedar(cedar);
             }
         }
-        Change::Policy(PolicyChange::Delete { policy, .. }) => {
-            let id = policy_id(policy);
-            policies.retain(|found| found.id != id);
+        (Change::Policy { delta: Delta::Delete { .. }, .. }, Some(_)) => {
+            policies.retain(|policy| policy.id != id);
         }
-        Change::Rule(policy, RuleChange::Create { after }) => {
-            if let Some(LiveBody::Allowlist(rules)) =
-                find(policies, policy).map(|found| &mut found.body)
-            {
-                rules.push(LiveRule { id: planned_rule(&after.name), rule: after.clone() });
-            }
-        }
-        Change::Rule(policy, RuleChange::Update { rule, after, .. }) => {
-            if let Some(LiveBody::Allowlist(rules)) =
-                find(policies, policy).map(|found| &mut found.body)
-            {
-                let id = rule_id(rule);
-                rules
-                    .iter_mut()
-                    .filter(|found| found.id == id)
-                    .for_each(|found| found.rule = after.clone());
-            }
-        }
-        Change::Rule(policy, RuleChange::Delete { rule, .. }) => {
-            if let Some(LiveBody::Allowlist(rules)) =
-                find(policies, policy).map(|found| &mut found.body)
-            {
-                let id = rule_id(rule);
-                rules.retain(|found| found.id != id);
+        (Change::Rule { target, delta, .. }, Some(found)) => {
+            if let LiveBody::Allowlist(rules) = &mut found.body {
+                carry_out_rule(rules, rule_id(target), delta);
             }
         }
     }
 }
 
-fn created(head: &PolicyFields) -> LivePolicy {
-    let PolicyFields { name, scope, cedar } = head.clone();
-    let body = cedar.map_or(LiveBody::Allowlist(Vec::new()), LiveBody::Cedar);
-    LivePolicy { id: planned_policy(&name), name, scope, body }
-}
-
-fn find<'a>(policies: &'a mut [LivePolicy], target: &PolicyTarget) -> Option<&'a mut LivePolicy> {
-    let id = policy_id(target);
-    policies.iter_mut().find(|policy| policy.id == id)
+fn carry_out_rule(rules: &mut Vec<LiveRule>, id: RuleId, delta: &Delta<Rule>) {
+    match delta {
+        Delta::Create { after } => rules.push(LiveRule { id, rule: after.clone() }),
+        Delta::Update { after, .. } => {
+            let found = rules.iter_mut().filter(|found| found.id == id);
+            found.for_each(|found| found.rule = after.clone());
+        }
+        Delta::Delete { .. } => rules.retain(|found| found.id != id),
+    }
 }
 
 /// The id of a policy, or its placeholder until the service assigns one.
@@ -87,24 +71,7 @@ pub fn policy_id(target: &PolicyTarget) -> PolicyId {
 
 /// The id of the policy that a change is about, even if the change creates it.
 pub(crate) fn subject(change: &Change) -> PolicyId {
-    match change {
-        Change::Policy(PolicyChange::Create { after }) => planned_policy(&after.name),
-        Change::Policy(
-            PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
-        )
-        | Change::Rule(policy, _) => policy_id(policy),
-    }
-}
-
-/// The id of the rule that a change is about, even if the change creates it.
-pub(crate) fn rule_subject(change: &Change) -> Option<RuleId> {
-    match change {
-        Change::Policy(_) => None,
-        Change::Rule(_, RuleChange::Create { after }) => Some(planned_rule(&after.name)),
-        Change::Rule(_, RuleChange::Update { rule, .. } | RuleChange::Delete { rule, .. }) => {
-            Some(rule_id(rule))
-        }
-    }
+    policy_id(change.policy())
 }
 
 pub(crate) fn rule_id(target: &RuleTarget) -> RuleId {

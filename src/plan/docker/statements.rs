@@ -5,9 +5,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, PolicyChange, PolicyFields};
+use super::{Change, PolicyFields};
 use crate::access::cedar::{self, StatementChange};
 use crate::model::Cedar;
+use crate::plan::step::Delta;
 
 /// The kind of a change of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,18 +41,16 @@ pub fn changes(change: &Change) -> Option<Vec<StatementChange>> {
         let found = cedar::statements(&cedar.text).ok()?;
         Some(found.iter().map(|statement| turn(statement.source.clone())).collect())
     };
-    match change {
-        Change::Policy(PolicyChange::Create { after }) => {
-            whole(after.cedar.as_ref()?, StatementChange::Added)
-        }
-        Change::Policy(PolicyChange::Delete { before, .. }) => {
+    let Change::Policy { delta, .. } = change else { return None };
+    match delta {
+        Delta::Create { after } => whole(after.cedar.as_ref()?, StatementChange::Added),
+        Delta::Delete { before } => {
             whole(&PolicyFields::new(before).cedar?, StatementChange::Removed)
         }
-        Change::Policy(PolicyChange::Update { before, after, .. }) => {
+        Delta::Update { before, after } => {
             let (old, new) = (before.cedar.as_ref()?, after.cedar.as_ref()?);
             if old.text == new.text { None } else { cedar::difference(&old.text, &new.text) }
         }
-        Change::Rule(..) => None,
     }
 }
 

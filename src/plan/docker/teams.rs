@@ -163,12 +163,8 @@ pub(crate) fn named<'a>(
 
 /// The scopes in a difference.
 fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
-    let (before, after) = difference
-        .change
-        .naming()
-        .map(|head| head.map(|(_, scope)| scope).sides())
-        .unwrap_or_default();
-    before.into_iter().chain(after)
+    let (before, after) = difference.change.naming();
+    before.into_iter().chain(after).map(|(_, scope)| scope)
 }
 
 #[cfg(test)]

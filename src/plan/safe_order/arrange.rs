@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Body, Decision, Domain, Layer, Policy, PolicyId, Rule, Scope};
+use crate::model::{Decision, Domain, Layer, PolicyId, Rule, Scope};
 
 use super::effect::{Effect, Stage, influence};
 use super::layout::{Extra, Layout};
@@ -14,9 +14,7 @@ use crate::model::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::diff::Diff;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::temporary::temporary_deny;
-use crate::plan::docker::{
-    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget,
-};
+use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
 use crate::plan::step::{Delta, Object, Op, Reason};
 
 /// A component for which an order is being found.
@@ -288,8 +286,10 @@ impl<'a> Arrangement<'a> {
         };
         let mut calls: Vec<Arranged> = Vec::new();
         for draft in begin {
-            let makes_policy = matches!(&draft.change, Change::Policy(PolicyChange::Create { .. }));
-            let stage = if makes_policy { Stage::Prepare } else { Stage::AddDenies };
+            let stage = match draft.change.object() {
+                Object::Policy => Stage::Prepare,
+                Object::Rule => Stage::AddDenies,
+            };
             let needs = draft.needs.clone();
             calls.push(arranged(draft, stage, needs));
         }
@@ -345,27 +345,13 @@ fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
 /// A temporary policy, beyond the slots of the difference.
 fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> Deny {
     let head = PolicyFields { name: temporary_deny(number), scope: scope.clone(), cedar: None };
-    let policy = PolicyTarget::Planned(head.name.clone());
-    let rule = |rule: &Rule| {
-        temporary(
-            slot,
-            Change::Rule(policy.clone(), RuleChange::Create { after: rule.clone() }),
-            vec![0],
-        )
-    };
-    let create =
-        temporary(slot, Change::Policy(PolicyChange::Create { after: head.clone() }), Vec::new());
+    let target = PolicyTarget::Planned(head.name.clone());
+    let rule =
+        |rule: &Rule| temporary(slot, Change::create_rule(target.clone(), rule.clone()), vec![0]);
+    let create = temporary(slot, Change::create_policy(head.clone()), Vec::new());
     let begin = std::iter::once(create).chain(denies.iter().map(rule)).collect();
-    let before =
-        Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
-    Deny {
-        begin,
-        end: vec![temporary(
-            slot,
-            Change::Policy(PolicyChange::Delete { policy, before }),
-            Vec::new(),
-        )],
-    }
+    let delta = Delta::Delete { before: head.with_rules(denies.to_vec()) };
+    Deny { begin, end: vec![temporary(slot, Change::Policy { target, delta }, Vec::new())] }
 }
 
 /// Temporary rules in policies that stay.
@@ -376,10 +362,10 @@ fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
             let rule = Rule { name: temporary_deny(number), ..rule.clone() };
             let (policy, target) =
                 (PolicyTarget::Existing(id.clone()), RuleTarget::Planned(rule.name.clone()));
-            let create = Change::Rule(policy.clone(), RuleChange::Create { after: rule.clone() });
+            let create = Change::create_rule(policy.clone(), rule.clone());
             begin.push(temporary(*slot, create, Vec::new()));
-            let delete = Change::Rule(policy, RuleChange::Delete { rule: target, before: rule });
-            end.push(temporary(*slot, delete, Vec::new()));
+            let delta = Delta::Delete { before: rule };
+            end.push(temporary(*slot, Change::Rule { policy, target, delta }, Vec::new()));
         }
     }
     Deny { begin, end }
@@ -448,7 +434,7 @@ fn policies_with_room(
 pub(super) fn extras<'b>(diff: &Diff, drafts: impl IntoIterator<Item = &'b Draft>) -> Vec<Extra> {
     let mut extras: Vec<Extra> = Vec::new();
     for draft in drafts {
-        let (before, after) = draft.change.rule().map(Delta::sides).unwrap_or_default();
+        let (before, after) = draft.change.rule_sides();
         for rule in before.into_iter().chain(after) {
             let slot = diff
                 .policies
@@ -533,7 +519,7 @@ fn links(order: &[usize], calls: &[Arranged]) -> Vec<Vec<Draft>> {
 mod tests {
     use super::*;
     use crate::model::Decision::{Allow, Deny};
-    use crate::model::{Action, Ownership, Resources};
+    use crate::model::{Action, Body, Ownership, Policy, Resources};
     use crate::plan::docker::diff::diff;
     use crate::plan::safe_order::proof::{desired, ends, live, policy};
 
@@ -544,14 +530,15 @@ mod tests {
 
     fn call(op: Op, stage: Stage, (narrows, widens): (bool, bool), needs: &[usize]) -> Arranged {
         let rule = rule("r", Action::ConnectTcp);
-        let target = RuleTarget::Planned("r".to_owned());
-        let change = match op {
-            Op::Delete => RuleChange::Delete { rule: target, before: rule },
+        let (policy, target) =
+            (PolicyTarget::Planned("p".to_owned()), RuleTarget::Planned("r".to_owned()));
+        let delta = match op {
+            Op::Delete => Delta::Delete { before: rule },
             Op::Create | Op::Update | Op::Approve | Op::Reject | Op::Activate => {
-                RuleChange::Create { after: rule }
+                Delta::Create { after: rule }
             }
         };
-        let change = Change::Rule(PolicyTarget::Planned("p".to_owned()), change);
+        let change = Change::Rule { policy, target, delta };
         let draft = Draft {
             policy: 0,
             rule: Some(0),
@@ -698,7 +685,7 @@ mod tests {
         assert_eq!(extras(&diff, &drafts), []);
         let between = Rule { decision: Deny, ..rule("r", Action::ConnectTcp) };
         let mut changed = drafts[0].clone();
-        let Change::Rule(_, RuleChange::Update { after, .. }) = &mut changed.change else {
+        let Change::Rule { delta: Delta::Update { after, .. }, .. } = &mut changed.change else {
             panic!("{changed:?}")
         };
         after.clone_from(&between);

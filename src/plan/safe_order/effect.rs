@@ -8,7 +8,8 @@ use crate::model::{Decision, Layer, Resources, Rule, Scope};
 use super::cedar::{Statements, statements};
 use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields};
+use crate::plan::docker::{Change, PolicyFields, changed_fields};
+use crate::plan::step::{Delta, Op};
 
 /// The stages of the order, first to last. Calls of one stage may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,7 +76,7 @@ impl Influence {
         let layered = http && other;
         let (stage, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
             (false, false, false, false)
-                if matches!(change, Change::Policy(PolicyChange::Delete { .. })) =>
+                if change.rule().is_none() && change.op() == Op::Delete =>
             {
                 (Stage::CleanUp, false)
             }
@@ -113,30 +114,27 @@ pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
 /// The effect of one draft on the allows and denies.
 pub(super) fn influence(diff: &Diff, draft: &Draft) -> Influence {
     match &draft.change {
-        Change::Policy(PolicyChange::Create { after }) => text(None, Some(after)),
-        Change::Policy(PolicyChange::Update { before, after, .. }) => {
+        Change::Policy { delta: Delta::Create { after }, .. } => text(None, Some(after)),
+        Change::Policy { delta: Delta::Update { before, after }, .. } => {
             let mut influence = text(Some(before), Some(after));
             if let Some(slot) = diff.policies.get(draft.policy) {
                 rescoped(&mut influence, slot, &before.scope, &after.scope);
             }
             influence
         }
-        Change::Policy(PolicyChange::Delete { before, .. }) => {
+        Change::Policy { delta: Delta::Delete { before }, .. } => {
             let mut influence = text(Some(&PolicyFields::new(before)), None);
             before.rules().iter().for_each(|rule| influence.drops(rule));
             influence
         }
-        Change::Rule(_, RuleChange::Create { after }) => {
+        Change::Rule { delta: Delta::Update { before, after }, .. } => updated(before, after),
+        Change::Rule { delta: Delta::Create { .. } | Delta::Delete { .. }, .. } => {
+            let (before, after) = draft.change.rule_sides();
             let mut influence = Influence::default();
-            influence.adds(after);
+            after.into_iter().for_each(|rule| influence.adds(rule));
+            before.into_iter().for_each(|rule| influence.drops(rule));
             influence
         }
-        Change::Rule(_, RuleChange::Delete { before, .. }) => {
-            let mut influence = Influence::default();
-            influence.drops(before);
-            influence
-        }
-        Change::Rule(_, RuleChange::Update { before, after, .. }) => updated(before, after),
     }
 }
 

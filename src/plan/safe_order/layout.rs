@@ -10,7 +10,8 @@ use super::cedar::{Kind, statements};
 use super::space::{Group, Move, Request, Space, State};
 use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, PolicyChange, PolicyFields};
+use crate::plan::docker::{Change, PolicyFields};
+use crate::plan::step::Delta;
 
 /// A version of a rule, or a temporary policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,22 +87,22 @@ impl Layout {
     pub(super) fn effect(&self, draft: &Draft) -> Move {
         let policy = draft.policy;
         match &draft.change {
-            Change::Policy(PolicyChange::Create { after }) => Move {
+            Change::Policy { delta: Delta::Create { after }, .. } => Move {
                 groups: self.texts_of(policy, after.cedar.as_ref(), true),
                 scope: Some((policy, Some(after.scope.clone()))),
             },
-            Change::Policy(PolicyChange::Update { before, after, .. }) => {
+            Change::Policy { delta: Delta::Update { before, after }, .. } => {
                 let mut groups = self.texts_of(policy, before.cedar.as_ref(), false);
                 groups.extend(self.texts_of(policy, after.cedar.as_ref(), true));
                 let scope =
                     (before.scope != after.scope).then(|| (policy, Some(after.scope.clone())));
                 Move { groups, scope }
             }
-            Change::Policy(PolicyChange::Delete { .. }) => {
+            Change::Policy { delta: Delta::Delete { .. }, .. } => {
                 Move { groups: Vec::new(), scope: Some((policy, None)) }
             }
-            Change::Rule(_, change) => {
-                let (before, after) = change.delta().sides();
+            Change::Rule { .. } => {
+                let (before, after) = draft.change.rule_sides();
                 self.swap(draft, before, after)
             }
         }

@@ -18,11 +18,11 @@ use crate::model::{
     LiveBody, LivePolicy, LiveRule, Origin, Ownership, Policy, PolicyId, Resources, Rule, RuleId,
     Scope,
 };
+use crate::plan::docker::Step;
 use crate::plan::docker::coherence::check;
 use crate::plan::docker::diff::{Diff, diff};
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::simulate::simulate;
-use crate::plan::docker::{Change, PolicyChange, Step};
 use crate::plan::step::Reason;
 
 /// The hosts that rules name, and one that they do not.
@@ -517,18 +517,13 @@ proptest! {
         let mut held: BTreeSet<String> = old.iter().map(|policy| policy.name.clone()).collect();
         for phase in ordered.drafts.chunk_by(|(one, _), (other, _)| one == other) {
             for (_, draft) in phase {
-                if let Change::Policy(PolicyChange::Update { before, after, .. }) = &draft.change {
-                    prop_assert!(before.name == after.name || !held.contains(&after.name), "{:?}", ordered);
-                } else if let Change::Policy(PolicyChange::Create { after }) = &draft.change {
-                    prop_assert!(!held.contains(&after.name), "{:?}", ordered);
-                }
+                let taken = draft.change.taken_name();
+                prop_assert!(taken.is_none_or(|name| !held.contains(name)), "{:?}", ordered);
             }
             for (_, draft) in phase {
-                if let Change::Policy(PolicyChange::Update { before, after, .. }) = &draft.change {
-                    held.remove(&before.name);
-                    held.insert(after.name.clone());
-                } else if let Change::Policy(PolicyChange::Delete { before, .. }) = &draft.change {
-                    held.remove(&before.name);
+                if let Some(freed) = draft.change.freed_name() {
+                    held.remove(freed);
+                    held.extend(draft.change.taken_name().map(str::to_owned));
                 }
             }
         }

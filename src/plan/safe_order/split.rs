@@ -10,10 +10,8 @@ use super::cedar::statements;
 use crate::plan::docker::diff::PolicySlot;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::temporary::STANDS_IN;
-use crate::plan::docker::{
-    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget,
-};
-use crate::plan::step::Reason;
+use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
+use crate::plan::step::{Delta, Reason};
 
 /// The largest number of further calls for which a policy's allows are deleted one by one; above
 /// it, a temporary deny needs fewer calls.
@@ -23,17 +21,19 @@ const FEW: usize = 2;
 /// divided.
 pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
     let mut parts = match &draft.change {
-        Change::Rule(policy, RuleChange::Update { rule, before, after }) => {
-            parts(draft, split_rule(policy, rule, before, after)?)
+        Change::Rule { policy, target, delta: Delta::Update { before, after } } => {
+            parts(draft, split_rule(policy, target, before, after)?)
         }
-        Change::Policy(PolicyChange::Update { policy, before, after }) => {
-            parts(draft, split_head(policy, before, after)?)
+        Change::Policy { target, delta: Delta::Update { before, after } } => {
+            parts(draft, split_head(target, before, after)?)
         }
-        Change::Policy(PolicyChange::Delete { policy, before }) => {
-            split_deletion(draft, policy, before, slot)?
+        Change::Policy { target, delta: Delta::Delete { before } } => {
+            split_deletion(draft, target, before, slot)?
         }
-        Change::Policy(PolicyChange::Create { after }) => parts(draft, split_creation(after)?),
-        Change::Rule(_, RuleChange::Create { .. } | RuleChange::Delete { .. }) => return None,
+        Change::Policy { target, delta: Delta::Create { after } } => {
+            parts(draft, split_creation(target, after)?)
+        }
+        Change::Rule { delta: Delta::Create { .. } | Delta::Delete { .. }, .. } => return None,
     };
     let last = parts.len().checked_sub(1)?;
     for (index, part) in parts.iter_mut().enumerate() {
@@ -48,19 +48,16 @@ fn parts(draft: &Draft, changes: Vec<Change>) -> Vec<Draft> {
 
 fn split_rule(
     policy: &PolicyTarget,
-    rule: &RuleTarget,
+    target: &RuleTarget,
     before: &Rule,
     after: &Rule,
 ) -> Option<Vec<Change>> {
-    let replace = || {
-        vec![
-            Change::Rule(
-                policy.clone(),
-                RuleChange::Delete { rule: rule.clone(), before: before.clone() },
-            ),
-            Change::Rule(policy.clone(), RuleChange::Create { after: after.clone() }),
-        ]
+    let change = |delta| Change::Rule { policy: policy.clone(), target: target.clone(), delta };
+    let update = |before: &Rule, after: &Rule| {
+        change(Delta::Update { before: before.clone(), after: after.clone() })
     };
+    let create = |rule: &Rule| Change::create_rule(policy.clone(), rule.clone());
+    let replace = || vec![change(Delta::Delete { before: before.clone() }), create(after)];
     // Rules of the new domain that have to come before this one can be added between the two parts.
     if before.domain() != after.domain() {
         return Some(replace());
@@ -68,12 +65,6 @@ fn split_rule(
     if before.decision != after.decision {
         return None;
     }
-    let update = |before: &Rule, after: &Rule| {
-        Change::Rule(
-            policy.clone(),
-            RuleChange::Update { rule: rule.clone(), before: before.clone(), after: after.clone() },
-        )
-    };
     let between = match after.decision {
         Decision::Deny => together(before, after),
         Decision::Allow => common(before, after),
@@ -84,12 +75,12 @@ fn split_rule(
         // A deny that changes its layer: a replacement denies meanwhile.
         (None, Decision::Deny) => {
             let stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
-            let target = RuleTarget::Planned(stand_in.name.clone());
-            vec![
-                Change::Rule(policy.clone(), RuleChange::Create { after: stand_in.clone() }),
-                update(before, after),
-                Change::Rule(policy.clone(), RuleChange::Delete { rule: target, before: stand_in }),
-            ]
+            let delete = Change::Rule {
+                policy: policy.clone(),
+                target: RuleTarget::Planned(stand_in.name.clone()),
+                delta: Delta::Delete { before: stand_in.clone() },
+            };
+            vec![create(&stand_in), update(before, after), delete]
         }
     })
 }
@@ -136,7 +127,7 @@ fn shared<T: Clone + PartialEq>(one: &[T], other: &[T]) -> Option<Vec<T>> {
 }
 
 fn split_head(
-    policy: &PolicyTarget,
+    target: &PolicyTarget,
     before: &PolicyFields,
     after: &PolicyFields,
 ) -> Option<Vec<Change>> {
@@ -147,15 +138,13 @@ fn split_head(
         (None, None) => PolicyFields { scope: both(&before.scope, &after.scope)?, ..after.clone() },
         (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => return None,
     };
-    let update = |before: &PolicyFields, after: &PolicyFields| {
-        Change::Policy(PolicyChange::Update {
-            policy: policy.clone(),
-            before: before.clone(),
-            after: after.clone(),
-        })
-    };
     (between != *before && between != *after)
-        .then(|| vec![update(before, &between), update(&between, after)])
+        .then(|| vec![update(target, before, &between), update(target, &between, after)])
+}
+
+fn update(target: &PolicyTarget, before: &PolicyFields, after: &PolicyFields) -> Change {
+    let delta = Delta::Update { before: before.clone(), after: after.clone() };
+    Change::Policy { target: target.clone(), delta }
 }
 
 /// The teams of both, unless one contains the other.
@@ -205,68 +194,53 @@ fn without_permits(cedar: &Cedar) -> Option<Cedar> {
 
 fn split_deletion(
     draft: &Draft,
-    policy: &PolicyTarget,
+    target: &PolicyTarget,
     before: &Policy,
     slot: &PolicySlot,
 ) -> Option<Vec<Draft>> {
     let head = PolicyFields::new(before);
-    let Some(cedar) = &head.cedar else { return empty_first(draft, policy, before, slot) };
-    let cedar = without_permits(cedar)?;
-    let between = PolicyFields { cedar: Some(cedar.clone()), ..head.clone() };
-    let left = Policy { body: Body::Cedar(cedar), ..before.clone() };
-    let changes = vec![
-        Change::Policy(PolicyChange::Update {
-            policy: policy.clone(),
-            before: head,
-            after: between,
-        }),
-        Change::Policy(PolicyChange::Delete { policy: policy.clone(), before: left }),
-    ];
-    Some(parts(draft, changes))
+    let Some(cedar) = &head.cedar else { return empty_first(draft, target, before, slot) };
+    let between = PolicyFields { cedar: Some(without_permits(cedar)?), ..head.clone() };
+    let left = between.with_rules(Vec::new());
+    let delete = Change::Policy { target: target.clone(), delta: Delta::Delete { before: left } };
+    Some(parts(draft, vec![update(target, &head, &between), delete]))
 }
 
 /// Deletes the allows of a policy before the policy itself, if they are few.
 fn empty_first(
     draft: &Draft,
-    policy: &PolicyTarget,
+    target: &PolicyTarget,
     before: &Policy,
     slot: &PolicySlot,
 ) -> Option<Vec<Draft>> {
-    let rules: Vec<(usize, &RuleId, &Rule)> = slot
-        .rules
-        .iter()
-        .enumerate()
-        .filter_map(|(index, rule)| rule.before.as_ref().map(|(id, rule)| (index, id, rule)))
-        .collect();
+    let rules = slot.rules.iter().enumerate();
+    let rules = rules.filter_map(|(index, rule)| Some((index, rule.before.as_ref()?)));
     let (allows, denies): (Vec<_>, Vec<_>) =
-        rules.into_iter().partition(|(.., rule)| rule.decision == Decision::Allow);
+        rules.partition(|(_, (_, rule))| rule.decision == Decision::Allow);
     if allows.is_empty() || allows.len() > FEW {
         return None;
     }
-    let deletion = |(index, id, rule): (usize, &RuleId, &Rule)| {
-        let target = RuleTarget::Existing(id.clone());
-        let change =
-            Change::Rule(policy.clone(), RuleChange::Delete { rule: target, before: rule.clone() });
+    let deletion = |(index, (id, rule)): (usize, &(RuleId, Rule))| {
+        let change = Change::Rule {
+            policy: target.clone(),
+            target: RuleTarget::Existing(id.clone()),
+            delta: Delta::Delete { before: rule.clone() },
+        };
         Draft { rule: Some(index), change, ..draft.clone() }
     };
-    let left = Body::Allowlist(denies.into_iter().map(|(.., rule)| rule.clone()).collect());
-    let rest = Change::Policy(PolicyChange::Delete {
-        policy: policy.clone(),
-        before: Policy { body: left, ..before.clone() },
-    });
+    let left = denies.into_iter().map(|(_, (_, rule))| rule.clone()).collect();
+    let before = Policy { body: Body::Allowlist(left), ..before.clone() };
+    let rest = Change::Policy { target: target.clone(), delta: Delta::Delete { before } };
     Some(
         allows.into_iter().map(deletion).chain([Draft { change: rest, ..draft.clone() }]).collect(),
     )
 }
 
-fn split_creation(after: &PolicyFields) -> Option<Vec<Change>> {
+fn split_creation(target: &PolicyTarget, after: &PolicyFields) -> Option<Vec<Change>> {
     let between =
         PolicyFields { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
-    let policy = PolicyTarget::Planned(after.name.clone());
-    Some(vec![
-        Change::Policy(PolicyChange::Create { after: between.clone() }),
-        Change::Policy(PolicyChange::Update { policy, before: between, after: after.clone() }),
-    ])
+    let widen = update(target, &between, after);
+    Some(vec![Change::create_policy(between), widen])
 }
 
 #[cfg(test)]
@@ -291,7 +265,7 @@ mod tests {
             assert_eq!(part.because, Some(reason));
         }
         let hosts = |part: &crate::plan::docker::draft::Draft| {
-            let (_, after) = part.change.rule().unwrap().sides();
+            let (_, after) = part.change.rule_sides();
             after.map_or_else(
                 || "-".to_owned(),
                 |rule| match &rule.resources {

@@ -18,7 +18,8 @@ use super::split::is_between;
 use super::{Refusal, join, root};
 use crate::plan::docker::diff::{Diff, PolicySlot, RuleSlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, PolicyChange, PolicyFields, Step, simulate};
+use crate::plan::docker::{Change, PolicyFields, Step, simulate};
+use crate::plan::step::Delta;
 use crate::plan::step::Reason;
 
 /// The reason why the steps may not be carried out in this order from this live state; `None` if
@@ -86,7 +87,7 @@ fn parts(drafts: &[Draft]) -> Vec<bool> {
 /// not set in between.
 fn foreign_text<'a>(diff: &'a Diff, draft: &'a Draft) -> Option<&'a str> {
     let slot = diff.policies.get(draft.policy)?;
-    let Change::Policy(PolicyChange::Create { after } | PolicyChange::Update { after, .. }) =
+    let Change::Policy { delta: Delta::Create { after } | Delta::Update { after, .. }, .. } =
         &draft.change
     else {
         return None;
@@ -208,8 +209,8 @@ impl Slots {
         for step in steps {
             let id = simulate::subject(&step.change);
             let at = slots.policy(&id);
-            if let Some(rule) = simulate::rule_subject(&step.change) {
-                slots.rule(at, &id, &rule);
+            if let Some(rule) = step.change.rule() {
+                slots.rule(at, &id, &simulate::rule_id(rule));
             }
         }
         slots
@@ -262,8 +263,8 @@ impl Slots {
 
     fn draft(&self, step: &Step) -> Draft {
         let id = simulate::subject(&step.change);
-        let rule = simulate::rule_subject(&step.change)
-            .and_then(|rule| self.rules.get(&(id.clone(), rule)).copied());
+        let rule = step.change.rule().map(simulate::rule_id);
+        let rule = rule.and_then(|rule| self.rules.get(&(id.clone(), rule)).copied());
         Draft {
             policy: self.policies.get(&id).copied().unwrap_or_default(),
             rule,

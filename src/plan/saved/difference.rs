@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Service;
-use crate::model::Fields;
-use crate::plan::docker::{self, Change, PolicyChange, json};
-use crate::plan::step::{Object, Op};
-use crate::plan::vijil::VijilDifference;
+use crate::plan::docker::json;
+use crate::plan::step::{Difference, Object, Op};
+use crate::plan::{docker, vijil};
 
 /// An object that differs, or about which a decision is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,9 +29,8 @@ pub struct DifferenceDocument {
 }
 
 impl From<&docker::Difference> for DifferenceDocument {
-    fn from(
-        docker::Difference { id: _, policy, change, source: _, because: _ }: &docker::Difference,
-    ) -> Self {
+    fn from(difference: &docker::Difference) -> Self {
+        let Difference { id: _, policy, change, source: _, because: _ } = difference;
         let (before, after) = sides(change);
         Self {
             service: Service::Docker,
@@ -47,31 +45,30 @@ impl From<&docker::Difference> for DifferenceDocument {
     }
 }
 
-impl From<&VijilDifference> for DifferenceDocument {
-    fn from(difference: &VijilDifference) -> Self {
-        let object = |side: &Option<Fields>| side.clone().map(Value::Object);
+impl From<&vijil::Difference> for DifferenceDocument {
+    fn from(difference: &vijil::Difference) -> Self {
+        let Difference { id: _, policy, change, source: _, because: _ } = difference;
+        let (before, after) = change.sides();
         Self {
             service: Service::Vijil,
-            op: difference.op,
-            object: difference.object(),
-            policy: difference.policy_name.clone(),
-            rule: difference.rule_id.clone(),
-            before: object(&difference.before),
-            after: object(&difference.after),
-            changed: difference.changed(),
+            op: change.op(),
+            object: change.object(),
+            policy: policy.clone(),
+            rule: change.rule_name().map(str::to_owned),
+            before: before.cloned().map(Value::Object),
+            after: after.cloned().map(Value::Object),
+            changed: change.changed(),
         }
     }
 }
 
-/// The object before and after a change, as JSON.
+/// The object before and after a change of the Docker side, as JSON.
 #[must_use]
-pub fn sides(change: &Change) -> (Option<Value>, Option<Value>) {
+pub fn sides(change: &docker::Change) -> (Option<Value>, Option<Value>) {
     match change {
-        Change::Policy(PolicyChange::Create { after }) => (None, Some(json::policy_fields(after))),
-        Change::Policy(PolicyChange::Update { before, after, .. }) => {
-            (Some(json::policy_fields(before)), Some(json::policy_fields(after)))
+        docker::Change::Policy { delta, .. } => {
+            delta.as_ref().sides(json::policy_fields, json::policy)
         }
-        Change::Policy(PolicyChange::Delete { before, .. }) => (Some(json::policy(before)), None),
-        Change::Rule(_, change) => change.delta().map(json::rule).sides(),
+        docker::Change::Rule { delta, .. } => delta.as_ref().sides(json::rule, json::rule),
     }
 }

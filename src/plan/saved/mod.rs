@@ -16,17 +16,15 @@ use thiserror::Error;
 
 pub use self::difference::{DifferenceDocument, sides};
 use self::step::StepDocument;
-use super::docker::fingerprint;
+use super::docker::{self, fingerprint};
 use super::flips::{CarriedTest, Flip};
 use super::guard::Verdict;
 use super::meaning::Meaning;
 use super::step::Op;
 use super::undeclared::WithoutEffect;
-use super::vijil::{Bucket, VijilPlan, VijilRecord, VijilWeakening};
+use super::vijil::{self, Bucket};
 use super::warning::{Finding, Warning};
-use super::{
-    AnyStep, Before, DockerPlan, GuardsFrom, LeftAlone, LiveRecord, Plan, Target, Touched,
-};
+use super::{AnyStep, Before, DockerPlan, GuardsFrom, LeftAlone, LiveRecord, Plan, Touched};
 use crate::diagnostic::sanitize;
 use crate::evidence::replay::Replay;
 use crate::json::{self, schema_generator};
@@ -45,7 +43,7 @@ pub struct PlanDocument {
     format_version: u32,
     /// The organization that the plan is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    docker: Option<Target>,
+    docker: Option<docker::Target>,
     /// The Vijil service that the plan is for, and the state that its Vijil side was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     vijil: Option<VijilDocument>,
@@ -114,13 +112,13 @@ struct VijilDocument {
     endpoint: String,
     /// Policies and rules in force that become weaker, or may become weaker.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    weakened: Vec<VijilWeakening>,
+    weakened: Vec<vijil::Weakened>,
     /// The numbers of approved rules of active policies, by consequence, if they change: Vijil
     /// makes one control of its judge for each consequence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<Bucket>,
     /// The live state that the Vijil side was made from.
-    live: VijilRecord,
+    live: vijil::Record,
 }
 
 /// The number of calls by operation.
@@ -243,7 +241,7 @@ impl Plan {
         let mut document = PlanDocument {
             format_version: FORMAT_VERSION,
             docker: docker.as_ref().map(|docker| docker.target.clone()),
-            vijil: vijil.as_ref().map(|VijilPlan { target, meaning, live, .. }| VijilDocument {
+            vijil: vijil.as_ref().map(|vijil::Plan { target, meaning, live, .. }| VijilDocument {
                 endpoint: target.endpoint.clone(),
                 weakened: meaning.weakened.clone(),
                 buckets: meaning.buckets.clone(),

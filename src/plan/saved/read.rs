@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use super::step::StepDocument;
 use super::{PlanDocument, PlanError, Service, VijilDocument};
 use crate::model::{LivePolicy, Team, TeamDirectory};
+use crate::plan::docker::coherence;
 use crate::plan::docker::relations::{self, Relations};
-use crate::plan::docker::{Step, coherence};
-use crate::plan::vijil::{VijilMeaning, VijilPlan, VijilTarget};
-use crate::plan::{Before, DockerPlan, LeftAlone, LiveRecord, Plan, Target, Touched, step, vijil};
+use crate::plan::{Before, DockerPlan, LeftAlone, LiveRecord, Plan, Touched, docker, step, vijil};
 
 impl Plan {
     pub(super) fn from_document(document: PlanDocument) -> Result<Self, PlanError> {
@@ -87,22 +86,22 @@ impl Plan {
 
 /// The steps for Docker, with the live policies that they touch.
 fn docker_steps(
-    target: Option<&Target>,
+    target: Option<&docker::Target>,
     documents: Vec<StepDocument>,
     touched: &[Touched],
     left_alone: &[LeftAlone],
-) -> Result<(Vec<Step>, Vec<LivePolicy>), PlanError> {
+) -> Result<(Vec<docker::Step>, Vec<LivePolicy>), PlanError> {
     let org = target.map_or("", |target| &target.org);
     let said = documents.iter().map(StepDocument::relations).collect();
-    let mut steps: Vec<Step> =
-        documents.into_iter().map(|step| step.step(org)).collect::<Result<_, _>>()?;
+    let mut steps: Vec<docker::Step> =
+        documents.into_iter().map(|step| step.docker_step(org)).collect::<Result<_, _>>()?;
     if target.is_none() && !(steps.is_empty() && touched.is_empty()) {
         return Err(PlanError::Shape("it has steps for Docker, and no organization"));
     }
     let touched = coherence::touched(touched).map_err(not_what_was_live)?;
     coherence::check(&steps, &touched).map_err(|(step, why)| PlanError::Unexplained(step, why))?;
     let found = relations::relations(&steps, &touched);
-    relate(&mut steps, said, found, |step| step.id)?;
+    relate(&mut steps, said, found)?;
     let is_left = |name: &str| {
         left_alone.iter().any(|one| one.service == Service::Docker && one.policy == name)
     };
@@ -120,7 +119,7 @@ fn vijil_plan(
     document: Option<VijilDocument>,
     steps: Vec<StepDocument>,
     left_alone: &[LeftAlone],
-) -> Result<Option<VijilPlan>, PlanError> {
+) -> Result<Option<vijil::Plan>, PlanError> {
     let (VijilDocument { endpoint, weakened, buckets, live }, steps) =
         match (document, steps.first()) {
             (None, Some(step)) => return Err(PlanError::Changed(step.id)),
@@ -128,11 +127,11 @@ fn vijil_plan(
             (Some(document), _) => (document, steps),
         };
     let said = steps.iter().map(StepDocument::relations).collect();
-    let mut plan = VijilPlan {
-        target: VijilTarget { endpoint },
+    let mut plan = vijil::Plan {
+        target: vijil::Target { endpoint },
         steps: steps.into_iter().map(StepDocument::vijil_step).collect::<Result<_, _>>()?,
         left_alone: left(Service::Vijil, left_alone),
-        meaning: VijilMeaning { weakened, buckets },
+        meaning: vijil::Meaning { weakened, buckets },
         live,
     };
     vijil::coherence::check(&plan).map_err(|(step, why)| match step {
@@ -143,7 +142,7 @@ fn vijil_plan(
     let found = dependencies
         .map(|dependencies| Relations { dependencies, ..Relations::default() })
         .collect();
-    relate(&mut plan.steps, said, found, |step| step.id)?;
+    relate(&mut plan.steps, said, found)?;
     Ok(Some(plan))
 }
 
@@ -168,17 +167,16 @@ fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), Pla
 
 /// Gives the steps of a service their relations: the stated ones with those that follow from the
 /// steps.
-fn relate<D>(
-    steps: &mut [step::Step<D>],
+fn relate<C>(
+    steps: &mut [step::Step<C>],
     said: Vec<Relations>,
     found: Vec<Relations>,
-    id: impl Fn(&step::Step<D>) -> usize,
 ) -> Result<(), PlanError> {
-    let phases: BTreeMap<usize, usize> = steps.iter().map(|step| (id(step), step.phase)).collect();
+    let phases: BTreeMap<usize, usize> = steps.iter().map(|step| (step.id, step.phase)).collect();
     for ((step, said), found) in steps.iter_mut().zip(said).zip(found) {
         let is_earlier = |other: usize| phases.get(&other).is_some_and(|phase| *phase < step.phase);
         let relations = relations::joined(said, found, is_earlier);
-        relations.map_err(|why| PlanError::Unexplained(id(step), why))?.give(step);
+        relations.map_err(|why| PlanError::Unexplained(step.id, why))?.give(step);
     }
     Ok(())
 }

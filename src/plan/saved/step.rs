@@ -9,20 +9,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::PlanError;
 use super::difference::DifferenceDocument;
-use super::{PlanError, Service};
-use crate::model::{Domain, Method, Origin, Policy, PolicyId, Rule, RuleId};
+use crate::model::{Domain, Fields, Method, Origin, Policy, PolicyId, Rule, RuleId};
 use crate::plan::dependencies::{Beyond, Dependencies};
+use crate::plan::docker::PolicyFields;
 use crate::plan::docker::json::{PolicyJson, RuleJson};
 use crate::plan::docker::relations::Relations;
 use crate::plan::docker::statements::{self, Statement};
-use crate::plan::docker::{
-    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step,
-    request,
-};
 use crate::plan::request::{Request, Segment};
-use crate::plan::step::{Object, Op, Reason};
-use crate::plan::vijil::{Subject, VijilDifference, VijilRequest, VijilStep};
+use crate::plan::step::{Addressed, Delta, Difference, Object, Op, Reason, Step};
+use crate::plan::{docker, vijil};
 
 /// One call that writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -86,16 +83,15 @@ enum SegmentDocument {
 }
 
 impl StepDocument {
-    pub(super) fn from_docker(org: &str, step: &Step) -> Self {
-        let Step { difference, phase, dependencies, touches } = step;
-        let Difference { id, policy: _, change, source, because } = difference;
+    fn new<C>(step: &Step<C>, difference: DifferenceDocument, request: Request) -> Self {
+        let Step { difference: own, phase, dependencies, touches } = step;
+        let Difference { id, policy: _, change: _, source, because } = own;
         Self {
             id: *id,
             phase: *phase,
-            difference: difference.into(),
-            request: RequestDocument::from_docker(org, change),
-            statements: statements::changes(change)
-                .map(|all| all.into_iter().map(Statement::from).collect()),
+            difference,
+            request: request.into(),
+            statements: None,
             source: source.clone(),
             because: *because,
             depends_on: dependencies.steps.clone(),
@@ -106,6 +102,24 @@ impl StepDocument {
         }
     }
 
+    pub(super) fn from_docker(org: &str, step: &docker::Step) -> Self {
+        let statements = statements::changes(&step.change);
+        let request = docker::request(org, &step.change);
+        Self {
+            statements: statements.map(|all| all.into_iter().map(Statement::from).collect()),
+            ..Self::new(step, (&step.difference).into(), request)
+        }
+    }
+
+    pub(super) fn from_vijil(step: &vijil::Step) -> Self {
+        let change = &step.change;
+        Self {
+            provenance: change.rule_target().and_then(|target| target.provenance.clone()),
+            policy_id: change.policy().existing().cloned(),
+            ..Self::new(step, (&step.difference).into(), vijil::request(change))
+        }
+    }
+
     /// The stated relations to other steps.
     pub(super) fn relations(&self) -> Relations {
         let dependencies =
@@ -113,169 +127,108 @@ impl StepDocument {
         Relations { dependencies, touches: self.touches.clone() }
     }
 
-    /// Returns `true` if both are equal except for their relations to others, which are found on
-    /// the whole plan.
-    fn is_like(&self, mut other: Self) -> bool {
-        other.depends_on.clone_from(&self.depends_on);
-        other.touches.clone_from(&self.touches);
-        other.depends_beyond = self.depends_beyond;
-        *self == other
+    /// The Docker step; relations to others are found on the whole plan.
+    pub(super) fn docker_step(self, org: &str) -> Result<docker::Step, PlanError> {
+        let change = self.docker_change();
+        self.step(change, |step| Self::from_docker(org, step))
     }
 
-    pub(super) fn from_vijil(step: &VijilStep) -> Self {
-        Self {
-            id: step.id,
-            phase: step.phase,
-            difference: (&step.difference).into(),
-            request: RequestDocument::from_vijil(step),
-            statements: None,
-            source: step.source.clone(),
-            because: step.because,
-            depends_on: step.dependencies.steps.clone(),
-            depends_beyond: step.dependencies.beyond,
-            touches: BTreeSet::new(),
-            provenance: step.provenance.clone(),
-            policy_id: match &step.policy {
-                Subject::Existing(id) => Some(id.clone()),
-                Subject::Planned(_) => None,
+    /// The Vijil step; relations to others are found on the whole plan.
+    pub(super) fn vijil_step(self) -> Result<vijil::Step, PlanError> {
+        let change = self.vijil_change();
+        self.step(change, Self::from_vijil)
+    }
+
+    /// The step of a change, if `write` gives this document for it.
+    fn step<C>(
+        self,
+        change: Option<C>,
+        write: impl Fn(&Step<C>) -> Self,
+    ) -> Result<Step<C>, PlanError> {
+        let Self { id, phase, because, .. } = self;
+        let change = change.ok_or(PlanError::Changed(id))?;
+        let (policy, source) = (self.difference.policy.clone(), self.source.clone());
+        let step = Step::new(Difference { id, policy, change, source, because }, phase);
+        let mut written = write(&step);
+        written.depends_on.clone_from(&self.depends_on);
+        written.touches.clone_from(&self.touches);
+        written.depends_beyond = self.depends_beyond;
+        if written == self { Ok(step) } else { Err(PlanError::Changed(id)) }
+    }
+
+    /// `None` if the step contradicts itself.
+    fn docker_change(&self) -> Option<docker::Change> {
+        let DifferenceDocument { op, object, before, after, .. } = &self.difference;
+        let sides = (before.as_ref(), after.as_ref());
+        let path = |at: usize| self.request.path.get(at);
+        Some(match object {
+            Object::Policy => match Delta::from_sides(*op, sides, policy_fields, policy)? {
+                Delta::Create { after } => docker::Change::create_policy(after),
+                delta @ (Delta::Update { .. } | Delta::Delete { .. }) => {
+                    docker::Change::Policy { target: target(path(4)?, PolicyId)?, delta }
+                }
             },
-        }
+            Object::Rule => {
+                let policy = target(path(4)?, PolicyId)?;
+                match Delta::from_sides(*op, sides, rule, rule)? {
+                    Delta::Create { after } => docker::Change::create_rule(policy, after),
+                    delta @ (Delta::Update { .. } | Delta::Delete { .. }) => {
+                        docker::Change::Rule { policy, target: target(path(6)?, RuleId)?, delta }
+                    }
+                }
+            }
+        })
     }
 
-    pub(super) fn vijil_step(self) -> Result<VijilStep, PlanError> {
-        let object = |side: Option<Value>| match side {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(object)) => Ok(Some(object)),
-            Some(_) => Err(PlanError::Changed(self.id)),
-        };
+    /// `None` if the step contradicts itself.
+    fn vijil_change(&self) -> Option<vijil::Change> {
+        let DifferenceDocument { op, policy, rule, before, after, .. } = &self.difference;
         let policy = match &self.policy_id {
-            Some(id) => Subject::Existing(id.clone()),
-            None => Subject::Planned(self.difference.policy.clone()),
+            Some(id) => Addressed::Existing(id.clone()),
+            None => Addressed::Planned(policy.clone()),
         };
-        let rule = match (&self.difference.rule, self.request.path.get(2)) {
-            (None, _) => None,
-            (Some(rule), _) if self.difference.op == Op::Create => {
-                Some(Subject::Planned(rule.clone()))
-            }
-            (Some(_), Some(SegmentDocument::Text(id))) => Some(Subject::Existing(id.clone())),
-            (Some(_), Some(SegmentDocument::Rule { rule })) => Some(Subject::Planned(rule.clone())),
-            (Some(_), Some(SegmentDocument::Policy { .. }) | None) => {
-                return Err(PlanError::Changed(self.id));
-            }
+        let rule = match rule {
+            None => None,
+            Some(rule) if *op == Op::Create => Some(Addressed::Planned(rule.clone())),
+            Some(_) => Some(target(self.request.path.get(2)?, |id| id)?),
         };
-        let difference = VijilDifference {
-            id: self.id,
-            op: self.difference.op,
-            policy,
-            policy_name: self.difference.policy.clone(),
-            rule,
-            rule_id: self.difference.rule.clone(),
-            before: object(self.difference.before.clone())?,
-            after: object(self.difference.after.clone())?,
-            provenance: self.provenance.clone(),
-            source: self.source.clone(),
-            because: self.because,
-        };
-        let (step, id) = (VijilStep::new(difference, self.phase), self.id);
-        if self.is_like(Self::from_vijil(&step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
-    }
-
-    pub(super) fn step(self, org: &str) -> Result<Step, PlanError> {
-        let change = self.change().ok_or(PlanError::Changed(self.id))?;
-        let difference = Difference {
-            id: self.id,
-            policy: self.difference.policy.clone(),
-            change,
-            source: self.source.clone(),
-            because: self.because,
-        };
-        let (step, id) = (Step::new(difference, self.phase), self.id);
-        if self.is_like(Self::from_docker(org, &step)) {
-            Ok(step)
-        } else {
-            Err(PlanError::Changed(id))
-        }
-    }
-
-    fn change(&self) -> Option<Change> {
-        match (self.difference.service, self.difference.object) {
-            (Service::Docker, Object::Policy) => self.policy_change().map(Change::Policy),
-            (Service::Docker, Object::Rule) => {
-                Some(Change::Rule(self.policy_target()?, self.rule_change()?))
-            }
-            (Service::Vijil, _) => None,
-        }
-    }
-
-    fn policy_change(&self) -> Option<PolicyChange> {
-        let policy = |side: &Option<Value>| -> Option<Policy> {
-            Some(serde_json::from_value::<PolicyJson>(side.clone()?).ok()?.into())
-        };
-        let fields = |side: &Option<Value>| policy(side).map(|policy| PolicyFields::new(&policy));
-        let (before, after) = (&self.difference.before, &self.difference.after);
-        Some(match self.difference.op {
-            Op::Create => PolicyChange::Create { after: fields(after)? },
-            Op::Update => PolicyChange::Update {
-                policy: self.policy_target()?,
-                before: fields(before)?,
-                after: fields(after)?,
-            },
-            Op::Delete => {
-                PolicyChange::Delete { policy: self.policy_target()?, before: policy(before)? }
-            }
-            Op::Approve | Op::Reject | Op::Activate => return None,
-        })
-    }
-
-    fn rule_change(&self) -> Option<RuleChange> {
-        let rule = |side: &Option<Value>| -> Option<Rule> {
-            Some(serde_json::from_value::<RuleJson>(side.clone()?).ok()?.into())
-        };
-        let (before, after) = (&self.difference.before, &self.difference.after);
-        Some(match self.difference.op {
-            Op::Create => RuleChange::Create { after: rule(after)? },
-            Op::Update => RuleChange::Update {
-                rule: self.rule_target()?,
-                before: rule(before)?,
-                after: rule(after)?,
-            },
-            Op::Delete => RuleChange::Delete { rule: self.rule_target()?, before: rule(before)? },
-            Op::Approve | Op::Reject | Op::Activate => return None,
-        })
-    }
-
-    /// The policy that the request is about.
-    fn policy_target(&self) -> Option<PolicyTarget> {
-        Some(match self.request.path.get(4)? {
-            SegmentDocument::Text(id) => PolicyTarget::Existing(PolicyId(id.clone())),
-            SegmentDocument::Policy { policy } => PolicyTarget::Planned(policy.clone()),
-            SegmentDocument::Rule { .. } => return None,
-        })
-    }
-
-    /// The rule that the request is about.
-    fn rule_target(&self) -> Option<RuleTarget> {
-        Some(match self.request.path.get(6)? {
-            SegmentDocument::Text(id) => RuleTarget::Existing(RuleId(id.clone())),
-            SegmentDocument::Rule { rule } => RuleTarget::Planned(rule.clone()),
-            SegmentDocument::Policy { .. } => return None,
-        })
+        let rule = rule.map(|rule| (rule, self.provenance.clone()));
+        let sides = (fields(before.as_ref())?, fields(after.as_ref())?);
+        vijil::Change::from_sides(*op, policy, rule, sides)
     }
 }
 
-impl RequestDocument {
-    fn from_docker(org: &str, change: &Change) -> Self {
-        let Request { method, path, body } = request(org, change);
-        Self {
-            method,
-            path: path.into_iter().map(SegmentDocument::from).collect(),
-            query: BTreeMap::new(),
-            body,
-        }
+/// A side of a Vijil step; `None` if it is not an object.
+fn fields(side: Option<&Value>) -> Option<Option<Fields>> {
+    match side {
+        None | Some(Value::Null) => Some(None),
+        Some(side) => side.as_object().cloned().map(Some),
     }
+}
 
-    fn from_vijil(step: &VijilStep) -> Self {
-        let VijilRequest { method, path, query, body } = step.request();
+fn policy(shown: &Value) -> Option<Policy> {
+    Some(PolicyJson::deserialize(shown).ok()?.into())
+}
+
+fn policy_fields(shown: &Value) -> Option<PolicyFields> {
+    Some(PolicyFields::new(&policy(shown)?))
+}
+
+fn rule(shown: &Value) -> Option<Rule> {
+    Some(RuleJson::deserialize(shown).ok()?.into())
+}
+
+/// The object that a segment of a path addresses.
+fn target<I>(segment: &SegmentDocument, id: fn(String) -> I) -> Option<Addressed<I>> {
+    Some(match segment {
+        SegmentDocument::Text(text) => Addressed::Existing(id(text.clone())),
+        SegmentDocument::Policy { policy } => Addressed::Planned(policy.clone()),
+        SegmentDocument::Rule { rule } => Addressed::Planned(rule.clone()),
+    })
+}
+
+impl From<Request> for RequestDocument {
+    fn from(Request { method, path, query, body }: Request) -> Self {
         let query = query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query, body }
     }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::VijilStep;
+use super::Step;
 use super::outcome::{self, Outcome};
 use crate::model::{Fields, LiveVijil};
 
@@ -25,7 +25,7 @@ pub struct Bucket {
 }
 
 /// The consequences whose number of rules changes, by action.
-pub(super) fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<Bucket> {
+pub(super) fn find(live: &LiveVijil, steps: &[Step]) -> Vec<Bucket> {
     let mut buckets: BTreeMap<Option<String>, (usize, usize)> = BTreeMap::new();
     let rules = |policies: &[Outcome]| -> Vec<Option<String>> {
         policies

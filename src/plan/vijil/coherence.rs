@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_json::Value;
 
+use super::change::changed;
 use super::diff::{policy_fields, rule_fields};
-use super::step::changed;
-use super::{Subject, VijilPlan, VijilStep, canonical, fingerprint};
+use super::outcome::{text, with_status};
+use super::{Change, Plan, RuleTarget, Step, Subject, canonical, fingerprint};
 use crate::model::{Fields, LiveVijilPolicy, LiveVijilRule};
 use crate::plan::Touched;
-use crate::plan::step::Op;
+use crate::plan::step::{Delta, Op};
 
 /// Checks the steps against the policies that they touch, as these were.
 ///
@@ -22,7 +22,7 @@ use crate::plan::step::Op;
 ///
 /// Returns the first step that nothing explains, with the reason; 0 for a fault that no step
 /// causes.
-pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
+pub(crate) fn check(plan: &Plan) -> Result<(), (usize, String)> {
     let mut before = BTreeMap::new();
     for record in &plan.live.touched {
         let policy = read(record)
@@ -51,56 +51,60 @@ pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
     if let Some(step) = too_early(&plan.steps, is_active) {
         return Err((step, "it takes something away while other steps are to come".to_owned()));
     }
-    let name = |step: &VijilStep| match (walk.policies.get(&step.policy), before.get(&step.policy))
-    {
-        (Some(policy), _) => {
-            policy.shown.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+    let name = |step: &Step| {
+        let policy = step.change.policy();
+        match (walk.policies.get(policy), before.get(policy)) {
+            (Some(policy), _) => text(&policy.shown, "name").to_owned(),
+            (None, Some(policy)) => policy.name.clone(),
+            (None, None) => String::new(),
         }
-        (None, Some(policy)) => policy.name.clone(),
-        (None, None) => String::new(),
     };
-    match plan.steps.iter().find(|step| name(step) != step.policy_name) {
-        Some(step) => Err((
-            step.id,
-            format!("it is about `{}`, and is shown as `{}`", name(step), step.policy_name),
-        )),
+    match plan.steps.iter().find(|step| name(step) != step.policy) {
+        Some(step) => {
+            let (name, shown) = (name(step), &step.policy);
+            Err((step.id, format!("it is about `{name}`, and is shown as `{shown}`")))
+        }
         None => Ok(()),
     }
 }
 
 /// A step that removes rules in force before the last stage: their replacement may not exist yet.
 /// `stays_active` says if a policy is active before and after.
-fn too_early(steps: &[VijilStep], stays_active: impl Fn(&Subject) -> bool) -> Option<usize> {
+fn too_early(steps: &[Step], stays_active: impl Fn(&Subject) -> bool) -> Option<usize> {
     let last = steps.iter().map(|step| step.phase).max()?;
-    let of_policy = |policy: &Subject, ops: &[Op]| {
-        steps
-            .iter()
-            .any(|step| step.policy == *policy && step.rule.is_some() && ops.contains(&step.op))
+    let has = |policy: &Subject, is: fn(&Change) -> bool| {
+        steps.iter().any(|step| step.change.policy() == policy && is(&step.change))
     };
-    let is = |side: &Option<Fields>, status: &str| {
-        side.as_ref().is_some_and(|side| text(side, "status") == status)
-    };
-    let takes = |step: &&VijilStep| match (step.op, &step.rule) {
-        (Op::Delete, None) => true,
+    let takes = |step: &&Step| match &step.change {
+        Change::Policy { delta: Delta::Delete { .. }, .. } => true,
         // A policy that is activated again is a draft in between.
-        (Op::Delete, Some(_)) => {
-            let again =
-                steps.iter().any(|other| other.policy == step.policy && other.op == Op::Activate);
-            is(&step.before, "approved") && stays_active(&step.policy) && !again
+        Change::Rule { target, delta: Delta::Delete { before } } => {
+            text(before, "status") == "approved"
+                && stays_active(&target.policy)
+                && !has(&target.policy, |change| change.op() == Op::Activate)
         }
         // Rules that are edited or rejected should not be in force in between.
-        (Op::Update, None) => {
-            let leaves =
-                is(&step.before, "active") && !is(&step.after, "active") && step.because.is_none();
-            leaves && !of_policy(&step.policy, &[Op::Create, Op::Update, Op::Reject])
+        Change::Policy { target, delta: Delta::Update { .. } } => {
+            step.change.deactivates()
+                && step.because.is_none()
+                && !has(target, |change| {
+                    let is_edit = matches!(change.op(), Op::Create | Op::Update | Op::Reject);
+                    is_edit && change.rule().is_some()
+                })
         }
-        (Op::Create | Op::Update | Op::Approve | Op::Reject | Op::Activate, _) => false,
+        Change::Policy { delta: Delta::Create { .. }, .. }
+        | Change::Rule { delta: Delta::Create { .. } | Delta::Update { .. }, .. }
+        | Change::Activate { .. }
+        | Change::Approve { .. }
+        | Change::Reject { .. } => false,
     };
     steps.iter().filter(|step| step.phase < last).find(takes).map(|step| step.id)
 }
 
 const NOT_APPROVED: &str =
     "a rule of an active policy is edited, and not approved by the next call about that policy";
+
+const DIFFERS: &str = "it does not find the object that it states";
 
 /// A policy while the steps are carried out.
 struct State {
@@ -118,6 +122,40 @@ impl State {
     fn is_active(&self) -> bool {
         text(&self.shown, "status") == "active"
     }
+
+    fn activate(&mut self, after: &Fields) -> Result<(), String> {
+        let active = with_status(&self.shown, "active");
+        if !is_same(after, &active) || self.is_active() {
+            return Err("it does more than to activate".to_owned());
+        }
+        if self.rules.values().any(|rule| text(rule, "status") != "approved") {
+            return Err("not every rule of its policy is approved when it runs".to_owned());
+        }
+        self.shown = active;
+        Ok(())
+    }
+
+    /// The rule, if it is what a step states.
+    fn rule(&self, target: &RuleTarget, before: &Fields) -> Result<&Fields, String> {
+        let found = self.rules.get(&target.rule);
+        let same = found.filter(|found| is_same(&content(before), &content(found)));
+        same.ok_or_else(|| DIFFERS.to_owned())
+    }
+
+    fn review(
+        &mut self,
+        target: &RuleTarget,
+        before: &Fields,
+        after: &Fields,
+        status: &str,
+    ) -> Result<(), String> {
+        let found = self.rule(target, before)?;
+        if !is_same(&content(after), &content(found)) || text(after, "status") != status {
+            return Err("it does more than to review".to_owned());
+        }
+        self.rules.insert(target.rule.clone(), with_status(&content(after), status));
+        Ok(())
+    }
 }
 
 struct Walk {
@@ -129,122 +167,101 @@ struct Walk {
 }
 
 impl Walk {
-    fn take(&mut self, step: &VijilStep) -> Result<(), String> {
-        if !self.seen.insert((step.policy.clone(), step.rule.clone(), step.op)) {
+    fn take(&mut self, step: &Step) -> Result<(), String> {
+        let change = &step.change;
+        if !self.seen.insert((change.policy().clone(), change.rule().cloned(), change.op())) {
             return Err("an earlier step does the same".to_owned());
         }
-        if step.op == Op::Update && step.changed().is_empty() {
+        if change.op() == Op::Update && change.changed().is_empty() {
             return Err("it changes nothing".to_owned());
         }
-        let edited = self.edited.remove(&step.policy);
-        if edited
-            .is_some_and(|(rule, _)| step.op != Op::Approve || step.rule.as_ref() != Some(&rule))
-        {
+        let edited = self.edited.remove(change.policy());
+        let approved = change.rule().filter(|_| change.op() == Op::Approve);
+        if edited.is_some_and(|(rule, _)| approved != Some(&rule)) {
             return Err(NOT_APPROVED.to_owned());
         }
-        match &step.rule {
-            None => self.policy(step),
-            Some(rule) => self.rule(step, rule),
-        }
-    }
-
-    fn policy(&mut self, step: &VijilStep) -> Result<(), String> {
-        let (before, after) = (step.before.as_ref(), step.after.as_ref());
-        if step.op == Op::Create {
-            let Some(after) =
-                after.filter(|_| step.policy == Subject::Planned(step.policy_name.clone()))
-            else {
-                return Err("it does not say what it makes".to_owned());
-            };
-            if text(after, "status") != "draft" || text(after, "name") != step.policy_name {
-                return Err("it creates another policy than it states".to_owned());
+        match change {
+            Change::Policy { target, delta: Delta::Create { after } } => {
+                self.create(&step.policy, target, after)
             }
-            let state = State { shown: after.clone(), rules: BTreeMap::new() };
-            self.policies.insert(step.policy.clone(), state);
-            return Ok(());
-        }
-        let state =
-            self.policies.get_mut(&step.policy).ok_or("there is no such policy when it runs")?;
-        if before.is_none_or(|before| !is_same(before, &state.shown)) {
-            return Err("it does not find the object that it states".to_owned());
-        }
-        match (step.op, after) {
-            (Op::Update, Some(after)) => {
-                if text(after, "status") == "active" && !state.is_active() {
+            Change::Policy { target, delta: Delta::Update { before, after } } => {
+                let policy = self.policy(target, before)?;
+                if text(after, "status") == "active" && !policy.is_active() {
                     return Err("only an activation makes a policy active".to_owned());
                 }
-                state.shown = after.clone();
+                policy.shown = after.clone();
+                Ok(())
             }
-            (Op::Activate, Some(after)) => {
-                let mut active = state.shown.clone();
-                active.insert("status".to_owned(), "active".into());
-                if !is_same(after, &active) || state.is_active() {
-                    return Err("it does more than to activate".to_owned());
+            Change::Policy { target, delta: Delta::Delete { before } } => {
+                self.policy(target, before)?;
+                self.policies.remove(target);
+                Ok(())
+            }
+            Change::Activate { target, before, after } => {
+                self.policy(target, before)?.activate(after)
+            }
+            Change::Rule { target, delta } => self.rule(target, delta, step.id),
+            Change::Approve { target, before, after } => {
+                self.state(&target.policy)?.review(target, before, after, "approved")
+            }
+            Change::Reject { target, before, after } => {
+                let policy = self.state(&target.policy)?;
+                if policy.is_active() {
+                    return Err("its policy is active meanwhile".to_owned());
                 }
-                if state.rules.values().any(|rule| text(rule, "status") != "approved") {
-                    return Err("not every rule of its policy is approved when it runs".to_owned());
-                }
-                state.shown = active;
+                policy.review(target, before, after, "rejected")
             }
-            (Op::Delete, None) => {
-                self.policies.remove(&step.policy);
-            }
-            (_, _) => return Err("policies cannot have it".to_owned()),
         }
+    }
+
+    fn state(&mut self, policy: &Subject) -> Result<&mut State, String> {
+        let found = self.policies.get_mut(policy);
+        found.ok_or_else(|| "there is no such policy when it runs".to_owned())
+    }
+
+    /// The policy, if it is what a step states.
+    fn policy(&mut self, policy: &Subject, before: &Fields) -> Result<&mut State, String> {
+        let state = self.state(policy)?;
+        if is_same(before, &state.shown) { Ok(state) } else { Err(DIFFERS.to_owned()) }
+    }
+
+    fn create(&mut self, name: &str, target: &Subject, after: &Fields) -> Result<(), String> {
+        if *target != Subject::Planned(name.to_owned()) {
+            return Err("it does not say what it makes".to_owned());
+        }
+        if text(after, "status") != "draft" || text(after, "name") != name {
+            return Err("it creates another policy than it states".to_owned());
+        }
+        let state = State { shown: after.clone(), rules: BTreeMap::new() };
+        self.policies.insert(target.clone(), state);
         Ok(())
     }
 
-    fn rule(&mut self, step: &VijilStep, rule: &Subject) -> Result<(), String> {
-        let state =
-            self.policies.get_mut(&step.policy).ok_or("there is no such policy when it runs")?;
-        let (before, after) = (step.before.as_ref(), step.after.as_ref());
-        let named = after.or(before).map(|object| text(object, "rule_id"));
-        if named != step.rule_id.as_deref() {
-            return Err("it is about another rule than it is shown as".to_owned());
-        }
-        let found = state.rules.get(rule);
-        let finds = || match (before, found) {
-            (Some(before), Some(found)) => is_same(&content(before), &content(found)),
-            (_, _) => false,
-        };
-        let differs = || Err("it does not find the object that it states".to_owned());
-        if step.op == Op::Reject && state.is_active() {
-            return Err("its policy is active meanwhile".to_owned());
-        }
-        if matches!(step.op, Op::Create | Op::Update) && state.is_active() {
-            self.edited.insert(step.policy.clone(), (rule.clone(), step.id));
-        }
-        let status = match step.op {
-            Op::Create | Op::Update => "draft",
-            Op::Approve => "approved",
-            Op::Reject => "rejected",
-            Op::Delete if finds() && after.is_none() => {
-                state.rules.remove(rule);
-                return Ok(());
+    fn rule(
+        &mut self,
+        target: &RuleTarget,
+        delta: &Delta<Fields>,
+        id: usize,
+    ) -> Result<(), String> {
+        let policy = self.state(&target.policy)?;
+        let rule = target.rule.clone();
+        match delta {
+            Delta::Create { .. } => {}
+            Delta::Update { before, .. } | Delta::Delete { before } => {
+                policy.rule(target, before)?;
             }
-            Op::Delete => return differs(),
-            Op::Activate => return Err("rules cannot have it".to_owned()),
-        };
-        let Some(after) = after else { return Err("it does not say what it leaves".to_owned()) };
-        if step.op != Op::Create && !finds() {
-            return differs();
         }
-        let reviews = matches!(step.op, Op::Approve | Op::Reject);
-        if reviews
-            && (found.is_none_or(|found| !is_same(&content(after), &content(found)))
-                || text(after, "status") != status)
-        {
-            return Err("it does more than to review".to_owned());
+        match delta {
+            Delta::Create { after } | Delta::Update { after, .. } => {
+                policy.rules.insert(rule.clone(), with_status(&content(after), "draft"));
+                if policy.is_active() {
+                    self.edited.insert(target.policy.clone(), (rule, id));
+                }
+            }
+            Delta::Delete { .. } => drop(policy.rules.remove(&rule)),
         }
-        let mut object = content(after);
-        object.insert("status".to_owned(), status.into());
-        state.rules.insert(rule.clone(), object);
         Ok(())
     }
-}
-
-fn text<'a>(object: &'a Fields, key: &str) -> &'a str {
-    object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A rule without its review.

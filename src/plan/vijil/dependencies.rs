@@ -6,73 +6,59 @@
 
 use std::collections::BTreeMap;
 
-use super::{Subject, VijilDifference, VijilStep};
-use crate::model::Fields;
+use super::{Step, Subject};
 use crate::plan::dependencies::Dependencies;
-use crate::plan::step::{Object, Op};
+use crate::plan::step::Op;
 
 /// The dependencies of steps, in their order.
-pub(crate) fn dependencies(steps: &[VijilStep]) -> Vec<Dependencies> {
-    let mut earlier: BTreeMap<&Subject, Vec<&VijilStep>> = BTreeMap::new();
+pub(crate) fn dependencies(steps: &[Step]) -> Vec<Dependencies> {
+    let mut earlier: BTreeMap<&Subject, Vec<&Step>> = BTreeMap::new();
     let mut dependencies = Vec::new();
     for phase in steps.chunk_by(|one, other| one.phase == other.phase) {
         for step in phase {
-            let is_about_rule = |earlier: &&&VijilStep| {
-                earlier.rule.is_none() || step.rule.is_none() || earlier.rule == step.rule
+            let rule = step.change.rule();
+            let is_about_rule = |earlier: &&&Step| {
+                let other = earlier.change.rule();
+                other.is_none() || rule.is_none() || other == rule
             };
-            let of_policy = earlier.get(&step.policy).into_iter().flatten().filter(is_about_rule);
+            let own = earlier.get(step.change.policy());
+            let of_policy = own.into_iter().flatten().filter(is_about_rule);
             dependencies.push(match takes_away(step) {
                 true if earlier.is_empty() => Dependencies::default(),
                 true => Dependencies::all(),
                 false => Dependencies::on(of_policy.map(|earlier| earlier.id)),
             });
         }
-        phase.iter().for_each(|step| earlier.entry(&step.policy).or_default().push(step));
+        phase.iter().for_each(|step| earlier.entry(step.change.policy()).or_default().push(step));
     }
     dependencies
 }
 
 /// Returns `true` if a step deletes, or deactivates a policy that is not activated again.
-fn takes_away(step: &VijilDifference) -> bool {
-    let is_active = |side: &Option<Fields>| {
-        side.as_ref().and_then(|side| side.get("status")?.as_str()) == Some("active")
-    };
-    let leaves =
-        step.object() == Object::Policy && is_active(&step.before) && !is_active(&step.after);
-    step.op == Op::Delete || leaves && step.because.is_none()
+fn takes_away(step: &Step) -> bool {
+    step.change.op() == Op::Delete || step.change.deactivates() && step.because.is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::step::Step;
-    use crate::plan::vijil::diff::blank;
+    use crate::model::Fields;
+    use crate::plan::vijil::{Change, Difference};
 
     /// A step: its phase, operation and policy, and its rule if it is about one.
-    fn step((id, (phase, op, policy, rule)): (usize, (usize, Op, &str, &str))) -> VijilStep {
-        let rule = Some(rule).filter(|rule| !rule.is_empty());
-        let leaves = op == Op::Update && rule.is_none();
-        let status = |status: &str| {
-            leaves.then(|| Fields::from_iter([("status".to_owned(), status.into())]))
-        };
-        let difference = VijilDifference {
-            id,
-            rule: rule.map(|rule| Subject::Existing(rule.to_owned())),
-            rule_id: rule.map(str::to_owned),
-            ..blank(
-                op,
-                Subject::Existing(policy.to_owned()),
-                policy,
-                status("active"),
-                status("draft"),
-            )
-        };
-        Step::new(difference, phase)
+    fn step((id, (phase, op, policy, rule)): (usize, (usize, Op, &str, &str))) -> Step {
+        let status = |status: &str| Fields::from_iter([("status".to_owned(), status.into())]);
+        let before = Some(status("active")).filter(|_| op != Op::Create);
+        let after = Some(status("draft")).filter(|_| op != Op::Delete);
+        let rule = (!rule.is_empty()).then(|| (Subject::Existing(rule.to_owned()), None));
+        let subject = Subject::Existing(policy.to_owned());
+        let change = Change::from_sides(op, subject, rule, (before, after)).unwrap();
+        Step::new(Difference { id, ..Difference::new(policy, change) }, phase)
     }
 
     #[test]
     fn steps_depend_on_what_they_are_about_and_what_takes_away_on_everything() {
-        let steps: Vec<VijilStep> = (1..)
+        let steps: Vec<Step> = (1..)
             .zip([
                 (1, Op::Create, "a", ""),
                 (1, Op::Create, "b", ""),

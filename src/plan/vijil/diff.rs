@@ -18,26 +18,25 @@
 //! approval, with no other call about the same policy in between.
 
 use serde_json::Value;
-use thiserror::Error;
 
-use super::step::changed;
+use super::change::changed;
 use super::{
-    Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget,
-    dependencies, renames,
+    Change, Difference, Meaning, Plan, Record, RuleTarget, Step, Subject, Target, dependencies,
+    renames,
 };
 use crate::diagnostic::list;
 use crate::model::{
     DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy,
     LiveVijilRule, Origin, Review, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, merged,
 };
-use crate::plan::step::{Op, Reason};
+use crate::plan::step::{Delta, Op, Reason, numbered};
 use crate::plan::warning::{Code, Warning};
 
 /// The input of the Vijil side of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The target of the calls.
-    pub target: &'a VijilTarget,
+    pub target: &'a Target,
     /// The state that the documents ask for.
     pub desired: &'a [DesiredVijilPolicy],
     /// The answer of the service.
@@ -58,9 +57,9 @@ type Stage = (usize, usize);
 const LAST: Stage = (5, 0);
 
 /// A part of the documents that cannot be carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}:{}: {message}", at.file, at.line, at.column)]
-pub struct VijilError {
+pub struct Error {
     /// The place of the declaration.
     pub at: Origin,
     /// The reason why it cannot be carried out.
@@ -72,29 +71,31 @@ pub struct VijilError {
 /// The differences by object, with the decisions about rules, and the parts of the documents that
 /// cannot be carried out, which are among the differences too.
 #[must_use]
-pub fn differences(input: Input<'_>) -> (Vec<VijilDifference>, Vec<VijilError>) {
+pub fn differences(input: Input<'_>) -> (Vec<Difference>, Vec<Error>) {
     let Staged { staged, left_alone: _, errors, warnings: _ } = Staged::new(input);
-    (numbered(staged, 1).map(|(_, difference)| difference).collect(), errors)
+    (numbered(staged.into_iter().map(|(_, difference)| difference), 1).collect(), errors)
 }
 
 /// The Vijil side of a plan.
 #[derive(Debug)]
 pub(crate) struct Made {
-    pub(crate) plan: VijilPlan,
+    pub(crate) plan: Plan,
     /// The parts of the documents that cannot be carried out.
-    pub(crate) errors: Vec<VijilError>,
+    pub(crate) errors: Vec<Error>,
     pub(crate) warnings: Vec<Warning>,
 }
 
 /// Makes the Vijil side of a plan; ids and phases of its steps continue after these.
 pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made {
     let Staged { staged, left_alone, errors, warnings } = Staged::new(input);
-    let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
-    stages.dedup();
-    let mut steps: Vec<VijilStep> = numbered(staged, last_id + 1)
-        .map(|(stage, difference)| {
-            let position = stages.iter().position(|one| *one == stage).unwrap_or_default();
-            VijilStep::new(difference, last_phase + 1 + position)
+    let (stages, differences): (Vec<Stage>, Vec<Difference>) = staged.into_iter().unzip();
+    let mut distinct = stages.clone();
+    distinct.dedup();
+    let mut steps: Vec<Step> = numbered(differences, last_id + 1)
+        .zip(&stages)
+        .map(|(difference, stage)| {
+            let position = distinct.iter().position(|one| one == stage).unwrap_or_default();
+            Step::new(difference, last_phase + 1 + position)
         })
         .collect();
     let dependencies = dependencies::dependencies(&steps);
@@ -102,35 +103,23 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made 
         .iter_mut()
         .zip(dependencies)
         .for_each(|(step, dependencies)| step.dependencies = dependencies);
-    let (meaning, live) =
-        (VijilMeaning::new(input.live, &steps), VijilRecord::new(input.live, &steps));
+    let (meaning, live) = (Meaning::new(input.live, &steps), Record::new(input.live, &steps));
     Made {
-        plan: VijilPlan { target: input.target.clone(), steps, left_alone, meaning, live },
+        plan: Plan { target: input.target.clone(), steps, left_alone, meaning, live },
         errors,
         warnings,
     }
-}
-
-/// Differences in the order of their stages, with ids from this one on.
-fn numbered(
-    staged: Vec<(Stage, VijilDifference)>,
-    first: usize,
-) -> impl Iterator<Item = (Stage, VijilDifference)> {
-    staged
-        .into_iter()
-        .zip(first..)
-        .map(|((stage, difference), id)| (stage, VijilDifference { id, ..difference }))
 }
 
 /// All differences, with the other findings.
 #[derive(Default)]
 struct Staged {
     /// The differences in the order of their stages, then of documents and rules.
-    staged: Vec<(Stage, VijilDifference)>,
+    staged: Vec<(Stage, Difference)>,
     /// Undeclared live policies that are left alone.
     left_alone: Vec<String>,
     /// The parts of the documents that cannot be carried out.
-    errors: Vec<VijilError>,
+    errors: Vec<Error>,
     /// The warnings.
     warnings: Vec<Warning>,
 }
@@ -166,11 +155,10 @@ impl Staged {
         warnings.extend(renames::policies(&created, &undeclared));
         for policy in undeclared {
             if exclusive {
-                let subject = Subject::Existing(policy.id.clone());
-                staged.push((
-                    LAST,
-                    blank(Op::Delete, subject, &policy.name, Some(policy_fields(policy)), None),
-                ));
+                let target = Subject::Existing(policy.id.clone());
+                let delta = Delta::Delete { before: policy_fields(policy) };
+                let change = Change::Policy { target, delta };
+                staged.push((LAST, Difference::new(&policy.name, change)));
             } else {
                 left_alone.push(policy.name.clone());
             }
@@ -189,7 +177,7 @@ impl Staged {
 pub fn find<'a>(
     declared: &DesiredVijilPolicy,
     live: &'a LiveVijil,
-) -> Result<Option<&'a LiveVijilPolicy>, VijilError> {
+) -> Result<Option<&'a LiveVijilPolicy>, Error> {
     for name in std::iter::once(&declared.name).chain(&declared.previously) {
         let all: Vec<&LiveVijilPolicy> =
             live.policies.iter().filter(|policy| policy.name == *name).collect();
@@ -201,7 +189,7 @@ pub fn find<'a>(
             _ => {
                 let message = format!("{} live policies are named `{name}`", all.len());
                 let hint = "delete or rename all but one of them in Vijil's console".to_owned();
-                return Err(VijilError { at: declared.origin.clone(), message, hint });
+                return Err(Error { at: declared.origin.clone(), message, hint });
             }
         }
     }
@@ -215,17 +203,17 @@ struct Diff<'a, 'b> {
     exclusive: bool,
     edit_active: EditActive,
     notes: &'a str,
-    errors: &'b mut Vec<VijilError>,
+    errors: &'b mut Vec<Error>,
     warnings: &'b mut Vec<Warning>,
-    staged: &'b mut Vec<(Stage, VijilDifference)>,
+    staged: &'b mut Vec<(Stage, Difference)>,
 }
 
 /// The deletion of a rule with its stage, and whether the rule is approved.
-type Deletion = ((Stage, VijilDifference), bool);
+type Deletion = ((Stage, Difference), bool);
 
 /// The change of one rule.
 struct RuleDiff {
-    stages: Vec<(Stage, VijilDifference)>,
+    stages: Vec<(Stage, Difference)>,
     /// True if the rule is new or its content changes.
     edited: bool,
     /// The status at the end, if it is known.
@@ -251,14 +239,17 @@ impl<'a> Diff<'a, '_> {
         let created =
             self.declared.rules.iter().filter(|rule| matches!(self.live_rule(rule), Ok(None)));
         let is_gone = |rule: &&LiveVijilRule| {
-            gone.iter().any(|((_, step), _)| step.rule == Some(Subject::Existing(rule.id.clone())))
+            let is = |step: &Difference| {
+                step.change.rule().and_then(Subject::existing) == Some(&rule.id)
+            };
+            gone.iter().any(|((_, step), _)| is(step))
         };
         let deleted = self.live.into_iter().flat_map(|live| &live.rules).filter(is_gone);
         let renamed = renames::rules(&created.collect::<Vec<_>>(), &deleted.collect::<Vec<_>>());
         self.warnings.extend(renamed);
         let edited = rules.iter().any(|(_, diff)| diff.edited);
-        let rejects =
-            rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
+        let mut decisions = rules.iter().flat_map(|(_, diff)| &diff.stages);
+        let rejects = decisions.any(|(_, step)| step.change.op() == Op::Reject);
         let stays =
             was == "active" && wanted == "active" && self.edit_active == EditActive::InPlace;
         let activates = wanted == "active" && (was != "active" || edited && !stays);
@@ -295,7 +286,7 @@ impl<'a> Diff<'a, '_> {
             };
             self.staged.extend(stages.into_iter().enumerate().map(
                 |(position, (stage, mut step))| {
-                    if stays && matches!(step.op, Op::Create | Op::Update) {
+                    if stays && matches!(step.change.op(), Op::Create | Op::Update) {
                         step.because = Some(Reason::EditedInPlace);
                     }
                     (at(position, stage), step)
@@ -304,13 +295,13 @@ impl<'a> Diff<'a, '_> {
             edits += usize::from(edited);
         }
         if activates {
-            let mut step = self.policy_step(
-                Op::Activate,
-                self.object("status", interim),
-                self.object("status", "active"),
-            );
-            step.because = (was == "active").then_some(Reason::Reactivated);
-            self.staged.push(((4, 0), step));
+            let change = Change::Activate {
+                target: self.subject(),
+                before: self.with_status(interim),
+                after: self.with_status("active"),
+            };
+            let because = (was == "active").then_some(Reason::Reactivated);
+            self.staged.push(((4, 0), Difference { because, ..self.difference(change) }));
         }
     }
 
@@ -336,7 +327,7 @@ impl<'a> Diff<'a, '_> {
             );
             let hint = "approve the rule with `review: {approved: …}`, or write `status: draft`"
                 .to_owned();
-            self.errors.push(VijilError { at: rule.origin.clone(), message, hint });
+            self.errors.push(Error { at: rule.origin.clone(), message, hint });
         }
         if activates && !left.is_empty() {
             let names: Vec<&String> = left.iter().map(|rule| &rule.rule_id).collect();
@@ -348,7 +339,7 @@ impl<'a> Diff<'a, '_> {
             let hint =
                 "declare them with a review, or reject them in Vijil's console and plan again"
                     .to_owned();
-            self.errors.push(VijilError { at: self.declared.origin.clone(), message, hint });
+            self.errors.push(Error { at: self.declared.origin.clone(), message, hint });
         }
     }
 
@@ -358,13 +349,10 @@ impl<'a> Diff<'a, '_> {
             let mut after = named("name", &self.declared.name);
             after.extend(self.declared.fields.clone());
             after.insert("status".to_owned(), "draft".into());
-            let step = self.policy_step(Op::Create, None, Some(after));
-            self.staged.push(((0, 0), step));
+            self.staged.push(((0, 0), self.of_policy(Delta::Create { after })));
             if status != "draft" {
-                let (before, after) =
-                    (self.object("status", "draft"), self.object("status", status));
-                let step = self.policy_step(Op::Update, before, after);
-                self.staged.push((LAST, step));
+                let (before, after) = (self.with_status("draft"), self.with_status(status));
+                self.staged.push((LAST, self.of_policy(Delta::Update { before, after })));
             }
             return;
         };
@@ -374,43 +362,50 @@ impl<'a> Diff<'a, '_> {
         overlay(&mut after, &self.declared.fields);
         after.insert("status".to_owned(), status.into());
         if !changed(&before, &after).is_empty() {
-            let mut step = self.policy_step(Op::Update, Some(before), Some(after));
-            step.because = because.filter(|_| was != status);
-            self.staged.push((stage, step));
+            let because = because.filter(|_| was != status);
+            let step = self.of_policy(Delta::Update { before, after });
+            self.staged.push((stage, Difference { because, ..step }));
         }
     }
 
     /// The declared policy with this status.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "a side of a step, which creations and deletions do not have"
-    )]
-    fn object(&self, key: &str, value: &str) -> Option<Fields> {
+    fn with_status(&self, status: &str) -> Fields {
         let mut object = self.live.map(policy_fields).unwrap_or_default();
         object.insert("name".to_owned(), self.declared.name.clone().into());
         overlay(&mut object, &self.declared.fields);
-        object.insert(key.to_owned(), value.into());
-        Some(object)
+        object.insert("status".to_owned(), status.into());
+        object
     }
 
-    fn rule(&self, rule: &DesiredVijilRule) -> Result<RuleDiff, VijilError> {
+    fn rule(&self, rule: &DesiredVijilRule) -> Result<RuleDiff, Error> {
         let live = self.live_rule(rule)?;
         let mut after = live.map(rule_fields).unwrap_or_default();
         after.insert("rule_id".to_owned(), rule.rule_id.clone().into());
         overlay(&mut after, &rule.fields);
         let before = live.map(rule_fields);
         let edited = before.as_ref().is_none_or(|before| !changed(before, &after).is_empty());
+        let target = RuleTarget {
+            policy: self.subject(),
+            rule: match live {
+                Some(live) => Subject::Existing(live.id.clone()),
+                None => Subject::Planned(rule.rule_id.clone()),
+            },
+            provenance: live
+                .and_then(|live| live.provenance.clone())
+                .or_else(|| rule.provenance.clone()),
+        };
+        let difference = |change: Change| Difference {
+            source: Some(rule.origin.clone()),
+            ..self.difference(change)
+        };
         let mut stages = Vec::new();
         if edited {
-            let op = if live.is_some() { Op::Update } else { Op::Create };
-            let content = |mut object: Fields| {
-                object.shift_remove("review_notes");
-                object
+            let after = content(after.clone());
+            let delta = match before {
+                Some(before) => Delta::Update { before: content(before), after },
+                None => Delta::Create { after },
             };
-            stages.push((
-                (2, 0),
-                self.rule_step(op, rule, live, before.map(content), Some(content(after.clone()))),
-            ));
+            stages.push(((2, 0), difference(Change::Rule { target: target.clone(), delta })));
         }
         let status = match (&rule.review, live) {
             (Some(review), _) => Some(review.status()),
@@ -420,26 +415,25 @@ impl<'a> Diff<'a, '_> {
         if let Some(review) = &rule.review
             && (edited || live.is_none_or(|live| live.status != review.status()))
         {
-            let (op, notes) = match review {
-                Review::Approved(notes) if notes.trim().is_empty() => {
-                    (Op::Approve, self.notes.to_owned())
-                }
-                Review::Approved(notes) => (Op::Approve, notes.clone()),
-                Review::Rejected(reason) => (Op::Reject, reason.clone()),
+            let notes = match review {
+                Review::Approved(notes) if notes.trim().is_empty() => self.notes,
+                Review::Approved(notes) | Review::Rejected(notes) => notes.as_str(),
             };
-            let mut object = after.clone();
-            object.entry("status").or_insert_with(|| "draft".into());
-            let before = object.clone();
-            object.insert("status".to_owned(), review.status().into());
-            object.insert(
-                "review_notes".to_owned(),
-                if notes.is_empty() { Value::Null } else { notes.into() },
-            );
-            let mut step = self.rule_step(op, rule, live, Some(before), Some(object));
-            let anew =
-                edited && live.is_some_and(|live| live.status == "approved") && op == Op::Approve;
-            step.because = anew.then_some(Reason::ApprovedAnew);
-            stages.push(((3, 0), step));
+            let mut before = after;
+            before.entry("status").or_insert_with(|| "draft".into());
+            let mut after = before.clone();
+            after.insert("status".to_owned(), review.status().into());
+            let notes = if notes.is_empty() { Value::Null } else { notes.into() };
+            after.insert("review_notes".to_owned(), notes);
+            let change = match review {
+                Review::Approved(_) => Change::Approve { target, before, after },
+                Review::Rejected(_) => Change::Reject { target, before, after },
+            };
+            let anew = edited
+                && live.is_some_and(|live| live.status == "approved")
+                && change.op() == Op::Approve;
+            let because = anew.then_some(Reason::ApprovedAnew);
+            stages.push(((3, 0), Difference { because, ..difference(change) }));
         }
         Ok(RuleDiff { stages, edited, status })
     }
@@ -449,10 +443,8 @@ impl<'a> Diff<'a, '_> {
         let live = self.live_rule(rule).ok().flatten()?;
         let Some(Review::Approved(note)) = &rule.review else { return None };
         // A rule that only changes its identity is still the approved rule.
-        let changes = |step: &VijilDifference| {
-            step.op == Op::Update && step.changed().iter().any(|field| field != "rule_id")
-        };
-        let edited = diff.stages.iter().any(|(_, step)| changes(step));
+        let mut changed = diff.stages.iter().flat_map(|(_, step)| step.change.changed());
+        let edited = changed.any(|field| field != "rule_id");
         let stays = edited && !note.trim().is_empty() && live.notes.as_ref() == Some(note);
         let (id, policy) = (&rule.rule_id, &self.declared.name);
         stays.then(|| Warning {
@@ -465,7 +457,7 @@ impl<'a> Diff<'a, '_> {
         })
     }
 
-    fn live_rule(&self, rule: &DesiredVijilRule) -> Result<Option<&'a LiveVijilRule>, VijilError> {
+    fn live_rule(&self, rule: &DesiredVijilRule) -> Result<Option<&'a LiveVijilRule>, Error> {
         let Some(live) = self.live else { return Ok(None) };
         for id in std::iter::once(&rule.rule_id).chain(&rule.previously) {
             let mut found = live.rules.iter().filter(|live| live.rule_id == *id);
@@ -476,7 +468,7 @@ impl<'a> Diff<'a, '_> {
                 let message =
                     format!("several live rules of `{}` have the `rule_id` `{id}`", live.name);
                 let hint = "delete or rename all but one of them in Vijil's console".to_owned();
-                return Err(VijilError { at: rule.origin.clone(), message, hint });
+                return Err(Error { at: rule.origin.clone(), message, hint });
             }
         }
         Ok(None)
@@ -498,76 +490,39 @@ impl<'a> Diff<'a, '_> {
         let (left, gone): (Vec<_>, Vec<_>) =
             undeclared.partition(|rule| rule.is_extracted_draft() && !self.exclusive);
         let gone = gone.into_iter().map(|live| {
-            let mut step = self.policy_step(Op::Delete, Some(rule_fields(live)), None);
-            step.rule = Some(Subject::Existing(live.id.clone()));
-            step.rule_id = Some(live.rule_id.clone());
-            step.provenance.clone_from(&live.provenance);
-            step.source = None;
+            let target = RuleTarget {
+                policy: self.subject(),
+                rule: Subject::Existing(live.id.clone()),
+                provenance: live.provenance.clone(),
+            };
+            let delta = Delta::Delete { before: rule_fields(live) };
+            let step = Difference::new(&self.declared.name, Change::Rule { target, delta });
             (((2, 0), step), live.status == "approved")
         });
         (gone.collect(), left)
     }
 
-    fn policy_step(
-        &self,
-        op: Op,
-        before: Option<Fields>,
-        after: Option<Fields>,
-    ) -> VijilDifference {
-        let subject = match self.live {
+    fn subject(&self) -> Subject {
+        match self.live {
             Some(live) => Subject::Existing(live.id.clone()),
             None => Subject::Planned(self.declared.name.clone()),
-        };
-        VijilDifference {
-            source: Some(self.declared.origin.clone()),
-            ..blank(op, subject, &self.declared.name, before, after)
         }
     }
 
-    fn rule_step(
-        &self,
-        op: Op,
-        rule: &DesiredVijilRule,
-        live: Option<&LiveVijilRule>,
-        before: Option<Fields>,
-        after: Option<Fields>,
-    ) -> VijilDifference {
-        VijilDifference {
-            rule: Some(match live {
-                Some(live) => Subject::Existing(live.id.clone()),
-                None => Subject::Planned(rule.rule_id.clone()),
-            }),
-            rule_id: Some(rule.rule_id.clone()),
-            provenance: live
-                .and_then(|live| live.provenance.clone())
-                .or_else(|| rule.provenance.clone()),
-            source: Some(rule.origin.clone()),
-            ..self.policy_step(op, before, after)
-        }
+    fn difference(&self, change: Change) -> Difference {
+        let source = Some(self.declared.origin.clone());
+        Difference { source, ..Difference::new(&self.declared.name, change) }
+    }
+
+    fn of_policy(&self, delta: Delta<Fields>) -> Difference {
+        self.difference(Change::Policy { target: self.subject(), delta })
     }
 }
 
-/// A difference of a policy that has no number yet.
-pub(super) fn blank(
-    op: Op,
-    policy: Subject,
-    name: &str,
-    before: Option<Fields>,
-    after: Option<Fields>,
-) -> VijilDifference {
-    VijilDifference {
-        id: 0,
-        op,
-        policy,
-        policy_name: name.to_owned(),
-        rule: None,
-        rule_id: None,
-        before,
-        after,
-        provenance: None,
-        source: None,
-        because: None,
-    }
+/// A rule without the notes of its review.
+fn content(mut rule: Fields) -> Fields {
+    rule.shift_remove("review_notes");
+    rule
 }
 
 fn named(key: &str, name: &str) -> Fields {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Subject, VijilStep, VijilWeakening, Weaker};
+use super::{Step, Subject, Weakened, Weaker};
 use crate::diagnostic::list;
 use crate::model::{Guards, Limit, LiveVijil, Weakening, refused_if};
 use crate::plan::step::{Object, Op};
@@ -18,13 +18,13 @@ use crate::plan::step::{Object, Op};
 pub fn max_deletes(
     guards: &Guards,
     live: &LiveVijil,
-    steps: &[VijilStep],
-    weakened: &[VijilWeakening],
+    steps: &[Step],
+    weakened: &[Weakened],
 ) -> Result<Option<String>, String> {
     let Some(limit) = guards.max_deletes else { return Ok(None) };
-    let deletes = || steps.iter().filter(|step| step.op == Op::Delete);
+    let deletes = || steps.iter().filter(|step| step.change.op() == Op::Delete);
     let deactivated = weakened.iter().filter(|one| one.what == Weaker::Deactivated).count();
-    let policies = deletes().filter(|step| step.object() == Object::Policy).count() + deactivated;
+    let policies = deletes().filter(|step| step.change.rule().is_none()).count() + deactivated;
     let all = live.policies.len();
     if exceeds(limit, policies, all) {
         let verb = if deactivated > 0 { "deletes or deactivates" } else { "deletes" };
@@ -33,11 +33,11 @@ pub fn max_deletes(
         ));
     }
     let mut rules: BTreeMap<&Subject, usize> = BTreeMap::new();
-    for step in deletes().filter(|step| step.object() == Object::Rule) {
-        *rules.entry(&step.policy).or_default() += 1;
+    for step in deletes().filter(|step| step.change.rule().is_some()) {
+        *rules.entry(step.change.policy()).or_default() += 1;
     }
     let rejected = |name: &str| {
-        let of = |one: &&VijilWeakening| one.policy == name && one.what == Weaker::RuleRejected;
+        let of = |one: &&Weakened| one.policy == name && one.what == Weaker::RuleRejected;
         weakened.iter().filter(of).count()
     };
     for policy in &live.policies {
@@ -68,9 +68,9 @@ fn exceeds(limit: Limit, deleted: usize, all: usize) -> bool {
 pub fn protected(
     guards: &Guards,
     live: &LiveVijil,
-    steps: &[VijilStep],
+    steps: &[Step],
     undeclared: &[String],
-    weakened: &[VijilWeakening],
+    weakened: &[Weakened],
 ) -> Result<Option<String>, String> {
     let mut refusals = Vec::new();
     for policy in &live.policies {
@@ -78,9 +78,10 @@ pub fn protected(
             continue;
         };
         let (name, allows) = (&policy.name, |kind: Weakening| protected.allow.contains(&kind));
-        let of = |step: &&VijilStep| step.policy == Subject::Existing(policy.id.clone());
+        let of = |step: &&Step| step.change.policy().existing() == Some(&policy.id);
         let count = |op: Op, object: Object| {
-            steps.iter().filter(of).filter(|step| step.op == op && step.object() == object).count()
+            let own = steps.iter().filter(of).map(|step| (step.change.op(), step.change.object()));
+            own.filter(|own| *own == (op, object)).count()
         };
         if count(Op::Delete, Object::Policy) > 0 {
             refusals.extend(
@@ -102,7 +103,7 @@ pub fn protected(
             continue;
         }
         // The policy is protected under its new name too.
-        let renamed = steps.iter().filter(of).map(|step| &step.policy_name);
+        let renamed = steps.iter().filter(of).map(|step| &step.policy);
         let names: BTreeSet<&String> = [name].into_iter().chain(renamed).collect();
         let own =
             weakened.iter().filter(|one| names.contains(&one.policy) && !allows(one.what.kind()));
@@ -122,11 +123,8 @@ pub fn protected(
 /// # Errors
 ///
 /// Returns an error if some rules become weaker and the settings refuse that.
-pub fn deny_widening(
-    guards: &Guards,
-    weakened: &[VijilWeakening],
-) -> Result<Option<String>, String> {
-    let all: Vec<&VijilWeakening> = weakened.iter().filter(|one| one.may_open()).collect();
+pub fn deny_widening(guards: &Guards, weakened: &[Weakened]) -> Result<Option<String>, String> {
+    let all: Vec<&Weakened> = weakened.iter().filter(|one| one.may_open()).collect();
     let Some((first, rest)) = all.split_first() else { return Ok(None) };
     let verb = if first.certain { "weakens" } else { "may weaken" };
     let rest = match rest {

@@ -2,7 +2,7 @@
 //! their order.
 //!
 //! ```text
-//! Desired.vijil, LiveVijil ──diff──▶ calls with their stage ──▶ VijilPlan {steps}
+//! Desired.vijil, LiveVijil ──diff──▶ calls with their stage ──▶ Plan {steps}
 //! ```
 //!
 //! Invariants: pure and deterministic. No policy is active with a rule whose text nobody reviewed.
@@ -11,13 +11,14 @@
 //! Deactivations and deletions come last.
 
 mod buckets;
+pub mod change;
 pub(super) mod coherence;
 pub(super) mod dependencies;
 pub mod diff;
 pub mod guard;
 mod outcome;
 mod renames;
-pub mod step;
+mod request;
 pub mod weakening;
 
 use schemars::JsonSchema;
@@ -25,49 +26,56 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use buckets::Bucket;
-pub use diff::{Input, VijilError};
-pub use step::{Subject, VijilDifference, VijilRequest, VijilStep};
-pub use weakening::{VijilWeakening, Weaker};
+pub use change::{Change, RuleTarget, Subject};
+pub use diff::{Error, Input};
+pub use request::request;
+pub use weakening::{Weakened, Weaker};
 
 use super::Touched;
 use super::stale::difference;
 use crate::model::{LiveVijil, LiveVijilPolicy, LiveVijilRule};
 
+/// A difference of the Vijil side.
+pub type Difference = super::step::Difference<Change>;
+
+/// A step of the Vijil side.
+pub type Step = super::step::Step<Change>;
+
 /// The service that the Vijil side of a plan is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct VijilTarget {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
     /// The base URL of the service, or `embedded`.
     pub endpoint: String,
 }
 
 /// The Vijil side of a plan.
 #[derive(Clone, Debug, PartialEq)]
-pub struct VijilPlan {
+pub struct Plan {
     /// The target of the calls.
-    pub target: VijilTarget,
+    pub target: Target,
     /// The calls, in order; their ids and phases continue after those of the other side.
-    pub steps: Vec<VijilStep>,
+    pub steps: Vec<Step>,
     /// Undeclared live policies that are left alone.
     pub left_alone: Vec<String>,
     /// The effect of the plan on the rules in force.
-    pub meaning: VijilMeaning,
+    pub meaning: Meaning,
     /// The live state that the plan was made from.
-    pub live: VijilRecord,
+    pub live: Record,
 }
 
 /// The effect of the Vijil side on the rules in force.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct VijilMeaning {
+pub struct Meaning {
     /// Policies and rules that become weaker, or may become weaker.
-    pub weakened: Vec<VijilWeakening>,
+    pub weakened: Vec<Weakened>,
     /// The numbers of rules by consequence, if they change.
     pub buckets: Vec<Bucket>,
 }
 
-impl VijilMeaning {
+impl Meaning {
     /// The effect of steps on this live state.
     #[must_use]
-    pub fn new(live: &LiveVijil, steps: &[VijilStep]) -> Self {
+    pub fn new(live: &LiveVijil, steps: &[Step]) -> Self {
         Self { weakened: weakening::find(live, steps), buckets: buckets::find(live, steps) }
     }
 }
@@ -75,18 +83,18 @@ impl VijilMeaning {
 /// The live state that the Vijil side was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AgentRecord")]
-pub struct VijilRecord {
+pub struct Record {
     /// The fingerprint of all policies: `sha256:` and the hash.
     pub fingerprint: String,
     /// The policies that the plan touches, before it.
     pub touched: Vec<Touched>,
 }
 
-impl VijilRecord {
-    pub(super) fn new(live: &LiveVijil, steps: &[VijilStep]) -> Self {
+impl Record {
+    pub(super) fn new(live: &LiveVijil, steps: &[Step]) -> Self {
         let all: Vec<Value> = live.policies.iter().map(canonical).collect();
         let touches = |policy: &&LiveVijilPolicy| {
-            steps.iter().any(|step| step.policy == Subject::Existing(policy.id.clone()))
+            steps.iter().any(|step| step.change.policy().existing() == Some(&policy.id))
         };
         let touched = live.policies.iter().filter(touches).map(|policy| Touched {
             id: policy.id.clone(),
@@ -123,16 +131,12 @@ pub fn fingerprint(value: &Value) -> String {
 /// The changes since the plan was made, by policy with a unified diff; empty for a plan that may be
 /// applied.
 #[must_use]
-pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
+pub fn stale(plan: &Plan, live: &LiveVijil) -> Vec<super::stale::Stale> {
     use super::stale::Stale;
     let mut stale = Vec::new();
     for was in &plan.live.touched {
-        let about = |step: &&VijilStep| step.policy == Subject::Existing(was.id.clone());
-        let policy = plan
-            .steps
-            .iter()
-            .find(about)
-            .map_or_else(|| was.id.clone(), |step| step.policy_name.clone());
+        let step = plan.steps.iter().find(|step| step.change.policy().existing() == Some(&was.id));
+        let policy = step.map_or_else(|| was.id.clone(), |step| step.policy.clone());
         match live.policies.iter().find(|policy| policy.id == was.id) {
             None => stale.push(Stale::Gone { policy }),
             Some(found) if fingerprint(&canonical(found)) == was.fingerprint => {}
@@ -146,26 +150,25 @@ pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
     }
     // The source of a rule is shown to reviewers, and no edit of the rule changes it.
     for step in &plan.steps {
+        let Some(target) = step.change.rule_target() else { continue };
         let rules = live.policies.iter().flat_map(|policy| &policy.rules);
-        let mut own = rules.filter(|rule| step.rule == Some(Subject::Existing(rule.id.clone())));
+        let mut own = rules.filter(|rule| target.rule.existing() == Some(&rule.id));
         if let Some(rule) =
-            own.find(|rule| rule.provenance.is_some() && rule.provenance != step.provenance)
+            own.find(|rule| rule.provenance.is_some() && rule.provenance != target.provenance)
         {
             let origin =
                 |value: &Option<Value>| format!("{:#}\n", value.clone().unwrap_or_default());
-            let difference = difference(&origin(&step.provenance), &origin(&rule.provenance));
-            stale.push(Stale::Moved { policy: step.policy_name.clone(), difference });
+            let difference = difference(&origin(&target.provenance), &origin(&rule.provenance));
+            stale.push(Stale::Moved { policy: step.policy.clone(), difference });
         }
     }
-    for step in plan
-        .steps
-        .iter()
-        .filter(|step| matches!(step.policy, Subject::Planned(_)) && step.rule.is_none())
-    {
-        if live.policies.iter().any(|policy| policy.name == step.policy_name)
-            && !stale.contains(&Stale::Appeared { policy: step.policy_name.clone() })
+    for step in plan.steps.iter().filter(|step| step.change.rule().is_none()) {
+        let appeared = Stale::Appeared { policy: step.policy.clone() };
+        if step.change.policy().existing().is_none()
+            && live.policies.iter().any(|policy| policy.name == step.policy)
+            && !stale.contains(&appeared)
         {
-            stale.push(Stale::Appeared { policy: step.policy_name.clone() });
+            stale.push(appeared);
         }
     }
     let now = weakening::find(live, &plan.steps);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::diff::{policy_fields, rule_fields};
-use super::{Subject, VijilStep};
+use super::{Change, Step, Subject};
 use crate::model::{Fields, LiveVijil};
-use crate::plan::step::{Object, Op};
+use crate::plan::step::Delta;
 
 /// A policy after the steps.
 #[derive(Clone, Debug, Default)]
@@ -36,31 +36,31 @@ pub(super) fn before(live: &LiveVijil) -> BTreeMap<Subject, Outcome> {
 }
 
 /// The policies after all steps, as far as the steps determine them.
-pub(super) fn after(live: &LiveVijil, steps: &[VijilStep]) -> BTreeMap<Subject, Outcome> {
+pub(super) fn after(live: &LiveVijil, steps: &[Step]) -> BTreeMap<Subject, Outcome> {
     let mut policies = before(live);
     for step in steps {
-        if (step.object(), step.op) == (Object::Policy, Op::Delete) {
-            policies.remove(&step.policy);
+        if let Change::Policy { target, delta: Delta::Delete { .. } } = &step.change {
+            policies.remove(target);
             continue;
         }
-        let policy = policies.entry(step.policy.clone()).or_default();
-        match (&step.rule, step.op, &step.after) {
-            (None, _, Some(after)) => {
-                policy.name.clone_from(&step.policy_name);
-                text(after, "status").clone_into(&mut policy.status);
+        let policy = policies.entry(step.change.policy().clone()).or_default();
+        match &step.change {
+            Change::Policy { .. } | Change::Activate { .. } => {
+                policy.name.clone_from(&step.policy);
+                step.change.text("status").clone_into(&mut policy.status);
             }
-            (Some(rule), Op::Delete, _) => drop(policy.rules.remove(rule)),
-            (Some(rule), op, Some(after)) => {
-                let mut after = after.clone();
-                let status = match op {
-                    Op::Approve => "approved",
-                    Op::Reject => "rejected",
-                    Op::Create | Op::Update | Op::Delete | Op::Activate => "draft",
-                };
-                after.insert("status".to_owned(), status.into());
-                policy.rules.insert(rule.clone(), after);
+            Change::Rule { target, delta } => match delta {
+                Delta::Create { after } | Delta::Update { after, .. } => {
+                    policy.rules.insert(target.rule.clone(), with_status(after, "draft"));
+                }
+                Delta::Delete { .. } => drop(policy.rules.remove(&target.rule)),
+            },
+            Change::Approve { target, after, .. } => {
+                policy.rules.insert(target.rule.clone(), with_status(after, "approved"));
             }
-            (_, _, None) => {}
+            Change::Reject { target, after, .. } => {
+                policy.rules.insert(target.rule.clone(), with_status(after, "rejected"));
+            }
         }
     }
     policies
@@ -76,6 +76,13 @@ impl Outcome {
     pub(super) fn approved(&self) -> impl Iterator<Item = (&Subject, &Fields)> {
         self.rules.iter().filter(|(_, rule)| is_approved(rule))
     }
+}
+
+/// A rule with the status that the service gives it.
+pub(super) fn with_status(rule: &Fields, status: &str) -> Fields {
+    let mut rule = rule.clone();
+    rule.insert("status".to_owned(), status.into());
+    rule
 }
 
 /// Returns `true` if a rule is in force. An unknown status counts as in force.

@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outcome::{self, is_approved, text};
-use super::{Subject, VijilStep};
+use super::{Step, Subject};
 use crate::model::{CONSEQUENCE_ACTIONS, Fields, LiveVijil, SEVERITIES, Weakening, same_value};
 
 /// A policy or a rule for agents that a plan weakens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AgentWeakening")]
-pub struct VijilWeakening {
+pub struct Weakened {
     /// The name of the live policy.
     pub policy: String,
     /// The `rule_id`; null for the policy as a whole.
@@ -80,7 +80,7 @@ impl Weaker {
     }
 }
 
-impl VijilWeakening {
+impl Weakened {
     /// Returns `true` if it counts as access that somebody may gain. A changed sentence does not:
     /// it may be stricter, and people read it.
     #[must_use]
@@ -98,14 +98,14 @@ impl VijilWeakening {
 
 /// Finds everything that the steps weaken.
 #[must_use]
-pub fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<VijilWeakening> {
+pub fn find(live: &LiveVijil, steps: &[Step]) -> Vec<Weakened> {
     let (before, after) = (outcome::before(live), outcome::after(live, steps));
     let mut found = Vec::new();
     for (subject, old) in before.iter().filter(|(_, policy)| policy.is_in_force()) {
         let new = after.get(subject);
         let mut add = |what, change: String| {
             let (policy, rule) = (old.name.clone(), None);
-            found.push(VijilWeakening { policy, rule, what, change, certain: true });
+            found.push(Weakened { policy, rule, what, change, certain: true });
         };
         match new {
             None => add(Weaker::Deleted, "deleted".to_owned()),
@@ -129,23 +129,17 @@ pub fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<VijilWeakening> {
         for (_, rule) in new.approved().filter(|(rule, fields)| permits(fields) && !held(rule)) {
             let (policy, rule) = (new.name.clone(), Some(text(rule, "rule_id").to_owned()));
             let change = "a new permission".to_owned();
-            found.push(VijilWeakening {
-                policy,
-                rule,
-                what: Weaker::Permission,
-                change,
-                certain: true,
-            });
+            found.push(Weakened { policy, rule, what: Weaker::Permission, change, certain: true });
         }
     }
     found
 }
 
 /// Finds the parts of a rule in force that become weaker.
-fn weakened(policy: &str, old: &Fields, new: Option<&Fields>, found: &mut Vec<VijilWeakening>) {
+fn weakened(policy: &str, old: &Fields, new: Option<&Fields>, found: &mut Vec<Weakened>) {
     let mut add = |what, change: String, certain| {
         let (policy, rule) = (policy.to_owned(), Some(text(old, "rule_id").to_owned()));
-        found.push(VijilWeakening { policy, rule, what, change, certain });
+        found.push(Weakened { policy, rule, what, change, certain });
     };
     let permits = text(old, "rule_type") == "permission";
     match new {
@@ -166,12 +160,12 @@ fn weakened(policy: &str, old: &Fields, new: Option<&Fields>, found: &mut Vec<Vi
 fn changes(old: &Fields, new: &Fields, mut add: impl FnMut(Weaker, String, bool)) {
     let arrow = |old: &str, new: &str| format!("{} → {}", or_none(old), or_none(new));
     let (was, is) = (text(old, "rule_type"), text(new, "rule_type"));
-    match step(was, is, type_rank) {
+    match direction(was, is, type_rank) {
         // A prohibition and an obligation cannot be compared.
-        Step::Same if was != is => add(Weaker::RuleType, arrow(was, is), false),
-        Step::Same | Step::Stricter => {}
-        step @ (Step::Weaker | Step::Unknown) => {
-            add(Weaker::RuleType, arrow(was, is), step == Step::Weaker)
+        Direction::Same if was != is => add(Weaker::RuleType, arrow(was, is), false),
+        Direction::Same | Direction::Stricter => {}
+        found @ (Direction::Weaker | Direction::Unknown) => {
+            add(Weaker::RuleType, arrow(was, is), found == Direction::Weaker)
         }
     }
     let part = |rule: &Fields, key: &str| {
@@ -182,18 +176,20 @@ fn changes(old: &Fields, new: &Fields, mut add: impl FnMut(Weaker, String, bool)
             .to_owned()
     };
     let (was, is) = (part(old, "action"), part(new, "action"));
-    match step(&was, &is, action_rank) {
-        Step::Same | Step::Stricter => {}
-        step @ (Step::Weaker | Step::Unknown) => {
-            add(Weaker::Consequence, arrow(&was, &is), step == Step::Weaker)
+    match direction(&was, &is, action_rank) {
+        Direction::Same | Direction::Stricter => {}
+        found @ (Direction::Weaker | Direction::Unknown) => {
+            add(Weaker::Consequence, arrow(&was, &is), found == Direction::Weaker)
         }
     }
     let (was, is) = (part(old, "severity"), part(new, "severity"));
-    match step(&was, &is, severity_rank) {
-        Step::Same | Step::Stricter => {}
-        step @ (Step::Weaker | Step::Unknown) => {
-            add(Weaker::Severity, format!("severity {}", arrow(&was, &is)), step == Step::Weaker)
-        }
+    match direction(&was, &is, severity_rank) {
+        Direction::Same | Direction::Stricter => {}
+        found @ (Direction::Weaker | Direction::Unknown) => add(
+            Weaker::Severity,
+            format!("severity {}", arrow(&was, &is)),
+            found == Direction::Weaker,
+        ),
     }
     // A permission is weaker if it covers more.
     let permits = text(new, "rule_type") == "permission";
@@ -228,7 +224,7 @@ fn same_words(one: &str, other: &str) -> bool {
 
 /// The change of a value on a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum Direction {
     Same,
     Stricter,
     Weaker,
@@ -236,15 +232,15 @@ enum Step {
     Unknown,
 }
 
-fn step(old: &str, new: &str, rank: fn(&str) -> Option<usize>) -> Step {
+fn direction(old: &str, new: &str, rank: fn(&str) -> Option<usize>) -> Direction {
     match (rank(old), rank(new)) {
-        _ if old == new => Step::Same,
-        (Some(old), Some(new)) if new < old => Step::Weaker,
-        (Some(old), Some(new)) if new > old => Step::Stricter,
+        _ if old == new => Direction::Same,
+        (Some(old), Some(new)) if new < old => Direction::Weaker,
+        (Some(old), Some(new)) if new > old => Direction::Stricter,
         // `block` is the strictest value, so that a change to it from an unknown value is stricter.
-        (None, Some(new)) if Some(new) == rank("block") => Step::Stricter,
-        (Some(_), Some(_)) => Step::Same,
-        (_, _) => Step::Unknown,
+        (None, Some(new)) if Some(new) == rank("block") => Direction::Stricter,
+        (Some(_), Some(_)) => Direction::Same,
+        (_, _) => Direction::Unknown,
     }
 }
 

@@ -4,7 +4,7 @@ use similar::ChangeTag;
 
 use super::code;
 use crate::plan::step::Op;
-use crate::plan::vijil::VijilDifference;
+use crate::plan::vijil::Difference;
 use crate::render::vijil::{Detail, RuleNames, describe, shortened};
 use crate::render::words;
 
@@ -13,25 +13,21 @@ const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
 /// One call: the rule as a sentence, the consequence when it is broken, and its source.
-pub(super) fn step(
-    page: &super::Page<'_>,
-    step: &VijilDifference,
-    reviewed: &RuleNames<'_>,
-) -> String {
-    let mark = match step.op {
+pub(super) fn step(page: &super::Page<'_>, step: &Difference, reviewed: &RuleNames<'_>) -> String {
+    let op = step.change.op();
+    let mark = match op {
         Op::Approve => "✅ ",
         Op::Reject => "⛔ ",
         Op::Create | Op::Update | Op::Delete | Op::Activate => "",
     };
-    let verb = match step.op {
-        Op::Approve | Op::Reject | Op::Activate => words::verb(step.op).to_uppercase(),
-        Op::Create | Op::Update | Op::Delete => words::verb(step.op).to_owned(),
+    let verb = match op {
+        Op::Approve | Op::Reject | Op::Activate => words::verb(op).to_uppercase(),
+        Op::Create | Op::Update | Op::Delete => words::verb(op).to_owned(),
     };
-    let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", code(rule))).unwrap_or_default();
+    let rule = step.change.rule_name().map(|rule| format!(" › {}", code(rule))).unwrap_or_default();
     let place =
         step.source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
-    let mut item =
-        format!("- {} {mark}**{verb}** {}{rule}{place}\n", step.id, code(&step.policy_name));
+    let mut item = format!("- {} {mark}**{verb}** {}{rule}{place}\n", step.id, code(&step.policy));
     for detail in describe(step, reviewed) {
         item.push_str(&format!("  - {}\n", self::detail(&detail)));
     }

@@ -11,7 +11,7 @@ use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View, plain};
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
-use crate::plan::docker::{Change, Difference, PolicyChange, Step};
+use crate::plan::docker::{Difference, Step};
 use crate::plan::step::Op;
 
 /// The number of steps of one policy that are listed, and of entries of a list that changes.
@@ -39,10 +39,8 @@ pub(super) fn write<'a>(
     let brief = !view.all && differences.len() > MANY;
     let policies = words::by_policy(differences);
     let made = |steps: &[&'a Difference]| {
-        let made = steps
-            .iter()
-            .find(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })));
-        made.copied().filter(|_| brief && steps.iter().all(|step| step.change.op() == Op::Create))
+        let all_new = brief && steps.iter().all(|step| step.change.op() == Op::Create);
+        steps.iter().copied().find(|step| all_new && step.change.rule().is_none())
     };
     let short = policies.iter().any(|(_, steps)| made(steps).is_some());
     let short =

@@ -8,8 +8,8 @@ use similar::ChangeTag;
 
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::diagnostic::sanitize::line;
-use crate::plan::step::Op;
-use crate::plan::vijil::{Bucket, VijilDifference};
+use crate::plan::step::{Delta, Op};
+use crate::plan::vijil::{Bucket, Change, Difference};
 use crate::render::vijil::{Detail, RuleNames, describe, reviewed, shortened};
 use crate::render::words;
 
@@ -26,14 +26,14 @@ const TEXT_WORDS: usize = 40;
 
 pub(super) fn write<'a>(
     out: &mut String,
-    differences: impl IntoIterator<Item = &'a VijilDifference>,
+    differences: impl IntoIterator<Item = &'a Difference>,
     view: View<'_>,
     brief: bool,
 ) -> fmt::Result {
-    let mut policies: BTreeMap<&str, Vec<&VijilDifference>> = BTreeMap::new();
+    let mut policies: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
     let mut last = 0;
     for difference in differences {
-        policies.entry(&difference.policy_name).or_default().push(difference);
+        policies.entry(&difference.policy).or_default().push(difference);
         last = difference.id;
     }
     if policies.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn write<'a>(
     for (policy, steps) in policies {
         let place = steps
             .iter()
-            .find(|step| step.rule.is_none())
+            .find(|step| step.change.rule().is_none())
             .or(steps.first())
             .and_then(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}", view.file_line(origin))).unwrap_or_default();
@@ -68,17 +68,17 @@ pub(super) fn write<'a>(
 }
 
 /// Returns `true` if every policy is new, and no rule of it is rejected.
-pub(super) fn only_new<'a>(differences: impl IntoIterator<Item = &'a VijilDifference>) -> bool {
+pub(super) fn only_new<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> bool {
     let mut new = BTreeSet::new();
     let mut all = BTreeSet::new();
     for step in differences {
-        all.insert(&step.policy_name);
-        match step.op {
-            Op::Create if step.rule_id.is_none() => {
-                new.insert(&step.policy_name);
+        all.insert(&step.policy);
+        match (step.change.op(), step.change.rule()) {
+            (Op::Create, None) => {
+                new.insert(&step.policy);
             }
-            Op::Create | Op::Approve | Op::Activate => {}
-            Op::Update | Op::Delete | Op::Reject => return false,
+            (Op::Create | Op::Approve | Op::Activate, _) => {}
+            (Op::Update | Op::Delete | Op::Reject, _) => return false,
         }
     }
     new == all
@@ -99,13 +99,12 @@ pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket], brief: bool) -
 }
 
 /// The id of a new rule, its consequence, and its sentence.
-fn brief_rule(step: &VijilDifference) -> Option<(&str, &str, &str)> {
-    let after = step.after.as_ref()?;
+fn brief_rule(step: &Difference) -> Option<(&str, &str, &str)> {
+    let Change::Rule { delta: Delta::Create { after }, .. } = &step.change else { return None };
     let action =
         after.get("consequence").and_then(|consequence| consequence.get("action")?.as_str());
-    let sentence =
-        after.get("natural_language").and_then(|sentence| sentence.as_str()).unwrap_or_default();
-    Some((step.rule_id.as_deref()?, action.unwrap_or(words::NO_ACTION), sentence))
+    let sentence = step.change.text("natural_language");
+    Some((step.change.rule_name()?, action.unwrap_or(words::NO_ACTION), sentence))
 }
 
 struct Writer<'a> {
@@ -117,14 +116,13 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// The steps of a policy. The rules of a new policy are left out if their reviews follow, which
     /// show all of them.
-    fn without_new_rules<'s>(&self, steps: Vec<&'s VijilDifference>) -> Vec<&'s VijilDifference> {
-        let is_new = steps.iter().any(|step| step.op == Op::Create && step.rule_id.is_none());
-        let is_shown = |step: &&VijilDifference| {
-            let rule = step
-                .rule_id
-                .as_deref()
-                .filter(|_| step.op == Op::Create && is_new && !self.view.all);
-            !rule.is_some_and(|rule| self.reviewed.contains(&(step.policy_name.as_str(), rule)))
+    fn without_new_rules<'s>(&self, steps: Vec<&'s Difference>) -> Vec<&'s Difference> {
+        let creates = |step: &Difference| step.change.op() == Op::Create;
+        let is_new = steps.iter().any(|step| creates(step) && step.change.rule().is_none());
+        let is_shown = |step: &&Difference| {
+            let rule =
+                step.change.rule_name().filter(|_| creates(step) && is_new && !self.view.all);
+            !rule.is_some_and(|rule| self.reviewed.contains(&(step.policy.as_str(), rule)))
         };
         steps.into_iter().filter(is_shown).collect()
     }
@@ -134,21 +132,20 @@ impl Writer<'_> {
         &self,
         out: &mut String,
         policy: &str,
-        steps: &[&VijilDifference],
+        steps: &[&Difference],
         place: &str,
     ) -> fmt::Result {
-        let count =
-            |op: Op| steps.iter().filter(|step| step.op == op && step.rule_id.is_some()).count();
+        let count = |op: Op| {
+            let own = steps.iter().map(|step| &step.change);
+            own.filter(|change| change.op() == op && change.rule().is_some()).count()
+        };
         let (rules, approved) = (words::count(count(Op::Create), "rule"), count(Op::Approve));
         let approved = if approved > 0 { format!(", {approved} approved") } else { String::new() };
-        let active = if steps.iter().any(|step| step.op == Op::Activate) { ", active" } else { "" };
+        let active =
+            if steps.iter().any(|step| step.change.op() == Op::Activate) { ", active" } else { "" };
         write!(out, "  {GOOD}+{GOOD:#} policy for agents `{BOLD}{}{BOLD:#}`", line(policy))?;
         writeln!(out, ", with {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
-        let rules: Vec<_> = steps
-            .iter()
-            .filter(|step| step.op == Op::Create)
-            .filter_map(|step| brief_rule(step))
-            .collect();
+        let rules: Vec<_> = steps.iter().filter_map(|step| brief_rule(step)).collect();
         let listed = self.view.shown(rules.len(), LISTED);
         for (rule, action, sentence) in rules.iter().take(listed) {
             writeln!(
@@ -166,10 +163,10 @@ impl Writer<'_> {
         }
     }
 
-    fn step(&self, out: &mut String, step: &VijilDifference) -> fmt::Result {
-        let name = line(step.rule_id.as_deref().unwrap_or("the policy"));
+    fn step(&self, out: &mut String, step: &Difference) -> fmt::Result {
+        let name = line(step.change.rule_name().unwrap_or("the policy"));
         write!(out, "  {DIM}{:>1$}{DIM:#} ", step.id, self.digits)?;
-        match step.op {
+        match step.change.op() {
             Op::Create => writeln!(out, "{GOOD}+{GOOD:#} {name}")?,
             Op::Update => writeln!(out, "{CAREFUL}~{CAREFUL:#} {name}")?,
             Op::Delete => writeln!(out, "{BAD}-{BAD:#} {name}")?,

@@ -6,7 +6,7 @@ use super::count;
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::list;
 use crate::model::{Decision, HttpResource, Resources, Rule};
-use crate::plan::docker::{Change, Difference, PolicyChange};
+use crate::plan::docker::Difference;
 use crate::plan::step::{Object, Op, Reason};
 
 /// The number of changes of each kind, and of the objects that change: `3 to create (1 policy,
@@ -43,7 +43,7 @@ pub fn by_policy<'a>(
     }
     let has = |steps: &[&Difference], op| steps.iter().any(|step| step.change.op() == op);
     let makes = |steps: &[&Difference]| {
-        steps.iter().any(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })))
+        steps.iter().any(|step| step.change.rule().is_none() && step.change.op() == Op::Create)
     };
     let mut policies: Vec<(&str, Vec<&Difference>)> = policies.into_iter().collect();
     policies.sort_by_key(|(_, steps)| (!has(steps, Op::Delete), makes(steps)));

@@ -162,8 +162,8 @@ async fn carry_out(reader: &Reader, plan: Plan) -> Ending {
 /// The plan from this state to these documents, whose undeclared policies go.
 fn make(desired: &Desired, live: &Live) -> Plan {
     let desired = teams::resolve(desired, live).unwrap();
-    let side = plan::DockerInput {
-        target: &plan::Target { org: ORG.to_owned(), endpoint: "embedded".to_owned() },
+    let side = plan::docker::Input {
+        target: &plan::docker::Target { org: ORG.to_owned(), endpoint: "embedded".to_owned() },
         desired: &desired,
         live,
         ownership: &Ownership {

@@ -6,11 +6,10 @@ use seawall::model::{
 };
 use seawall::plan::dependencies::Beyond;
 use seawall::plan::docker::{
-    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step,
-    simulate,
+    Change, Difference, PolicyFields, PolicyTarget, RuleTarget, Step, simulate,
 };
 use seawall::plan::guard::Guard;
-use seawall::plan::step::{Op, Reason};
+use seawall::plan::step::{Delta, Op, Reason};
 use seawall::plan::{DockerPlan, Plan};
 use serde_json::{Value, json};
 
@@ -352,19 +351,13 @@ fn of_steps(plan: &Plan, steps: impl IntoIterator<Item = (Change, Option<Reason>
     let touched = &plan.docker.as_ref().unwrap().live.touched;
     let mut after = touched.clone();
     steps.iter().for_each(|(change, _)| simulate::carry_out(&mut after, change));
-    let name = |change: &Change| match change {
-        Change::Policy(PolicyChange::Create { after }) => after.name.clone(),
-        Change::Policy(
-            PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. },
+    let name = |change: &Change| {
+        let id = simulate::policy_id(change.policy());
+        let found = after.iter().chain(touched).find(|policy| policy.id == id);
+        found.map_or_else(
+            || id.0.trim_start_matches("planned:").to_owned(),
+            |policy| policy.name.clone(),
         )
-        | Change::Rule(policy, _) => {
-            let id = simulate::policy_id(policy);
-            let found = after.iter().chain(touched).find(|policy| policy.id == id);
-            found.map_or_else(
-                || id.0.trim_start_matches("planned:").to_owned(),
-                |policy| policy.name.clone(),
-            )
-        }
     };
     let step = |(number, (change, because)): (usize, &(Change, Option<Reason>))| {
         let policy = name(change);
@@ -386,7 +379,7 @@ fn of_steps(plan: &Plan, steps: impl IntoIterator<Item = (Change, Option<Reason>
 fn divided(plan: &Plan, between: &Between) -> Plan {
     let [step] = plan.docker_steps() else { panic!("{:?}", plan.docker_steps()) };
     let update = |before: Option<&Between>, after: Option<&Between>| match &step.change {
-        Change::Rule(policy, RuleChange::Update { rule, before: old, after: new }) => {
+        Change::Rule { policy, target, delta: Delta::Update { before: old, after: new } } => {
             let side = |own: &Rule, other: Option<&Between>| match other {
                 Some(Between::Hosts(hosts)) => {
                     let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -394,10 +387,10 @@ fn divided(plan: &Plan, between: &Between) -> Plan {
                 }
                 _ => own.clone(),
             };
-            let (before, after) = (side(old, before), side(new, after));
-            Change::Rule(policy.clone(), RuleChange::Update { rule: rule.clone(), before, after })
+            let delta = Delta::Update { before: side(old, before), after: side(new, after) };
+            Change::Rule { policy: policy.clone(), target: target.clone(), delta }
         }
-        Change::Policy(PolicyChange::Update { policy, before: old, after: new }) => {
+        Change::Policy { target, delta: Delta::Update { before: old, after: new } } => {
             let side = |own: &PolicyFields, other: Option<&Between>| match other {
                 Some(Between::Scope(scope)) => PolicyFields { scope: scope.clone(), ..own.clone() },
                 Some(Between::Text(text)) => {
@@ -407,8 +400,8 @@ fn divided(plan: &Plan, between: &Between) -> Plan {
                 }
                 _ => own.clone(),
             };
-            let (before, after) = (side(old, before), side(new, after));
-            Change::Policy(PolicyChange::Update { policy: policy.clone(), before, after })
+            let delta = Delta::Update { before: side(old, before), after: side(new, after) };
+            Change::Policy { target: target.clone(), delta }
         }
         change => panic!("{change:?}"),
     };
@@ -431,20 +424,11 @@ async fn two_steps_about_one_object_are_the_parts_of_its_difference() {
     assert_eq!(read(&parts).unwrap().docker_steps().len(), 2);
     let back = {
         let [first, last] = parts.docker_steps() else { panic!() };
-        let (Change::Rule(_, first), Change::Rule(policy, last)) = (&first.change, &last.change)
-        else {
-            panic!()
-        };
-        let (RuleChange::Update { before: old, .. }, RuleChange::Update { rule, before, .. }) =
-            (first, last)
-        else {
-            panic!()
-        };
-        let after = Rule { name: old.name.clone(), ..old.clone() };
-        Change::Rule(
-            policy.clone(),
-            RuleChange::Update { rule: rule.clone(), before: before.clone(), after },
-        )
+        let (Some(old), _) = first.change.rule_sides() else { panic!() };
+        let mut change = last.change.clone();
+        let Change::Rule { delta: Delta::Update { after, .. }, .. } = &mut change else { panic!() };
+        after.clone_from(old);
+        change
     };
     /// A change of the two parts.
     type Edit = Box<dyn Fn(&mut Vec<Step>)>;
@@ -519,38 +503,31 @@ async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
 async fn no_step_is_about_a_rule_of_a_policy_that_goes() {
     let before = network("p", "", &["r deny a.example.com", "s allow b.example.com"]);
     let (plan, _) = plan_between(&before, "").await;
-    let Change::Policy(PolicyChange::Delete { policy, before }) = &plan.docker_steps()[0].change
+    let Change::Policy { target: policy, delta: Delta::Delete { before } } =
+        &plan.docker_steps()[0].change
     else {
         panic!()
     };
     let rules = plan.docker.as_ref().unwrap().live.touched[0].rules();
-    let rule = |change: fn(RuleTarget, Rule) -> RuleChange, at: usize| {
+    let rule = |at: usize, delta: Delta<Rule>| {
         let target = RuleTarget::Existing(rules[at].id.clone());
-        Change::Rule(policy.clone(), change(target, rules[at].rule.clone()))
+        Change::Rule { policy: policy.clone(), target, delta }
     };
     let left = |left: Vec<Rule>| {
         let before = Policy { body: Body::Allowlist(left), ..before.clone() };
-        Change::Policy(PolicyChange::Delete { policy: policy.clone(), before })
+        Change::Policy { target: policy.clone(), delta: Delta::Delete { before } }
     };
     let own = |at: usize| rules[at].rule.clone();
     let narrower = |rule: &Rule| Rule { name: format!("{} once", rule.name), ..rule.clone() };
-    let deletes: fn(RuleTarget, Rule) -> RuleChange =
-        |rule, before| RuleChange::Delete { rule, before };
+    let delete = |at: usize| rule(at, Delta::Delete { before: own(at) });
     let (reason, widens) = (Some(Reason::SplitNarrows), Some(Reason::SplitWidens));
     // As the planner divides a deletion.
-    let parts = [(rule(deletes, 1), reason), (left(vec![own(0)]), widens)];
+    let parts = [(delete(1), reason), (left(vec![own(0)]), widens)];
     assert!(read(&of_steps(&plan, parts)).is_ok());
-    let renamed = RuleChange::Update {
-        rule: RuleTarget::Existing(rules[0].id.clone()),
-        before: own(0),
-        after: narrower(&own(0)),
-    };
+    let renamed = rule(0, Delta::Update { before: own(0), after: narrower(&own(0)) });
     let table = [
-        [(rule(deletes, 1), None), (left(vec![own(0)]), None)],
-        [
-            (Change::Rule(policy.clone(), renamed), None),
-            (left(vec![narrower(&own(0)), own(1)]), None),
-        ],
+        [(delete(1), None), (left(vec![own(0)]), None)],
+        [(renamed, None), (left(vec![narrower(&own(0)), own(1)]), None)],
     ];
     for steps in table {
         let error = read(&of_steps(&plan, steps)).unwrap_err();
@@ -780,13 +757,14 @@ impl Changes<'_> {
         let (mut old, mut new) = (own.clone(), own);
         before(&mut old);
         after(&mut new);
-        Change::Policy(PolicyChange::Update { policy: self.target(name), before: old, after: new })
+        let delta = Delta::Update { before: old, after: new };
+        Change::Policy { target: self.target(name), delta }
     }
 
     fn delete(&self, name: &str, change: fn(&mut Policy)) -> Change {
         let mut before = self.live(name).policy();
         change(&mut before);
-        Change::Policy(PolicyChange::Delete { policy: self.target(name), before })
+        Change::Policy { target: self.target(name), delta: Delta::Delete { before } }
     }
 
     /// Changes the first rule of a policy between these versions of what is live.
@@ -795,39 +773,32 @@ impl Changes<'_> {
         let (mut old, mut new) = (own.rule.clone(), own.rule.clone());
         before(&mut old);
         after(&mut new);
-        let rule = RuleTarget::Existing(own.id.clone());
-        Change::Rule(self.target(name), RuleChange::Update { rule, before: old, after: new })
+        let delta = Delta::Update { before: old, after: new };
+        let target = RuleTarget::Existing(own.id.clone());
+        Change::Rule { policy: self.target(name), target, delta }
     }
 
     fn delete_rule(&self, name: &str, change: fn(&mut Rule)) -> Change {
         let own = &self.live(name).rules()[0];
         let mut before = own.rule.clone();
         change(&mut before);
-        Change::Rule(
-            self.target(name),
-            RuleChange::Delete { rule: RuleTarget::Existing(own.id.clone()), before },
-        )
+        let target = RuleTarget::Existing(own.id.clone());
+        Change::Rule { policy: self.target(name), target, delta: Delta::Delete { before } }
     }
 
     fn create_rule(&self, name: &str, own: &str, decision: Decision) -> [Change; 2] {
         let after =
             Rule { name: own.to_owned(), decision, ..self.live("p").rules()[0].rule.clone() };
-        let (rule, before) = (RuleTarget::Planned(own.to_owned()), after.clone());
-        let policy = || self.target(name);
-        [RuleChange::Create { after }, RuleChange::Delete { rule, before }]
-            .map(|change| Change::Rule(policy(), change))
+        let (policy, target) = (self.target(name), RuleTarget::Planned(own.to_owned()));
+        let delta = Delta::Delete { before: after.clone() };
+        [Change::create_rule(policy.clone(), after), Change::Rule { policy, target, delta }]
     }
 
     fn create(&self, name: &str) -> [Change; 2] {
         let after = PolicyFields { name: name.to_owned(), scope: Scope::Organization, cedar: None };
-        let before = Policy {
-            name: name.to_owned(),
-            scope: Scope::Organization,
-            body: Body::Allowlist(Vec::new()),
-        };
-        let policy = PolicyTarget::Planned(name.to_owned());
-        [PolicyChange::Create { after }, PolicyChange::Delete { policy, before }]
-            .map(Change::Policy)
+        let target = PolicyTarget::Planned(name.to_owned());
+        let delta = Delta::Delete { before: after.with_rules(Vec::new()) };
+        [Change::create_policy(after), Change::Policy { target, delta }]
     }
 }
 
@@ -874,12 +845,10 @@ async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
         head.name = "other (seawall is renaming this)".to_owned();
         head.scope = Scope::from_teams(["t".to_owned()]);
     };
-    let gone = |change: Change| match change {
-        Change::Rule(policy, RuleChange::Delete { before, .. }) => {
-            let rule = RuleTarget::Existing(seawall::model::RuleId("none".to_owned()));
-            Change::Rule(policy, RuleChange::Delete { rule, before })
-        }
-        change => panic!("{change:?}"),
+    let gone = |mut change: Change| {
+        let Change::Rule { target, .. } = &mut change else { panic!("{change:?}") };
+        *target = RuleTarget::Existing(seawall::model::RuleId("none".to_owned()));
+        change
     };
     let refused: Vec<(Steps, &str)> = vec![
         (vec![(of.head("p", |head| head.name = "x".to_owned(), rename), None)], differs),

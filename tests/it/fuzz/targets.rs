@@ -64,9 +64,9 @@ fn codes(findings: &Findings) -> String {
 
 /// The plan from an empty organization to a state; a saved plan is the same.
 fn planned(desired: &Desired, live: &Live) -> String {
-    let target = plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
+    let target = plan::docker::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
     let ownership = Ownership { exclusive: true, ..Ownership::default() };
-    let docker = plan::DockerInput { target: &target, desired, live, ownership: &ownership };
+    let docker = plan::docker::Input { target: &target, desired, live, ownership: &ownership };
     let made =
         plan::make(plan::Input { docker: Some(docker), ..plan::Input::new(&Default::default()) });
     let Ok(made) = made else { return "impossible".to_owned() };

@@ -222,7 +222,7 @@ async fn what_nests_as_deep_as_may_be_is_planned_saved_and_read_back() {
     })
     .await;
     let live = vijil::Reader::new(client(&odd).http).live().await.unwrap();
-    let target = plan::vijil::VijilTarget { endpoint: "embedded".to_owned() };
+    let target = plan::vijil::Target { endpoint: "embedded".to_owned() };
     let edit_active = seawall::model::EditActive::InPlace;
     let input = plan::vijil::Input {
         target: &target,

@@ -67,8 +67,8 @@ fn limits() -> Limits {
 /// The right to write that an approved plan gives, here one of nothing.
 fn access() -> http::WriteAccess {
     let target =
-        seawall::plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
-    let docker = seawall::plan::DockerInput {
+        seawall::plan::docker::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
+    let docker = seawall::plan::docker::Input {
         target: &target,
         desired: &Default::default(),
         live: &Default::default(),

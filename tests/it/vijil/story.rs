@@ -12,7 +12,7 @@ use seawall::emulator::{
 use seawall::execute::{Approved, Outcome, Readers, StepOutcome, execute};
 use seawall::exit::Exit;
 use seawall::model::{DesiredVijilPolicy, EditActive};
-use seawall::plan::vijil::{Input, VijilTarget};
+use seawall::plan::vijil::{Input, Target};
 use seawall::plan::{self, Plan};
 use seawall::service::http::{self, Clock, Connection, Limits};
 use seawall::service::vijil::{Credentials, Reader, endpoint};
@@ -179,7 +179,7 @@ impl Team {
     }
 
     async fn plan(&self, reader: &Reader, desired: &[DesiredVijilPolicy]) -> Plan {
-        let target = VijilTarget { endpoint: self.emulator.origin().to_owned() };
+        let target = Target { endpoint: self.emulator.origin().to_owned() };
         let live = &reader.live().await.unwrap();
         let input = Input {
             target: &target,

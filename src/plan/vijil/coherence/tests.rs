@@ -1,25 +1,24 @@
+use serde_json::Value;
+
 use super::*;
-use crate::plan::vijil::diff::blank;
-use crate::plan::vijil::{VijilDifference, VijilRecord};
+use crate::plan::step::numbered;
+use crate::plan::vijil::{Difference, Record};
 
 /// A step in short form: phase, operation, policy, rule (empty if it is about the policy), and
 /// the status before and after.
 type Row = (usize, Op, &'static str, &'static str, &'static str, &'static str);
 
-fn step((id, (phase, op, policy, rule, before, after)): (usize, Row)) -> VijilStep {
+fn step((id, (phase, op, policy, rule, before, after)): (usize, Row)) -> Step {
     let status = |status: &str| {
         Some(status)
             .filter(|status| !status.is_empty())
             .map(|status| Fields::from_iter([("status".to_owned(), status.into())]))
     };
     let rule = Some(rule).filter(|rule| !rule.is_empty());
-    let difference = VijilDifference {
-        id,
-        rule: rule.map(|rule| Subject::Existing(rule.to_owned())),
-        rule_id: rule.map(str::to_owned),
-        ..blank(op, Subject::Existing(policy.to_owned()), policy, status(before), status(after))
-    };
-    VijilStep::new(difference, phase)
+    let rule = rule.map(|rule| (Subject::Existing(rule.to_owned()), None));
+    let sides = (status(before), status(after));
+    let change = Change::from_sides(op, Subject::Existing(policy.to_owned()), rule, sides).unwrap();
+    Step::new(Difference { id, ..Difference::new(policy, change) }, phase)
 }
 
 #[test]
@@ -43,7 +42,7 @@ fn what_takes_away_what_is_in_force_comes_last() {
         (&[(1, Op::Update, "p", "", "active", "draft"), edit], None),
     ];
     for (rows, expected) in table {
-        let steps: Vec<VijilStep> = (1..).zip(rows.iter().copied()).map(step).collect();
+        let steps: Vec<Step> = (1..).zip(rows.iter().copied()).map(step).collect();
         assert_eq!(
             too_early(&steps, |policy| *policy == Subject::Existing("p".to_owned())),
             expected,
@@ -90,16 +89,14 @@ fn record(policy: &LiveVijilPolicy) -> Touched {
 }
 
 /// The plan of these differences, in this order and one a phase.
-fn plan(differences: Vec<VijilDifference>, touched: Vec<Touched>) -> VijilPlan {
-    let step = |(id, difference): (usize, VijilDifference)| {
-        VijilStep::new(VijilDifference { id, ..difference }, id)
-    };
-    VijilPlan {
+fn plan(differences: Vec<Difference>, touched: Vec<Touched>) -> Plan {
+    let steps = numbered(differences, 1).zip(1..);
+    Plan {
         target: Default::default(),
-        steps: (1..).zip(differences).map(step).collect(),
+        steps: steps.map(|(difference, phase)| Step::new(difference, phase)).collect(),
         left_alone: Vec::new(),
         meaning: Default::default(),
-        live: VijilRecord { fingerprint: String::new(), touched },
+        live: Record { fingerprint: String::new(), touched },
     }
 }
 
@@ -128,45 +125,44 @@ fn about(
     policy: &str,
     before: impl Into<Option<Fields>>,
     after: impl Into<Option<Fields>>,
-) -> VijilDifference {
-    let (before, after) = (before.into(), after.into());
-    let subject = Subject::Existing(policy.to_owned());
-    blank(op, subject, &format!("of {policy}"), before, after)
+) -> Difference {
+    let sides = (before.into(), after.into());
+    let change = Change::from_sides(op, Subject::Existing(policy.to_owned()), None, sides);
+    Difference::new(&format!("of {policy}"), change.unwrap())
 }
 
-/// A change of a live rule, which the step shows under its own `rule_id`.
+/// A change of a live rule.
 fn about_rule(
     op: Op,
     policy: &str,
     id: &str,
     before: impl Into<Option<Fields>>,
     after: impl Into<Option<Fields>>,
-) -> VijilDifference {
-    let difference = about(op, policy, before, after);
-    let shown = difference.after.as_ref().or(difference.before.as_ref());
-    let rule_id = shown.map(|shown| text(shown, "rule_id").to_owned());
-    VijilDifference { rule: Some(Subject::Existing(id.to_owned())), rule_id, ..difference }
+) -> Difference {
+    let (subject, rule) = (Subject::Existing(policy.to_owned()), Subject::Existing(id.to_owned()));
+    let sides = (before.into(), after.into());
+    let change = Change::from_sides(op, subject, Some((rule, None)), sides);
+    Difference::new(&format!("of {policy}"), change.unwrap())
+}
+
+/// The creation of a policy that is addressed as this one.
+fn create_policy(target: Subject, status: &str, name: &str) -> Difference {
+    let after =
+        Fields::from_iter([("name".to_owned(), name.into()), ("status".to_owned(), status.into())]);
+    Difference::new("new", Change::Policy { target, delta: Delta::Create { after } })
 }
 
 /// The creation of a policy, and of a rule in it.
-fn creations() -> [VijilDifference; 2] {
+fn creations() -> [Difference; 2] {
     let planned = || Subject::Planned("new".to_owned());
-    let after = Fields::from_iter([
-        ("name".to_owned(), "new".into()),
-        ("status".to_owned(), "draft".into()),
-    ]);
-    let policy = blank(Op::Create, planned(), "new", None, Some(after));
     let after = Fields::from_iter([("rule_id".to_owned(), "N-1".into())]);
-    let rule = VijilDifference {
-        rule: Some(Subject::Planned("N-1".to_owned())),
-        rule_id: Some("N-1".to_owned()),
-        ..blank(Op::Create, planned(), "new", None, Some(after))
-    };
-    [policy, rule]
+    let rule = Some((Subject::Planned("N-1".to_owned()), None));
+    let rule = Change::from_sides(Op::Create, planned(), rule, (None, Some(after))).unwrap();
+    [create_policy(planned(), "draft", "new"), Difference::new("new", rule)]
 }
 
 /// An edit of a rule, and the approval of what it leaves.
-fn edit(policy: &str, id: &str) -> [VijilDifference; 2] {
+fn edit(policy: &str, id: &str) -> [Difference; 2] {
     let after = with(&rule(id), "natural_language", "Never ever.");
     [
         about_rule(Op::Update, policy, id, rule(id), after.clone()),
@@ -174,15 +170,15 @@ fn edit(policy: &str, id: &str) -> [VijilDifference; 2] {
     ]
 }
 
-fn approve(id: &str) -> VijilDifference {
+fn approve(id: &str) -> Difference {
     about_rule(Op::Approve, "d", id, rule(id), with(&rule(id), "status", "approved"))
 }
 
-fn activate(policy: &str) -> VijilDifference {
+fn activate(policy: &str) -> Difference {
     about(Op::Activate, policy, head(policy), with(&head(policy), "status", "active"))
 }
 
-fn remarks(plan: &VijilPlan) -> Option<String> {
+fn remarks(plan: &Plan) -> Option<String> {
     check(plan).err().map(|(_, why)| why)
 }
 
@@ -194,7 +190,7 @@ fn what_the_planner_makes_is_explained() {
     let reject =
         about_rule(Op::Reject, "d", "y", rule("y"), with(&rule("y"), "status", "rejected"));
     let off = with(&head("p"), "status", "draft");
-    let leave = VijilDifference {
+    let leave = Difference {
         because: Some(crate::plan::step::Reason::Deactivated),
         ..about(Op::Update, "p", head("p"), off.clone())
     };
@@ -219,51 +215,36 @@ fn what_the_planner_makes_is_explained() {
 
 #[test]
 fn each_step_finds_what_it_states_and_does_nothing_else() {
-    let [create, create_rule] = creations();
+    let [_, create_rule] = creations();
     let [update, approval] = edit("p", "a");
     let [other, its_approval] = edit("p", "b");
     let reviewed = with(&rule("y"), "status", "approved");
     let review = |before: &Fields, after: &Fields| {
         about_rule(Op::Approve, "d", "y", before.clone(), after.clone())
     };
-    let changed = |own: &VijilDifference, key: &str, value: &str| VijilDifference {
-        after: own.after.as_ref().map(|after| with(after, key, value)),
-        ..own.clone()
-    };
-    let differs = "does not find the object that it states";
-    let refused: [(VijilDifference, &str); 26] = [
+    let planned = || Subject::Planned("new".to_owned());
+    let refused: [(Difference, &str); 18] = [
         // What is created.
         (
-            VijilDifference { policy: Subject::Existing("p".to_owned()), ..create.clone() },
+            create_policy(Subject::Existing("p".to_owned()), "draft", "new"),
             "does not say what it makes",
         ),
-        (changed(&create, "status", "active"), "creates another policy than it states"),
-        (changed(&create, "name", "other"), "creates another policy than it states"),
-        (VijilDifference { after: None, ..create }, "does not say what it makes"),
+        (create_policy(planned(), "active", "new"), "creates another policy than it states"),
+        (create_policy(planned(), "draft", "other"), "creates another policy than it states"),
         (create_rule, "there is no such policy"),
         // What is found.
-        (about(Op::Update, "d", with(&head("d"), "category", "safety"), head("d")), differs),
-        (about(Op::Update, "d", with(&head("d"), "category", Value::Null), head("d")), differs),
-        (about(Op::Delete, "d", with(&head("d"), "more", "x"), None), differs),
-        (about(Op::Delete, "d", None, None), differs),
+        (about(Op::Update, "d", with(&head("d"), "category", "safety"), head("d")), DIFFERS),
+        (about(Op::Update, "d", with(&head("d"), "category", Value::Null), head("d")), DIFFERS),
+        (about(Op::Delete, "d", with(&head("d"), "more", "x"), None), DIFFERS),
         (about(Op::Delete, "other", head("d"), None), "there is no such policy"),
         (
             about_rule(Op::Update, "d", "y", with(&rule("y"), "natural_language", "x"), rule("y")),
-            differs,
+            DIFFERS,
         ),
-        (about_rule(Op::Delete, "d", "y", with(&rule("y"), "more", "x"), None), differs),
-        (about_rule(Op::Delete, "d", "y", None, None), differs),
-        (about_rule(Op::Delete, "d", "y", rule("y"), rule("y")), differs),
-        (about_rule(Op::Delete, "d", "none", rule("y"), None), differs),
-        (review(&rule("x"), &with(&rule("x"), "status", "approved")), differs),
-        (
-            VijilDifference { rule_id: Some("X-1".to_owned()), ..approve("y") },
-            "about another rule than it is shown as",
-        ),
-        (
-            VijilDifference { policy_name: "other".to_owned(), ..approve("y") },
-            "is shown as `other`",
-        ),
+        (about_rule(Op::Delete, "d", "y", with(&rule("y"), "more", "x"), None), DIFFERS),
+        (about_rule(Op::Delete, "d", "none", rule("y"), None), DIFFERS),
+        (review(&rule("x"), &with(&rule("x"), "status", "approved")), DIFFERS),
+        (Difference { policy: "other".to_owned(), ..approve("y") }, "is shown as `other`"),
         // What is done.
         (about(Op::Update, "d", head("d"), head("d")), "changes nothing"),
         (about_rule(Op::Update, "d", "y", rule("y"), rule("y")), "changes nothing"),
@@ -271,9 +252,6 @@ fn each_step_finds_what_it_states_and_does_nothing_else() {
             about(Op::Update, "d", head("d"), with(&head("d"), "status", "active")),
             "only an activation",
         ),
-        (about(Op::Delete, "d", head("d"), head("d")), "policies cannot have it"),
-        (about(Op::Approve, "d", head("d"), head("d")), "policies cannot have it"),
-        (about_rule(Op::Activate, "d", "y", rule("y"), reviewed.clone()), "rules cannot have it"),
         (
             review(&rule("y"), &with(&reviewed, "natural_language", "Always.")),
             "does more than to review",
@@ -281,6 +259,7 @@ fn each_step_finds_what_it_states_and_does_nothing_else() {
         (review(&rule("y"), &with(&reviewed, "status", "rejected")), "does more than to review"),
     ];
     let single = refused.into_iter().map(|(difference, says)| (vec![difference], says));
+    let other_name = with(&with(&head("d"), "status", "active"), "name", "x");
     let several = [
         // Steps that follow each other.
         (vec![approve("y"), approve("y")], "an earlier step does the same"),
@@ -298,7 +277,10 @@ fn each_step_finds_what_it_states_and_does_nothing_else() {
             "its policy is active meanwhile",
         ),
         (vec![activate("d")], "not every rule of its policy is approved"),
-        (vec![approve("y"), changed(&activate("d"), "name", "x")], "more than to activate"),
+        (
+            vec![approve("y"), about(Op::Activate, "d", head("d"), other_name)],
+            "more than to activate",
+        ),
         (vec![activate("p")], "more than to activate"),
         (
             vec![about(Op::Delete, "p", head("p"), None), approve("y")],
@@ -345,7 +327,7 @@ fn a_policy_is_recorded_once_as_it_was() {
         assert!(why.as_ref().is_some_and(|why| why.contains(says)), "{says}: {why:?}");
     }
     let left = plan(vec![approve("y")], vec![record(&d)]);
-    let left = VijilPlan { left_alone: vec!["of d".to_owned()], ..left };
+    let left = Plan { left_alone: vec!["of d".to_owned()], ..left };
     assert_eq!(
         remarks(&left).as_deref(),
         Some("it states that `of d` is left alone, but changes it")
