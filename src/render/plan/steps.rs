@@ -91,15 +91,12 @@ impl Writer<'_> {
     ) -> fmt::Result {
         let Description { title, .. } = describe(made, self.teams);
         let Title::Policy(teams, _) = title else { return Ok(()) };
-        let rules = if rules > 0 {
-            format!(", with {}", words::count(rules, "rule"))
-        } else {
-            String::new()
-        };
+        let rules =
+            if rules > 0 { format!(": {}", words::count(rules, "rule")) } else { String::new() };
         let policy = line(&made.policy);
         // Without the number of its first step: the others are folded away.
-        write!(out, "  {GOOD}+{GOOD:#} policy `{BOLD}{policy}{BOLD:#}`")?;
-        writeln!(out, ", for {}{rules}{DIM}{place}{DIM:#}", members(&teams))
+        write!(out, "  {GOOD}+{GOOD:#} `{BOLD}{policy}{BOLD:#}`")?;
+        writeln!(out, " for {}{rules}{DIM}{place}{DIM:#}", members(&teams))
     }
 
     fn step(&self, out: &mut String, step: &Difference) -> fmt::Result {

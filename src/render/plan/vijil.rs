@@ -143,8 +143,8 @@ impl Writer<'_> {
         let approved = if approved > 0 { format!(", {approved} approved") } else { String::new() };
         let active =
             if steps.iter().any(|step| step.change.op() == Op::Activate) { ", active" } else { "" };
-        write!(out, "  {GOOD}+{GOOD:#} policy for agents `{BOLD}{}{BOLD:#}`", line(policy))?;
-        writeln!(out, ", with {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
+        write!(out, "  {GOOD}+{GOOD:#} `{BOLD}{}{BOLD:#}` for agents", line(policy))?;
+        writeln!(out, ": {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
         let rules: Vec<_> = steps.iter().filter_map(|step| brief_rule(step)).collect();
         let listed = self.view.shown(rules.len(), LISTED);
         for (rule, action, sentence) in rules.iter().take(listed) {
