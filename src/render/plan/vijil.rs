@@ -140,11 +140,15 @@ impl Writer<'_> {
             own.filter(|change| change.op() == op && change.rule().is_some()).count()
         };
         let (rules, approved) = (words::count(count(Op::Create), "rule"), count(Op::Approve));
-        let approved = if approved > 0 { format!(", {approved} approved") } else { String::new() };
-        let active =
-            if steps.iter().any(|step| step.change.op() == Op::Activate) { ", active" } else { "" };
+        let is_activated = steps.iter().any(|step| step.change.op() == Op::Activate);
+        // A policy is active only with all rules approved.
+        let state = match (is_activated, approved) {
+            (true, _) => ", active".to_owned(),
+            (false, 0) => String::new(),
+            (false, approved) => format!(", {approved} approved"),
+        };
         write!(out, "  {GOOD}+{GOOD:#} `{BOLD}{}{BOLD:#}` for agents", line(policy))?;
-        writeln!(out, ": {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
+        writeln!(out, ": {rules}{state}{DIM}{}{DIM:#}", line(place))?;
         let rules: Vec<_> = steps.iter().filter_map(|step| brief_rule(step)).collect();
         let listed = self.view.shown(rules.len(), LISTED);
         for (rule, action, sentence) in rules.iter().take(listed) {
