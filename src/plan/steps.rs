@@ -27,7 +27,7 @@ impl<'a> AnyStep<'a> {
         }
     }
 
-    /// See [`Step::phase`].
+    /// See [`super::step::Step::phase`].
     #[must_use]
     pub fn phase(self) -> usize {
         match self {
@@ -36,7 +36,7 @@ impl<'a> AnyStep<'a> {
         }
     }
 
-    /// See [`Step::dependencies`].
+    /// See [`super::step::Step::dependencies`].
     #[must_use]
     pub fn dependencies(self) -> &'a Dependencies {
         match self {
@@ -45,7 +45,7 @@ impl<'a> AnyStep<'a> {
         }
     }
 
-    /// See [`Step::touches`].
+    /// See [`super::step::Step::touches`].
     #[must_use]
     pub fn touches(self) -> &'a BTreeSet<Domain> {
         match self {
