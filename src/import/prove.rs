@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity, list};
 use crate::document::Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
-use crate::model::{Desired, Live, LivePolicy, LiveVijil, Policy, TeamLookup};
+use crate::model::{Desired, Live, LivePolicy, LiveVijil, Policy};
 use crate::plan::ChangeSet;
 use crate::plan::docker::{changed_fields, teams};
 use crate::plan::saved::Service;
@@ -198,8 +198,8 @@ fn deleted_teams(entries: &[Entry], live: &Live) -> Vec<String> {
             let is_place = |place: &Location| place.org == live.org && place.id == policy.id.0;
             candidate.service == Service::Docker && candidate.places.iter().any(is_place)
         };
-        let scopes = live.policies.iter().filter(own).flat_map(|policy| policy.scope.teams());
-        let deleted = scopes.filter(|id| live.teams.resolve(id) == TeamLookup::Unknown);
+        let own = live.policies.iter().filter(own);
+        let deleted = own.flat_map(|policy| teams::deleted_in(&policy.scope, &live.teams));
         warnings.extend(deleted.map(|id| {
             format!(
                 "{}: the organization no longer has the team `{id}`: whether the policy still \

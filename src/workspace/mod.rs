@@ -155,8 +155,8 @@ fn read_workspace(
     // What can be read of the settings is checked as a whole.
     let whole = settings.is_some().then_some(config_file);
     unchecked.files.extend(unread(files, findings, whole));
-    unchecked.relations |= has_errors(findings);
     let complete = !has_errors(findings);
+    unchecked.relations |= !complete;
     let about = settings.as_ref().map(|settings| (settings, emptiness));
     suppressions.append(&mut declarations.examine(about, &read, files, findings));
     let (desired, tests) = declarations.into_desired(files);

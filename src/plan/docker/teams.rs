@@ -8,7 +8,9 @@ use thiserror::Error;
 use super::{Difference, matching};
 use crate::diagnostic::list;
 use crate::diagnostic::one_of;
-use crate::model::{Body, Desired, Live, Origin, Policy, Scope, TeamDirectory, TeamLookup};
+use crate::model::{
+    Body, Desired, Live, LiveBody, LivePolicy, Origin, Policy, Scope, TeamDirectory, TeamLookup,
+};
 use crate::plan::meaning::Meaning;
 use crate::plan::warning::Warning;
 
@@ -104,7 +106,7 @@ pub fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Vec<TeamError>
         declared.policy.scope = Scope::from_teams(ids);
         if !unknown.is_empty() {
             let live = matched.get(index).copied().flatten().and_then(|at| live.policies.get(at));
-            if !live.is_some_and(|live| keeps_scope(&live.policy(), &declared.policy)) {
+            if !live.is_some_and(|live| keeps_scope(live, &declared.policy)) {
                 errors.extend(unknown);
             }
         }
@@ -114,17 +116,25 @@ pub fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Vec<TeamError>
 
 /// Returns `true` if no call about a policy carries its scope. A Cedar policy that becomes an
 /// allowlist, and the reverse, is created again.
-fn keeps_scope(live: &Policy, declared: &Policy) -> bool {
-    let is_cedar = |policy: &Policy| matches!(policy.body, Body::Cedar(_));
-    live.scope == declared.scope && is_cedar(live) == is_cedar(declared)
+fn keeps_scope(live: &LivePolicy, declared: &Policy) -> bool {
+    let (was, is) = (&live.body, &declared.body);
+    live.scope == declared.scope
+        && matches!(was, LiveBody::Cedar(_)) == matches!(is, Body::Cedar(_))
+}
+
+/// The ids in a scope that no team of the organization has: those of deleted teams.
+pub(crate) fn deleted_in<'a>(
+    scope: &'a Scope,
+    teams: &'a TeamDirectory,
+) -> impl Iterator<Item = &'a str> {
+    scope.teams().into_iter().filter(|id| teams.resolve(id) == TeamLookup::Unknown)
 }
 
 /// Warns of policies that are for deleted teams.
 pub(crate) fn deleted(desired: &Desired, teams: &TeamDirectory) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for declared in &desired.policies {
-        let scope = declared.policy.scope.teams().into_iter();
-        let deleted = scope.filter(|id| teams.resolve(id) == TeamLookup::Unknown);
+        let deleted = deleted_in(&declared.policy.scope, teams);
         warnings.extend(
             deleted.map(|id| Warning::deleted_team(&declared.policy.name, id, &declared.origin)),
         );

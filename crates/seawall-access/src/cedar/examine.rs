@@ -80,7 +80,8 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     findings.extend(principal);
     findings.extend(traps::ungated(text, statement));
     findings.extend(traps::question_marks(text, statement));
-    // Elsewhere the resource has no type, which the validator reports.
+    // Only a server has an attribute `type`. For a statement about other resources, the validator
+    // reports that the attribute is missing.
     if checked.actions.contains(&McpAction::Register) {
         findings.extend(traps::server_types(text, statement, tree));
     }
