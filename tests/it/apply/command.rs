@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use seawall::emulator::{Calls, Emulator, Fault, FaultKind, Running};
 
@@ -468,11 +469,12 @@ fn the_schema_of_plans_is_current() {
 
 /// Returns `true` if a plan matches the schema in `schemas/`.
 pub(super) fn fits_the_schema(plan: &str) {
-    let schema =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json"))
-            .unwrap();
-    let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap();
-    let errors: Vec<String> = validator
+    static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+        let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
+        let schema = std::fs::read_to_string(schema).unwrap();
+        jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap()
+    });
+    let errors: Vec<String> = VALIDATOR
         .iter_errors(&serde_json::from_str(plan).unwrap())
         .map(|error| error.to_string())
         .collect();
