@@ -137,8 +137,9 @@ impl Search<'_> {
     /// unchanged.
     fn completes(&mut self) -> bool {
         let mut made = Vec::new();
+        let calls = 0..self.calls.len();
         // Each round makes a call, which is not free any more.
-        while (0..self.calls.len()).any(|index| self.is_free(index) && self.make(index, &mut made)) {}
+        while calls.clone().any(|index| self.is_free(index) && self.make(index, &mut made)) {}
         if self.order.len() == self.calls.len() {
             return true;
         }
