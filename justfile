@@ -21,7 +21,7 @@ accept NAME='':
 ci *PARTS:
     .ci/run {{PARTS}}
 
-# One benchmark: `access`, `plan`, `read`, `replay` or `validate`
+# One benchmark: `access`, `calls`, `plan`, `replay` or `validate`
 bench NAME:
     cargo bench --locked --bench {{NAME}}
 
