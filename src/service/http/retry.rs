@@ -35,10 +35,9 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// The trouble for a status that allows another attempt.
+    /// The trouble for a status that allows another attempt, beside those that limit calls.
     pub(super) fn from_status(status: u16) -> Option<Self> {
         match status {
-            429 => Some(Self::Limited),
             502..=504 => Some(Self::Unavailable),
             500 => Some(Self::Internal),
             _ => None,
