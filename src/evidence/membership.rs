@@ -37,18 +37,6 @@ impl Memberships {
         }
     }
 
-    /// The number of users that are listed.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.users.len()
-    }
-
-    /// Returns `true` if nobody is listed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.users.is_empty()
-    }
-
     /// The memberships that occur, sorted, and the membership of each user of the records.
     pub(super) fn classes(&self, requests: &Requests) -> (Vec<Teams>, Vec<usize>) {
         let own: Vec<Teams> = requests.users.iter().map(|user| self.teams(user)).collect();
