@@ -185,3 +185,38 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_says_whether_anything_was_written_and_whether_planning_again_may_help() {
+        let applied = || StepOutcome::Applied { overtaken: None };
+        let found = |sent| StepOutcome::AlreadyApplied { sent };
+        let failed = || StepOutcome::Failed(Problem::new("refused"));
+        let lost = || StepOutcome::Failed(Problem::new("no answer").written());
+        let moved = || StepOutcome::Failed(Problem::moved("it is gone", None));
+        let table = [
+            (vec![], Exit::Done),
+            (vec![applied(), found(false), found(true)], Exit::Done),
+            (vec![failed()], Exit::Failed),
+            (vec![lost()], Exit::Partial),
+            (vec![moved()], Exit::Refused),
+            (vec![moved(), StepOutcome::Skipped { by: 1 }], Exit::Refused),
+            (vec![moved(), found(false)], Exit::Refused),
+            (vec![moved(), failed()], Exit::Failed),
+            (vec![moved(), StepOutcome::Stopped], Exit::Failed),
+            (vec![moved(), StepOutcome::Abandoned], Exit::Failed),
+            (vec![StepOutcome::Stopped], Exit::Failed),
+            (vec![moved(), applied()], Exit::Partial),
+            (vec![moved(), found(true)], Exit::Partial),
+            (vec![StepOutcome::Abandoned, applied()], Exit::Partial),
+        ];
+        for (steps, expected) in table {
+            let steps = steps.into_iter().enumerate().collect();
+            let outcome = Outcome { steps, stopped: false };
+            assert_eq!(outcome.exit(), expected, "{outcome:?}");
+        }
+    }
+}

@@ -435,7 +435,104 @@ impl Fullest {
 mod tests {
     use super::*;
     use crate::access::SurveyLimit;
+    use crate::model::{
+        Action, Decision, LiveBody, LivePolicy, LiveRule, Resources, Rule, RuleId, Scope,
+    };
+    use crate::plan::docker::{Difference, PolicyFields};
     use crate::plan::meaning::{Changes, Incomplete};
+    use crate::plan::step::Delta;
+
+    fn judged<'a>(
+        live: &'a Live,
+        steps: &'a [Step],
+        access: &'a Meaning,
+        tested: &'a Tested,
+        order: Option<&'a Refusal>,
+    ) -> Judged<'a> {
+        let (undeclared, recorded, vijil) = (&[], None, None);
+        Judged { live, after: live, steps, access, order, undeclared, tested, recorded, vijil }
+    }
+
+    fn step(phase: usize, change: Change) -> Step {
+        let (policy, source, because) = ("P".to_owned(), None, None);
+        Step::new(Difference { id: phase, policy, change, source, because }, phase)
+    }
+
+    fn rule(name: &str) -> Rule {
+        let resources = Resources::Plain(vec!["a.example.com".to_owned()].into());
+        let (name, actions) = (name.to_owned(), vec![Action::ConnectTcp]);
+        Rule { name, decision: Decision::Allow, actions, resources }
+    }
+
+    /// This number of policies, of which each has this number of rules.
+    fn live(policies: usize, rules: usize) -> Live {
+        let rule = |index: usize| LiveRule {
+            id: RuleId(format!("rule_{index}")),
+            rule: rule(&format!("r{index}")),
+        };
+        let policy = |index: usize| LivePolicy {
+            id: PolicyId(format!("pol_{index}")),
+            name: format!("P{index}"),
+            scope: Scope::Organization,
+            body: LiveBody::Allowlist((0..rules).map(rule).collect()),
+        };
+        Live { policies: (0..policies).map(policy).collect(), ..Live::default() }
+    }
+
+    #[test]
+    fn no_plan_passes_the_limits_of_the_service_at_any_time() {
+        let head =
+            || PolicyFields { name: "P".to_owned(), scope: Scope::Organization, cedar: None };
+        let first = || PolicyTarget::Existing(PolicyId("pol_0".to_owned()));
+        let policy = |delta| Change::Policy { target: first(), delta };
+        let create = |phase| step(phase, Change::create_policy(head()));
+        let delete =
+            |phase| step(phase, policy(Delta::Delete { before: head().with_rules(Vec::new()) }));
+        let create_rule = |phase| step(phase, Change::create_rule(first(), rule("new")));
+        let delete_rule = |phase| {
+            let target = RuleTarget::Existing(RuleId("rule_0".to_owned()));
+            let delta = Delta::Delete { before: rule("r0") };
+            step(phase, Change::Rule { policy: first(), target, delta })
+        };
+        let policies = |count: usize| {
+            format!("would have {count} policies at one time; the service accepts {MAX_POLICIES}")
+        };
+        let rules =
+            format!("`P` would have {} rules at one time; the service accepts", MAX_RULES + 1);
+        let table = [
+            (live(MAX_POLICIES - 1, 0), vec![create(1)], Ok(MAX_POLICIES)),
+            (live(MAX_POLICIES, 0), vec![create(1)], Err(policies(MAX_POLICIES + 1))),
+            (live(MAX_POLICIES, 0), vec![delete(1), create(2)], Ok(MAX_POLICIES)),
+            (live(MAX_POLICIES, 0), vec![create(1), delete(2)], Err(policies(MAX_POLICIES + 1))),
+            // Steps of one phase run in any order.
+            (live(MAX_POLICIES, 0), vec![delete(1), create(1)], Err(policies(MAX_POLICIES + 1))),
+            // An organization that has too many already may change, and may not grow.
+            (live(MAX_POLICIES + 2, 0), vec![create_rule(1)], Ok(MAX_POLICIES + 2)),
+            (live(MAX_POLICIES + 2, 0), vec![delete(1), create(2)], Ok(MAX_POLICIES + 2)),
+            (live(MAX_POLICIES + 2, 0), vec![create(1)], Err(policies(MAX_POLICIES + 3))),
+            (live(1, MAX_RULES - 1), vec![create_rule(1)], Ok(1)),
+            (live(1, MAX_RULES), vec![create_rule(1)], Err(rules.clone())),
+            (live(1, MAX_RULES), vec![delete_rule(1), create_rule(2)], Ok(1)),
+            (live(1, MAX_RULES), vec![delete_rule(1), create_rule(1)], Err(rules)),
+        ];
+        let (access, tested) = (Meaning::default(), Tested::default());
+        for (live, steps, expected) in table {
+            let found = service_limits(&judged(&live, &steps, &access, &tested, None));
+            match expected {
+                Ok(count) => assert_eq!(
+                    found,
+                    Ok(format!("{count} of {MAX_POLICIES} policies afterwards")),
+                    "{steps:?}"
+                ),
+                Err(says) => {
+                    assert!(
+                        found.as_ref().is_err_and(|why| why.contains(&says)),
+                        "{found:?} {steps:?}"
+                    );
+                }
+            }
+        }
+    }
 
     /// A guard refuses an unknown change, whatever else is listed.
     #[test]
@@ -455,17 +552,7 @@ mod tests {
         let (live, tested) = (Live::default(), Tested::default());
         let mut found = Vec::new();
         for (access, order) in [(&complete, None), (&cut, None), (&complete, Some(&order))] {
-            let judged = Judged {
-                live: &live,
-                after: &live,
-                steps: &[],
-                access,
-                order,
-                undeclared: &[],
-                tested: &tested,
-                recorded: None,
-                vijil: None,
-            };
+            let judged = judged(&live, &[], access, &tested, order);
             found.push((deny_widening(true, &judged), safe_order(&judged)));
         }
         let is_refused = |judgement: &Judgement, says: &str| {

@@ -291,3 +291,15 @@ fn a_pattern_of_very_many_wildcards_gets_an_answer() {
         assert!(listed("widened") + listed("uncertain") > 0, "{access}");
     }
 }
+
+#[test]
+fn a_message_names_the_first_rules_that_were_not_compared() {
+    let message = |rules: &[&str]| {
+        let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
+        let why = "too many".to_owned();
+        Incomplete { why, rules, audiences: Vec::new(), patterns: Vec::new() }.in_short()
+    };
+    assert_eq!(message(&[]), "too many");
+    assert_eq!(message(&["a", "b"]), "too many; not compared: a, b");
+    assert_eq!(message(&["a", "b", "c", "d", "e"]), "too many; not compared: a, b, c and 2 more");
+}

@@ -192,6 +192,10 @@ fn the_guard_judges_records_and_says_where_it_cannot() {
     );
     let (_, markdown, _) = proposal.run(&["plan", "--format", "markdown"]);
     assert!(markdown.contains("Not judged by `blocked_requests`"), "{markdown}");
+    proposal.guards("{blocked_requests: 2}");
+    let arguments = [&["plan"][..], with].concat();
+    let (_, judged, _) = proposal.run(&arguments);
+    assert!(!judged.contains("Not judged"), "{judged}");
     // What changes nothing blocks nobody.
     proposal.guards("{blocked_requests: 0, require_records: true}");
     proposal.0.write(
