@@ -363,7 +363,7 @@ fn conditions(old: &Fields, new: &Fields) -> Reach {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Weaker, changes};
+    use super::{Weaker, changes, weakened};
     use crate::model::Fields;
 
     fn rule(more: &Value) -> Fields {
@@ -384,6 +384,10 @@ mod tests {
         let when = |logic: &str, fields: &[&str]| json!({"constraint_logic": logic, "constraints": fields.iter().map(|field| condition(field)).collect::<Vec<_>>()});
         let target = |target: Value| json!({"target": target});
         let permission = |target: &str| json!({"rule_type": "permission", "target": target});
+        let permitted = |mut rule: Value| {
+            rule["rule_type"] = "permission".into();
+            rule
+        };
         type Row = (Value, Value, &'static [(Weaker, &'static str, bool)]);
         let table: Vec<Row> = vec![
             (json!({}), json!({}), &[]),
@@ -400,6 +404,11 @@ mod tests {
                 &[(Consequence, "block → quarantine", false)],
             ),
             (consequence("quarantine", "high"), consequence("block", "high"), &[]),
+            (
+                consequence("quarantine", "high"),
+                consequence("warn", "high"),
+                &[(Consequence, "quarantine → warn", false)],
+            ),
             (
                 consequence("block", "high"),
                 consequence("block", "low"),
@@ -440,6 +449,22 @@ mod tests {
             ),
             (when("all", &["a", "b"]), when("any", &["a", "b"]), &[]),
             (when("all", &["a"]), when("any", &["a"]), &[]), // of one, both are the same
+            (
+                when("all", &["a", "b"]),
+                when("any", &["c", "d"]),
+                &[(Reach, "other conditions", false)],
+            ),
+            (
+                when("most", &["a", "b"]),
+                when("all", &["a", "b"]),
+                &[(Reach, "other conditions", false)],
+            ),
+            (when("any", &["a", "b"]), when("any", &["a", "b", "c"]), &[]),
+            (
+                permitted(when("all", &["a", "b"])),
+                permitted(when("any", &["a", "b"])),
+                &[(Reach, "other conditions", true)],
+            ),
             (when("all", &["a"]), when("all", &["b"]), &[(Reach, "other conditions", false)]),
             (
                 when("most", &["a", "b"]),
@@ -481,6 +506,22 @@ mod tests {
                 .map(|(what, change, certain)| (*what, change.as_str(), *certain))
                 .collect();
             assert_eq!(found, expected, "{old} {new}");
+        }
+    }
+
+    #[test]
+    fn a_permission_that_goes_weakens_nothing() {
+        let draft = rule(&json!({"status": "draft"}));
+        for (rule_type, new, expected) in [
+            ("permission", None, &[][..]),
+            ("permission", Some(&draft), &[]),
+            ("prohibition", None, &["deleted"]),
+            ("prohibition", Some(&draft), &["no longer approved"]),
+        ] {
+            let mut found = Vec::new();
+            weakened("p", &rule(&json!({"rule_type": rule_type})), new, &mut found);
+            let found: Vec<&str> = found.iter().map(|one| one.change.as_str()).collect();
+            assert_eq!(found, expected, "{rule_type} {new:?}");
         }
     }
 }

@@ -197,6 +197,15 @@ async fn an_edit_keeps_the_policy_active_and_is_approved_at_once_with_the_fewest
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_goes_out_of_force_last() {
+    let world = World::new(VijilBehaviour::default()).await;
+    world.write("active", RULES);
+    world.apply();
+    world.write("archived", RULES.split("  - rule_id: PRIV-002").next().unwrap());
+    assert_eq!(world.steps(), ["delete PRIV-002", "update policy"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_documents_make_impossible_is_refused_before_any_call() {
     let world = World::new(VijilBehaviour::default()).await;
     let table = [
@@ -267,8 +276,36 @@ async fn no_single_answer_is_believed_that_something_is_gone() {
         // What is said to be gone is gone, where the plan knew of it.
         let left = ids.contains(&"PRIV-002") && text(&output).contains("1 to delete");
         assert!(!left || output.status.code() != Some(0), "{fault}: {}", text(&output));
+        // The list shows that it is there, and it is deleted all the same.
+        let done = output.status.code() == Some(0);
+        assert!(done || !fault.contains("getRule"), "{fault}: {}", text(&output));
         world.apply();
         assert_eq!(world.service.state().vijil.rules.len(), 1, "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_single_answer_is_believed_that_a_policy_is_gone() {
+    for fault in ["refuse=404@agent:getPolicy#1", "refuse=404@agent:deletePolicy#1"] {
+        let world = World::new(VijilBehaviour::default()).await;
+        let settings = "apiVersion: seawall/v1\nkind: Workspace\nvijil: {ownership: exclusive}\n";
+        fs::write(world.path().join("seawall.yaml"), settings).unwrap();
+        let head = "apiVersion: seawall/v1\nkind: AgentPolicy\ncategory: privacy\nrules: []\n";
+        fs::write(world.path().join("other.yaml"), format!("{head}name: Other\n")).unwrap();
+        fs::write(world.path().join("data.yaml"), format!("{head}name: Data\n")).unwrap();
+        world.apply();
+        fs::remove_file(world.path().join("data.yaml")).unwrap();
+        world.service.arm(fault.parse().unwrap());
+        let output = world.run(&["apply", "--yes"]);
+        world.service.disarm();
+        let left = world.service.state().vijil.policies.len();
+        assert_eq!(
+            left,
+            if output.status.code() == Some(0) { 1 } else { 2 },
+            "{fault}: {output:?}"
+        );
+        world.apply();
+        assert_eq!(world.service.state().vijil.policies.len(), 1, "{fault}");
     }
 }
 
@@ -304,6 +341,21 @@ async fn a_saved_plan_is_refused_once_a_rule_has_moved() {
     let applied = world.run(&["apply", "--plan", "plan.json", "--yes"]);
     assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
     assert_eq!(world.state().1[0].1, "approved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_is_refused_once_a_policy_of_the_name_is_there() {
+    let world = World::new(VijilBehaviour::default()).await;
+    world.write("active", RULES);
+    let saved = world.run(&["plan", "--out", "plan.json"]);
+    assert_eq!(saved.status.code(), Some(0), "{}", text(&saved));
+    world.write("draft", "  []\n");
+    world.apply();
+    world.service.forget_calls();
+    let refused = world.run(&["apply", "--plan", "plan.json", "--yes"]);
+    assert_eq!(refused.status.code(), Some(4), "{}", text(&refused));
+    assert_eq!(text(&refused).matches("`Data` is there already").count(), 1, "{}", text(&refused));
+    assert!(world.service.writes().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -497,3 +497,31 @@ async fn a_rule_that_fails_does_not_keep_the_other_rules_of_an_active_policy_fro
     rules.sort();
     assert_eq!(rules, ["Log it all. approved", "No PII. approved"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_deletes_at_the_same_moment_is_already_applied() {
+    let without_rule: Vec<&str> =
+        CHAPTERS[0].lines().filter(|line| !line.contains("A-2")).collect();
+    let table = [
+        (without_rule.join("\n"), VijilOperation::DeleteRule),
+        ("name: Other\ncategory: custom\nrules: []\n".to_owned(), VijilOperation::DeletePolicy),
+    ];
+    for (documents, operation) in table {
+        let team = Team::new(VijilBehaviour::default(), Limits::default()).await;
+        team.apply(&desired(CHAPTERS[0])).await;
+        let edit = Edit::new(move |state| {
+            if operation == VijilOperation::DeletePolicy {
+                state.vijil.policies.retain(|_, policy| policy.text("name") != "Data");
+                state.vijil.rules.clear();
+            } else {
+                state.vijil.rules.retain(|_, rule| rule.text("rule_id") != "A-2");
+            }
+        });
+        let delete = Calls::Operation(Operation::Vijil(operation));
+        team.emulator.arm(Fault::new(FaultKind::Edit(edit)).on(delete).nth(1));
+        let (_, outcome) = team.apply(&desired(&documents)).await;
+        assert_eq!(outcome.exit(), Exit::Done, "{outcome:?}");
+        let already = StepOutcome::AlreadyApplied { sent: false };
+        assert!(outcome.steps.values().any(|ended| *ended == already), "{outcome:?}");
+    }
+}

@@ -144,6 +144,9 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
     let log = RULES.replacen("action: block", "action: log", 1);
     let reworded = RULES.replacen("log what they read", "log all that they read", 1);
     let stricter = RULES.replacen("severity: low", "severity: critical", 1);
+    let first = RULES.split("  - rule_id: PRIV-002").next().unwrap();
+    let rejected = RULES.replace("approved: seen", "rejected: no");
+    let replaced = RULES.replace("PRIV-002", "LOG-2");
     let empty = "[]";
     // The guards, the status, the rules, and what refuses them; empty where nothing does.
     let table = [
@@ -178,6 +181,8 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
             "(deactivate)",
         ),
         ("{protected: [{name: Data, allow: [deactivate]}]}", "draft", RULES, "", ""),
+        // A rule that goes for another one empties nothing.
+        ("{protected: [{name: Data, allow: [weaken-rule]}]}", "active", replaced.as_str(), "", ""),
         (
             "{max_deletes: 0}",
             "draft",
@@ -186,6 +191,21 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
             "deletes or deactivates 1 of 1 live policies for agents; at most 0 may go",
         ),
         ("{max_deletes: 1}", "draft", RULES, "", ""),
+        (
+            "{max_deletes: 0}",
+            "active",
+            first,
+            "max_deletes",
+            "deletes 1 of 2 live rules of `Data`; at most 0 may go",
+        ),
+        ("{max_deletes: 1}", "active", first, "", ""),
+        (
+            "{max_deletes: 1}",
+            "draft",
+            rejected.as_str(),
+            "max_deletes",
+            "deletes or rejects 2 of 2 live rules of `Data`; at most 1 may go",
+        ),
         ("{protected: [Data]}", "draft", empty, "protected", "empties the protected policy `Data`"),
     ];
     for (guards, status, rules, guard, says) in table {
@@ -212,6 +232,43 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
             "{guards} {status}: {}",
             message(&plan, guard)
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_for_agents_whose_document_goes_is_protected_and_counted() {
+    let world = World::new(VijilBehaviour::default()).await;
+    world.write("active", RULES);
+    world.apply();
+    fs::rename(world.path().join("data.yaml"), world.path().join("other.yaml")).unwrap();
+    let text = fs::read_to_string(world.path().join("other.yaml")).unwrap();
+    let other = text.split("status:").next().unwrap().replace("name: Data", "name: Other");
+    fs::write(world.path().join("other.yaml"), other + "rules: []\n").unwrap();
+    // The ownership, the guards, and what refuses the plan; empty where nothing does.
+    let table = [
+        ("declared", "{protected: [Data]}", "no document declares the protected policy `Data`"),
+        ("exclusive", "{protected: [Data]}", "deletes the protected policy `Data`"),
+        ("declared", "{protected: [{name: Data, allow: [delete]}]}", ""),
+        ("exclusive", "{protected: [{name: Data, allow: [delete]}]}", ""),
+        (
+            "exclusive",
+            "{max_deletes: 0}",
+            "deletes 1 of 1 live policies for agents; at most 0 may go",
+        ),
+        ("declared", "{max_deletes: 0}", ""),
+    ];
+    for (ownership, guards, says) in table {
+        let settings = format!(
+            "apiVersion: seawall/v1\nkind: Workspace\nvijil: {{ownership: {ownership}}}\nguards: {guards}\n"
+        );
+        fs::write(world.path().join("seawall.yaml"), settings).unwrap();
+        let json = world.run(&["plan", "--format", "json"]);
+        let plan: Value = serde_json::from_slice(&json.stdout).unwrap();
+        let refusals = plan["guards"].as_array().unwrap().iter().filter(|one| one["ok"] == false);
+        let refusals: Vec<&str> = refusals.map(|one| one["message"].as_str().unwrap()).collect();
+        let expected: Vec<&str> = Some(says).filter(|says| !says.is_empty()).into_iter().collect();
+        assert_eq!(refusals, expected, "{ownership} {guards}");
+        assert_eq!(json.status.code(), Some(if says.is_empty() { 0 } else { 4 }), "{guards}");
     }
 }
 
@@ -271,4 +328,8 @@ async fn a_rule_or_policy_that_comes_beside_an_equal_one_that_goes_looks_like_a_
     fs::write(world.path().join("data.yaml"), text.replace("name: Data", "name: Customers"))
         .unwrap();
     assert_eq!(hint(&world.plan()).as_deref(), Some("looks like a rename: add previously: [Data]"));
+    // One of its rules says something else.
+    let other = text.replace("name: Data", "name: Customers").replace("log what", "log all that");
+    fs::write(world.path().join("data.yaml"), other).unwrap();
+    assert_eq!(hint(&world.plan()), None);
 }

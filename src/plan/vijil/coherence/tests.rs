@@ -206,6 +206,16 @@ fn what_the_planner_makes_is_explained() {
         vec![about(Op::Update, "p", head("p"), with(&head("p"), "category", "safety"))],
         vec![about_rule(Op::Delete, "d", "y", rule("y"), None), activate("d")],
         vec![approve("y"), about(Op::Delete, "p", head("p"), None)],
+        vec![
+            about(Op::Update, "d", head("d"), with(&head("d"), "category", "safety")),
+            approve("y"),
+        ],
+        // A rule that is not in force, or whose policy goes out of force.
+        vec![about_rule(Op::Delete, "d", "x", rule("x"), None), approve("y")],
+        vec![
+            about_rule(Op::Delete, "p", "a", rule("a"), None),
+            about(Op::Update, "p", head("p"), with(&head("p"), "status", "archived")),
+        ],
     ];
     for (number, differences) in accepted.into_iter().enumerate() {
         let plan = plan(differences, live().iter().map(record).collect());
@@ -284,6 +294,10 @@ fn each_step_finds_what_it_states_and_does_nothing_else() {
         (vec![activate("p")], "more than to activate"),
         (
             vec![about(Op::Delete, "p", head("p"), None), approve("y")],
+            "takes something away while other steps are to come",
+        ),
+        (
+            vec![about_rule(Op::Delete, "p", "a", rule("a"), None), approve("y")],
             "takes something away while other steps are to come",
         ),
     ];
