@@ -459,6 +459,34 @@ async fn two_steps_about_one_object_are_the_parts_of_its_difference() {
 }
 
 #[tokio::test]
+async fn a_deny_that_stands_in_for_another_one_is_created_and_deleted_by_one_plan() {
+    let before = network("p", "", &["r deny a.example.com"]);
+    let (plan, _) = plan_between(&before, &before.replace("a.example.com", "b.example.com")).await;
+    let [step] = plan.docker_steps() else { panic!("{:?}", plan.docker_steps()) };
+    let Change::Rule { policy, delta: Delta::Update { after, .. }, .. } = &step.change else {
+        panic!("{:?}", step.change)
+    };
+    let table = [
+        ("r (seawall: stands in)", Decision::Deny, Ok(3)),
+        ("r (seawall: stands in)", Decision::Allow, Err(())),
+        ("other", Decision::Deny, Err(())),
+    ];
+    for (name, decision, expected) in table {
+        let rule = Rule { name: name.to_owned(), decision, ..after.clone() };
+        let create = Change::create_rule(policy.clone(), rule.clone());
+        let target = RuleTarget::Planned(name.to_owned());
+        let delta = Delta::Delete { before: rule };
+        let delete = Change::Rule { policy: policy.clone(), target, delta };
+        let (narrows, widens) = (Some(Reason::SplitNarrows), Some(Reason::SplitWidens));
+        let steps = [(create, narrows), (step.change.clone(), narrows), (delete, widens)];
+        let found = read(&of_steps(&plan, steps)).map(|plan| plan.docker_steps().len());
+        let explained = |why: &String| why.contains("deletes what an earlier step made");
+        assert!(found.as_ref().err().is_none_or(explained), "{found:?}");
+        assert_eq!(found.map_err(drop), expected, "{name} {decision:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
     let before = network(
         "p",
