@@ -1,10 +1,14 @@
 //! Counts of records, made while they are read.
 //!
-//! Each thread counts by itself; [`merge`](super::merge) combines the counts.
+//! Threads number requests and those who asked, and count groups, in tables that they share, so that
+//! each is held once. A thread keeps to itself what it knows of lines: nearly all are about what
+//! earlier ones were about, and need no look-up of their words.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::asked::Asked;
 use super::ids::{Ids, Seeds};
@@ -20,6 +24,11 @@ pub(super) type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::
 
 /// The number of hashes that are kept beside four for each request or actor.
 const KNOWN: usize = 1 << 16;
+/// The number of parts of a shared table, so that threads seldom wait for each other.
+const PARTS: usize = 64;
+/// The number of records that are counted in one part at a time. Each waits for memory; in a row, the
+/// processor begins the next ones meanwhile.
+const AT_ONCE: usize = 32;
 
 /// Values by hashes of 128 bits, which stand for what they are of: as with identities, two different
 /// texts are never confused.
@@ -43,24 +52,86 @@ impl Hasher for AsHashed {
     }
 }
 
+/// What all threads count into.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) seeds: Seeds,
+    pub(super) requests: Numbers<Words>,
+    /// Users and machines.
+    pub(super) actors: Numbers<(String, String)>,
+    pub(super) groups: Groups,
+}
+
+/// A table in parts.
+type Parts<K, V> = [Mutex<HashMap<K, V>>; PARTS];
+
+/// The numbers of distinct keys.
+#[derive(Debug)]
+pub(super) struct Numbers<K> {
+    parts: Parts<K, u32>,
+    next: Next,
+}
+
+/// The groups of records.
+#[derive(Debug)]
+pub(super) struct Groups {
+    parts: Parts<Key, Counts>,
+    next: Next,
+}
+
+/// The next number of several threads.
+#[derive(Debug, Default)]
+struct Next(AtomicUsize);
+
 /// The counts of one thread.
 #[derive(Debug)]
-pub(super) struct Gather {
-    /// The numbers of requests.
-    by_words: HashMap<Words, u32>,
-    by_actor: HashMap<String, u32>,
-    /// Users and machines.
-    pub(super) actors: Vec<(String, String)>,
-    groups: HashMap<Key, Counts>,
-    /// The requests and the decisions on them, by the hashes of lines.
-    by_line: Hashed<(u32, RecordedDecision)>,
+pub(super) struct Gather<'s> {
+    shared: &'s Shared,
+    /// What lines are about, by their hashes.
+    by_line: Hashed<Known>,
     /// The users and machines, by the hashes of lines.
     by_names: Hashed<u32>,
-    seeds: Seeds,
-    pub(super) ids: Ids,
-    pub(super) skipped: Skipped,
+    /// Records that are not yet counted, by the part that their group is in.
+    waiting: Vec<Vec<Waiting>>,
+    /// The numbers of the groups of some of them.
+    numbers: Vec<u32>,
+    ids: Ids,
+    skipped: Skipped,
     words: Words,
-    name: String,
+    actor: (String, String),
+}
+
+/// A record, or several that were aggregated.
+#[derive(Debug)]
+struct Waiting {
+    key: Key,
+    count: u64,
+    times: Option<(i64, i64)>,
+    /// The hash of its identity.
+    identity: Option<[u64; 2]>,
+}
+
+/// What a line is about, whoever asked.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    /// The number of a request, and the decision on it.
+    Decision(u32, RecordedDecision),
+    NotADecision,
+    NotEnforced,
+}
+
+/// A line that a shape matches, as it is counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    /// The position of the line among those of its chunk, and where it starts there.
+    pub(super) at: usize,
+    pub(super) start: usize,
+    /// The hashes of the texts that name users and machines, and of all others but the identity and
+    /// the time.
+    names: [u64; 2],
+    others: [u64; 2],
+    identity: Option<[u64; 2]>,
+    time: Option<i64>,
 }
 
 /// The words of a record that say what was asked for.
@@ -121,49 +192,145 @@ impl Words {
     }
 }
 
-/// The identity of a group of one thread: the positions of its request in [`Gather::words`] and of who
-/// asked in [`Gather::actors`], and the decision.
-type Key = (u32, u32, RecordedDecision);
+/// The identity of a group: the numbers of its request and of who asked, and the decision.
+pub(super) type Key = (u32, u32, RecordedDecision);
 
 /// The counts of a group.
 #[derive(Clone, Copy, Debug)]
-struct Counts {
-    /// The number of groups made before this one.
-    number: u32,
-    count: u64,
-    /// The last time precedes the first one if there is none.
+pub(super) struct Counts {
+    /// Its number, which no other group has.
+    pub(super) number: u32,
+    pub(super) count: u64,
+    /// The time of the first and of the last record. The last precedes the first if there is none.
     first: i64,
     last: i64,
 }
 
-/// A group of one thread.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Counted {
-    /// Position in [`Gather::words`].
-    pub(super) asked: u32,
-    /// Position in [`Gather::actors`].
-    pub(super) actor: u32,
-    pub(super) recorded: RecordedDecision,
-    pub(super) count: u64,
-    /// The time of the first and of the last record.
-    pub(super) times: Option<(i64, i64)>,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Gather {
-    pub(super) fn new(seeds: Seeds) -> Self {
+/// The part of a table that holds a key.
+fn part_of(key: &impl Hash) -> usize {
+    let hash = foldhash::fast::FixedState::default().hash_one(key);
+    usize::from(hash.to_le_bytes()[0]) % PARTS
+}
+
+fn parts<K, V>() -> Parts<K, V> {
+    std::array::from_fn(|_| Mutex::default())
+}
+
+impl Next {
+    fn take(&self) -> u32 {
+        u32::try_from(self.0.fetch_add(1, Ordering::Relaxed)).expect("fewer than fit into memory")
+    }
+}
+
+impl<K> Default for Numbers<K> {
+    fn default() -> Self {
+        Self { parts: parts(), next: Next::default() }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Numbers<K> {
+    /// The number of a key: the next one if the key is new.
+    fn of(&self, key: &K) -> u32 {
+        let Some(part) = self.parts.get(part_of(key)) else { return 0 };
+        let mut part = lock(part);
+        if let Some(number) = part.get(key) {
+            return *number;
+        }
+        let number = self.next.take();
+        part.insert(key.clone(), number);
+        number
+    }
+
+    fn len(&self) -> usize {
+        self.next.0.load(Ordering::Relaxed)
+    }
+
+    /// The keys by their numbers.
+    pub(super) fn into_keys(self) -> Vec<K> {
+        let mut keys: Vec<Option<K>> = (0..self.len()).map(|_| None).collect();
+        for (key, number) in self.parts.into_iter().flat_map(into_inner) {
+            if let Some(place) = keys.get_mut(number as usize) {
+                *place = Some(key);
+            }
+        }
+        keys.into_iter().flatten().collect()
+    }
+}
+
+fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self { parts: parts(), next: Next::default() }
+    }
+}
+
+impl Groups {
+    /// Counts records whose groups are in one part, and tells the numbers of these.
+    fn count(&self, at: usize, records: &[Waiting], numbers: &mut Vec<u32>) {
+        let Some(part) = self.parts.get(at) else { return };
+        let mut part = lock(part);
+        numbers.extend(records.iter().map(|record| {
+            let counts = part.entry(record.key).or_insert_with(|| Counts::new(self.next.take()));
+            counts.add(record.count, record.times);
+            counts.number
+        }));
+    }
+
+    /// The groups of each part.
+    pub(super) fn into_parts(self) -> Vec<HashMap<Key, Counts>> {
+        self.parts.into_iter().map(into_inner).collect()
+    }
+}
+
+impl Counts {
+    fn new(number: u32) -> Self {
+        Self { number, count: 0, first: i64::MAX, last: i64::MIN }
+    }
+
+    pub(super) fn add(&mut self, count: u64, times: Option<(i64, i64)>) {
+        self.count = self.count.saturating_add(count);
+        if let Some((first, last)) = times {
+            self.first = self.first.min(first);
+            self.last = self.last.max(last);
+        }
+    }
+
+    /// The time of the first and of the last record.
+    pub(super) fn times(&self) -> Option<(i64, i64)> {
+        (self.first <= self.last).then_some((self.first, self.last))
+    }
+}
+
+impl<'s> Gather<'s> {
+    pub(super) fn new(shared: &'s Shared) -> Self {
         Self {
-            by_words: HashMap::default(),
-            by_actor: HashMap::default(),
-            actors: Vec::new(),
-            groups: HashMap::default(),
+            shared,
             by_line: Hashed::default(),
             by_names: Hashed::default(),
-            seeds: seeds.clone(),
-            ids: Ids::new(seeds),
+            waiting: std::iter::repeat_with(Vec::new).take(PARTS).collect(),
+            numbers: Vec::new(),
+            ids: Ids::default(),
             skipped: Skipped::default(),
             words: Words::new(),
-            name: String::new(),
+            actor: Default::default(),
         }
+    }
+
+    /// The identities of the records and what was skipped, after all is counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add`].
+    pub(super) fn finish(mut self) -> io::Result<(Ids, Skipped)> {
+        (0..PARTS).try_for_each(|part| self.count_waiting(part))?;
+        Ok((self.ids, self.skipped))
     }
 
     /// Counts a record, or the records of a page. Any other value counts as broken, and `broken`
@@ -205,7 +372,53 @@ impl Gather {
         }
     }
 
-    /// Counts a record that differs from an earlier one in its texts alone.
+    /// What is counted of a line, by its position and its start.
+    pub(super) fn mark(
+        &self,
+        alike: &Alike<'_, '_>,
+        (at, start): (usize, usize),
+    ) -> Result<Mark, Unusual> {
+        let time = match alike.time()? {
+            [] => None,
+            text => Some(time::utc(text).ok_or(Unusual)?),
+        };
+        Ok(Mark {
+            at,
+            start,
+            names: alike.hash_of_names(&self.shared.seeds),
+            others: alike.hash_of_others(&self.shared.seeds),
+            identity: self.shared.seeds.identity(alike.identity()?),
+            time,
+        })
+    }
+
+    /// Counts the lines that earlier ones were like, and returns the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add`].
+    pub(super) fn count_known(&mut self, marks: &[Mark]) -> io::Result<Vec<Mark>> {
+        // Each look-up waits for memory, as in [`AT_ONCE`].
+        let about: Vec<Option<Known>> =
+            marks.iter().map(|mark| self.by_line.get(&mark.others).copied()).collect();
+        let mut unknown = Vec::new();
+        for (mark, about) in marks.iter().zip(about) {
+            match (about, self.by_names.get(&mark.names)) {
+                (Some(Known::NotADecision), _) => self.skipped.not_a_decision += 1,
+                (Some(Known::NotEnforced), _) => self.skipped.not_enforced += 1,
+                (Some(Known::Decision(asked, recorded)), Some(actor)) => self.count(Waiting {
+                    key: (asked, *actor, recorded),
+                    count: 1,
+                    times: mark.time.map(|time| (time, time)),
+                    identity: mark.identity,
+                })?,
+                (Some(Known::Decision(..)), None) | (None, _) => unknown.push(*mark),
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Counts a line that a shape matches.
     ///
     /// # Errors
     ///
@@ -213,66 +426,28 @@ impl Gather {
     pub(super) fn add_alike(
         &mut self,
         alike: &Alike<'_, '_>,
+        mark: &Mark,
         broken: &mut impl FnMut(&'static str),
     ) -> io::Result<()> {
-        let time = alike.time().and_then(|text| match text {
-            [] => Ok(None),
-            text => time::utc(text).map(Some).ok_or(Unusual),
-        });
-        let (Ok(time), Ok(identity)) = (time, alike.identity()) else {
-            return self.add(alike.record(), broken);
-        };
-        let line = alike.hash_of_others(&self.seeds);
-        let names = alike.hash_of_names(&self.seeds);
-        let known = (self.by_line.get(&line).copied(), self.by_names.get(&names).copied());
-        if let (Some((asked, recorded)), Some(actor)) = known {
-            return self.count(asked, actor, recorded, (1, time, time), identity);
-        }
-        match Class::from_record(alike.record()) {
+        let class = Class::from_record(alike.record());
+        self.skip(&class, broken);
+        let known = match &class {
             Class::Decision(seen) => {
-                let (asked, actor) = self.add_decision(&seen)?;
-                // Records may have texts that differ each time, such as reasons with a number.
-                if self.by_line.len() < 4 * self.by_words.len() + KNOWN {
-                    self.by_line.insert(line, (asked, seen.recorded));
+                let (asked, actor) = self.add_decision(seen)?;
+                if self.by_names.len() < 4 * self.shared.actors.len() + KNOWN {
+                    self.by_names.insert(mark.names, actor);
                 }
-                if self.by_names.len() < 4 * self.actors.len() + KNOWN {
-                    self.by_names.insert(names, actor);
-                }
+                Known::Decision(asked, seen.recorded)
             }
-            class @ (Class::NotADecision | Class::NotEnforced | Class::Broken(_)) => {
-                self.skip(&class, broken)
-            }
+            Class::NotADecision => Known::NotADecision,
+            Class::NotEnforced => Known::NotEnforced,
+            Class::Broken(_) => return Ok(()),
+        };
+        // Records may have texts that differ each time, such as reasons with a number.
+        if self.by_line.len() < 4 * self.shared.requests.len() + KNOWN {
+            self.by_line.insert(mark.others, known);
         }
         Ok(())
-    }
-
-    /// Frees what only counting needs.
-    pub(super) fn forget_keys(&mut self) {
-        self.by_line = Hashed::default();
-        self.by_names = Hashed::default();
-        self.by_actor = HashMap::default();
-    }
-
-    /// The words of the requests, by their numbers.
-    pub(super) fn words(&mut self) -> Vec<Words> {
-        by_number(std::mem::take(&mut self.by_words))
-    }
-
-    /// The groups, by their numbers.
-    pub(super) fn groups(&mut self) -> Vec<Counted> {
-        let mut groups: Vec<(Key, Counts)> = std::mem::take(&mut self.groups).into_iter().collect();
-        groups.sort_unstable_by_key(|(_, counts)| counts.number);
-        let groups = groups.into_iter().map(|((asked, actor, recorded), counts)| {
-            let Counts { number: _, count, first, last } = counts;
-            Counted {
-                asked,
-                actor,
-                recorded,
-                count,
-                times: (first <= last).then_some((first, last)),
-            }
-        });
-        groups.collect()
     }
 
     /// Counts a line that is not a record.
@@ -283,64 +458,49 @@ impl Gather {
     /// Counts a decision, and returns its request and its actor.
     fn add_decision(&mut self, seen: &Observation<'_>) -> io::Result<(u32, u32)> {
         let (asked, actor) = (self.asked_of(seen), self.actor_of(seen));
-        let counts = (seen.count, seen.first, seen.last);
-        self.count(asked, actor, seen.recorded, counts, seen.id.as_bytes())?;
+        self.count(Waiting {
+            key: (asked, actor, seen.recorded),
+            count: seen.count,
+            times: seen.first.zip(seen.last),
+            identity: self.shared.seeds.identity(seen.id.as_bytes()),
+        })?;
         Ok((asked, actor))
     }
 
-    fn count(
-        &mut self,
-        asked: u32,
-        actor: u32,
-        recorded: RecordedDecision,
-        (count, first, last): (u64, Option<i64>, Option<i64>),
-        identity: &[u8],
-    ) -> io::Result<()> {
-        let number = self.groups.len();
-        let group = self.groups.entry((asked, actor, recorded)).or_insert_with(|| {
-            let number = u32::try_from(number).expect("fewer groups than fit into memory");
-            Counts { number, count: 0, first: i64::MAX, last: i64::MIN }
-        });
-        group.count = group.count.saturating_add(count);
-        group.first = group.first.min(first.unwrap_or(i64::MAX));
-        group.last = group.last.max(last.unwrap_or(i64::MIN));
-        let at = group.number;
-        if identity.is_empty() { Ok(()) } else { self.ids.add(identity, at) }
+    /// Counts a record, when there are others of the same part.
+    fn count(&mut self, record: Waiting) -> io::Result<()> {
+        let part = part_of(&record.key);
+        let Some(waiting) = self.waiting.get_mut(part) else { return Ok(()) };
+        waiting.push(record);
+        if waiting.len() < AT_ONCE { Ok(()) } else { self.count_waiting(part) }
+    }
+
+    fn count_waiting(&mut self, part: usize) -> io::Result<()> {
+        let Some(waiting) = self.waiting.get_mut(part) else { return Ok(()) };
+        self.numbers.clear();
+        self.shared.groups.count(part, waiting, &mut self.numbers);
+        for (record, group) in waiting.drain(..).zip(&self.numbers) {
+            if let Some(identity) = record.identity {
+                self.ids.add(identity, *group)?;
+            }
+        }
+        Ok(())
     }
 
     /// The number of a request.
     fn asked_of(&mut self, seen: &Observation<'_>) -> u32 {
         self.words.set(seen);
-        if let Some(number) = self.by_words.get(&self.words) {
-            return *number;
-        }
-        let number =
-            u32::try_from(self.by_words.len()).expect("fewer requests than fit into memory");
-        self.by_words.insert(self.words.clone(), number);
-        number
+        self.shared.requests.of(&self.words)
     }
 
     fn actor_of(&mut self, seen: &Observation<'_>) -> u32 {
-        let name = &mut self.name;
-        name.clear();
-        name.push_str(&seen.user);
-        name.push('\0');
-        name.push_str(&seen.machine);
-        if let Some(number) = self.by_actor.get(name.as_str()) {
-            return *number;
+        let (user, machine) = &mut self.actor;
+        for (own, text) in [(user, &seen.user), (machine, &seen.machine)] {
+            own.clear();
+            own.push_str(text.trim());
         }
-        let number = u32::try_from(self.actors.len()).expect("fewer users than fit into memory");
-        self.actors.push((seen.user.trim().to_owned(), seen.machine.trim().to_owned()));
-        self.by_actor.insert(name.clone(), number);
-        number
+        self.shared.actors.of(&self.actor)
     }
-}
-
-/// The keys of a map in the order of their numbers.
-pub(super) fn by_number<K>(numbers: HashMap<K, u32>) -> Vec<K> {
-    let mut keys: Vec<(u32, K)> = numbers.into_iter().map(|(key, number)| (number, key)).collect();
-    keys.sort_unstable_by_key(|(number, _)| *number);
-    keys.into_iter().map(|(_, key)| key).collect()
 }
 
 pub(super) fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {

@@ -11,7 +11,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -37,7 +37,6 @@ type Entry = ([u64; 2], u32);
 /// The identities that one thread has seen.
 #[derive(Debug)]
 pub(super) struct Ids {
-    seeds: Seeds,
     /// The entries by the first byte of their hashes.
     parts: Vec<Vec<Entry>>,
     held: usize,
@@ -73,20 +72,27 @@ impl Seeds {
         }
         [one.finish(), other.finish()]
     }
+
+    /// The hash of an identity; `None` if it is empty.
+    pub(super) fn identity(&self, id: &[u8]) -> Option<[u64; 2]> {
+        (!id.is_empty()).then(|| self.hash(id.len(), [id].into_iter()))
+    }
+}
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self::holding(IN_MEMORY)
+    }
 }
 
 impl Ids {
-    pub(super) fn new(seeds: Seeds) -> Self {
-        Self::holding(seeds, IN_MEMORY)
+    fn holding(most: usize) -> Self {
+        Self { parts: vec![Vec::new(); PARTS], held: 0, most, spilled: None }
     }
 
-    fn holding(seeds: Seeds, most: usize) -> Self {
-        Self { seeds, parts: vec![Vec::new(); PARTS], held: 0, most, spilled: None }
-    }
-
-    /// Adds a record.
-    pub(super) fn add(&mut self, id: &[u8], group: u32) -> io::Result<()> {
-        let hash @ [first, _] = self.seeds.hash(id.len(), [id].into_iter());
+    /// Adds the hash of the identity of a record.
+    pub(super) fn add(&mut self, hash: [u64; 2], group: u32) -> io::Result<()> {
+        let [first, _] = hash;
         if let Some(part) = self.parts.get_mut(usize::from(first.to_be_bytes()[0])) {
             part.push((hash, group));
         }
@@ -99,17 +105,19 @@ impl Ids {
             Some(spilled) => spilled,
             none => none.insert(Spilled { file: unnamed()?, runs: Vec::new(), end: 0 }),
         };
-        let (mut run, mut bytes) = (Vec::with_capacity(PARTS), Vec::new());
+        let mut run = Vec::with_capacity(PARTS);
+        let mut file = BufWriter::with_capacity(1 << 16, &spilled.file);
         for part in &mut self.parts {
-            run.push((spilled.end + bytes.len() as u64, part.len()));
+            run.push((spilled.end, part.len()));
+            spilled.end += (part.len() * SIZE) as u64;
             for ([one, other], group) in part.drain(..) {
-                bytes.extend_from_slice(&one.to_le_bytes());
-                bytes.extend_from_slice(&other.to_le_bytes());
-                bytes.extend_from_slice(&group.to_le_bytes());
+                file.write_all(&one.to_le_bytes())?;
+                file.write_all(&other.to_le_bytes())?;
+                file.write_all(&group.to_le_bytes())?;
             }
         }
-        spilled.file.write_all(&bytes)?;
-        spilled.end += bytes.len() as u64;
+        file.flush()?;
+        drop(file);
         spilled.runs.push(run);
         self.held = 0;
         Ok(())
@@ -134,21 +142,15 @@ impl Ids {
     }
 }
 
-/// Calls `repeated` with the records that share an identity, by thread and group.
-pub(super) fn repetitions(
-    threads: Vec<Ids>,
-    mut repeated: impl FnMut(&[(usize, u32)]),
-) -> io::Result<()> {
+/// Calls `repeated` with the groups of the records that share an identity.
+pub(super) fn repetitions(threads: Vec<Ids>, mut repeated: impl FnMut(&[u32])) -> io::Result<()> {
     let threads: Vec<Mutex<Ids>> = threads.into_iter().map(Mutex::new).collect();
-    let of_part = |part| -> io::Result<Vec<Vec<(usize, u32)>>> {
-        let (mut entries, mut starts) = (Vec::new(), Vec::new());
+    let of_part = |part| -> io::Result<Vec<Vec<u32>>> {
+        let mut entries = Vec::new();
         for ids in &threads {
-            starts.push(entries.len());
             ids.lock().unwrap_or_else(PoisonError::into_inner).read(part, &mut entries)?;
         }
-        let place = |(at, group)| (starts.partition_point(|start| *start <= at) - 1, group);
-        let groups = repeated_in(&entries).into_iter();
-        Ok(groups.map(|group| group.into_iter().map(place).collect()).collect())
+        Ok(repeated_in(&entries))
     };
     let parts: Vec<usize> = (0..PARTS).collect();
     for parts in parts.chunks(AT_ONCE) {
@@ -159,8 +161,8 @@ pub(super) fn repetitions(
     Ok(())
 }
 
-/// The positions and the groups of the entries that share their hash with another.
-fn repeated_in(entries: &[Entry]) -> Vec<Vec<(usize, u32)>> {
+/// The groups of the entries that share their hash with another.
+fn repeated_in(entries: &[Entry]) -> Vec<Vec<u32>> {
     let entry = |at: usize| entries.get(at).copied().unwrap_or_default();
     let hash = |at: usize| entry(at).0;
     // Nearly all are different, which a table of positions, from 1, shows faster than sorting.
@@ -187,7 +189,7 @@ fn repeated_in(entries: &[Entry]) -> Vec<Vec<(usize, u32)>> {
     repeated.sort_unstable_by_key(|at| (hash(*at), *at));
     repeated.dedup();
     let groups = repeated.chunk_by(|one, other| hash(*one) == hash(*other));
-    groups.map(|group| group.iter().map(|at| (*at, entry(*at).1)).collect()).collect()
+    groups.map(|group| group.iter().map(|at| entry(*at).1).collect()).collect()
 }
 
 #[cfg(test)]
@@ -198,18 +200,19 @@ mod tests {
     fn repetitions_are_found_in_memory_on_disk_and_between_threads() {
         for most in [usize::MAX, 100, 7] {
             let seeds = Seeds::default();
-            let mut threads = [Ids::holding(seeds.clone(), most), Ids::holding(seeds, most)];
+            let mut threads = [Ids::holding(most), Ids::holding(most)];
+            let identity = |id: &str| seeds.identity(id.as_bytes()).unwrap();
             for number in 0..1_000_u32 {
                 let thread = &mut threads[usize::from(number % 3 == 0)];
-                thread.add(format!("record {number}").as_bytes(), number).unwrap();
+                thread.add(identity(&format!("record {number}")), number).unwrap();
             }
             for number in [3, 500, 999] {
-                threads[0].add(format!("record {number}").as_bytes(), 7_000 + number).unwrap();
+                threads[0].add(identity(&format!("record {number}")), 7_000 + number).unwrap();
             }
-            threads[1].add(b"record 500", 9_000).unwrap();
+            threads[1].add(identity("record 500"), 9_000).unwrap();
             let mut found: Vec<Vec<u32>> = Vec::new();
             repetitions(threads.into(), |same| {
-                let mut groups: Vec<u32> = same.iter().map(|(_, group)| *group).collect();
+                let mut groups = same.to_vec();
                 groups.sort_unstable();
                 found.push(groups);
             })

@@ -1,61 +1,74 @@
 //! A stream of bytes as records: lines of JSON, JSON documents over several lines, or a table.
 //!
-//! The thread that reads a stream only looks for line ends and braces; any thread parses what is
-//! between them. Invariant: memory holds a few chunks of a stream, never all of it, however long its lines
-//! are.
+//! A thread takes a chunk of a stream, for which it only looks for line ends or braces, and parses it
+//! while others take the next ones. Invariant: memory holds a chunk for each thread, never all of a
+//! stream, however long its lines are.
 
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::ops::Range;
 
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 use serde::de::IgnoredAny;
 
 /// Approximate size of a chunk, in bytes: it fits into the memory of one processor.
-const CHUNK: usize = 1 << 18;
+const CHUNK: usize = 1 << 16;
 /// The most bytes of a first line that tell the format.
 const HEAD: usize = 1 << 20;
 /// The longest record that is accepted, in bytes.
 pub(super) const LONGEST: usize = 16 << 20;
 
-/// Records to parse, one a line.
-#[derive(Debug)]
+/// Records to parse, one a line. A thread uses one for all that it reads, since the system clears
+/// each page of a new buffer.
+#[derive(Debug, Default)]
 pub(super) struct Chunk {
     buffer: Vec<u8>,
-    /// The number of bytes in the buffer that are of the chunk.
-    used: usize,
+    /// The part of the buffer that is of the chunk.
+    used: Range<usize>,
     pub(super) lines: Lines,
+    /// The lines of what cannot be a record, and the reasons.
+    pub(super) broken: Vec<(u64, &'static str)>,
 }
 
-/// A part of a stream.
-#[derive(Debug)]
-pub(super) enum Part {
-    Chunk(Chunk),
-    /// The line of something that cannot be a record, and the reason.
-    Broken(u64, &'static str),
+impl Lines {
+    /// The number of a line of the chunk, by its position there.
+    pub(super) fn number(&self, at: usize) -> u64 {
+        match self {
+            Self::From(first) => first + at as u64,
+            Self::Each(each) => each.get(at).copied().unwrap_or_default(),
+        }
+    }
 }
 
-/// Buffers of chunks that were parsed: the system clears each page of a new one.
-#[derive(Debug, Default)]
-pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
+impl Default for Lines {
+    fn default() -> Self {
+        Self::From(1)
+    }
+}
 
 impl Chunk {
     pub(super) fn bytes(&self) -> &[u8] {
-        self.buffer.get(..self.used).unwrap_or_default()
+        self.buffer.get(self.used.clone()).unwrap_or_default()
+    }
+
+    /// Forgets everything but the buffer, which keeps its length unless a long line made it large.
+    fn clear(&mut self) {
+        if self.buffer.len() > 2 * CHUNK {
+            self.buffer = Vec::new();
+        }
+        self.used = 0..0;
+        self.lines = Lines::default();
+        self.broken.clear();
     }
 }
 
-impl Buffers {
-    /// A buffer of any length, whose content means nothing.
-    fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    /// Keeps the buffer of a chunk, unless a long line made it large.
-    pub(super) fn give_back(&self, chunk: Chunk) {
-        if chunk.buffer.len() <= 2 * CHUNK {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(chunk.buffer);
-        }
-    }
+/// A stream of lines or of documents, which is read a chunk at a time.
+pub(super) trait Chunks: Send {
+    /// Reads the next chunk; `false` at the end. A chunk may have no lines.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of reading the stream, after the chunks before it.
+    fn next(&mut self, chunk: &mut Chunk) -> io::Result<bool>;
 }
 
 /// The line numbers of a chunk, from 1.
@@ -163,61 +176,63 @@ fn form_of(line: &[u8]) -> Form {
     }
 }
 
-/// Splits lines into chunks. A line that is too long is broken.
-///
-/// # Errors
-///
-/// Returns the errors of reading the stream, after the chunks before it.
-pub(super) fn by_line(
-    mut stream: impl Read,
-    buffers: &Buffers,
-    mut send: impl FnMut(Part),
-) -> io::Result<()> {
-    let mut line = 1;
-    let mut buffer = buffers.take();
-    let mut held = 0;
-    let mut too_long = false;
-    loop {
-        let start = held;
-        let (read, error) = fill(&mut stream, &mut buffer, start);
-        held += read;
-        let ended = read == 0 || error.is_some();
-        let fresh = buffer.get(start..held).unwrap_or_default();
-        let mut end =
-            if ended { held } else { memrchr(b'\n', fresh).map_or(0, |at| start + at + 1) };
-        if end == 0 && held > LONGEST {
-            too_long = true;
-            held = 0;
+/// A stream of lines. A line that is too long is broken.
+pub(super) struct ByLine<R> {
+    stream: R,
+    /// The start of a line that the last chunk did not hold to its end.
+    rest: Vec<u8>,
+    /// The number of the next line.
+    line: u64,
+    ended: bool,
+    /// Follows the last chunk.
+    error: Option<io::Error>,
+}
+
+impl<R: Read> ByLine<R> {
+    pub(super) fn new(stream: R) -> Self {
+        Self { stream, rest: Vec::new(), line: 1, ended: false, error: None }
+    }
+}
+
+impl<R: Read + Send> Chunks for ByLine<R> {
+    fn next(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
+        chunk.clear();
+        if self.ended {
+            return self.error.take().map_or(Ok(false), Err);
         }
-        if too_long && end > 0 {
-            send(Part::Broken(line, "it is too long"));
-            let first = memchr_iter(b'\n', buffer.get(..end).unwrap_or_default())
-                .next()
-                .map_or(end, |at| at + 1);
-            buffer.copy_within(first..held, 0);
-            (end, held) = (end - first, held - first);
-            line += 1;
-            too_long = false;
+        let buffer = &mut chunk.buffer;
+        let mut held = self.rest.len();
+        buffer.resize(buffer.len().max(held), 0);
+        if let Some(start) = buffer.get_mut(..held) {
+            start.copy_from_slice(&self.rest);
         }
-        if end > 0 {
-            let mut next = buffers.take();
-            let rest = buffer.get(end..held).unwrap_or_default();
-            next.resize(next.len().max(rest.len()), 0);
-            if let Some(start) = next.get_mut(..rest.len()) {
-                start.copy_from_slice(rest);
+        let mut is_too_long = false;
+        let end = loop {
+            let start = held;
+            let (read, error) = fill(&mut self.stream, buffer, start);
+            held += read;
+            if read == 0 || error.is_some() {
+                (self.ended, self.error) = (true, error);
+                break held;
             }
-            held = rest.len();
-            let chunk = Chunk {
-                buffer: std::mem::replace(&mut buffer, next),
-                used: end,
-                lines: Lines::From(line),
-            };
-            line += memchr_iter(b'\n', chunk.bytes()).count() as u64;
-            send(Part::Chunk(chunk));
+            if let Some(at) = memrchr(b'\n', buffer.get(start..held).unwrap_or_default()) {
+                break start + at + 1;
+            }
+            if held > LONGEST {
+                (is_too_long, held) = (true, 0);
+            }
+        };
+        self.rest.clear();
+        self.rest.extend_from_slice(buffer.get(end..held).unwrap_or_default());
+        chunk.used = 0..end;
+        if is_too_long {
+            chunk.broken.push((self.line, "it is too long"));
+            chunk.used.start = memchr(b'\n', chunk.bytes()).map_or(end, |at| at + 1);
+            self.line += 1;
         }
-        if ended {
-            return error.map_or(Ok(()), Err);
-        }
+        chunk.lines = Lines::From(self.line);
+        self.line += memchr_iter(b'\n', chunk.bytes()).count() as u64;
+        Ok(true)
     }
 }
 
@@ -261,48 +276,62 @@ struct Scanner {
     start: u64,
     found: Vec<u8>,
     lines: Vec<u64>,
+    broken: Vec<(u64, &'static str)>,
 }
 
-/// Splits documents into chunks with one record a line. A record that does not end is broken.
-///
-/// # Errors
-///
-/// As [`by_line`].
-pub(super) fn by_document(mut stream: impl Read, mut send: impl FnMut(Part)) -> io::Result<()> {
-    let mut scanner = Scanner {
-        depth: 0,
-        list: None,
-        in_text: false,
-        escaped: false,
-        key: Vec::new(),
-        divided: false,
-        record: Vec::new(),
-        line: 1,
-        start: 1,
-        found: Vec::new(),
-        lines: Vec::new(),
-    };
-    let mut bytes = Vec::new();
-    loop {
-        let (read, error) = fill(&mut stream, &mut bytes, 0);
-        for byte in bytes.iter().take(read) {
-            scanner.next(*byte, &mut send);
+/// A stream of documents, as chunks with one record a line. A record that does not end is broken.
+pub(super) struct ByDocument<R> {
+    stream: R,
+    scanner: Scanner,
+    bytes: Vec<u8>,
+    ended: bool,
+    /// Follows the last chunk.
+    error: Option<io::Error>,
+}
+
+impl<R: Read> ByDocument<R> {
+    pub(super) fn new(stream: R) -> Self {
+        let scanner = Scanner {
+            depth: 0,
+            list: None,
+            in_text: false,
+            escaped: false,
+            key: Vec::new(),
+            divided: false,
+            record: Vec::new(),
+            line: 1,
+            start: 1,
+            found: Vec::new(),
+            lines: Vec::new(),
+            broken: Vec::new(),
+        };
+        Self { stream, scanner, bytes: Vec::new(), ended: false, error: None }
+    }
+}
+
+impl<R: Read + Send> Chunks for ByDocument<R> {
+    fn next(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
+        chunk.clear();
+        if self.ended {
+            return self.error.take().map_or(Ok(false), Err);
         }
-        if !scanner.lines.is_empty() {
-            let buffer = std::mem::take(&mut scanner.found);
-            send(Part::Chunk(Chunk {
-                used: buffer.len(),
-                buffer,
-                lines: Lines::Each(std::mem::take(&mut scanner.lines)),
-            }));
+        let scanner = &mut self.scanner;
+        let (read, error) = fill(&mut self.stream, &mut self.bytes, 0);
+        for byte in self.bytes.iter().take(read) {
+            scanner.next(*byte);
         }
-        if read == 0 || error.is_some() {
-            let cut = scanner.record.iter().any(|byte| !byte.is_ascii_whitespace());
-            if cut || scanner.depth > 0 {
-                send(Part::Broken(scanner.start, "it does not end"));
-            }
-            return error.map_or(Ok(()), Err);
+        self.ended = read == 0 || error.is_some();
+        self.error = error;
+        let is_cut = || scanner.record.iter().any(|byte| !byte.is_ascii_whitespace());
+        if self.ended && (is_cut() || scanner.depth > 0) {
+            scanner.broken.push((scanner.start, "it does not end"));
         }
+        chunk.buffer.clear();
+        std::mem::swap(&mut chunk.buffer, &mut scanner.found);
+        chunk.used = 0..chunk.buffer.len();
+        chunk.lines = Lines::Each(std::mem::take(&mut scanner.lines));
+        chunk.broken = std::mem::take(&mut scanner.broken);
+        Ok(true)
     }
 }
 
@@ -312,7 +341,7 @@ impl Scanner {
         self.list.unwrap_or(0)
     }
 
-    fn next(&mut self, byte: u8, send: &mut impl FnMut(Part)) {
+    fn next(&mut self, byte: u8) {
         if byte == b'\n' {
             self.line += 1;
         }
@@ -325,7 +354,7 @@ impl Scanner {
                 _ if self.depth == 1 && self.key.len() < 16 => self.key.push(byte),
                 _ => {}
             }
-            return self.limit(send);
+            return self.limit();
         }
         match byte {
             b'"' => {
@@ -376,7 +405,7 @@ impl Scanner {
             }
             _ => self.begin(byte),
         }
-        self.limit(send);
+        self.limit();
     }
 
     fn begin(&mut self, byte: u8) {
@@ -386,9 +415,9 @@ impl Scanner {
         self.record.push(byte);
     }
 
-    fn limit(&mut self, send: &mut impl FnMut(Part)) {
+    fn limit(&mut self) {
         if self.record.len() > LONGEST {
-            send(Part::Broken(self.start, "it is too long"));
+            self.broken.push((self.start, "it is too long"));
             self.record = Vec::new();
         }
     }
@@ -424,13 +453,13 @@ mod tests {
 
     fn documents(text: &str) -> (Vec<(u64, String)>, usize) {
         let (mut found, mut broken) = (Vec::new(), 0);
-        let send = |part: Part| {
-            let Part::Chunk(chunk) = part else { return broken += 1 };
+        let (mut chunks, mut chunk) = (ByDocument::new(text.as_bytes()), Chunk::default());
+        while chunks.next(&mut chunk).unwrap() {
             let text = String::from_utf8(chunk.bytes().to_vec()).unwrap();
-            let Lines::Each(lines) = chunk.lines else { panic!("lines of each") };
-            found.extend(lines.into_iter().zip(text.lines().map(str::to_owned)));
-        };
-        by_document(text.as_bytes(), send).unwrap();
+            let Lines::Each(lines) = &chunk.lines else { panic!("lines of each") };
+            found.extend(lines.iter().copied().zip(text.lines().map(str::to_owned)));
+            broken += chunk.broken.len();
+        }
         (found, broken)
     }
 
@@ -458,19 +487,15 @@ mod tests {
     fn lines_keep_their_numbers_over_chunks() {
         let text: String = (1..=300_000).map(|number| format!("{number}\n")).collect();
         let mut next = 1;
-        let buffers = Buffers::default();
-        let send = |part: Part| {
-            let Part::Chunk(chunk) = part else { panic!("nothing is broken") };
+        let (mut chunks, mut chunk) = (ByLine::new(text.as_bytes()), Chunk::default());
+        while chunks.next(&mut chunk).unwrap() {
             let Lines::From(first) = chunk.lines else { panic!("lines follow") };
             assert_eq!(first, next);
             for line in std::str::from_utf8(chunk.bytes()).unwrap().lines() {
                 assert_eq!(line, next.to_string());
                 next += 1;
             }
-            // The next chunk is written over this one.
-            buffers.give_back(chunk);
-        };
-        by_line(text.as_bytes(), &buffers, send).unwrap();
+        }
         assert_eq!(next, 300_001);
     }
 
@@ -479,13 +504,13 @@ mod tests {
         let long = io::repeat(b'x').take(LONGEST as u64 + 5_000_000);
         let stream = long.chain(&b"\n{}\n"[..]);
         let (mut found, mut broken) = (Vec::new(), Vec::new());
-        let send = |part: Part| match part {
-            Part::Chunk(chunk) => {
-                found.push((chunk.bytes().to_vec(), format!("{:?}", chunk.lines)))
+        let (mut chunks, mut chunk) = (ByLine::new(stream), Chunk::default());
+        while chunks.next(&mut chunk).unwrap() {
+            if !chunk.bytes().is_empty() {
+                found.push((chunk.bytes().to_vec(), format!("{:?}", chunk.lines)));
             }
-            Part::Broken(line, _) => broken.push(line),
-        };
-        by_line(stream, &Buffers::default(), send).unwrap();
+            broken.extend(chunk.broken.iter().map(|(line, _)| *line));
+        }
         assert_eq!(found, [(b"{}\n".to_vec(), "From(2)".to_owned())]);
         assert_eq!(broken, [1]);
     }

@@ -6,7 +6,7 @@
 use std::io;
 
 use super::asked::Asked;
-use super::gather::{Counted, Gather, HashMap, Words, by_number, earlier};
+use super::gather::{Counts, HashMap, Key, Shared, Words, earlier};
 use super::ids::{Ids, repetitions};
 use super::observation::{Approval, RecordedDecision};
 use super::requests::{RequestGroup, Requests, Skipped};
@@ -15,66 +15,57 @@ use crate::source::parallel;
 /// The maximum distance in time, in microseconds, between the records of a connection and of a
 /// request on it.
 const BESIDE: i64 = 10 * 60 * 1_000_000;
+/// The number of items that one thread sorts.
+const SORTED: usize = 1 << 16;
 
-/// The counts of all threads.
+/// The counts of all threads, with what each of them has of its own.
 ///
 /// # Errors
 ///
 /// Returns an error if a temporary file cannot be read.
-pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
-    let mut skipped = Skipped::default();
-    for gather in &mut threads {
-        skipped.add(gather.skipped);
-        gather.forget_keys();
-    }
-    let (asked, requests) = asked_of(threads.iter_mut().map(Gather::words).collect());
-    let actors: Vec<Vec<(String, String)>> =
-        threads.iter_mut().map(|gather| std::mem::take(&mut gather.actors)).collect();
-    let names = |pick: fn(&(String, String)) -> &String| {
-        // The empty name stands for records that name nobody; it is the first, whether one of them
-        // does or not.
-        let all = actors.iter().flatten().map(pick).cloned().chain([String::new()]);
-        let (names, ranks) = ranked(all.collect(), String::as_str);
-        let mut ranks = ranks.into_iter();
-        let own = actors.iter().map(|actors| ranks.by_ref().take(actors.len()).collect());
-        (names, own.collect::<Vec<Vec<u32>>>())
+pub(super) fn merge(shared: Shared, threads: Vec<(Ids, Skipped)>) -> io::Result<Requests> {
+    let Shared { seeds: _, requests, actors, groups } = shared;
+    let (asked, requests) = ranked_requests(requests.into_keys());
+    let (users, machines): (Vec<String>, Vec<String>) = actors.into_keys().into_iter().unzip();
+    // The empty name stands for records that name nobody; it is there, whether one of them does or
+    // not.
+    let names = |names: Vec<String>| {
+        ranked(names.into_iter().chain([String::new()]).collect(), String::as_str)
     };
-    let (users, user_ranks) = names(|actor| &actor.0);
-    let (machines, machine_ranks) = names(|actor| &actor.1);
-    let (mut groups, numbers) = merged(
-        &threads.iter_mut().map(Gather::groups).collect::<Vec<_>>(),
-        [&requests, &user_ranks, &machine_ranks],
-    );
-    let ids: Vec<Ids> = threads.into_iter().map(|gather| gather.ids).collect();
-    repetitions(ids, |same| {
-        let numbered =
-            same.iter().filter_map(|(thread, group)| numbers.get(*thread)?.get(*group as usize));
-        leave_one(&mut groups, numbered.map(|at| *at as usize).collect(), &mut skipped);
+    let ((users, user_ranks), (machines, machine_ranks)) = (names(users), names(machines));
+    let (mut groups, positions) =
+        ranked_groups(groups.into_parts(), [&requests, &user_ranks, &machine_ranks]);
+    let mut skipped = Skipped::default();
+    let ids = threads.into_iter().map(|(ids, own)| {
+        skipped.add(own);
+        ids
+    });
+    repetitions(ids.collect(), |same| {
+        let positions = same.iter().filter_map(|group| positions.get(*group as usize));
+        leave_one(&mut groups, positions.map(|at| *at as usize).collect(), &mut skipped);
     })?;
     groups.retain(|group| group.count > 0);
     skipped.connection += join_connections(&asked, &mut groups);
     Ok(requests_in_use(asked, users, machines, groups, skipped))
 }
 
-/// The distinct requests in the order of their texts, and for each thread the position there of
-/// each of its words.
-fn asked_of(threads: Vec<Vec<Words>>) -> (Vec<Asked>, Vec<Vec<u32>>) {
-    let mut known: HashMap<Words, u32> = HashMap::default();
-    let mut number = |words: Words| {
-        let next = position(known.len());
-        *known.entry(words).or_insert(next)
-    };
-    let numbers: Vec<Vec<u32>> =
-        threads.into_iter().map(|words| words.into_iter().map(&mut number).collect()).collect();
-    let distinct = by_number(known);
+/// The distinct requests in the order of their texts, and the position there of each of these words.
+fn ranked_requests(words: Vec<Words>) -> (Vec<Asked>, Vec<u32>) {
     // A spelling is translated into the engine's terms once.
-    let asked = parallel::map(distinct.chunks(1 << 10).collect(), 2, |words: &[Words]| {
+    let asked = parallel::map(words.chunks(1 << 10).collect(), 2, |words: &[Words]| {
         words.iter().map(Words::asked).collect::<Vec<Asked>>()
     });
-    drop(distinct);
-    let (asked, ranks) = ranked(asked.into_iter().flatten().collect(), |one: &Asked| &one.text);
-    let rank = |number: u32| ranks.get(number as usize).copied().unwrap_or_default();
-    (asked, numbers.into_iter().map(|own| own.into_iter().map(rank).collect()).collect())
+    let mut all = Vec::with_capacity(words.len());
+    drop(words);
+    all.extend(asked.into_iter().flatten());
+    ranked(all, |one: &Asked| &one.text)
+}
+
+/// Sorts in two steps: parts of it in parallel, and then all of it.
+fn sort<T: Send>(all: &mut [T], compare: impl Fn(&T, &T) -> std::cmp::Ordering + Sync) {
+    parallel::map(all.chunks_mut(SORTED).collect(), 1, |part| part.sort_unstable_by(&compare));
+    // A stable sort finds parts that are sorted, and merges them.
+    all.sort_by(compare);
 }
 
 fn position(number: usize) -> u32 {
@@ -82,10 +73,10 @@ fn position(number: usize) -> u32 {
 }
 
 /// The distinct items in the order of their texts, and the position there of each item.
-fn ranked<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> (Vec<T>, Vec<u32>) {
+fn ranked<T: Sync>(items: Vec<T>, text: impl Fn(&T) -> &str + Sync) -> (Vec<T>, Vec<u32>) {
     let text_at = |at: &usize| items.get(*at).map(&text);
     let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_unstable_by(|one, other| text_at(one).cmp(&text_at(other)));
+    sort(&mut order, |one, other| text_at(one).cmp(&text_at(other)));
     let mut ranks = vec![0; items.len()];
     let mut kept = vec![false; items.len()];
     let mut places = 0;
@@ -110,50 +101,74 @@ fn ranked<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> (Vec<T>, Vec<u32>) {
     (distinct.into_iter().flatten().collect(), ranks)
 }
 
-/// The groups of all threads by their content, and for each thread the position there of each of its
-/// groups. The positions of requests, users and machines are given by thread.
-fn merged(
-    threads: &[Vec<Counted>],
-    [requests, users, machines]: [&[Vec<u32>]; 3],
-) -> (Vec<RequestGroup>, Vec<Vec<u32>>) {
-    let mut order: Vec<([u32; 3], RecordedDecision, usize, usize)> =
-        Vec::with_capacity(threads.iter().map(Vec::len).sum());
-    for (thread, groups) in threads.iter().enumerate() {
-        let rank = |ranks: &[Vec<u32>], at: u32| ranks.get(thread)?.get(at as usize).copied();
-        let keys = groups.iter().enumerate().filter_map(|(at, group)| {
-            let [request, user, machine] = [
-                rank(requests, group.asked)?,
-                rank(users, group.actor)?,
-                rank(machines, group.actor)?,
-            ];
-            Some(([request, user, machine], group.recorded, thread, at))
-        });
-        order.extend(keys);
-    }
-    order.sort_unstable();
-    let same = || order.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
-    let mut merged = Vec::with_capacity(same().count());
-    let mut numbers: Vec<Vec<u32>> = threads.iter().map(|groups| vec![0; groups.len()]).collect();
-    for same in same() {
-        let Some(([request, user, machine], recorded, ..)) = same.first().copied() else {
-            continue;
-        };
-        let [request, user, machine] = [request, user, machine].map(|at| at as usize);
-        let mut group =
-            RequestGroup { request, user, machine, recorded, count: 0, first: None, last: None };
-        for (.., thread, at) in same {
-            let own = threads.get(*thread).and_then(|groups| groups.get(*at));
-            let Some(Counted { count, times, .. }) = own else { continue };
-            group.count = group.count.saturating_add(*count);
-            group.first = earlier(group.first, times.map(|(first, _)| first));
-            group.last = group.last.max(times.map(|(_, last)| last));
-            if let Some(number) = numbers.get_mut(*thread).and_then(|own| own.get_mut(*at)) {
-                *number = position(merged.len());
-            }
+/// The groups by their content, and the position there of each, by its number.
+fn ranked_groups(
+    parts: Vec<HashMap<Key, Counts>>,
+    [requests, users, machines]: [&[u32]; 3],
+) -> (Vec<RequestGroup>, Vec<u32>) {
+    let rank = |ranks: &[u32], at: u32| ranks.get(at as usize).map(|rank| *rank as usize);
+    let group = |((request, actor, recorded), counts): (&Key, &Counts)| {
+        let request = rank(requests, *request)?;
+        let (user, machine) = (rank(users, *actor)?, rank(machines, *actor)?);
+        let (count, (first, last)) = (counts.count, counts.times().unzip());
+        let recorded = *recorded;
+        let group = RequestGroup { request, user, machine, recorded, count, first, last };
+        Some((request, (group, counts.number)))
+    };
+    let mut groups = by_bucket(requests.len(), || parts.iter().flatten().filter_map(group));
+    drop(parts);
+    // Each request has few of them.
+    groups
+        .chunk_by_mut(|(one, _), (other, _)| one.request == other.request)
+        .for_each(|same| same.sort_unstable_by_key(|(group, _)| group.key()));
+    // Two spellings of a request are one.
+    let is_same = |one: &RequestGroup, other: &RequestGroup| one.key() == other.key();
+    let mut positions = vec![0; groups.len()];
+    let distinct = groups.chunk_by(|(one, _), (other, _)| is_same(one, other));
+    for (at, (_, number)) in
+        distinct.enumerate().flat_map(|(at, same)| same.iter().map(move |one| (at, one)))
+    {
+        if let Some(position) = positions.get_mut(*number as usize) {
+            *position = self::position(at);
         }
-        merged.push(group);
     }
-    (merged, numbers)
+    groups.dedup_by(|(other, _), (one, _)| {
+        let is_same = is_same(one, other);
+        if is_same {
+            one.count = one.count.saturating_add(other.count);
+            (one.first, one.last) = (earlier(one.first, other.first), one.last.max(other.last));
+        }
+        is_same
+    });
+    (groups.into_iter().map(|(group, _)| group).collect(), positions)
+}
+
+/// The items of each bucket, one bucket after another. No memory is taken but that of the result.
+fn by_bucket<T: Clone, I: Iterator<Item = (usize, T)>>(
+    buckets: usize,
+    items: impl Fn() -> I,
+) -> Vec<T> {
+    let Some((_, any)) = items().next() else { return Vec::new() };
+    let mut next = vec![0; buckets + 1];
+    items().for_each(|(bucket, _)| {
+        if let Some(start) = next.get_mut(bucket + 1) {
+            *start += 1;
+        }
+    });
+    let mut all = 0;
+    for start in &mut next {
+        all += *start;
+        *start = all;
+    }
+    let mut placed = vec![any; all];
+    items().for_each(|(bucket, item)| {
+        let Some(at) = next.get_mut(bucket) else { return };
+        if let Some(place) = placed.get_mut(*at) {
+            *place = item;
+        }
+        *at += 1;
+    });
+    placed
 }
 
 /// Takes the records that share an identity out of their groups, except one: the outcome of an
@@ -272,20 +287,21 @@ fn requests_in_use(
 }
 
 /// The items at some positions, and the new position of each.
-fn in_use<T>(items: Vec<T>, positions: impl Iterator<Item = usize>) -> (Vec<T>, Vec<usize>) {
+fn in_use<T>(mut items: Vec<T>, positions: impl Iterator<Item = usize>) -> (Vec<T>, Vec<usize>) {
     let mut used = vec![false; items.len()];
     for at in positions {
         if let Some(used) = used.get_mut(at) {
             *used = true;
         }
     }
-    let mut kept = Vec::with_capacity(items.len());
-    let mut ranks = Vec::with_capacity(items.len());
-    for (item, used) in items.into_iter().zip(used) {
-        ranks.push(kept.len());
-        if used {
-            kept.push(item);
-        }
-    }
-    (kept, ranks)
+    let mut kept = 0;
+    let ranks = used.iter().map(|used| {
+        let rank = kept;
+        kept += usize::from(*used);
+        rank
+    });
+    let ranks = ranks.collect();
+    let mut used = used.into_iter();
+    items.retain(|_| used.next().unwrap_or_default());
+    (items, ranks)
 }

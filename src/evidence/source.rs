@@ -8,9 +8,8 @@ use std::io::{self, Read};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, TrySendError};
-use std::sync::{Mutex, PoisonError};
-use std::{panic, thread};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{iter, panic, thread};
 
 use flate2::read::MultiGzDecoder;
 use memchr::memchr;
@@ -18,13 +17,12 @@ use ruzstd::decoding::StreamingDecoder;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::gather::Gather;
-use super::ids::Seeds;
-use super::lines::{Buffers, Chunk, Form, Lines, Part, Stream, by_document, by_line};
+use super::gather::{Gather, Mark, Shared};
+use super::lines::{ByDocument, ByLine, Chunk, Chunks, Form, Stream};
 use super::merge::merge;
 use super::record::Record;
 use super::requests::Requests;
-use super::shapes::{Shapes, Span};
+use super::shapes::{Shapes, Span, Unusual};
 use super::table;
 use crate::exit::{Exit, Explain};
 use crate::json;
@@ -134,47 +132,33 @@ impl Explain for ReadError {
 /// Panics if a thread panics.
 pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
     let (files, others) = files_of(inputs)?;
-    let seeds = Seeds::default();
+    let shared = Shared::default();
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(16);
-    let (sender, receiver) = mpsc::sync_channel::<(usize, Chunk)>(workers * 2);
-    let receiver = Mutex::new(receiver);
     let work = Work {
+        open: files.iter().map(|_| Mutex::new(Progress::Unopened)).collect(),
         files: &files,
         next: AtomicUsize::new(0),
         failed: Mutex::default(),
-        buffers: Buffers::default(),
     };
-    let worker = |sender: mpsc::SyncSender<_>| {
-        let mut own = Own::new(&seeds);
-        work.read_files(&sender, &mut own);
-        drop(sender);
-        // Whoever has no more files to open parses what others read; the channel closes when
-        // everything has been read.
-        let next = || receiver.lock().ok().and_then(|receiver| receiver.recv().ok());
-        while let Some((file, chunk)) = next() {
-            own.parse(file, &chunk);
-            work.buffers.give_back(chunk);
-        }
+    let worker = || {
+        let mut own = Own::new(&shared);
+        work.read_files(&mut own);
         own
     };
     let all = thread::scope(|scope| {
-        let spawned: Vec<_> = (1..workers)
-            .map(|_| sender.clone())
-            .map(|sender| scope.spawn(|| worker(sender)))
-            .collect();
-        let own = worker(sender);
+        let spawned: Vec<_> = (1..workers).map(|_| scope.spawn(worker)).collect();
+        let own = worker();
         let joined = spawned
             .into_iter()
             .map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
-        [own].into_iter().chain(joined).collect::<Vec<Own>>()
+        [own].into_iter().chain(joined).collect::<Vec<Own<'_>>>()
     });
     if let Some((_, error)) = work.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
     let (mut gathered, mut places) = (Vec::new(), Vec::new());
     for own in all {
-        own.failed.map_or(Ok(()), Err).map_err(ReadError::Identities)?;
-        gathered.push(own.gather);
+        gathered.push(own.gather.finish().map_err(ReadError::Identities)?);
         places.extend(own.places);
     }
     places.sort_unstable();
@@ -184,7 +168,11 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
         Broken { file, line, why: why.to_owned() }
     });
     let broken = broken.collect();
-    Ok(Reading { requests: merge(gathered).map_err(ReadError::Identities)?, broken, others })
+    Ok(Reading {
+        requests: merge(shared, gathered).map_err(ReadError::Identities)?,
+        broken,
+        others,
+    })
 }
 
 /// Reads all records of a file without interpreting them; pages of records are flattened.
@@ -228,23 +216,28 @@ fn name_of(input: &Input) -> String {
 }
 
 /// The state of one thread.
-struct Own {
-    gather: Gather,
+struct Own<'s> {
+    gather: Gather<'s>,
     places: Vec<(usize, u64, &'static str)>,
     failed: Option<io::Error>,
     shapes: Shapes,
     /// The places of the texts of one line.
     spans: Vec<Span>,
+    chunk: Chunk,
+    /// The lines of a chunk that shapes match.
+    marks: Vec<Mark>,
 }
 
-impl Own {
-    fn new(seeds: &Seeds) -> Self {
+impl<'s> Own<'s> {
+    fn new(shared: &'s Shared) -> Self {
         Self {
-            gather: Gather::new(seeds.clone()),
+            gather: Gather::new(shared),
             places: Vec::new(),
             failed: None,
             shapes: Shapes::default(),
             spans: Vec::new(),
+            chunk: Chunk::default(),
+            marks: Vec::new(),
         }
     }
 
@@ -277,34 +270,64 @@ impl Own {
         }
     }
 
-    fn parse(&mut self, file: usize, chunk: &Chunk) {
-        let mut rest = chunk.bytes();
+    /// Returns the error of what was added, if there was one.
+    fn check(&mut self) -> Result<(), ReadError> {
+        self.failed.take().map_or(Ok(()), |error| Err(ReadError::Identities(error)))
+    }
+
+    /// Parses the chunk that was read last.
+    fn parse(&mut self, file: usize) {
+        let chunk = std::mem::take(&mut self.chunk);
+        for (line, why) in &chunk.broken {
+            self.broken(file, *line, why);
+        }
+        let mut start = 0;
         for at in 0.. {
-            let line = || match &chunk.lines {
-                Lines::From(first) => first + at,
-                Lines::Each(each) => {
-                    each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default()
-                }
+            let Some(rest) = chunk.bytes().get(start..).filter(|rest| !rest.is_empty()) else {
+                break;
             };
             let length = match self.shapes.find(rest, &mut self.spans) {
                 Some(alike) => {
-                    let mut wrong = Vec::new();
-                    let added = self.gather.add_alike(&alike, &mut |why| wrong.push(why));
                     let length = alike.length;
-                    self.added(file, line(), added, wrong);
+                    match self.gather.mark(&alike, (at, start)) {
+                        Ok(mark) => self.marks.push(mark),
+                        Err(Unusual) => {
+                            let record = alike.record();
+                            self.add(file, chunk.lines.number(at), record);
+                        }
+                    }
                     length
                 }
                 None => {
                     let length = memchr(b'\n', rest).unwrap_or(rest.len());
-                    self.parse_line(file, line(), rest.get(..length).unwrap_or_default());
+                    let line = rest.get(..length).unwrap_or_default();
+                    self.parse_line(file, chunk.lines.number(at), line);
                     length
                 }
             };
-            match rest.get(length + 1..) {
-                Some(more) => rest = more,
-                None => break,
-            }
+            start += length + 1;
         }
+        self.count_marks(file, &chunk);
+        self.chunk = chunk;
+    }
+
+    /// Counts the lines that shapes match.
+    fn count_marks(&mut self, file: usize, chunk: &Chunk) {
+        let unknown = match self.gather.count_known(&self.marks) {
+            Ok(unknown) => unknown,
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                Vec::new()
+            }
+        };
+        for mark in unknown {
+            let line = chunk.bytes().get(mark.start..).unwrap_or_default();
+            let alike = self.shapes.find(line, &mut self.spans).expect("it was found before");
+            let mut wrong = Vec::new();
+            let added = self.gather.add_alike(&alike, &mark, &mut |why| wrong.push(why));
+            self.added(file, chunk.lines.number(mark.at), added, wrong);
+        }
+        self.marks.clear();
     }
 
     fn parse_line(&mut self, file: usize, line: u64, text: &[u8]) {
@@ -331,113 +354,145 @@ impl Own {
     }
 }
 
-/// The files that threads share.
+/// The files that threads share. Each thread opens the next file and reads it to its end; when there
+/// is none left, it helps others with theirs, a chunk at a time.
 struct Work<'a> {
     files: &'a [Input],
-    /// The first file that nobody has opened yet.
+    open: Vec<Mutex<Progress>>,
+    /// The first file that nobody reads yet.
     next: AtomicUsize,
     /// The first file that cannot be read.
     failed: Mutex<Option<(usize, ReadError)>>,
-    buffers: Buffers,
+}
+
+/// How far a file has been read.
+enum Progress {
+    Unopened,
+    Open(Box<dyn Chunks>),
+    Done,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Work<'_> {
     /// Reads files until none is left.
-    fn read_files(&self, sender: &mpsc::SyncSender<(usize, Chunk)>, own: &mut Own) {
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(input) = self.files.get(number) else { break };
-            let read = self.read_file(input, number, sender, own);
-            if let Err(error) = read {
-                // Files before this one are being read by others, which may fail too.
-                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                if failed.as_ref().is_none_or(|(first, _)| number < *first) {
-                    *failed = Some((number, error));
-                }
-                self.next.store(self.files.len(), Ordering::Relaxed);
-                break;
+    fn read_files(&self, own: &mut Own<'_>) {
+        let next = || Some(self.next.fetch_add(1, Ordering::Relaxed));
+        // These are read whatever happens to later ones, so that the first error is always the same.
+        iter::from_fn(next)
+            .take_while(|number| *number < self.files.len())
+            .for_each(|number| self.read_file(number, own));
+        (0..self.files.len())
+            .take_while(|_| lock(&self.failed).is_none())
+            .for_each(|number| self.read_file(number, own));
+    }
+
+    /// Reads a file, or what is left of it.
+    fn read_file(&self, number: usize, own: &mut Own<'_>) {
+        if let Err(error) = self.read_chunks(number, own) {
+            let mut failed = lock(&self.failed);
+            if failed.as_ref().is_none_or(|(first, _)| number < *first) {
+                *failed = Some((number, error));
             }
+            self.next.store(self.files.len(), Ordering::Relaxed);
         }
     }
 
-    fn read_file(
-        &self,
-        input: &Input,
-        number: usize,
-        sender: &mpsc::SyncSender<(usize, Chunk)>,
-        own: &mut Own,
-    ) -> Result<(), ReadError> {
-        let path = name_of(input);
-        let stream: Box<dyn Read> = match input {
-            Input::Standard => Box::new(io::stdin().lock()),
-            Input::Path(file) => match open_named(file) {
-                Ok(file) => Box::new(file),
-                Err(source) => return Err(ReadError::Open { path, source }),
-            },
+    fn read_chunks(&self, number: usize, own: &mut Own<'_>) -> Result<(), ReadError> {
+        let Some((input, progress)) = self.files.get(number).zip(self.open.get(number)) else {
+            return Ok(());
         };
-        match self.read_stream(stream, number, sender, own) {
-            Ok(()) => {}
-            // A compressed file that was cut, or that is none: what it held until there was read.
-            // The decompressors say so with any of these.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::UnexpectedEof
-                        | io::ErrorKind::InvalidData
-                        | io::ErrorKind::InvalidInput
-                        | io::ErrorKind::Other
-                ) =>
-            {
-                own.broken(number, 0, "it cannot be decompressed to its end");
-            }
-            Err(source) => return Err(ReadError::Read { path, source }),
+        while next_chunk(input, number, &mut lock(progress), own)? {
+            own.parse(number);
+            own.check()?;
         }
-        own.failed.take().map_or(Ok(()), |error| Err(ReadError::Identities(error)))
+        own.check()
     }
+}
 
-    fn read_stream(
-        &self,
-        stream: Box<dyn Read>,
-        number: usize,
-        sender: &mpsc::SyncSender<(usize, Chunk)>,
-        own: &mut Own,
-    ) -> io::Result<()> {
-        let mut stream = Stream::new(decompressed(stream)?);
-        let send = |part: Part| match part {
-            // Others parse it, unless they have enough to do.
-            Part::Chunk(chunk) => {
-                if let Err(
-                    TrySendError::Full((_, chunk)) | TrySendError::Disconnected((_, chunk)),
-                ) = sender.try_send((number, chunk))
-                {
-                    own.parse(number, &chunk);
-                    self.buffers.give_back(chunk);
+/// Reads the next chunk of a file, or all of it if it is a table. Returns `false` if nothing is left.
+fn next_chunk(
+    input: &Input,
+    number: usize,
+    progress: &mut Progress,
+    own: &mut Own<'_>,
+) -> Result<bool, ReadError> {
+    let read = match progress {
+        Progress::Done => Ok(false),
+        Progress::Open(chunks) => chunks.next(&mut own.chunk),
+        Progress::Unopened => {
+            *progress = Progress::Done;
+            let stream = open(input)?;
+            chunks(stream, number, own).and_then(|chunks| {
+                let Some(mut chunks) = chunks else { return Ok(false) };
+                let read = chunks.next(&mut own.chunk)?;
+                *progress = Progress::Open(chunks);
+                Ok(read)
+            })
+        }
+    };
+    if !matches!(read, Ok(true)) {
+        *progress = Progress::Done;
+    }
+    match read {
+        // A compressed file that was cut, or that is none: what it held until there was read. The
+        // decompressors say so with any of these.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::InvalidData
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Other
+            ) =>
+        {
+            own.broken(number, 0, "it cannot be decompressed to its end");
+            Ok(false)
+        }
+        other => other.map_err(|source| ReadError::Read { path: name_of(input), source }),
+    }
+}
+
+fn open(input: &Input) -> Result<Box<dyn Read + Send>, ReadError> {
+    match input {
+        Input::Standard => Ok(Box::new(io::stdin())),
+        Input::Path(file) => match open_named(file) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(source) => Err(ReadError::Open { path: name_of(input), source }),
+        },
+    }
+}
+
+/// A stream as chunks. A table is read at once.
+fn chunks(
+    stream: Box<dyn Read + Send>,
+    number: usize,
+    own: &mut Own<'_>,
+) -> io::Result<Option<Box<dyn Chunks>>> {
+    let mut stream = Stream::new(decompressed(stream)?);
+    match stream.form()? {
+        Form::Lines => Ok(Some(Box::new(ByLine::new(stream)))),
+        Form::Document => Ok(Some(Box::new(ByDocument::new(stream)))),
+        Form::Table => {
+            let header = stream.peek(1)?;
+            let header = header.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let delimiter = table::delimiter(header);
+            let row = |line, row: Result<Record<'_>, _>| {
+                match row {
+                    Ok(record) => own.add(number, line, record),
+                    Err(why) => own.broken(number, line, why),
                 }
-            }
-            Part::Broken(line, why) => own.broken(number, line, why),
-        };
-        match stream.form()? {
-            Form::Lines => by_line(stream, &self.buffers, send),
-            Form::Document => by_document(stream, send),
-            Form::Table => {
-                let header = stream.peek(1)?;
-                let delimiter = table::delimiter(
-                    header.split(|byte| *byte == b'\n').next().unwrap_or_default(),
-                );
-                table::rows(stream, delimiter, |line, row| {
-                    match row {
-                        Ok(record) => own.add(number, line, record),
-                        Err(why) => own.broken(number, line, why),
-                    }
-                    Ok(())
-                })
-            }
+                Ok(())
+            };
+            table::rows(stream, delimiter, row).map(|()| None)
         }
     }
 }
 
 /// The stream, decompressed if its first bytes say so: standard input has no name to go by.
-fn decompressed(stream: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+fn decompressed(stream: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
     let mut stream = Stream::new(stream);
     let head = stream.peek(4)?;
     if head.starts_with(b"\x1f\x8b") {
@@ -559,22 +614,24 @@ mod tests {
 
     /// Reads lines: each by itself, or with the knowledge of earlier ones.
     fn reading(text: &str, each: bool) -> (Requests, Vec<(u64, &'static str)>) {
-        let mut own = Own::new(&Seeds::default());
+        let shared = Shared::default();
+        let mut own = Own::new(&shared);
         if each {
             for (number, line) in (1..).zip(text.lines()) {
                 own.shapes = Shapes::default();
                 own.parse_line(0, number, line.as_bytes());
             }
         } else {
-            let parse = |part: Part| {
-                let Part::Chunk(chunk) = part else { panic!("nothing is too long") };
-                own.parse(0, &chunk);
-            };
-            by_line(text.as_bytes(), &Buffers::default(), parse).unwrap();
+            own.shapes = Shapes::comparing(3);
+            let mut chunks = ByLine::new(text.as_bytes());
+            while chunks.next(&mut own.chunk).unwrap() {
+                own.parse(0);
+            }
         }
         own.places.sort_unstable();
         let places = own.places.iter().map(|(_, line, why)| (*line, *why)).collect();
-        (merge(vec![own.gather]).unwrap(), places)
+        let gathered = own.gather.finish().unwrap();
+        (merge(shared, vec![gathered]).unwrap(), places)
     }
 
     fn line() -> impl Strategy<Value = String> {
