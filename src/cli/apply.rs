@@ -147,8 +147,9 @@ async fn planned(
     progress: &Arc<Progress>,
 ) -> Result<Vec<(String, Planned)>, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
+    let records = args.recorded.begin(context)?;
     let mut workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
-    let broken = args.recorded.give(context, &mut workspaces, false)?;
+    let broken = records.give(context, &mut workspaces, false)?;
     if args.recorded.exit(broken, Exit::Done) != Exit::Done {
         let failure = Failure::new(
             Exit::Invalid,

@@ -68,8 +68,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Some(_) => Workspace::load_each_offline,
         None => Workspace::load_each,
     };
+    let records = recorded.begin(context)?;
     let mut workspaces = load(context, path.as_deref(), stricter)?;
-    let broken = recorded.give(context, &mut workspaces, *users)?;
+    let broken = records.give(context, &mut workspaces, *users)?;
     let mut plans = match before {
         Some(before) => plans_from(context, &workspaces, before)?,
         None => plans(context, &workspaces, live_from.as_deref())?,

@@ -65,7 +65,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, recorded, users, live_from, before, detailed_exitcode, write_tests, format } =
         args;
     let path = path.as_ref().map(|path| context.path(path));
-    let read = || recorded.required(context, *users);
+    let records = recorded.begin(context)?;
+    let read = || records.required(context, *users);
     let (states, memberships, evidence) = match before {
         Some(before) => offline(context, read, path.as_deref(), before)?,
         None => against_live(context, read, path.as_deref(), live_from.as_deref())?,

@@ -90,9 +90,10 @@ struct Examined {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, out, live, live_from, before, link, recorded } = args;
     let path = path.as_ref().map(|path| context.path(path));
+    let records = recorded.begin(context)?;
     let loaded = workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let known = history::known(context, &loaded, link.as_deref())?;
-    let evidence = recorded.evidence(context, false)?;
+    let evidence = records.evidence(context, false)?;
     let is_live = *live || live_from.is_some();
     let (subjects, live_vijil, evidence) = match is_live {
         true => against_live(context, evidence, &loaded, live_from.as_deref())?,

@@ -56,9 +56,10 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, recorded, min_window, narrow: narrows, write, format } = args;
     let path = path.as_ref().map(|path| context.path(path));
+    let records = recorded.begin(context)?;
     let whole = workspace::load(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let loaded = only(context, whole.clone())?;
-    let evidence = recorded.required(context, false)?;
+    let evidence = records.required(context, false)?;
     let (memberships, reading) = (evidence.memberships_by_name(), &evidence.reading);
     let input = Input {
         requests: &reading.requests,

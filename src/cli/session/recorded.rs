@@ -2,7 +2,9 @@
 //! users.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
 
 use super::evidence::{Evidence, Listed};
 use super::organizations::worst;
@@ -11,7 +13,7 @@ use super::reading::read;
 use super::watch::{READING_RECORDS, watched};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
-use crate::evidence::{self, Broken, Input, Reading};
+use crate::evidence::{self, Broken, Input, ReadError, Reading};
 
 /// The sources of recorded requests.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -28,39 +30,33 @@ pub(crate) struct RecordFlags {
     strict: bool,
 }
 
-impl RecordFlags {
-    /// Reads the records, and reports everything that is not a record.
-    fn read(&self, context: &Context) -> Result<Reading, Failure> {
-        let input = |path: &PathBuf| match path.as_os_str() == "-" {
-            true => Input::Standard,
-            false => Input::Path(context.path(path)),
-        };
-        let inputs: Vec<Input> = self.records.iter().map(input).collect();
-        if inputs.iter().filter(|input| **input == Input::Standard).count() > 1 {
-            return Err(Failure::new(Exit::Usage, "standard input can be read once")
-                .hint("give `--records -` once"));
-        }
-        let reading = watched(READING_RECORDS, || evidence::read(&inputs))?;
-        note(context, &reading);
-        Ok(reading)
-    }
+/// Recorded requests that are being read. Documents are loaded meanwhile, which takes about as long
+/// and needs nothing of them.
+#[derive(Debug)]
+pub(crate) struct Records<'a> {
+    flags: &'a RecordFlags,
+    /// `None` without `--records`.
+    reading: Option<JoinHandle<Result<Reading, ReadError>>>,
+}
 
-    /// Reads the records, and the memberships of their users from `--teams`; `None` without
-    /// `--records`.
+impl Records<'_> {
+    /// The records, and the memberships of their users from `--teams`; `None` without `--records`.
+    /// Everything that is not a record is reported.
     ///
     /// # Errors
     ///
     /// Returns an error if the records or the file with the teams cannot be read.
     pub(crate) fn evidence(
-        &self,
+        self,
         context: &Context,
         named: bool,
     ) -> Result<Option<Evidence>, Failure> {
-        if self.records.is_empty() {
-            return Ok(None);
-        }
-        let listed = self.listed(context)?;
-        Ok(Some(Evidence { reading: self.read(context)?, listed, named }))
+        let Some(reading) = self.reading else { return Ok(None) };
+        let listed = self.flags.listed(context)?;
+        let read = watched(READING_RECORDS, || reading.join());
+        let reading = read.unwrap_or_else(|panic| resume_unwind(panic))?;
+        note(context, &reading);
+        Ok(Some(Evidence { reading, listed, named }))
     }
 
     /// The same for a command that requires records.
@@ -68,7 +64,7 @@ impl RecordFlags {
     /// # Errors
     ///
     /// Returns an error if no records are named, or if they cannot be read.
-    pub(crate) fn required(&self, context: &Context, named: bool) -> Result<Evidence, Failure> {
+    pub(crate) fn required(self, context: &Context, named: bool) -> Result<Evidence, Failure> {
         self.evidence(context, named)?.ok_or_else(|| {
             let failure = Failure::new(Exit::Usage, "no records are named");
             failure
@@ -84,18 +80,39 @@ impl RecordFlags {
     /// Returns an error if the records cannot be read, or not exactly one workspace has a Docker
     /// organization.
     pub(crate) fn give(
-        &self,
+        self,
         context: &Context,
         each: &mut [Workspace],
         named: bool,
     ) -> Result<u64, Failure> {
-        if !self.records.is_empty() {
+        if self.reading.is_some() {
             of_records(each)?;
         }
         let Some(evidence) = self.evidence(context, named)? else { return Ok(0) };
         let broken = evidence.broken();
         Workspace::with_records(each, evidence)?;
         Ok(broken)
+    }
+}
+
+impl RecordFlags {
+    /// Begins to read the records.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard input is named more than once.
+    pub(crate) fn begin(&self, context: &Context) -> Result<Records<'_>, Failure> {
+        let input = |path: &PathBuf| match path.as_os_str() == "-" {
+            true => Input::Standard,
+            false => Input::Path(context.path(path)),
+        };
+        let inputs: Vec<Input> = self.records.iter().map(input).collect();
+        if inputs.iter().filter(|input| **input == Input::Standard).count() > 1 {
+            return Err(Failure::new(Exit::Usage, "standard input can be read once")
+                .hint("give `--records -` once"));
+        }
+        let reading = (!inputs.is_empty()).then(|| thread::spawn(move || evidence::read(&inputs)));
+        Ok(Records { flags: self, reading })
     }
 
     /// The exit of a run that would end with `exit`, given the number of broken records.
