@@ -139,7 +139,7 @@ pub(super) type Place = (usize, usize);
 
 /// A member of some teams.
 #[derive(Debug)]
-struct Member {
+pub(super) struct Member {
     teams: BTreeSet<String>,
     /// For each policy, whether it governs the member.
     governed: Vec<bool>,
@@ -278,6 +278,19 @@ impl<'a> Judge<'a> {
         self.evaluate(case, teams).ruling()
     }
 
+    /// Prepares [`Self::rule_for`]; `None` for somebody whose teams are unknown.
+    pub(super) fn known(&self, teams: &Teams) -> Option<Arc<Member>> {
+        match teams {
+            Teams::Known(teams) => Some(self.member(teams)),
+            Teams::Unknown => None,
+        }
+    }
+
+    /// Decides for somebody whom [`Self::known`] looked up once for many requests.
+    pub(super) fn rule_for(&self, case: &Case, teams: &Teams, known: Option<&Member>) -> Ruling {
+        known.map_or_else(|| self.rule(case, teams), |member| self.judged(case, member, None))
+    }
+
     fn member(&self, teams: &BTreeSet<String>) -> Arc<Member> {
         let known = self.members.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(member) = known.get(teams) {
@@ -385,6 +398,34 @@ impl<'a> Judge<'a> {
             Verdict::Allow => Ruling::Known(Decision::Allow),
             Verdict::Deny => Ruling::Known(Decision::Deny),
             Verdict::Uncertain => Ruling::Unknown(doubt(request, question, in_force)),
+        }
+    }
+
+    fn judged(&self, case: &Case, member: &Member, without: Option<Place>) -> Ruling {
+        match case {
+            Case::Unreadable => Ruling::Unknown(Gap::NotReadable),
+            Case::Mcp(action) => self.mcp_ruling(*action, &member.teams, without),
+            Case::Named(named) => {
+                let rule = without.and_then(|place| self.state.rules().binary_search(&place).ok());
+                let of_addresses = rule.filter(|rule| {
+                    self.address_rules.binary_search_by_key(rule, |one| one.rule).is_ok()
+                });
+                let other =
+                    of_addresses.and_then(|rule| self.position_without(&member.kinds, rule));
+                let (addresses, kinds) = member.kinds.at(self, other);
+                if of_addresses.is_some() && other.is_none() {
+                    // The kinds are the same, but may be so by matches of this very rule.
+                    let (request, named) = &**named;
+                    return self.one(request, &named.at(kinds), member, without);
+                }
+                self.at(named, (addresses, kinds), member, without)
+            }
+            Case::Questions(questions) => {
+                let each = questions
+                    .iter()
+                    .map(|(request, question)| self.one(request, question, member, without));
+                agreed(each, Gap::ModeNotRecorded)
+            }
         }
     }
 
@@ -553,32 +594,7 @@ impl Evaluation<'_, '_> {
     }
 
     fn judged(&self, member: &Member, without: Option<Place>) -> Ruling {
-        let judge = self.judge;
-        match self.case {
-            Case::Unreadable => Ruling::Unknown(Gap::NotReadable),
-            Case::Mcp(action) => judge.mcp_ruling(*action, &member.teams, without),
-            Case::Named(named) => {
-                let rule = without.and_then(|place| judge.state.rules().binary_search(&place).ok());
-                let of_addresses = rule.filter(|rule| {
-                    judge.address_rules.binary_search_by_key(rule, |one| one.rule).is_ok()
-                });
-                let other =
-                    of_addresses.and_then(|rule| judge.position_without(&member.kinds, rule));
-                let (addresses, kinds) = member.kinds.at(judge, other);
-                if of_addresses.is_some() && other.is_none() {
-                    // The kinds are the same, but may be so by matches of this very rule.
-                    let (request, named) = &**named;
-                    return judge.one(request, &named.at(kinds), member, without);
-                }
-                judge.at(named, (addresses, kinds), member, without)
-            }
-            Case::Questions(questions) => {
-                let each = questions
-                    .iter()
-                    .map(|(request, question)| judge.one(request, question, member, without));
-                agreed(each, Gap::ModeNotRecorded)
-            }
-        }
+        self.judge.judged(self.case, member, without)
     }
 
     /// The rules about addresses that apply to a request whose address is unknown; `None` for any

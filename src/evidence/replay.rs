@@ -5,13 +5,14 @@
 //! other figures rest on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::asked::Asked;
-use super::decide::{Case, Gap, Judge, Ruling};
+use super::decide::{Case, Gap, Judge, Member, Ruling};
 use super::membership::{Memberships, Teams};
 use super::observation::{RecordedDecision, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
@@ -279,6 +280,19 @@ struct Part {
     unknown: BTreeMap<Gap, (u64, String)>,
 }
 
+/// Users with the same teams.
+struct Class<'a> {
+    teams: &'a Teams,
+    /// As both judges know them.
+    known: [Option<Arc<Member>>; 2],
+}
+
+impl<'a> Class<'a> {
+    fn new(judges: &[Judge<'_>; 2], teams: &'a Teams) -> Self {
+        Self { teams, known: judges.each_ref().map(|judge| judge.known(teams)) }
+    }
+}
+
 /// Prepares two states in parallel.
 fn judges(policies: [&[Policy]; 2]) -> [Judge<'_>; 2] {
     let [old, new] = policies;
@@ -292,14 +306,15 @@ fn judges(policies: [&[Policy]; 2]) -> [Judge<'_>; 2] {
 #[must_use]
 pub fn replay(input: Input<'_>) -> Replay {
     let Input { requests, before, after, memberships, .. } = input;
-    let [old, new] = judges([before.policies, after.policies]);
+    let judges = judges([before.policies, after.policies]);
     let (classes, of_user) = memberships.classes(requests);
+    let classes: Vec<Class<'_>> = classes.iter().map(|teams| Class::new(&judges, teams)).collect();
     let all: Vec<(&Asked, &[RequestGroup])> = requests.by_request().collect();
     let parts =
         parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
             let mut part = Part::default();
             for (asked, groups) in chunk {
-                part.add(&input, (&old, &new), (&classes, &of_user), asked, groups);
+                part.add(&input, &judges, (&classes, &of_user), asked, groups);
             }
             part
         });
@@ -340,25 +355,24 @@ impl Part {
     fn add(
         &mut self,
         input: &Input<'_>,
-        (old, new): (&Judge<'_>, &Judge<'_>),
-        (classes, of_user): (&[Teams], &[usize]),
+        [old, new]: &[Judge<'_>; 2],
+        (classes, of_user): (&[Class<'_>], &[usize]),
         asked: &Asked,
         groups: &[RequestGroup],
     ) {
         let (was, will) = (old.case(asked), new.case(asked));
-        let mut by_class: BTreeMap<usize, Vec<&RequestGroup>> = BTreeMap::new();
-        for group in groups {
-            by_class
-                .entry(of_user.get(group.user).copied().unwrap_or_default())
-                .or_default()
-                .push(group);
-        }
+        let class_of = |group: &RequestGroup| of_user.get(group.user).copied().unwrap_or_default();
+        let mut by_class: Vec<(usize, &RequestGroup)> =
+            groups.iter().map(|group| (class_of(group), group)).collect();
+        by_class.sort_by_key(|(class, _)| *class);
         let mut disagree: BTreeMap<(Decision, Decision), u64> = BTreeMap::new();
-        for (class, groups) in by_class {
-            let Some(teams) = classes.get(class) else { continue };
-            let (before, after) = (old.rule(&was, teams), new.rule(&will, teams));
+        for same in by_class.chunk_by(|(one, _), (other, _)| one == other) {
+            let class = same.first().and_then(|(class, _)| classes.get(*class));
+            let Some(Class { teams, known: [known_before, known_after] }) = class else { continue };
+            let before = old.rule_for(&was, teams, known_before.as_deref());
+            let after = new.rule_for(&will, teams, known_after.as_deref());
             let mut changed = Vec::new();
-            for group in groups {
+            for (_, group) in same {
                 match (recorded(group.recorded), before) {
                     (Some(recorded), Ruling::Known(computed)) if recorded == computed => {
                         self.agreement.agree += group.count;
@@ -378,7 +392,7 @@ impl Part {
                     (Ruling::Known(before), Ruling::Known(after)) if before == after => {
                         self.unchanged += group.count
                     }
-                    (Ruling::Known(_), Ruling::Known(_)) => changed.push(group),
+                    (Ruling::Known(_), Ruling::Known(_)) => changed.push(*group),
                 }
             }
             if changed.is_empty() {
