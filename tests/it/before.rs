@@ -275,3 +275,49 @@ fn an_invalid_base_is_refused() {
     let (_, _, stderr) = seawall(&folder.path().join("rules"), &["plan", "--before", "empty"]);
     assert!(stderr.contains("--> policies/research.yaml:1:1"), "{stderr}");
 }
+
+#[test]
+fn an_exception_with_a_port_or_a_folder_is_told_to_stay_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = |hosts: &str, folders: &str| {
+        let policy = |kind: &str, rule: &str, resources: &str, more: &str| {
+            format!(
+                "apiVersion: seawall/v1\nkind: {kind}\nname: {kind}\nrules:\n  \
+                 - {{name: no, decision: deny, actions: ['{rule}'], resources: [{resources}]}}\n{more}"
+            )
+        };
+        let network = policy(
+            "NetworkPolicy",
+            "connect:tcp",
+            "admin.example.com, 'b.example.com:8443'",
+            hosts,
+        );
+        network + "---\n" + &policy("FilesystemPolicy", "read", "/srv/secret", folders)
+    };
+    let allow = |action: &str, resource: &str| {
+        format!(
+            "  - {{name: yes, decision: allow, actions: ['{action}'], resources: ['{resource}']}}\n"
+        )
+    };
+    let after = policies(&allow("connect:tcp", "*.example.com"), &allow("read", "/srv/**"));
+    let mirrors = |host: &str| {
+        let rule = allow("connect:tcp", host);
+        format!("---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: Mirrors\nrules:\n{rule}")
+    };
+    let before = policies("", "") + &mirrors("cve.mitre.org:8443");
+    for (name, text) in [("then", before), ("now", after + &mirrors("*.mitre.org:8443"))] {
+        let settings =
+            "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
+        write(folder.path(), &format!("{name}/seawall.yaml"), settings);
+        write(folder.path(), &format!("{name}/a.yaml"), &text);
+    }
+    let (_, stdout, stderr) =
+        seawall(&folder.path().join("now"), &["plan", "-q", "--before", "../then"]);
+    for gained in [
+        "+ read /srv/** except /srv/secret (still denied)\n",
+        "+ connect:tcp *.mitre.org:8443 except cve.mitre.org (allowed before)\n",
+        "+ connect:tcp *.example.com except admin.example.com, b.example.com:8443 (every port) (still denied)\n",
+    ] {
+        assert!(stdout.contains(gained), "{gained}{stdout}{stderr}");
+    }
+}

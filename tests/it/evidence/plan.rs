@@ -104,6 +104,14 @@ fn a_plan_holds_what_replay_prints_and_shows_it_everywhere() {
     assert!(!comment.contains("ana"), "{comment}");
     let (_, named) = proposal.plan(&[&RECORDS[..], &["--users"]].concat());
     assert_eq!(named["recorded"]["newly_denied"][0]["names"], json!(["ana", "bob"]));
+    // A rule that changes has the place of its declaration.
+    let moved = ["files allow other.example.org:443", "cve allow cve.mitre.org:443"];
+    proposal.0.write("now/all.pol.yaml", policy("P", &["research"], &moved));
+    let (_, plan) = proposal.plan(&RECORDS);
+    assert_eq!(
+        plan["recorded"]["newly_denied"][0]["because"],
+        json!(["no longer allow `P › files` (all.pol.yaml:6:5)"])
+    );
 }
 
 #[test]
