@@ -89,3 +89,37 @@ async fn drafts_come_with_where_they_were_drawn_from_and_without_a_decision() {
         text(&again)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_model_extracted_and_nobody_declared_goes_only_where_everything_is_owned() {
+    let drawn = json!({"provenance": {"extracted_by": "llm", "model_used": "reader-2", "confidence_score": 0.41,
+        "source_location": null}});
+    let rules = [rule(1, json!({})), rule(2, drawn)];
+    let world = world(json!([{"policy": policy(1, "Data", "draft"), "rules": rules}])).await;
+    let head = "apiVersion: seawall/v1\nkind: AgentPolicy\ncategory: compliance\nrules: []\n";
+    fs::write(world.path().join("data.yaml"), format!("{head}name: Data\n")).unwrap();
+    for (ownership, steps) in
+        [("declared", &["delete R-1"][..]), ("exclusive", &["delete R-1", "delete R-2"])]
+    {
+        let settings =
+            format!("apiVersion: seawall/v1\nkind: Workspace\nvijil: {{ownership: {ownership}}}\n");
+        fs::write(world.path().join("seawall.yaml"), settings).unwrap();
+        assert_eq!(world.steps(), steps, "{ownership}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_of_text_alone_that_comes_beside_an_equal_one_looks_like_a_rename() {
+    let world = world(json!([{"policy": policy(1, "Data", "draft"), "rules": []}])).await;
+    let head = "apiVersion: seawall/v1\nkind: AgentPolicy\ncategory: compliance\nrules: []\n";
+    let source = json!("One.\n\n  Two: \"x\"\n");
+    let equal = format!("{head}name: Customers\nsource_text: {source}\n");
+    for (document, help) in [
+        (equal, Some("looks like a rename: add previously: [Data]")),
+        (format!("{head}name: Customers\nsource_text: Other.\n"), None),
+        (format!("{head}name: Customers\n"), None),
+    ] {
+        fs::write(world.path().join("data.yaml"), &document).unwrap();
+        assert_eq!(world.plan()["warnings"][0]["help"].as_str(), help, "{document}");
+    }
+}

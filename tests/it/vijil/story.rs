@@ -525,3 +525,23 @@ async fn what_somebody_else_deletes_at_the_same_moment_is_already_applied() {
         assert!(outcome.steps.values().any(|ended| *ended == already), "{outcome:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_somebody_else_approves_at_the_same_moment_keeps_their_note() {
+    let team = Team::new(VijilBehaviour::default(), Limits::default()).await;
+    team.apply(&desired(CHAPTERS[0])).await;
+    let edit = Edit::new(|state| {
+        for rule in state.vijil.rules.values_mut().filter(|rule| rule.text("rule_id") == "A-1") {
+            let rule = Arc::make_mut(rule);
+            rule.object["status"] = "approved".into();
+            rule.object["review_notes"] = "theirs".into();
+        }
+    });
+    let look = Calls::Operation(Operation::Vijil(VijilOperation::GetRule));
+    team.emulator.arm(Fault::new(FaultKind::Edit(edit)).on(look).nth(1));
+    let (_, outcome) = team.apply(&desired(CHAPTERS[1])).await;
+    assert_eq!(outcome.exit(), Exit::Done, "{outcome:?}");
+    let vijil = team.emulator.state().vijil;
+    let rule = vijil.rules.values().find(|rule| rule.text("rule_id") == "A-1").unwrap();
+    assert_eq!(rule.text("review_notes"), "theirs");
+}
