@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::meaning::{AccessChange, Audience, Changes, Kept};
-use crate::access::{AccessLevel, Request, State, Verdict};
+use crate::access::{AccessLevel, Request, State, Verdict, policies_about};
 use crate::model::{Policy, TeamDirectory, TeamLookup};
 
 /// The number of uncertain changes, and of certain ones, that are asked about.
@@ -38,8 +38,21 @@ pub(super) fn add(
     if uncertain.is_empty() && certain.is_empty() {
         return;
     }
+    let mut doubts: BTreeMap<(Arc<Audience>, String), Option<String>> = BTreeMap::new();
+    for change in &*uncertain {
+        if doubts.len() == ASKED {
+            break;
+        }
+        doubts.insert((Arc::clone(&change.audience), change.witness.clone()), None);
+    }
+    let texts = certain.iter().flat_map(|change| {
+        exceptions(change).unwrap_or_default().into_iter().chain([change.witness.clone()])
+    });
+    let texts = texts.chain(doubts.keys().map(|(_, witness)| witness.clone()));
+    let requests: Vec<Request> = texts.filter_map(|text| Request::parse(&text).ok()).collect();
     // The new state comes first: what stays open matters more than what was.
-    let asked = Asked { states: [State::new(new), State::new(old)], teams };
+    let states = [new, old].map(|state| policies_about(state, &requests));
+    let asked = Asked { states: states.each_ref().map(|state| State::new(state)), teams };
     for (number, change) in certain.into_iter().enumerate() {
         change.except = asked.kept(change);
         change.approval = asked.is_approval(change);
@@ -47,11 +60,12 @@ pub(super) fn add(
             change.unaffected = asked.unaffected(change, &governed);
         }
     }
-    let mut known: BTreeMap<(Arc<Audience>, String), Option<String>> = BTreeMap::new();
+    for ((audience, witness), doubt) in &mut doubts {
+        *doubt = asked.doubt(audience, witness);
+    }
     for change in uncertain {
         let key = (Arc::clone(&change.audience), change.witness.clone());
-        if known.len() < ASKED || known.contains_key(&key) {
-            let doubt = known.entry(key).or_insert_with_key(|key| asked.doubt(&key.0, &key.1));
+        if let Some(doubt) = doubts.get(&key) {
             change.doubt.clone_from(doubt);
         }
     }

@@ -33,16 +33,16 @@ pub(super) fn address_classes(blocks: &Blocks, named: &BTreeSet<IpAddr>) -> Vec<
     nets.sort_unstable_by_key(|net| (net.network(), net.prefix_len()));
     nets.dedup();
     let mut classes = Vec::new();
-    let mut around: Vec<IpNet> = Vec::new();
+    let mut around: Vec<(IpNet, &[Hit])> = Vec::new();
     for (at, net) in nets.iter().enumerate() {
-        around.retain(|outer| outer.contains(net));
-        around.push(*net);
-        let inside: Vec<IpNet> =
-            nets.iter().skip(at + 1).take_while(|inner| net.contains(*inner)).copied().collect();
-        let free = member(net, &inside, named);
-        if let Some(witness) = free.or_else(|| member(net, &inside, &BTreeSet::new())) {
-            let mut hits: Vec<Hit> =
-                around.iter().filter_map(|outer| blocks.get(outer)).flatten().copied().collect();
+        around.retain(|(outer, _)| outer.contains(net));
+        around.push((*net, blocks.get(net).map(Vec::as_slice).unwrap_or_default()));
+        let after = nets.get(at + 1..).unwrap_or_default();
+        let count = after.iter().take_while(|inner| net.contains(*inner)).count();
+        let inside = after.get(..count).unwrap_or_default();
+        let free = member(net, inside, named);
+        if let Some(witness) = free.or_else(|| member(net, inside, &BTreeSet::new())) {
+            let mut hits: Vec<Hit> = around.iter().flat_map(|(_, hits)| *hits).copied().collect();
             hits.sort_unstable();
             classes.push(AddressClass { witness, named: free.is_none(), hits });
         }

@@ -27,6 +27,8 @@ pub(super) struct Class {
     pub(super) single: bool,
     /// True if the class is reached only by labels in another letter case than in the rules.
     pub(super) respelled: bool,
+    /// The number of targets that were looked at before this one.
+    pub(super) found: usize,
 }
 
 /// The parts of a target.
@@ -90,7 +92,7 @@ pub(super) fn classes(
         return Err(TooMany);
     }
     let limit = nodes + A_NODE * trie.size();
-    let mut explored = 0;
+    let (mut explored, mut found) = (0, 0);
     let mut list: Vec<Class> = Vec::new();
     let mut known: HashMap<Vec<Hit>, usize> = HashMap::default();
     let mut seen: HashMap<State, Seen> = HashMap::default();
@@ -102,14 +104,16 @@ pub(super) fn classes(
             let hits = trie.hits(&state);
             match known.get(&hits).and_then(|at| list.get_mut(*at)) {
                 Some(class) if class.respelled && !respelled => {
-                    *class = Class { labels: labels.clone(), hits, single: false, respelled };
+                    *class =
+                        Class { labels: labels.clone(), hits, single: false, respelled, found };
                 }
                 Some(class) => class.single = false,
                 None => {
                     known.insert(hits.clone(), list.len());
-                    list.push(Class { labels: labels.clone(), hits, single, respelled });
+                    list.push(Class { labels: labels.clone(), hits, single, respelled, found });
                 }
             }
+            found += 1;
         }
         if explored > limit {
             return Err(TooMany);

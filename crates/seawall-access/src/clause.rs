@@ -137,14 +137,19 @@ impl Target {
     /// Combines the path of a target for requests with those of others; `hit` is the match of its
     /// host.
     pub(super) fn insert_path(&self, paths: &mut Trie, hit: &Hit) {
-        let Self::Http(_, path) = self else { return };
-        paths.insert(path, hit.unknowns, hit.clause);
-        if path.tokens == [Token::One] {
-            // `/*` may match `/`.
-            let root =
-                Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-            paths.insert(&root, hit.unknowns.union(Unknown::EmptySegment.into()), hit.clause);
+        if let Self::Http(_, path) = self {
+            insert_path(paths, path, hit.unknowns, hit.clause);
         }
+    }
+}
+
+/// Adds the path of a request; `unknowns` are the open questions besides those of the path.
+pub(super) fn insert_path(paths: &mut Trie, path: &Sequence, unknowns: Unknowns, number: u32) {
+    paths.insert(path, unknowns, number);
+    if path.tokens == [Token::One] {
+        // `/*` may match `/`.
+        let root = Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+        paths.insert(&root, unknowns.union(Unknown::EmptySegment.into()), number);
     }
 }
 

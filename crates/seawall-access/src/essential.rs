@@ -73,7 +73,7 @@ pub(super) enum Why<'a> {
     /// To find which groups share a request.
     Shared,
     /// To judge a change, and with `between` also the intermediate states; by group.
-    Change { part: &'a dyn Fn(usize) -> Part, between: bool },
+    Change { part: &'a (dyn Fn(usize) -> Part + Sync), between: bool },
 }
 
 impl<'a> Wanted<'a> {
@@ -441,7 +441,8 @@ impl Patterns<'_> {
                 let hits = trie.hits(&visit.all);
                 alone |= hits.iter().all(|hit| few.contains(&hit.clause) && is_plain(hit));
                 let (labels, single) = (visit.labels.clone(), visit.single);
-                list.push(Class { labels, hits, single, respelled: false });
+                let found = list.len();
+                list.push(Class { labels, hits, single, respelled: false, found });
             }
             let next = match self.labels(&tries, &visit, left) {
                 Ok(next) => next,

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::atom::Atom;
 use super::clause::Actions;
 use super::point::{Match, Point, Role};
+use super::request_classes::Requests;
 use super::trie::Hit;
-use super::universe::{Host, HostClass, RequestClass, Universe};
+use super::universe::{Host, HostClass, Universe};
 use super::witness::Witness;
 use crate::hash::HashMap;
 use crate::model::Decision;
@@ -87,6 +88,7 @@ impl Universe {
                     let first = classes.first().and_then(|at| self.addresses.get(*at));
                     let address = first.filter(|_| !addresses.is_empty());
                     points.entry(Point::new(atom, joint)).or_insert_with(|| {
+                        let path = path.as_deref();
                         Witness::host(atom, class, path, address.map(|class| class.witness))
                     });
                 }
@@ -96,11 +98,11 @@ impl Universe {
     }
 
     /// The points of a class of hosts, without addresses.
-    fn host_points<'a>(
-        &'a self,
+    fn host_points(
+        &self,
         class: &HostClass,
-        requests: &'a [RequestClass],
-    ) -> Vec<(Atom, Vec<Match>, Option<&'a str>)> {
+        requests: &Requests,
+    ) -> Vec<(Atom, Vec<Match>, Option<String>)> {
         let tcp = self.matches(&class.hits, Actions::TCP, Role::Name);
         let mut covered = tcp.clone();
         covered.extend(self.matches(&class.hits, Actions::HTTP, Role::Cover));
@@ -108,11 +110,11 @@ impl Universe {
             (Atom::Tcp, covered, None),
             (Atom::Udp, self.matches(&class.hits, Actions::UDP, Role::Name), None),
         ];
-        for request in requests {
+        for request in requests.list() {
             let Some(method) = request.methods.methods().next() else { continue };
             let mut matches = tcp.clone();
-            matches.extend(self.matches(&request.hits, Actions::method(method), Role::Http));
-            points.push((Atom::Http(method), matches, Some(request.path.as_str())));
+            matches.extend(requests.matches(request));
+            points.push((Atom::Http(method), matches, Some(requests.path(request))));
         }
         points
     }
@@ -148,9 +150,9 @@ impl Universe {
         named.or_else(|| ports.iter().position(|class| class.other_port)).unwrap_or_default()
     }
 
-    /// The classes of requests to a class of hosts; empty if no HTTP clause covers it.
-    pub(super) fn requests_of(&self, class: &HostClass) -> &[RequestClass] {
-        self.requests.get(class.requests).map(Vec::as_slice).unwrap_or_default()
+    /// The classes of requests to a class of hosts.
+    pub(super) fn requests_of(&self, class: &HostClass) -> &Requests {
+        self.requests.get(class.requests).expect("a host of this universe")
     }
 
     /// The hits of clauses for an action, as matches in a role.

@@ -6,7 +6,8 @@ use crate::address::{self, AddressClass, address_classes};
 use crate::atom::Atom;
 use crate::cedar::{McpAction, McpPolicies};
 use crate::clause::{Actions, Clause, clauses};
-use crate::model::{Decision, Domain, Policy};
+use crate::host::{HOST_ALIAS, canonical_name};
+use crate::model::{Body, Decision, Domain, Layer, Policy, Resources, Rule};
 use crate::point::{Match, Point, Role};
 use crate::question::{MatchedPoint, Part, Question};
 use crate::ranges::Known;
@@ -26,6 +27,42 @@ pub struct State<'a> {
     /// The classes of addresses that the blocks distinguish.
     pub(super) addresses: Vec<AddressClass>,
     mcp: McpPolicies,
+}
+
+/// The policies without the plain names of hosts that none of these requests is about. A state of
+/// them answers the requests alike, whatever the size of the lists that were left out.
+#[must_use]
+pub fn policies_about(policies: &[Policy], requests: &[Request]) -> Vec<Policy> {
+    let host = |request: &Request| match request {
+        Request::Connect { host: Host::Name(labels, _), .. }
+        | Request::Http { host: Host::Name(labels, _), .. } => Some(labels.join(".")),
+        Request::Connect { .. }
+        | Request::Http { .. }
+        | Request::Folder { .. }
+        | Request::Mcp(_) => None,
+    };
+    let hosts: BTreeSet<String> = requests.iter().filter_map(host).collect();
+    let matters = |resource: &&String| {
+        canonical_name(resource).is_none_or(|(host, _)| host == HOST_ALIAS || hosts.contains(host))
+    };
+    let rule = |rule: &Rule| {
+        let Rule { name, decision, actions, resources } = rule;
+        let resources = match resources {
+            Resources::Plain(all) if rule.layer() == Some(Layer::Network) => {
+                Resources::Plain(all.iter().filter(matters).cloned().collect())
+            }
+            Resources::Plain(_) | Resources::Http(_) => resources.clone(),
+        };
+        Rule { name: name.clone(), decision: *decision, actions: actions.clone(), resources }
+    };
+    let policy = |Policy { name, scope, body }: &Policy| {
+        let body = match body {
+            Body::Allowlist(rules) => Body::Allowlist(rules.iter().map(rule).collect()),
+            Body::Cedar(cedar) => Body::Cedar(cedar.clone()),
+        };
+        Policy { name: name.clone(), scope: scope.clone(), body }
+    };
+    policies.iter().map(policy).collect()
 }
 
 impl<'a> State<'a> {
@@ -206,5 +243,44 @@ impl<'a> State<'a> {
 
     pub(super) fn clause(&self, hit: &Hit) -> &Clause {
         self.clauses.get(hit.clause as usize).expect("hits are of these clauses")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{State, policies_about};
+    use crate::model::Resources;
+    use crate::request::Request;
+
+    #[test]
+    fn the_names_that_requests_are_about_answer_them() {
+        let policies = crate::compare::tests::policies(
+            "org: allow connect:tcp **\n\
+             org: deny connect:tcp a.example.com b.example.com:443 host.docker.internal 10.1.2.3\n\
+             org: deny connect:tcp c.example.com d.example.com",
+        );
+        for (text, left) in [
+            ("connect:tcp a.example.com:443", 4),
+            ("connect:tcp b.example.com:443", 4),
+            ("connect:tcp b.example.com:80", 4),
+            ("connect:tcp www.example.com:443", 3),
+            ("connect:tcp localhost:443", 3),
+            ("connect:tcp host.docker.internal:443", 3),
+            ("connect:tcp 10.1.2.3:443", 3),
+        ] {
+            let request = Request::parse(text).unwrap();
+            let about = policies_about(&policies, std::slice::from_ref(&request));
+            let [all, few] = [&policies, &about]
+                .map(|policies| State::new(policies).ask(&BTreeSet::new(), &request).verdict);
+            assert_eq!(all, few, "{text}");
+            let rules = about.iter().flat_map(|policy| policy.rules());
+            let kept = rules.map(|rule| match &rule.resources {
+                Resources::Plain(all) => all.len(),
+                Resources::Http(all) => all.len(),
+            });
+            assert_eq!(kept.sum::<usize>(), left, "{text}");
+        }
     }
 }

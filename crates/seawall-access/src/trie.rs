@@ -306,6 +306,15 @@ impl Trie {
         fresh
     }
 
+    /// The clause of a plain name of a host, if it has one.
+    pub(super) fn find(&self, host: &str) -> Option<u32> {
+        let node = host.rsplit('.').try_fold(0, |node, label| {
+            self.edges(node).literals.get(label).next().map(|(_, to)| to)
+        })?;
+        let same = |hit: &&Hit| hit.unknowns.is_empty();
+        self.edges(node).accepts.iter().find(same).map(|hit| hit.clause)
+    }
+
     /// The nodes at which a sequence ends, which are made if they do not exist.
     fn ends(&mut self, sequence: &Sequence) -> Ends {
         if matches!(sequence.tokens.first(), Some(Token::Literal(format)) if format == path::HOME) {
@@ -433,9 +442,7 @@ impl Trie {
                 .iter()
                 .map(move |hit| (hit.clause, hit.unknowns.union(reached)))
         };
-        let mut hits = state.iter().flat_map(accepts).collect();
-        keep_least_doubtful(&mut hits);
-        hits.into_iter().map(|(clause, unknowns)| Hit { clause, unknowns }).collect()
+        least_doubtful(state.iter().flat_map(accepts).collect())
     }
 
     /// The labels that the state distinguishes by name, as written, each with whether a pattern has
@@ -454,6 +461,12 @@ impl Trie {
     pub(super) fn globs<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Glob> {
         state.iter().flat_map(|(node, _)| self.edges(*node).globs.keys())
     }
+}
+
+/// The matches of clauses, sorted, without those that have another one with fewer open questions.
+pub(super) fn least_doubtful(mut hits: Vec<(u32, Unknowns)>) -> Vec<Hit> {
+    keep_least_doubtful(&mut hits);
+    hits.into_iter().map(|(clause, unknowns)| Hit { clause, unknowns }).collect()
 }
 
 /// Sorts, joins nodes that are reached in several home folders, and removes those that are also

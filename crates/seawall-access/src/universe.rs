@@ -19,12 +19,12 @@ use crate::parallel;
 
 use super::address::{AddressClass, Blocks, address_classes};
 use super::classes::{Alphabet, Class, Spelling, classes};
-use super::clause::{Actions, Clause, Target, clauses};
+use super::clause::{Clause, Target, clauses};
 use super::essential::{Part, Patterns, Sequences, Wanted, Why, essential};
 use super::glob::TooMany;
 use super::host::{HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
 use super::path;
-use super::pattern::{Sequence, Token};
+use super::request_classes::Requests;
 use super::target_index::around;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknown;
@@ -39,9 +39,9 @@ pub struct Universe {
     pub(super) hosts: Vec<HostClass>,
     pub(super) addresses: Vec<AddressClass>,
     /// By the HTTP clauses that cover a host.
-    pub(super) requests: Vec<Vec<RequestClass>>,
+    pub(super) requests: Vec<Requests>,
     pub(super) folders: Vec<Class>,
-    spelling: Spelling,
+    pub(super) spelling: Spelling,
 }
 
 /// A kind of target with more distinctions than can be explored.
@@ -102,28 +102,10 @@ pub(super) enum Host {
     AnyAddress,
 }
 
-/// HTTP requests to one host that the same clauses match.
-#[derive(Clone, Debug)]
-pub(super) struct RequestClass {
-    pub(super) path: String,
-    /// The methods of the class.
-    pub(super) methods: Actions,
-    /// The matches; empty for requests that no HTTP clause matches.
-    pub(super) hits: Vec<Hit>,
-    /// Like [`Class::respelled`].
-    pub(super) respelled: bool,
-}
-
 const HOSTS: Alphabet = Alphabet {
     closed: |_| &[],
     allowed: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_',
     whole: |labels| !labels.is_empty(),
-};
-
-const HTTP_PATHS: Alphabet = Alphabet {
-    closed: |_| &[],
-    allowed: |c| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '?' | '#' | '\\'),
-    whole: |_| true,
 };
 
 const DRIVES: [&str; 26] = [
@@ -166,8 +148,8 @@ impl Universe {
     /// Returns the kind of target of which there are too many.
     pub fn build_about<'a>(
         rules: impl IntoIterator<Item = (&'a Rule, usize)>,
-        changes: impl Fn(usize) -> bool,
-        ends: impl Fn(usize) -> [bool; 2],
+        changes: impl Fn(usize) -> bool + Sync,
+        ends: impl Fn(usize) -> [bool; 2] + Sync,
     ) -> Result<Self, SurveyLimit> {
         let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
         let part = |group: usize| {
@@ -185,7 +167,7 @@ impl Universe {
         spelling: Spelling,
         wanted: &Wanted<'_>,
     ) -> (Self, BTreeSet<SurveyLimit>) {
-        let index = Index::new(&clauses);
+        let mut index = Index::new(&clauses);
         let nodes = wanted.effort.nodes;
         let names = || classes(&index.names, &HOSTS, spelling, nodes);
         let (names, folders) =
@@ -195,7 +177,8 @@ impl Universe {
         let mut cuts = BTreeSet::new();
         cuts.extend(names.is_err().then_some(SurveyLimit::Hosts));
         cuts.extend(folders.is_err().then_some(SurveyLimit::Folders));
-        let addresses = address_classes(&index.blocks, &index.literals.keys().copied().collect());
+        let blocks = std::mem::take(&mut index.blocks);
+        let addresses = address_classes(&blocks, &index.literals.keys().copied().collect());
         let mut universe = Self {
             places: addresses.iter().map(|class| class.hits.clone()).zip(0..).collect(),
             addresses,
@@ -203,7 +186,7 @@ impl Universe {
             requests: Vec::new(),
             folders: folders.unwrap_or_default(),
             spelling,
-            blocks: index.blocks.clone(),
+            blocks,
             clauses,
         };
         if let Ok(names) = names
@@ -222,32 +205,24 @@ impl Universe {
         names: &[Class],
         wanted: &Wanted<'_>,
     ) -> Result<(), TooMany> {
-        let mut sets = HashMap::default();
-        self.add_host(Host::AnyAddress, &index.hits_of_any_address(), &mut sets, wanted)?;
+        let mut sets = HttpSets::default();
+        self.add_host(Host::AnyAddress, &index.hits_of_any_address(), &mut sets);
         for &address in index.literals.keys() {
-            self.add_host(
-                Host::Address(address),
-                &index.hits_of_address(address),
-                &mut sets,
-                wanted,
-            )?;
+            self.add_host(Host::Address(address), &index.hits_of_address(address), &mut sets);
         }
         if index.tells_host_alias {
             let host = Host::Name { name: HOST_ALIAS.to_owned(), single: true };
-            self.add_host(host, &index.hits_of_name(&labels(HOST_ALIAS)), &mut sets, wanted)?;
+            self.add_host(host, &index.hits_of_name(&labels(HOST_ALIAS)), &mut sets);
         }
         for class in names {
             let name: Vec<&str> = class.labels.iter().rev().map(String::as_str).collect();
             let name = name.join(".");
             if !(index.tells_host_alias && name == HOST_ALIAS) {
-                self.add_host(
-                    Host::Name { name, single: class.single },
-                    &class.hits,
-                    &mut sets,
-                    wanted,
-                )?;
+                let host = Host::Name { name, single: class.single };
+                self.add_host(host, &class.hits, &mut sets);
             }
         }
+        self.requests = self.request_classes(sets.list, wanted)?;
         Ok(())
     }
 
@@ -255,13 +230,7 @@ impl Universe {
         self.clauses.get(hit.clause as usize).expect("hits are of these clauses")
     }
 
-    fn add_host(
-        &mut self,
-        host: Host,
-        hits: &[Hit],
-        sets: &mut HashMap<Vec<Hit>, usize>,
-        wanted: &Wanted<'_>,
-    ) -> Result<(), TooMany> {
+    fn add_host(&mut self, host: Host, hits: &[Hit], sets: &mut HttpSets) {
         let named: BTreeSet<u16> =
             hits.iter().filter_map(|hit| self.clause(hit).target.port()).collect();
         let other = [443, 80, 8443].into_iter().chain(1..).find(|port| !named.contains(port));
@@ -279,91 +248,25 @@ impl Universe {
                 .filter(|hit| matches!(self.clause(hit).target, Target::Http(..)))
                 .copied()
                 .collect();
-            let next = sets.len();
-            let requests = *sets.entry(http).or_insert(next);
-            if requests == self.requests.len() {
-                let classes = self.request_classes(&hits, wanted)?;
-                self.requests.push(classes);
-            }
+            let requests = sets.number(http);
             self.hosts.push(HostClass { host: host.clone(), port, other_port, hits, requests });
         }
-        Ok(())
     }
+}
 
-    /// The classes of requests to a host; empty if no HTTP clause covers it.
-    fn request_classes(
-        &self,
-        hits: &[Hit],
-        wanted: &Wanted<'_>,
-    ) -> Result<Vec<RequestClass>, TooMany> {
-        if !hits.iter().any(|hit| matches!(self.clause(hit).target, Target::Http(..))) {
-            return Ok(Vec::new());
-        }
-        let mut trie = Trie::new(Case::Unknown);
-        for hit in hits {
-            self.clause(hit).target.insert_path(&mut trie, hit);
-        }
-        let paths = classes(&trie, &HTTP_PATHS, self.spelling, wanted.effort.nodes);
-        let paths = paths.or_else(|TooMany| self.essential_paths(&trie, hits, wanted))?;
-        let mut list = Vec::new();
-        let mut unmatched = Actions::default();
-        for class in paths {
-            let mut by_hits: BTreeMap<Vec<Hit>, Actions> = BTreeMap::new();
-            for method in Actions::HTTP.single() {
-                let hits: Vec<Hit> = class
-                    .hits
-                    .iter()
-                    .filter(|hit| self.clause(hit).actions.meets(method))
-                    .copied()
-                    .collect();
-                let methods = by_hits.entry(hits).or_default();
-                *methods = methods.union(method);
-            }
-            let path = format!("/{}", class.labels.join("/"));
-            for (hits, methods) in by_hits {
-                // For each method, one request that no clause matches represents all of them.
-                let methods = if hits.is_empty() { methods.difference(unmatched) } else { methods };
-                if hits.is_empty() {
-                    unmatched = unmatched.union(methods);
-                }
-                if methods != Actions::default() {
-                    let (path, respelled) = (path.clone(), class.respelled);
-                    list.push(RequestClass { path, methods, hits, respelled });
-                }
-            }
-        }
-        Ok(list)
-    }
+/// The sets of HTTP clauses that cover hosts.
+#[derive(Default)]
+struct HttpSets {
+    numbers: HashMap<Vec<Hit>, usize>,
+    list: Vec<Vec<Hit>>,
+}
 
-    /// The classes of paths that suffice.
-    fn essential_paths(
-        &self,
-        trie: &Trie,
-        hits: &[Hit],
-        wanted: &Wanted<'_>,
-    ) -> Result<Vec<Class>, TooMany> {
-        let http = |hit: &&Hit| matches!(self.clause(hit).target, Target::Http(..));
-        let hits: BTreeMap<u32, &Hit> =
-            hits.iter().filter(http).map(|hit| (hit.clause, hit)).collect();
-        let insert = |paths: &mut Trie, clause: u32| {
-            if let Some(hit) = hits.get(&clause) {
-                self.clause(hit).target.insert_path(paths, hit);
-            }
-        };
-        let sequences: Sequences = |clause| match &clause.target {
-            // `/*` may match `/`.
-            Target::Http(_, path) if path.tokens == [Token::One] => {
-                let root = Sequence { tokens: Vec::new(), ..path.clone() };
-                vec![Cow::Borrowed(path), Cow::Owned(root)]
-            }
-            Target::Http(_, path) => vec![Cow::Borrowed(path)],
-            Target::Network(_) | Target::Folder(_) => Vec::new(),
-        };
-        let (clauses, members) = (self.clauses.as_slice(), hits.keys().copied().collect());
-        essential(
-            &Patterns { trie, alphabet: &HTTP_PATHS, clauses, members, insert: &insert, sequences },
-            wanted,
-        )
+impl HttpSets {
+    fn number(&mut self, hits: Vec<Hit>) -> usize {
+        *self.numbers.entry(hits).or_insert_with_key(|hits| {
+            self.list.push(hits.clone());
+            self.list.len() - 1
+        })
     }
 }
 

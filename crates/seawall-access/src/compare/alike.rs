@@ -12,6 +12,7 @@ use crate::glob::Glob;
 use crate::hash::{HashMap, HashSet};
 use crate::host::{Destination, HOST_ALIAS, HostPattern, canonical_name};
 use crate::model::{Body, Layer, Policy, Resources, Rule};
+use crate::parallel;
 use crate::pattern::Token;
 
 /// The number of wildcards for a part of a label above which it would take longer to try them all.
@@ -47,58 +48,93 @@ impl<'a> AlikeHosts<'a> {
 
 /// Both states without the names that others represent; `None` if there are no such names.
 pub(super) fn reduce<'a>(old: &'a [Policy], new: &'a [Policy]) -> Option<Reduced<'a>> {
-    let sets = memberships(old.iter().chain(new).flat_map(Policy::rules));
+    let Names { list, places } = Names::new(old.iter().chain(new).flat_map(Policy::rules));
     let mut known: HashSet<(&str, u32)> = HashSet::default();
     // Reading the other patterns takes longer than this.
-    if sets.iter().all(|(host, set)| known.insert((domain(host), *set))) {
+    if list.iter().all(|(host, set)| known.insert((domain(host), *set))) {
         return None;
     }
     let others = Others::new(old.iter().chain(new).flat_map(Policy::rules));
     if others.globs.len() > MOST_GLOBS {
         return None;
     }
-    let mut groups: HashMap<(&'a str, u32), Vec<&'a str>> = HashMap::default();
-    sets.into_iter().filter(|(host, _)| !others.tell_apart(host)).for_each(|(host, set)| {
-        groups.entry((domain(host), set)).or_default().push(host);
-    });
-    let mut left_out: HashSet<&str> = HashSet::default();
-    let mut alike = AlikeHosts::default();
-    groups.into_values().filter(|names| names.len() > 1).for_each(|mut names| {
-        // The first in the order in which classes are found, so that the same examples are chosen.
-        names.sort_unstable();
-        names.shrink_to_fit();
-        left_out.extend(names.iter().skip(1));
-        alike.0.extend(names.first().copied().map(|first| (first, names)));
-    });
-    if left_out.is_empty() {
-        return None;
-    }
-    let without = |policies: &[Policy]| {
-        policies.iter().map(|policy| policy_without(policy, &left_out)).collect()
-    };
-    Some(Reduced { old: without(old), new: without(new), alike })
-}
-
-/// For each plainly written name, the number of the set of rules and ports that it stands in.
-fn memberships<'a>(rules: impl Iterator<Item = &'a Rule>) -> HashMap<&'a str, u32> {
-    let mut numbers: HashMap<(u32, u32, Option<u16>), u32> = HashMap::default();
-    let mut sets: HashMap<&str, u32> = HashMap::default();
-    for (number, rule) in (0..).zip(rules) {
-        for (host, port) in plain(rule).filter_map(|resource| exact(resource)) {
-            let set = sets.entry(host).or_default();
-            let next = u32::try_from(numbers.len() + 1).expect("fewer sets than bytes of policies");
-            *set = *numbers.entry((*set, number, port)).or_insert(next);
+    let mut groups: HashMap<(&'a str, u32), Vec<u32>> = HashMap::default();
+    for (at, (host, set)) in (0..).zip(&list) {
+        if !others.tell_apart(host) {
+            groups.entry((domain(host), *set)).or_default().push(at);
         }
     }
-    sets
+    let groups: Vec<Vec<u32>> = groups.into_values().filter(|group| group.len() > 1).collect();
+    if groups.is_empty() {
+        return None;
+    }
+    let name = |at: u32| list.get(at as usize).map_or("", |(host, _)| *host);
+    // The first in the order in which classes are found, so that the same examples are chosen.
+    let groups = parallel::map(groups, 2, |mut group| {
+        group.sort_unstable_by_key(|at| name(*at));
+        group
+    });
+    let mut stays = vec![true; list.len()];
+    for at in groups.iter().flat_map(|group| group.iter().skip(1)) {
+        stays.iter_mut().skip(*at as usize).take(1).for_each(|stays| *stays = false);
+    }
+    let names = groups.iter().map(|group| group.iter().map(|at| name(*at)).collect::<Vec<_>>());
+    let alike = names.filter_map(|names| Some((*names.first()?, names))).collect();
+    let stays = |place: u32| stays.get(place as usize).copied().unwrap_or(true);
+    let mut places = places.iter().map(|place| stays(*place));
+    let [old, new] = [old, new].map(|policies| {
+        policies.iter().map(|policy| policy_without(policy, &mut places)).collect()
+    });
+    Some(Reduced { old, new, alike: AlikeHosts(alike) })
+}
+
+/// The plainly written names in rules.
+struct Names<'a> {
+    /// Each name with the number of the set of rules and ports that it stands in.
+    list: Vec<(&'a str, u32)>,
+    /// The resources about hosts, in order: the position of the name, or [`NO_NAME`].
+    places: Vec<u32>,
+}
+
+/// The place of a resource that is not a plainly written name.
+const NO_NAME: u32 = u32::MAX;
+
+impl<'a> Names<'a> {
+    fn new(rules: impl Iterator<Item = &'a Rule> + Clone) -> Self {
+        let count = rules.clone().map(|rule| plain(rule).len()).sum();
+        let mut names = Self { list: Vec::new(), places: Vec::with_capacity(count) };
+        let mut numbers: HashMap<(u32, u32, Option<u16>), u32> = HashMap::default();
+        let mut known: HashMap<&str, u32> = HashMap::default();
+        // Most names are in both states.
+        known.reserve(count.div_ceil(2));
+        for (number, rule) in (0..).zip(rules) {
+            for resource in plain(rule) {
+                let Some((host, port)) = exact(resource) else {
+                    names.places.push(NO_NAME);
+                    continue;
+                };
+                let at = *known.entry(host).or_insert_with(|| {
+                    names.list.push((host, 0));
+                    u32::try_from(names.list.len() - 1).expect("fewer names than bytes of policies")
+                });
+                names.places.push(at);
+                if let Some((_, set)) = names.list.get_mut(at as usize) {
+                    let next = u32::try_from(numbers.len() + 1)
+                        .expect("fewer sets than bytes of policies");
+                    *set = *numbers.entry((*set, number, port)).or_insert(next);
+                }
+            }
+        }
+        names
+    }
 }
 
 /// The resources of a rule that are about hosts.
-fn plain(rule: &Rule) -> impl Iterator<Item = &String> {
-    let (layer, Resources::Plain(resources)) = (rule.layer(), &rule.resources) else {
-        return [].iter();
-    };
-    if layer == Some(Layer::Network) { resources.iter() } else { [].iter() }
+fn plain(rule: &Rule) -> &[String] {
+    match &rule.resources {
+        Resources::Plain(resources) if rule.layer() == Some(Layer::Network) => resources,
+        Resources::Plain(_) | Resources::Http(_) => &[],
+    }
 }
 
 /// The host and the port of a resource, if it is a name that others may represent.
@@ -156,27 +192,27 @@ impl Others {
     }
 }
 
-fn policy_without(policy: &Policy, left_out: &HashSet<&str>) -> Policy {
+/// The policy without the names that others represent; `stays` tells for each of its resources
+/// about hosts whether it stays.
+fn policy_without(policy: &Policy, stays: &mut impl Iterator<Item = bool>) -> Policy {
     let Policy { name, scope, body } = policy;
     let body = match body {
         Body::Allowlist(rules) => {
-            Body::Allowlist(rules.iter().map(|rule| rule_without(rule, left_out)).collect())
+            Body::Allowlist(rules.iter().map(|rule| rule_without(rule, stays)).collect())
         }
         Body::Cedar(cedar) => Body::Cedar(cedar.clone()),
     };
     Policy { name: name.clone(), scope: scope.clone(), body }
 }
 
-fn rule_without(rule: &Rule, left_out: &HashSet<&str>) -> Rule {
+fn rule_without(rule: &Rule, stays: &mut impl Iterator<Item = bool>) -> Rule {
     let Rule { name, decision, actions, resources } = rule;
-    let resources = match resources {
-        Resources::Plain(all) if rule.layer() == Some(Layer::Network) => {
-            let stays = |resource: &&String| {
-                exact(resource).is_none_or(|(host, _)| !left_out.contains(host))
-            };
-            Resources::Plain(all.iter().filter(stays).cloned().collect())
+    let resources = match plain(rule) {
+        [] => resources.clone(),
+        all => {
+            let kept = all.iter().zip(stays).filter(|(_, stays)| *stays);
+            Resources::Plain(kept.map(|(resource, _)| resource.clone()).collect())
         }
-        Resources::Plain(_) | Resources::Http(_) => resources.clone(),
     };
     Rule { name: name.clone(), decision: *decision, actions: actions.clone(), resources }
 }

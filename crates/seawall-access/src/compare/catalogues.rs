@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clause::Target;
+use crate::hash::HashMap;
 use crate::host::Destination;
 use crate::parallel;
 use crate::path::folder_text;
@@ -25,8 +26,66 @@ pub(super) const ANY_OTHER_ADDRESS: &str = "any other address";
 /// The number of places below which one thread is faster.
 const PLACES_A_THREAD: usize = 8;
 
-/// The number of classes that are described at a time.
+/// The largest number of classes that are described at a time, and the number of parts in which
+/// fewer are.
 const CLASSES_AT_A_TIME: usize = 1_000;
+const PARTS: usize = 8;
+
+/// The texts of some classes. What a match is called is made once: very many classes share their
+/// matches.
+#[derive(Default)]
+struct Texts {
+    list: Vec<String>,
+    known: HashMap<(Form, Hit), Option<u32>>,
+    /// The same for texts about one host, by its matches, and for the host as a whole.
+    host_texts: HashMap<Option<Hit>, [Option<u32>; 2]>,
+    /// By class: the positions of its texts.
+    classes: Vec<Vec<u32>>,
+}
+
+/// The part of a rule that a text is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Form {
+    Pattern,
+    Connections,
+    AllRequests,
+}
+
+impl Texts {
+    fn add(&mut self, text: String) -> u32 {
+        self.list.push(text);
+        u32::try_from(self.list.len() - 1).expect("fewer texts than bytes of policies")
+    }
+
+    /// The text for a match in a form; `None` if no pattern expresses it.
+    fn of(&mut self, form: Form, hit: &Hit, text: impl FnOnce() -> Option<String>) -> Option<u32> {
+        if let Some(known) = self.known.get(&(form, *hit)) {
+            return *known;
+        }
+        let own = text().map(|text| self.add(text));
+        self.known.insert((form, *hit), own);
+        own
+    }
+
+    /// The texts for a match, or without one, about one host.
+    fn of_host(
+        &mut self,
+        hit: Option<&Hit>,
+        texts: impl FnOnce(&mut Self) -> [Option<u32>; 2],
+    ) -> [Option<u32>; 2] {
+        let key = hit.copied();
+        if let Some(known) = self.host_texts.get(&key) {
+            return *known;
+        }
+        let own = texts(self);
+        self.host_texts.insert(key, own);
+        own
+    }
+
+    fn get(&self, at: u32) -> &str {
+        self.list.get(at as usize).map(String::as_str).unwrap_or_default()
+    }
+}
 
 /// Makes the catalogues of a universe.
 pub(super) struct Catalogues<'a> {
@@ -40,9 +99,10 @@ impl<'a> Catalogues<'a> {
     }
 
     pub(super) fn folders(&self) -> Catalogue<'a> {
-        let mut folders = self.catalogue(&self.universe.folders, |class| {
-            let own = class.single.then(|| folder_text(&class.labels));
-            vec![self.patterns(&class.hits).into_iter().chain(own).collect()]
+        let mut folders = self.catalogue(&self.universe.folders, |class, texts| {
+            let mut own = self.patterns(&class.hits, texts);
+            own.extend(class.single.then(|| texts.add(folder_text(&class.labels))));
+            texts.classes.push(own);
         });
         for (at, class) in self.universe.folders.iter().enumerate() {
             folders.add_loose(at, self.respelled(&class.hits));
@@ -51,38 +111,75 @@ impl<'a> Catalogues<'a> {
     }
 
     pub(super) fn hosts(&self) -> Catalogue<'a> {
-        self.catalogue(&self.universe.hosts, |class| vec![self.connections(class)])
+        self.catalogue(&self.universe.hosts, |class, texts| {
+            let own = own_name(&class.host).into_iter();
+            let own = own.flat_map(|own| {
+                [None, named_port(class)].map(|port| text::connections(&own, port))
+            });
+            let mut own: Vec<u32> = own.map(|text| texts.add(text)).collect();
+            own.extend(class.hits.iter().filter_map(|hit| {
+                texts.of(Form::Connections, hit, || Some(self.destination(hit)?.to_string()))
+            }));
+            texts.classes.push(own);
+        })
     }
 
     pub(super) fn requests(&self, numbering: &Numbering<'_>) -> Catalogue<'a> {
-        let mut requests = self.catalogue(&self.universe.hosts, |class| {
-            let whole = self.all_requests(class);
-            let each = |hits: &[Hit]| {
-                [whole.clone(), self.patterns(hits), self.requests_of_host(class, hits)].concat()
+        let mut requests = self.catalogue(&self.universe.hosts, |class, texts| {
+            let whole = |hit: &Hit| {
+                let Destination { host, port, .. } = self.destination(hit)?;
+                Some(text::requests(host, port, "/**"))
             };
-            match self.universe.requests_of(class) {
-                [] => vec![each(&[])],
-                requests => requests.iter().map(|request| each(&request.hits)).collect(),
+            let whole: Vec<u32> = class
+                .hits
+                .iter()
+                .filter_map(|hit| texts.of(Form::AllRequests, hit, || whole(hit)))
+                .collect();
+            let name = own_name(&class.host);
+            let mut each = |hits: &[Hit]| {
+                let mut own = whole.clone();
+                own.extend(self.patterns(hits, texts));
+                own.extend(self.requests_of_host((class, name.as_deref()), hits, texts));
+                texts.classes.push(own);
+            };
+            let requests = self.universe.requests_of(class);
+            match requests.list() {
+                [] => each(&[]),
+                all => all
+                    .iter()
+                    .for_each(|request| each(&self.universe.request_hits(requests, request))),
             }
+            texts.host_texts.clear();
         });
         for (class, offset) in self.universe.hosts.iter().zip(&numbering.offsets) {
-            for (request, number) in self.universe.requests_of(class).iter().zip(*offset..) {
-                requests.add_loose(number, self.respelled(&request.hits));
+            let own = self.universe.requests_of(class);
+            for (request, number) in own.list().iter().zip(*offset..) {
+                let hits = self.universe.request_hits(own, request);
+                requests.add_loose(number, self.respelled(&hits));
             }
         }
         requests
     }
 
     pub(super) fn addresses(&self) -> Catalogue<'a> {
-        self.catalogue(self.universe.ports_of_any_address(), |port| {
-            let own = named_port(port);
-            let texts = self.universe.addresses.iter().map(|class| {
-                let blocks = self.patterns(&class.hits);
-                let with_port: Vec<String> =
-                    blocks.iter().map(|block| text::connections(block, own)).collect();
-                [blocks, with_port].concat()
-            });
-            texts.collect()
+        self.catalogue(self.universe.ports_of_any_address(), |port, texts| {
+            for class in &self.universe.addresses {
+                let mut own = self.patterns(&class.hits, texts);
+                // Without a port, both texts are one.
+                if let Some(port) = named_port(port) {
+                    for hit in &class.hits {
+                        let with_port = |texts: &mut Texts| {
+                            let block = texts.of(Form::Pattern, hit, || self.pattern(hit))?;
+                            let text = text::connections(texts.get(block), Some(port));
+                            Some(texts.add(text))
+                        };
+                        let with_port = texts.of_host(Some(hit), |texts| [with_port(texts), None]);
+                        own.extend(with_port.into_iter().flatten());
+                    }
+                }
+                texts.classes.push(own);
+            }
+            texts.host_texts.clear();
         })
     }
 
@@ -91,23 +188,31 @@ impl<'a> Catalogues<'a> {
         if sets.is_empty() {
             return Vec::new();
         }
-        let blocks =
-            self.catalogue(&self.universe.addresses, |class| vec![self.patterns(&class.hits)]);
+        let blocks = self.catalogue(&self.universe.addresses, |class, texts| {
+            let own = self.patterns(&class.hits, texts);
+            texts.classes.push(own);
+        });
         parallel::map(sets.iter().collect(), PLACES_A_THREAD, |classes| {
             place(self.universe, &blocks, classes).into()
         })
     }
 
-    /// A catalogue of classes, each of which may represent several; `texts` has the patterns of
+    /// A catalogue of classes, each of which may represent several; `describe` adds the patterns of
     /// each.
     fn catalogue<T: Sync>(
         &self,
         classes: &[T],
-        texts: impl Fn(&T) -> Vec<Vec<String>> + Sync,
+        describe: impl Fn(&T, &mut Texts) + Sync,
     ) -> Catalogue<'a> {
-        let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
-        let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
-        Catalogue::new(parallel::map(chunks, 1, texts).into_iter().flatten(), self.alike)
+        let size = classes.len().div_ceil(PARTS).clamp(1, CLASSES_AT_A_TIME);
+        let described = parallel::map(classes.chunks(size).collect(), 1, |chunk: &[T]| {
+            let mut texts = Texts::default();
+            chunk.iter().for_each(|class| describe(class, &mut texts));
+            (texts.list, texts.classes)
+        });
+        let mut catalogue = Catalogue::new(self.alike);
+        described.into_iter().for_each(|(texts, classes)| catalogue.add(texts, classes));
+        catalogue
     }
 
     /// The pattern of the clause for what it matches with these open questions.
@@ -115,55 +220,55 @@ impl<'a> Catalogues<'a> {
         self.universe.clause(hit).target.narrowed(unknowns)
     }
 
-    fn patterns(&self, hits: &[Hit]) -> Vec<String> {
-        hits.iter()
-            .filter_map(|hit| self.narrowed(hit, hit.unknowns))
-            .map(|target| target.to_string())
-            .collect()
+    fn pattern(&self, hit: &Hit) -> Option<String> {
+        Some(self.narrowed(hit, hit.unknowns)?.to_string())
     }
 
-    /// The destinations of rules: HTTP rules contribute hosts to the description of connections,
+    fn patterns(&self, hits: &[Hit], texts: &mut Texts) -> Vec<u32> {
+        hits.iter().filter_map(|hit| texts.of(Form::Pattern, hit, || self.pattern(hit))).collect()
+    }
+
+    /// The destination of a rule: HTTP rules contribute hosts to the description of connections,
     /// and rules about connections to that of requests.
-    fn destinations(&self, hits: &[Hit]) -> Vec<Destination> {
-        let targets = hits.iter().filter_map(|hit| self.narrowed(hit, hit.unknowns));
-        let destinations = targets.filter_map(|target| match target.into_owned() {
+    fn destination(&self, hit: &Hit) -> Option<Destination> {
+        match self.narrowed(hit, hit.unknowns)?.into_owned() {
             Target::Network(destination) | Target::Http(destination, _) => Some(destination),
             Target::Folder(_) => None,
-        });
-        destinations.collect()
+        }
     }
 
-    fn connections(&self, class: &HostClass) -> Vec<String> {
-        let own = own_name(&class.host).into_iter();
-        let own =
-            own.flat_map(|own| [None, named_port(class)].map(|port| text::connections(&own, port)));
-        own.chain(self.destinations(&class.hits).iter().map(Destination::to_string)).collect()
-    }
-
-    fn all_requests(&self, class: &HostClass) -> Vec<String> {
-        let destinations = self.destinations(&class.hits).into_iter();
-        destinations
-            .map(|Destination { host, port, .. }| text::requests(host, port, "/**"))
-            .collect()
-    }
-
-    /// Requests to a single host, for changes that do not apply to every host of a pattern.
-    fn requests_of_host(&self, class: &HostClass, hits: &[Hit]) -> Vec<String> {
-        let Some(own) = own_name(&class.host) else { return Vec::new() };
+    /// Requests to a single host of this name, for changes that do not apply to every host of a
+    /// pattern.
+    fn requests_of_host(
+        &self,
+        (class, name): (&HostClass, Option<&str>),
+        hits: &[Hit],
+        texts: &mut Texts,
+    ) -> Vec<u32> {
+        let Some(name) = name else { return Vec::new() };
         // For an address, the path is described with its own name, whatever pattern of names
         // matches it.
-        let targets = hits
-            .iter()
-            .filter_map(|hit| self.narrowed(hit, hit.unknowns.without(Unknown::AddressAsName)));
-        let paths = targets.filter_map(|target| match target.as_ref() {
-            Target::Http(destination, path) => Some((destination.port, text::request_path(path))),
-            Target::Network(_) | Target::Folder(_) => None,
-        });
-        let paths = paths.chain([(None, "/**".to_owned())]);
-        let port = named_port(class);
-        paths
-            .flat_map(|(stated, path)| [stated, port].map(|port| text::requests(&own, port, &path)))
-            .collect()
+        let path = |hit: &Hit| {
+            let target = self.narrowed(hit, hit.unknowns.without(Unknown::AddressAsName))?;
+            match target.as_ref() {
+                Target::Http(destination, path) => {
+                    Some((destination.port, text::request_path(path)))
+                }
+                Target::Network(_) | Target::Folder(_) => None,
+            }
+        };
+        let mut all = Vec::with_capacity(2 * hits.len() + 2);
+        for hit in hits.iter().map(Some).chain([None]) {
+            let own = texts.of_host(hit, |texts| {
+                let path = hit.map_or_else(|| Some((None, "/**".to_owned())), path);
+                path.map_or([None; 2], |(stated, path)| {
+                    [stated, named_port(class)]
+                        .map(|port| Some(texts.add(text::requests(name, port, &path))))
+                })
+            });
+            all.extend(own.into_iter().flatten());
+        }
+        all
     }
 
     /// The patterns that match another spelling of their own text.

@@ -11,6 +11,7 @@ use crate::clause::Actions;
 use crate::hash::HashMap;
 use crate::point::{Match, Point, Role};
 use crate::points::AddressGroups;
+use crate::request_classes::Requests;
 use crate::universe::{Host, HostClass, Universe};
 
 use super::outcome::{Outcome, Teams, outcomes};
@@ -96,7 +97,7 @@ pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
         .iter()
         .map(|class| {
             let first = next;
-            next += universe.requests_of(class).len().max(1);
+            next += universe.requests_of(class).list().len().max(1);
             first
         })
         .collect()
@@ -105,7 +106,7 @@ pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
 /// Sets of methods that no class of requests distinguishes.
 fn methods_alike(universe: &Universe) -> Vec<Actions> {
     let told: BTreeSet<Actions> =
-        universe.requests.iter().flatten().map(|class| class.methods).collect();
+        universe.requests.iter().flat_map(Requests::list).map(|class| class.methods).collect();
     told.into_iter().fold(vec![Actions::HTTP], |alike, own| {
         let parts = alike.into_iter().flat_map(|all| [all.intersection(own), all.difference(own)]);
         parts.filter(|part| *part != Actions::default()).collect()
@@ -201,10 +202,11 @@ impl<'a> Judge<'a> {
                 })
             });
         }
-        for (request, number) in universe.requests_of(class).iter().zip(offset..) {
+        let requests = universe.requests_of(class);
+        for (request, number) in requests.list().iter().zip(offset..) {
             let Some(first) = request.methods.methods().next() else { continue };
             let mut matches = tcp.clone();
-            matches.extend(universe.matches(&request.hits, Actions::method(first), Role::Http));
+            matches.extend(requests.matches(request));
             let changes = self.changes(Atom::Http(first), matches, own);
             let alike = self.methods.iter().filter(|alike| alike.meets(request.methods));
             let firsts: Vec<&str> = alike.filter_map(|alike| alike.methods().next()).collect();

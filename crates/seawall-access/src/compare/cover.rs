@@ -81,12 +81,9 @@ struct Exception {
 }
 
 impl<'a> Catalogue<'a> {
-    /// A catalogue for this number of classes, each with the texts of the patterns that match it.
-    pub(super) fn new(
-        classes: impl IntoIterator<Item = Vec<String>>,
-        alike: &'a AlikeHosts<'a>,
-    ) -> Self {
-        let mut catalogue = Self {
+    /// A catalogue without classes.
+    pub(super) fn new(alike: &'a AlikeHosts<'a>) -> Self {
+        Self {
             alike,
             texts: Vec::new(),
             hosts: Vec::new(),
@@ -97,27 +94,30 @@ impl<'a> Catalogue<'a> {
             loose_members: Vec::new(),
             loose: HashMap::default(),
             known: HashMap::default(),
-        };
-        for (class, texts) in classes.into_iter().enumerate() {
-            let mut own: Vec<usize> =
-                texts.into_iter().map(|text| catalogue.pattern(text)).collect();
+        }
+    }
+
+    /// Adds classes, each with the positions of the texts of the patterns that match it.
+    pub(super) fn add(&mut self, texts: Vec<String>, classes: Vec<Vec<u32>>) {
+        let patterns: Vec<usize> = texts.into_iter().map(|text| self.pattern(text)).collect();
+        for texts in classes {
+            let own = texts.iter().filter_map(|text| patterns.get(*text as usize));
+            let mut own: Vec<usize> = own.copied().collect();
             own.sort_unstable();
             own.dedup();
-            catalogue
-                .weights
-                .push(own.iter().map(|pattern| catalogue.copies(*pattern)).max().unwrap_or(1));
+            let class = self.patterns.len();
+            self.weights.push(own.iter().map(|pattern| self.copies(*pattern)).max().unwrap_or(1));
             for &pattern in &own {
-                let weight = catalogue.weight(class, catalogue.host(pattern));
+                let weight = self.weight(class, self.host(pattern));
                 if let Some((members, size)) =
-                    catalogue.members.get_mut(pattern).zip(catalogue.sizes.get_mut(pattern))
+                    self.members.get_mut(pattern).zip(self.sizes.get_mut(pattern))
                 {
                     members.push(class);
                     *size += weight;
                 }
             }
-            catalogue.patterns.push(own);
+            self.patterns.push(own);
         }
-        catalogue
     }
 
     /// Adds the patterns that may match a class.
@@ -353,44 +353,54 @@ impl<'a> Catalogue<'a> {
         if unnamed > 0 {
             text.push_str(IN_PART);
         }
-        let texts = self.exception_texts(&exceptions, host);
+        let (texts, count) = self.exception_texts(&exceptions, host);
         // A list never leaves out just one item.
-        let spelled_out = if texts.len() <= SPELLED_OUT + 1 { texts.len() } else { SPELLED_OUT };
+        let spelled_out = if count <= SPELLED_OUT + 1 { count } else { SPELLED_OUT };
         if let Some(shown) = texts.get(..spelled_out).filter(|shown| !shown.is_empty()) {
             text = format!("{text} except {}", shown.join(", "));
         }
-        if texts.len() > spelled_out {
-            text = format!("{text} and {} more", texts.len() - spelled_out);
+        if count > spelled_out {
+            text = format!("{text} and {} more", count - spelled_out);
         }
         let size = self.count(covered.iter(), host);
-        Excepted { unnamed, exceptions: texts.len(), text, host, covered, size }
+        Excepted { unnamed, exceptions: count, text, host, covered, size }
     }
 
-    /// The texts of exceptions, in order; for a host that stands for others, those of all of them.
-    fn exception_texts(&self, exceptions: &[Exception], host: Option<&str>) -> Vec<Cow<'_, str>> {
+    /// The texts of exceptions, in order, and their number; for a host that stands for others, those
+    /// of all of them. All that can be spelled out are among the texts.
+    fn exception_texts(
+        &self,
+        exceptions: &[Exception],
+        host: Option<&str>,
+    ) -> (Vec<Cow<'_, str>>, usize) {
         if host.is_some() || exceptions.iter().all(|other| self.host(other.pattern).is_none()) {
-            return exceptions
-                .iter()
-                .map(|other| Cow::Borrowed(self.text(other.pattern)))
-                .collect();
+            let texts = exceptions.iter().map(|other| Cow::Borrowed(self.text(other.pattern)));
+            return (texts.collect(), exceptions.len());
         }
-        let mut texts = Vec::new();
+        let (mut texts, mut count) = (Vec::new(), 0);
         for &Exception { pattern, attempt, gain } in exceptions {
             let text = self.text(pattern);
             let mut add = |text: Cow<'a, str>| {
                 texts.push((attempt, Reverse(gain), text.len(), self.size(pattern), text))
             };
             match self.host(pattern) {
-                Some(host) => self
-                    .alike
-                    .names(host)
-                    .iter()
-                    .for_each(|name| add(text.replace(host, name).into())),
-                None => add(text.to_owned().into()),
+                Some(host) => {
+                    let mut names = self.alike.names(host).to_vec();
+                    count += names.len();
+                    if names.len() > SPELLED_OUT + 1 {
+                        names.select_nth_unstable_by_key(SPELLED_OUT, |name| (name.len(), *name));
+                        names.truncate(SPELLED_OUT + 1);
+                    }
+                    names.iter().for_each(|name| add(text.replace(host, name).into()));
+                }
+                None => {
+                    count += 1;
+                    add(text.to_owned().into());
+                }
             }
         }
         texts.sort_unstable();
-        texts.into_iter().map(|(.., text)| text).collect()
+        (texts.into_iter().map(|(.., text)| text).collect(), count)
     }
 
     /// Patterns that exclude wrong classes from `inside`, and the wrong classes that remain.

@@ -1,5 +1,6 @@
 //! Descriptions of the changes.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
@@ -118,72 +119,90 @@ impl ClassDescription<'_> {
     fn count(&self) -> usize {
         self.alike.map_or(1, |(_, names)| names.len())
     }
+}
+
+/// A description, prepared for making its entries.
+struct Row<'d> {
+    own: &'d ClassDescription<'d>,
+    word: Cow<'static, str>,
+    /// The object and the example in pieces, between which the host is.
+    object: Vec<&'d str>,
+    witness: Vec<&'d str>,
+}
+
+impl<'d> Row<'d> {
+    fn new(own: &'d ClassDescription<'d>) -> Self {
+        let methods = || methods_text(own.methods).into();
+        let word = if own.methods == Actions::default() { own.word.into() } else { methods() };
+        let pieces = |text: &'d str| match own.alike {
+            Some((host, _)) => text.split(host).collect(),
+            None => vec![text],
+        };
+        Self { own, word, object: pieces(own.object.what()), witness: pieces(&own.witness) }
+    }
 
     /// The host of one of its entries; empty if it stands for no others.
-    fn host(&self, at: u32) -> &str {
-        self.alike.and_then(|(_, names)| names.get(at as usize)).copied().unwrap_or_default()
-    }
-
-    /// The parts of a text about its host, with this host instead.
-    fn about<'t>(&'t self, text: &'t str, host: &'t str) -> impl Iterator<Item = &'t str> {
-        let whole = self.alike.is_none().then_some(text);
-        let pieces = self.alike.into_iter().flat_map(move |(own, _)| {
-            let pieces = text.split(own).enumerate();
-            pieces.flat_map(move |(number, piece)| [if number == 0 { "" } else { host }, piece])
-        });
-        whole.into_iter().chain(pieces)
-    }
-
-    /// The whole object, with this host.
-    fn text(&self, host: &str) -> String {
-        let parts = self.about(self.object.what(), host).chain([self.object.at()]);
-        parts.collect::<Vec<_>>().concat()
+    fn host(&self, at: u32) -> &'d str {
+        self.own.alike.and_then(|(_, names)| names.get(at as usize)).copied().unwrap_or_default()
     }
 
     /// The object in front of the host, if it stands for others.
-    fn before_host(&self) -> Option<&str> {
-        Some(self.object.what().split_once(self.alike?.0)?.0)
+    fn before_host(&self) -> Option<&'d str> {
+        // A text without the host is the same for all of them.
+        self.own.alike.filter(|_| self.object.len() > 1).and(self.object.first().copied())
     }
 
     /// The order of its entry for a host beside that of another for its own, without making their
     /// texts.
     fn compare(&self, host: &str, other: &Self, other_host: &str) -> Ordering {
-        let objects = || match (self.before_host(), other.before_host()) {
-            (None, None) => self.object.cmp(&other.object),
-            // Nearly always, hosts differ before one of them ends.
-            (Some(before), Some(other_before))
-                if before == other_before
-                    && !host.starts_with(other_host)
-                    && !other_host.starts_with(host) =>
-            {
-                host.cmp(other_host)
-            }
-            _ => self.text(host).cmp(&other.text(other_host)),
+        let texts = || {
+            let text = |row: &Self, host| filled(&[], &row.object, host) + row.own.object.at();
+            text(self, host).cmp(&text(other, other_host))
         };
-        (self.size.cmp(&other.size))
-            .then_with(objects)
-            .then_with(|| (self.word, self.outcome).cmp(&(other.word, other.outcome)))
+        let objects = || match (self.before_host(), other.before_host()) {
+            (None, None) => self.own.object.cmp(&other.own.object),
+            (Some(before), Some(other_before)) if before == other_before => {
+                // Nearly always, hosts differ before one of them ends.
+                let common = host.len().min(other_host.len());
+                let [one, two] = [host, other_host].map(|host| host.as_bytes().get(..common));
+                one.cmp(&two).then_with(texts)
+            }
+            _ => texts(),
+        };
+        (self.own.size.cmp(&other.own.size)).then_with(objects).then_with(|| {
+            (self.own.word, self.own.outcome).cmp(&(other.own.word, other.own.outcome))
+        })
     }
 
     fn entry(&self, host: &str, audience: &Arc<Audience>) -> Entry {
-        let methods = methods_text(self.methods);
-        let word = if self.methods == Actions::default() { self.word } else { &methods };
-        let object = self.about(self.object.what(), host);
-        let what = [word, " "].into_iter().chain(object).collect::<Vec<_>>().concat();
-        let (widens, narrows) = match self.outcome {
+        let (widens, narrows) = match self.own.outcome {
             Outcome::Widened => (true, false),
             Outcome::Narrowed => (false, true),
             Outcome::Uncertain { widens, narrows } => (widens, narrows),
         };
         Entry {
             audience: Arc::clone(audience),
-            access: self.object.clone_with(what),
-            witness: self.about(&self.witness, host).collect::<Vec<_>>().concat(),
-            because: Arc::clone(&self.because),
+            access: self.own.object.clone_with(filled(&[&self.word, " "], &self.object, host)),
+            witness: filled(&[], &self.witness, host),
+            because: Arc::clone(&self.own.because),
             widens,
             narrows,
         }
     }
+}
+
+/// A text from pieces, with a host between each two of them.
+fn filled(front: &[&str], pieces: &[&str], host: &str) -> String {
+    let length: usize = front.iter().chain(pieces).map(|piece| piece.len()).sum();
+    let mut text = String::with_capacity(length + pieces.len().saturating_sub(1) * host.len());
+    front.iter().for_each(|piece| text.push_str(piece));
+    for (number, piece) in pieces.iter().enumerate() {
+        if number > 0 {
+            text.push_str(host);
+        }
+        text.push_str(piece);
+    }
+    text
 }
 
 /// One entry for the same change in several methods.
@@ -207,30 +226,31 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription<'_>>) -> Chan
         }
     }
     // There may be millions of hosts, so that their texts are made in their places only.
+    let rows: Vec<Row<'_>> = kept.iter().map(Row::new).collect();
     let number = |at: usize| u32::try_from(at).expect("fewer entries than bytes of policies");
-    let of_host = |(own, one): (usize, &ClassDescription<'_>)| {
+    let of_host = |(own, row): (usize, &Row<'_>)| {
         let own = number(own);
-        (0..number(one.count())).map(move |host| (own, host))
+        (0..number(row.own.count())).map(move |host| (own, host))
     };
-    let mut entries: Vec<(u32, u32)> = kept.iter().enumerate().flat_map(of_host).collect();
+    let mut entries: Vec<(u32, u32)> = rows.iter().enumerate().flat_map(of_host).collect();
     let of = |(own, host): (u32, u32)| {
-        let own = kept.get(own as usize).expect("a number of these");
-        (own, own.host(host))
+        let row = rows.get(own as usize).expect("a number of these");
+        (row, row.host(host))
     };
     entries.sort_by(|one, other| {
         let ((one, host), (other, other_host)) = (of(*one), of(*other));
         one.compare(host, other, other_host)
     });
     let count = |list: fn(Outcome) -> bool| {
-        entries.iter().filter(|entry| list(of(**entry).0.outcome)).count()
+        entries.iter().filter(|entry| list(of(**entry).0.own.outcome)).count()
     };
     let mut changes = Changes {
         widened: Vec::with_capacity(count(|outcome| outcome == Outcome::Widened)),
         narrowed: Vec::with_capacity(count(|outcome| outcome == Outcome::Narrowed)),
         uncertain: Vec::new(),
     };
-    for (own, host) in entries.iter().map(|entry| of(*entry)) {
-        changes.push(own.outcome, own.entry(host, audience));
+    for (row, host) in entries.iter().map(|entry| of(*entry)) {
+        changes.push(row.own.outcome, row.entry(host, audience));
     }
     changes
 }

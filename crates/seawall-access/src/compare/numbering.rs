@@ -2,6 +2,8 @@
 //!
 //! Invariant: an example belongs to its cell, at an address at which the change occurs.
 
+use std::borrow::Cow;
+
 use ipnet::IpNet;
 
 use crate::address::AddressClass;
@@ -9,9 +11,11 @@ use crate::atom::Atom;
 use crate::clause::{Actions, Target};
 use crate::hash::{HashMap, HashSet};
 use crate::model::Decision;
+use crate::parallel;
 use crate::ranges::Known;
+use crate::request_classes::{RequestClass, Requests};
 use crate::trie::Hit;
-use crate::universe::{Host, HostClass, RequestClass, Universe};
+use crate::universe::{Host, HostClass, Universe};
 use crate::unknowns::Unknown;
 use crate::witness::Witness;
 
@@ -26,21 +30,23 @@ pub(super) struct Numbering<'a> {
     /// The matches of each class of folders.
     folders: HashSet<&'a [Hit]>,
     /// The matches of classes of requests, and their methods, in the order of
-    /// [`Universe::requests`].
-    requests: Vec<HashMap<&'a [Hit], Actions>>,
+    /// [`Universe::requests`]; none unless requests are reported.
+    requests: Vec<HashMap<Vec<Hit>, Actions>>,
 }
 
 impl<'a> Numbering<'a> {
     pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
         let folders = universe.folders.iter().map(|class| class.hits.as_slice()).collect();
-        let mut requests: Vec<HashMap<&'a [Hit], Actions>> =
-            vec![HashMap::default(); universe.requests.len()];
-        for (of_host, all) in universe.requests.iter().zip(&mut requests) {
-            for own in of_host {
-                let methods = all.entry(&own.hits).or_default();
+        let is_reported = change_classes.reports(Kind::Requests);
+        let of_hosts = universe.requests.iter().filter(|_| is_reported).collect();
+        let requests = parallel::map(of_hosts, 2, |of_host: &Requests| {
+            let mut all: HashMap<Vec<Hit>, Actions> = HashMap::default();
+            for own in of_host.list() {
+                let methods = all.entry(universe.request_hits(of_host, own)).or_default();
                 *methods = methods.union(own.methods);
             }
-        }
+            all
+        });
         Self { universe, change_classes, offsets: request_offsets(universe), folders, requests }
     }
 
@@ -64,7 +70,7 @@ impl<'a> Numbering<'a> {
     /// it.
     pub(super) fn uncovered(&self, number: usize) -> Option<usize> {
         let at = self.host_of(number);
-        self.universe.requests_of(self.host(at)).is_empty().then_some(at)
+        self.universe.requests_of(self.host(at)).list().is_empty().then_some(at)
     }
 
     /// The host and the request of a number.
@@ -72,14 +78,30 @@ impl<'a> Numbering<'a> {
         let at = self.host_of(number);
         let class = self.host(at);
         let first = self.offsets.get(at).copied().unwrap_or_default();
-        (class, self.universe.requests_of(class).get(number - first))
+        (class, self.universe.requests_of(class).list().get(number - first))
+    }
+
+    /// An example of a path of a request; `None` where a number represents a whole host.
+    pub(super) fn path(&self, number: usize) -> Option<String> {
+        let (class, request) = self.request(number);
+        Some(self.universe.requests_of(class).path(request?))
+    }
+
+    /// The matches of the HTTP clauses on a request.
+    fn request_hits(&self, number: usize) -> Option<Vec<Hit>> {
+        let (class, request) = self.request(number);
+        Some(self.universe.request_hits(self.universe.requests_of(class), request?))
     }
 
     /// Returns `true` if a member differs from a name in rules only in letter case.
     pub(super) fn is_respelled(&self, kind: Kind, member: usize) -> bool {
         match kind {
             Kind::Folders => self.universe.folders.get(member).is_some_and(|class| class.respelled),
-            Kind::Requests => self.request(member).1.is_some_and(|request| request.respelled),
+            Kind::Requests => {
+                let (class, request) = self.request(member);
+                let requests = self.universe.requests_of(class);
+                request.is_some_and(|request| requests.is_respelled(request))
+            }
             Kind::Hosts | Kind::Addresses => false,
         }
     }
@@ -98,10 +120,10 @@ impl<'a> Numbering<'a> {
                     && self.folders.contains(cased(&class.hits).as_slice())
             }),
             (Kind::Requests, Atom::Http(method)) => {
-                let (host, request) = self.request(member);
-                request.zip(self.requests.get(host.requests)).is_some_and(|(request, all)| {
-                    let methods = || all.get(cased(&request.hits).as_slice());
-                    differ(&request.hits)
+                let all = self.requests.get(self.request(member).0.requests);
+                self.request_hits(member).zip(all).is_some_and(|(hits, all)| {
+                    let methods = || all.get(&cased(&hits));
+                    differ(&hits)
                         && methods().is_some_and(|methods| methods.meets(Actions::method(method)))
                 })
             }
@@ -118,8 +140,8 @@ impl<'a> Numbering<'a> {
                 .folders
                 .get(member)
                 .filter(|class| !class.single)
-                .map(|class| &class.hits),
-            Kind::Requests => self.request(member).1.map(|request| &request.hits),
+                .map(|class| Cow::Borrowed(class.hits.as_slice())),
+            Kind::Requests => self.request_hits(member).map(Cow::Owned),
             Kind::Hosts | Kind::Addresses => None,
         };
         let in_doubt = |hit: &Hit| {
@@ -188,13 +210,8 @@ impl<'a> Numbering<'a> {
                 Witness::host(cell.atom, host, None, address(host))
             }
             Kind::Requests => {
-                let (class, request) = self.request(member);
-                Witness::host(
-                    cell.atom,
-                    class,
-                    request.map(|request| request.path.as_str()),
-                    address(class),
-                )
+                let class = self.request(member).0;
+                Witness::host(cell.atom, class, self.path(member).as_deref(), address(class))
             }
             Kind::Addresses => {
                 let (port, class) = self.of_any_address(member);
@@ -221,13 +238,10 @@ impl<'a> Numbering<'a> {
                 .unwrap_or_default(),
             Kind::Hosts => self.host(member).hits.clone(),
             Kind::Requests => {
-                let (class, request) = self.request(member);
-                let connections = class.hits.iter().copied();
+                let connections = self.request(member).0.hits.iter().copied();
                 let connections = connections
                     .filter(|hit| matches!(self.universe.clause(hit).target, Target::Network(_)));
-                connections
-                    .chain(request.into_iter().flat_map(|request| request.hits.iter().copied()))
-                    .collect()
+                connections.chain(self.request_hits(member).into_iter().flatten()).collect()
             }
             Kind::Addresses => {
                 let (port, class) = self.of_any_address(member);

@@ -41,7 +41,7 @@ impl<'a> Words<'a> {
         let numbering = Numbering::new(universe, change_classes);
         let catalogues = Catalogues::new(universe, alike);
         let needed = |kind, catalogue: &dyn Fn() -> Catalogue<'a>| {
-            if change_classes.reports(kind) { catalogue() } else { Catalogue::new([], alike) }
+            if change_classes.reports(kind) { catalogue() } else { Catalogue::new(alike) }
         };
         let ((hosts, addresses, places), (requests, folders)) = parallel::both(
             || {
@@ -138,11 +138,11 @@ impl<'a> Words<'a> {
     fn each(&self, cell: &ChangeClass, members: &BTreeSet<usize>) -> Named {
         let object = |member: usize| {
             if cell.kind == Kind::Requests
-                && let (class, request) = self.numbering.request(member)
+                && let (class, _) = self.numbering.request(member)
                 && class.host == Host::AnyAddress
             {
-                let path = request.map_or("/", |request| request.path.as_str());
-                return text::requests(ANY_OTHER_ADDRESS, Some(class.port), path);
+                let path = self.numbering.path(member).unwrap_or_else(|| "/".to_owned());
+                return text::requests(ANY_OTHER_ADDRESS, Some(class.port), &path);
             }
             self.numbering
                 .witness(&ChangeClass { at: None, ..cell.clone() }, member)
