@@ -70,6 +70,12 @@ impl RuleIndex {
         }
     }
 
+    /// Returns `true` if it has no rule with a target.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Adds the groups that may share a request with a rule, until there are more than `most`.
     pub fn find(&self, rule: &Rule, most: usize, found: &mut BTreeSet<usize>) {
         if self.entries.is_empty() {

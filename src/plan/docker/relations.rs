@@ -6,10 +6,12 @@
 //! one. The cost is proportional to the plan, not to its square: a step that shares requests with
 //! very many others depends on all steps that touch its domains.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use foldhash::fast::RandomState;
 
 use crate::access::RuleIndex;
-use crate::model::{Body, Domain, LivePolicy, Rule};
+use crate::model::{Action, Body, Domain, LivePolicy, Resources, Rule};
 
 use super::{Change, PolicyTarget, Step};
 use crate::plan::dependencies::{Beyond, Dependencies};
@@ -58,8 +60,9 @@ pub(crate) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations
     let (mut earlier, mut pairs) = (Earlier::default(), 0);
     let mut relations = Vec::new();
     for phase in steps.chunk_by(|(one, _), (other, _)| one.phase == other.phase) {
+        let mut found = HashMap::default();
         for (step, about) in phase {
-            let dependencies = earlier.dependencies(step, about, &mut pairs);
+            let dependencies = earlier.dependencies(step, about, &mut pairs, &mut found);
             relations.push(Relations { dependencies, touches: about.domains.clone() });
         }
         for (step, about) in phase {
@@ -111,8 +114,15 @@ struct Earlier {
 }
 
 impl Earlier {
-    /// The earlier steps that a step depends on; `pairs` counts what was found.
-    fn dependencies(&self, step: &Step, about: &About<'_>, pairs: &mut usize) -> Dependencies {
+    /// The earlier steps that a step depends on; `pairs` counts what was found, and `found` has the
+    /// steps with which each rule shares a request: very many rules repeat the same resources.
+    fn dependencies<'a>(
+        &self,
+        step: &Step,
+        about: &About<'a>,
+        pairs: &mut usize,
+        found: &mut HashMap<(&'a [Action], &'a Resources), BTreeSet<usize>, RandomState>,
+    ) -> Dependencies {
         let objects: BTreeSet<usize> =
             self.about_objects(&step.change).flatten().copied().collect();
         let mut requests = BTreeSet::new();
@@ -121,8 +131,16 @@ impl Earlier {
             requests.extend(list.get(..=MOST).unwrap_or(list));
         }
         for rule in &about.rules {
-            if *pairs <= MOST_PAIRS {
-                self.rules_of_steps.find(rule, MOST, &mut requests);
+            if *pairs <= MOST_PAIRS && !self.rules_of_steps.is_empty() {
+                let key = (rule.actions.as_slice(), &rule.resources);
+                let found = found.entry(key).or_insert_with(|| {
+                    let mut found = BTreeSet::new();
+                    self.rules_of_steps.find(rule, MOST, &mut found);
+                    found
+                });
+                let left = (MOST + 1).saturating_sub(requests.len());
+                let more: Vec<usize> = found.difference(&requests).take(left).copied().collect();
+                requests.extend(more);
             }
         }
         *pairs += requests.len();

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::PoisonError;
 
 use ipnet::IpNet;
 
@@ -65,7 +66,18 @@ impl Survey<'_> {
     /// on requests.
     #[must_use]
     pub fn meets_an_allow(&self, of: &Item<'_>) -> bool {
-        self.may_be_allowed(&of.target(), of.actions)
+        if of.name().is_some() {
+            // Looking it up takes as long.
+            return self.may_be_allowed(&of.target(), of.actions);
+        }
+        let key = (of.pattern, of.actions);
+        let known = || self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(met) = known().get(&key) {
+            return *met;
+        }
+        let met = self.may_be_allowed(&of.target(), of.actions);
+        known().insert(key, met);
+        met
     }
 
     pub(super) fn may_be_allowed(&self, target: &Target, actions: Actions) -> bool {
@@ -107,7 +119,7 @@ impl Survey<'_> {
         match &destination.host {
             HostPattern::Names(names) => {
                 self.allowed.any_block.meets(connects)
-                    || self.hosts.meets(names, |at| self.group(at).is_some_and(group))
+                    || self.meets_host(names, |at| self.group(at).is_some_and(group))
                     || names.tokens == [Token::Deep]
                         && self.literals.values().filter_map(|at| self.group(*at)).any(group)
             }

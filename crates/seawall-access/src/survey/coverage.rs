@@ -33,6 +33,9 @@ impl Steps {
 
     /// Counts steps, and returns whether more are permitted.
     pub(super) fn take(&self, count: usize) -> bool {
+        if count == 0 {
+            return self.taken.load(Ordering::Relaxed) <= self.most;
+        }
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.taken.fetch_add(count, Ordering::Relaxed).saturating_add(count) <= self.most
     }
@@ -58,21 +61,35 @@ pub(super) struct Coverage {
 }
 
 impl Coverage {
-    /// Finds the distinct patterns of items; `covering` returns the items that cover a target.
-    pub(super) fn new(items: &mut [Item<'_>]) -> Self {
-        let mut known: HashMap<&Subject<'_>, u32> = HashMap::default();
+    /// Finds the distinct patterns of items. Those about a plain name have the number of its group,
+    /// of which there are `groups`, until they have that of their pattern.
+    pub(super) fn new(items: &mut [Item<'_>], groups: usize) -> Self {
+        const NEW: u32 = u32::MAX;
+        let mut names = vec![NEW; groups];
+        let mut names_with_port: HashMap<(u32, u16), u32> = HashMap::default();
+        let mut others: HashMap<&Target, u32> = HashMap::default();
         let mut sizes: Vec<u32> = Vec::new();
         let mut patterns: Vec<u32> = Vec::with_capacity(items.len());
         for item in &*items {
             let next = u32::try_from(sizes.len()).expect("fewer patterns than bytes of policies");
-            let pattern = *known.entry(item.subject()).or_insert(next);
-            if pattern == next {
+            let pattern = match item.subject() {
+                Subject::Name(_, None) => {
+                    names.get_mut(item.pattern as usize).expect("a group of the survey")
+                }
+                Subject::Name(_, Some(port)) => {
+                    names_with_port.entry((item.pattern, *port)).or_insert(NEW)
+                }
+                Subject::Parsed(target) => others.entry(target).or_insert(NEW),
+            };
+            if *pattern == NEW {
+                *pattern = next;
                 sizes.push(0);
             }
+            let pattern = *pattern;
             sizes.iter_mut().skip(pattern as usize).take(1).for_each(|size| *size += 1);
             patterns.push(pattern);
         }
-        drop(known);
+        drop(others);
         let mut starts = vec![0];
         starts.extend(sizes.iter().scan(0, |end, size| {
             *end += size;
@@ -96,14 +113,14 @@ impl Coverage {
         &mut self,
         items: &[Item<'_>],
         steps: &Steps,
-        find: impl Fn(&Target) -> Vec<u32> + Sync,
+        find: impl Fn(&Item<'_>) -> Vec<u32> + Sync,
     ) {
         let all: Vec<u32> = (0..).take(self.starts.len().saturating_sub(1)).collect();
         let found = parallel::map(all.chunks(PATTERNS_AT_A_TIME).collect(), 1, |chunk| {
             let of = |pattern: u32| {
                 let own = self.items_of(pattern);
                 let first = items.get(*own.first()? as usize)?;
-                let numbers = find(&first.target());
+                let numbers = find(first);
                 let mut covering: Vec<u32> = numbers
                     .iter()
                     .filter_map(|number| items.get(*number as usize))

@@ -16,6 +16,7 @@ use crate::path::http_segments;
 use crate::point::{Match, Point, Role, Verdict};
 use crate::request::{Host, Request};
 use crate::target_index::surrounding;
+use crate::trie::Hit;
 use crate::unknowns::{Unknown, Unknowns};
 
 /// A request with its matches. The group of a match is the number of its item.
@@ -183,15 +184,24 @@ impl Survey<'_> {
     /// The items on a host, each with the open questions of a match of its name.
     pub(super) fn groups_at(&self, host: &Host) -> Vec<(&Group, Unknowns)> {
         match host {
-            Host::Name(labels, _) => {
-                let last_first = labels.iter().rev();
-                let state = last_first
-                    .fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
-                let hits = self.hosts.hits(&state).into_iter();
-                hits.filter_map(|hit| Some((self.group(hit.clause)?, hit.unknowns))).collect()
-            }
+            Host::Name(labels, _) => self.groups_of_name(labels),
             Host::Address(address) => self.groups_at_address(*address),
         }
+    }
+
+    /// The items on a host name, each with the open questions of a match.
+    pub(super) fn groups_of_name(&self, labels: &[String]) -> Vec<(&Group, Unknowns)> {
+        let last_first = labels.iter().rev();
+        let state =
+            last_first.fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
+        let mut hits = self.hosts.hits(&state);
+        if let Some(own) = self.names.get(labels.join(".").as_str()) {
+            hits.retain(|hit| hit.clause != *own);
+            hits.push(Hit { clause: *own, unknowns: Unknowns::NONE });
+            hits.sort_unstable();
+        }
+        let group = |hit: Hit| Some((self.group(hit.clause)?, hit.unknowns));
+        hits.into_iter().filter_map(group).collect()
     }
 
     fn groups_at_address(&self, address: IpAddr) -> Vec<(&Group, Unknowns)> {

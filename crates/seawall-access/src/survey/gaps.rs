@@ -345,15 +345,19 @@ impl<'a> Survey<'a> {
                 Some(Host::Address(block.hosts().next().unwrap_or(block.network())))
             }
         };
-        let mut pairs = Vec::new();
+        let mut hosts: Vec<Host> = Vec::new();
         for label in LABELS {
             for address in self.addresses() {
-                let Some(host) = host(address, label) else { continue };
-                for port in self.ports(destination, &host) {
-                    // The rules that allow the other protocol, whatever they allow of this one.
-                    let beside = Request::Connect { udp: !udp, host: host.clone(), port };
-                    pairs.push(Pair { kind: GapKind::Protocol, denied: None, beside });
-                }
+                // A block has one example.
+                hosts.extend(host(address, label).filter(|host| !hosts.contains(host)));
+            }
+        }
+        let mut pairs = Vec::new();
+        for host in hosts {
+            for port in self.ports(destination, &host) {
+                // The rules that allow the other protocol, whatever they allow of this one.
+                let beside = Request::Connect { udp: !udp, host: host.clone(), port };
+                pairs.push(Pair { kind: GapKind::Protocol, denied: None, beside });
             }
         }
         pairs

@@ -23,7 +23,8 @@ pub struct Item<'a> {
     policy: u32,
     rule: u32,
     resource: u32,
-    /// The number of its target, which other items may have too.
+    /// The number of its target, which other items may have too. Before there are any, that of the
+    /// group of a plain name.
     pub(super) pattern: u32,
     subject: Subject<'a>,
     /// The policy's scope, the same object for all items of policies with the same one.
@@ -101,6 +102,16 @@ pub(super) fn items<'a>(policy: usize, own: &'a Policy, scope: &'a Scope) -> Vec
     items
 }
 
+impl<'a> Item<'a> {
+    /// The host and the port of a plain name.
+    pub(super) fn name(&self) -> Option<(&'a str, Option<u16>)> {
+        match self.subject {
+            Subject::Name(host, port) => Some((host, port)),
+            Subject::Parsed(_) => None,
+        }
+    }
+}
+
 impl Item<'_> {
     /// The policy's index in the given list.
     #[must_use]
@@ -141,6 +152,11 @@ impl Item<'_> {
     /// The open questions of every match of its host.
     pub(super) fn unknowns(&self) -> Unknowns {
         self.parsed().and_then(Target::destination).map_or(Unknowns::NONE, |own| own.unknowns)
+    }
+
+    /// Returns `true` if it certainly matches its host on this port, or on every port.
+    pub(super) fn is_certain_at(&self, port: Option<u16>) -> bool {
+        self.unknowns().is_empty() && self.port().is_none_or(|own| port == Some(own))
     }
 
     /// Returns `true` if the target is one for requests.

@@ -15,14 +15,17 @@ mod neighbours;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::{Mutex, OnceLock};
 
 use ipnet::IpNet;
 
 use super::clause::{Actions, Target};
 use super::few::Few;
-use super::host::HostPattern;
+use super::host::{Destination, HostPattern};
+use super::pattern::{Sequence, Token};
 use super::request::Host;
 use super::target_index::surrounding;
+use super::text;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknowns;
 use crate::hash::HashMap;
@@ -39,14 +42,25 @@ pub use gaps::{Gap, GapKind, Gaps};
 #[derive(Debug)]
 pub struct Survey<'a> {
     items: Vec<Item<'a>>,
+    /// The patterns of hosts that are not written as plain names, each with its group.
     hosts: Trie,
+    /// The plain names, which are most hosts of large policies. Nearly all questions are about a
+    /// name as a whole.
+    names: HashMap<&'a str, u32>,
+    /// The plain names by their labels, once somebody asks for those that a pattern matches.
+    names_by_label: OnceLock<Trie>,
+    /// The groups of patterns that match every host, which may match addresses too.
+    any_address: Vec<u32>,
     groups: Vec<Group>,
     literals: BTreeMap<IpAddr, u32>,
-    blocks: BTreeMap<IpNet, Vec<u32>>,
+    blocks: HashMap<IpNet, Vec<u32>>,
     folders: Trie,
     allowed: Allowed,
     /// Home folders that allow rules name.
     homes: BTreeSet<Vec<String>>,
+    /// Whether something is allowed that an item matches, by its pattern and actions: very many
+    /// rules repeat the same patterns.
+    met: Mutex<HashMap<(u32, Actions), bool>>,
     /// Folders that allow rules let be mounted; `None` if they are too many to look at.
     mounts: Option<BTreeSet<Vec<String>>>,
     coverage: Coverage,
@@ -97,21 +111,32 @@ impl<'a> Survey<'a> {
         let mut survey = Self {
             items: Vec::new(),
             hosts: Trie::new(Case::Folded),
+            names: HashMap::default(),
+            names_by_label: OnceLock::new(),
+            any_address: Vec::new(),
             groups: Vec::new(),
             literals: BTreeMap::new(),
-            blocks: BTreeMap::new(),
+            blocks: HashMap::default(),
             folders: Trie::new(Case::Unknown),
             allowed: Allowed::default(),
+            met: Mutex::default(),
             homes: gaps::named_homes(&items),
             mounts: gaps::mounts(&items),
             coverage: Coverage::default(),
         };
-        for (number, item) in (0..).zip(&items) {
-            survey.add(number, item);
+        survey.names.reserve(items.iter().filter(|item| item.name().is_some()).count());
+        for (number, item) in (0..).zip(&mut items) {
+            match item.name() {
+                Some((host, _)) => item.pattern = survey.add_name(number, host),
+                None => survey.add(number, item),
+            }
         }
         survey.items = items;
-        let mut coverage = Coverage::new(&mut survey.items);
-        coverage.look_up(&survey.items, steps, |target| survey.covering(target, steps));
+        let every_host = survey.hosts.hits(&survey.hosts.step(&survey.hosts.start(), ":"));
+        let certain = every_host.iter().filter(|hit| hit.unknowns.is_empty());
+        survey.any_address = certain.map(|hit| hit.clause).collect();
+        let mut coverage = Coverage::new(&mut survey.items, survey.groups.len());
+        coverage.look_up(&survey.items, steps, |item| survey.covering_item(item, steps));
         survey.coverage = coverage;
         survey
     }
@@ -130,6 +155,25 @@ impl<'a> Survey<'a> {
         self.mounts.is_some()
     }
 
+    /// Adds an item about connections to a plain name. Returns the group of the name.
+    fn add_name(&mut self, number: u32, host: &'a str) -> u32 {
+        let fresh = self.next_group();
+        // A rule about requests may have named it already.
+        let at = *self.names.entry(host).or_insert_with(|| self.hosts.find(host).unwrap_or(fresh));
+        if at == fresh {
+            self.groups.push(Group::default());
+        }
+        if let Some(group) = self.groups.get_mut(at as usize) {
+            group.network.push(number);
+        }
+        at
+    }
+
+    /// The number of the next group.
+    fn next_group(&self) -> u32 {
+        u32::try_from(self.groups.len()).expect("fewer hosts than bytes of policies")
+    }
+
     fn add(&mut self, number: u32, item: &Item<'_>) {
         let target = &*item.target();
         if item.decision == Decision::Allow {
@@ -141,12 +185,15 @@ impl<'a> Survey<'a> {
             }
             Target::Network(destination) | Target::Http(destination, _) => &destination.host,
         };
-        let fresh = u32::try_from(self.groups.len()).expect("fewer hosts than bytes of policies");
+        let fresh = self.next_group();
         let at = match host {
             HostPattern::Cidr(block) => {
                 return self.blocks.entry(*block).or_default().push(number);
             }
-            HostPattern::Names(names) => self.hosts.find_or_insert(names, fresh),
+            HostPattern::Names(names) => {
+                let known = self.group_of_plain(names).unwrap_or(fresh);
+                self.hosts.find_or_insert(names, known)
+            }
             HostPattern::Address(address) => *self.literals.entry(*address).or_insert(fresh),
         };
         if at == fresh {
@@ -177,6 +224,36 @@ impl<'a> Survey<'a> {
 
     fn group(&self, number: u32) -> Option<&Group> {
         self.groups.get(number as usize)
+    }
+
+    /// The group of a pattern that is a plain name.
+    fn group_of_plain(&self, names: &Sequence) -> Option<u32> {
+        let is_plain = names.tokens.iter().all(|token| matches!(token, Token::Literal(_)));
+        if is_plain { self.names.get(text::name(names).as_str()).copied() } else { None }
+    }
+
+    /// Returns `true` if `is_met` accepts a group of a host that a pattern may match.
+    fn meets_host(&self, pattern: &Sequence, mut is_met: impl FnMut(u32) -> bool) -> bool {
+        if self.hosts.meets(pattern, &mut is_met) {
+            return true;
+        }
+        let is_plain = pattern.tokens.iter().all(|token| matches!(token, Token::Literal(_)));
+        if is_plain {
+            return self.group_of_plain(pattern).is_some_and(is_met);
+        }
+        let names = self.names_by_label.get_or_init(|| {
+            let mut names = Trie::new(Case::Folded);
+            for (host, port) in self.items.iter().filter_map(Item::name) {
+                let Destination { host: HostPattern::Names(labels), .. } =
+                    Destination::canonical(host, port)
+                else {
+                    continue;
+                };
+                names.find_or_insert(&labels, self.names.get(host).copied().unwrap_or_default());
+            }
+            names
+        });
+        names.meets(pattern, is_met)
     }
 
     /// Returns `true` if items that `takes` accepts together certainly cover all actions of `of`;
@@ -228,8 +305,25 @@ impl<'a> Survey<'a> {
         None
     }
 
-    /// The numbers of the items that certainly match everything that a target matches, whatever
+    /// The numbers of the items that certainly match everything that an item matches, whatever
     /// their actions.
+    fn covering_item(&self, of: &Item<'_>, steps: &Steps) -> Vec<u32> {
+        let Some((host, port)) = of.name() else {
+            return self.covering(&of.target(), steps);
+        };
+        let mut groups = covering::find_name(&self.hosts, host, steps);
+        groups.extend(self.names.get(host));
+        let mut found = Vec::new();
+        for group in self.groups(groups) {
+            if steps.take(group.network.as_slice().len()) {
+                let certain = |number: &&u32| self.item(**number).is_certain_at(port);
+                found.extend(group.network.iter().filter(certain));
+            }
+        }
+        found
+    }
+
+    /// The same for a target.
     fn covering(&self, of: &Target, steps: &Steps) -> Vec<u32> {
         let mut found = Vec::new();
         let mut take = |number: u32| {
@@ -237,10 +331,7 @@ impl<'a> Survey<'a> {
             let is_certain = match of {
                 Target::Folder(_) => own.folder().is_some(),
                 Target::Network(_) if own.is_http() => false,
-                Target::Network(other) | Target::Http(other, _) => {
-                    own.unknowns().is_empty()
-                        && own.port().is_none_or(|port| other.port == Some(port))
-                }
+                Target::Network(other) | Target::Http(other, _) => own.is_certain_at(other.port),
             };
             if is_certain {
                 found.push(number);
@@ -275,12 +366,20 @@ impl<'a> Survey<'a> {
         found
     }
 
+    /// The groups of these numbers.
+    fn groups(&self, mut numbers: Vec<u32>) -> Vec<&Group> {
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().filter_map(|at| self.group(at)).collect()
+    }
+
     fn groups_covering(&self, host: &HostPattern, steps: &Steps) -> Vec<&Group> {
         match host {
-            HostPattern::Names(names) => covering::find(&self.hosts, names, steps)
-                .into_iter()
-                .filter_map(|at| self.group(at))
-                .collect(),
+            HostPattern::Names(names) => {
+                let mut groups = covering::find(&self.hosts, names, steps);
+                groups.extend(self.group_of_plain(names));
+                self.groups(groups)
+            }
             // It is open if a pattern of names decides a request to an address.
             HostPattern::Address(address) => self.group_at(*address).into_iter().collect(),
             HostPattern::Cidr(_) => Vec::new(),
@@ -295,15 +394,8 @@ impl<'a> Survey<'a> {
             Host::Name(labels, address) => (Some(labels), *address),
             Host::Address(address) => (None, Some(*address)),
         };
-        let named = labels.into_iter().flat_map(|labels| {
-            let state = labels
-                .iter()
-                .rev()
-                .fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
-            self.hosts.hits(&state)
-        });
-        let named =
-            named.filter_map(|hit| self.group(hit.clause)).chain(self.groups_of_any_address());
+        let named = labels.into_iter().flat_map(|labels| self.groups_of_name(labels));
+        let named = named.map(|(group, _)| group).chain(self.groups_of_any_address());
         let own = address.and_then(|address| self.group_at(address));
         let by_host = named.chain(own).flat_map(|group| group.network.iter().chain(group.http()));
         let blocks = address.into_iter().flat_map(|address| surrounding(IpNet::from(address)));
@@ -328,10 +420,7 @@ impl<'a> Survey<'a> {
 
     /// The items on every host, which may match addresses too.
     fn groups_of_any_address(&self) -> impl Iterator<Item = &Group> {
-        let hits = self.hosts.hits(&self.hosts.step(&self.hosts.start(), ":"));
-        hits.into_iter()
-            .filter(|hit| hit.unknowns.is_empty())
-            .filter_map(|hit| self.group(hit.clause))
+        self.any_address.iter().filter_map(|number| self.group(*number))
     }
 }
 
