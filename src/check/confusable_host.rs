@@ -29,19 +29,22 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     // Most hosts resemble no other: texts are compared only if the hashes of their appearance are
     // equal.
     let hasher = RandomState::default();
-    let mut hosts: Vec<(u64, &Item<'_>)> = Vec::new();
+    let mut hosts: Vec<(u64, &Item<'_>)> = Vec::with_capacity(input.survey.items().len());
+    let mut own = String::new();
     for item in input.survey.items() {
         let Some(host) = item.host() else { continue };
         let shown = shown(&host);
         // A list of fraudulent hosts denies them in the form that looks like no other.
-        let is_told_apart = item.decision == Decision::Deny && item.text().is_ascii();
-        if let Some(ascii) = ascii_look(&shown).filter(|_| !is_told_apart) {
+        let is_told_apart = || item.decision == Decision::Deny && item.text().is_ascii();
+        if let Some(ascii) = ascii_look(&shown).filter(|_| !is_told_apart()) {
             let message = format!("`{shown}` looks like `{ascii}`, and is another host (`{host}`)");
             let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
             findings.push(finding.help("type the name again, or suppress this where it is right"));
             continue;
         }
-        hosts.push((hasher.hash_one(look(&shown)), item));
+        own.clear();
+        look(&shown, &mut own);
+        hosts.push((hasher.hash_one(&own), item));
     }
     hosts.sort_by_key(|(hash, _)| *hash);
     for alike in hosts.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1)
@@ -69,7 +72,9 @@ fn compare<'a>(
     for item in items {
         let Some(host) = item.host() else { continue };
         let is_allowed = item.decision == Decision::Allow;
-        let hosts = looks.entry(look(&shown(&host))).or_default();
+        let mut own = String::new();
+        look(&shown(&host), &mut own);
+        let hosts = looks.entry(own).or_default();
         match hosts.iter_mut().find(|own| own.host == host) {
             Some(own) => own.is_allowed |= is_allowed,
             None => hosts.push(Named { host, item, is_allowed }),
@@ -94,11 +99,11 @@ fn shown(host: &str) -> Cow<'_, str> {
     if host.contains("xn--") { idna::domain_to_unicode(host).0.into() } else { host.into() }
 }
 
-/// The appearance of a name (the skeleton of UTS 39), including signs that only some typefaces
-/// distinguish.
-fn look(name: &str) -> String {
+/// Writes the appearance of a name (the skeleton of UTS 39), including signs that only some
+/// typefaces distinguish.
+fn look(name: &str, text: &mut String) {
     if !name.is_ascii() {
-        return skeleton(&name.to_lowercase().replace('0', "o"));
+        return text.push_str(&skeleton(&name.to_lowercase().replace('0', "o")));
     }
     // No combining sign composes with an ASCII sign, so that each has its own appearance.
     static LOOKS: LazyLock<[String; 128]> = LazyLock::new(|| {
@@ -107,11 +112,10 @@ fn look(name: &str) -> String {
             skeleton(&if sign == '0' { 'o' } else { sign }.to_string())
         })
     });
-    let mut text = String::with_capacity(2 * name.len());
+    let looks: &[String; 128] = &LOOKS;
     name.bytes()
-        .filter_map(|sign| LOOKS.get(usize::from(sign)))
+        .filter_map(|sign| looks.get(usize::from(sign)))
         .for_each(|look| text.push_str(look));
-    text
 }
 
 fn skeleton(text: &str) -> String {
@@ -143,7 +147,12 @@ mod tests {
             ("a1.example.com", "a2.example.com", false),
             ("api.example.com", "apis.example.com", false),
         ] {
-            assert_eq!(look(one) == look(other), alike, "{one} {other}");
+            let [one_look, other_look] = [one, other].map(|name| {
+                let mut text = String::new();
+                look(name, &mut text);
+                text
+            });
+            assert_eq!(one_look == other_look, alike, "{one} {other}");
         }
         // Cyrillic letters only.
         assert_eq!(

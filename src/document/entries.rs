@@ -20,13 +20,28 @@ impl Declared<'_> {
     /// The JSON pointer to a resource of a rule, by its index in the model.
     #[must_use]
     pub fn resource(&self, rule: usize, resource: usize) -> String {
+        let distinct = self.distinct(rule);
         match self.written(rule) {
+            Written::Texts(texts) if texts.len() == distinct => {
+                pointer(rule, "resources", resource)
+            }
             Written::Texts(texts) => pointer(rule, "resources", nth_distinct(texts, resource)),
+            Written::Targets(targets) if targets.len() == distinct => {
+                pointer(rule, "http_resources", resource)
+            }
             Written::Targets(targets) => {
                 let targets = targets.iter().map(HttpTarget::resource);
                 pointer(rule, "http_resources", nth_distinct(targets, resource))
             }
         }
+    }
+
+    /// The number of resources of a rule in the model.
+    fn distinct(&self, rule: usize) -> usize {
+        self.desired.policy.rules().get(rule).map_or(0, |rule| match &rule.resources {
+            Resources::Plain(texts) => texts.len(),
+            Resources::Http(targets) => targets.len(),
+        })
     }
 
     /// The JSON pointer to an action of a rule, by its index in the model.
@@ -51,11 +66,7 @@ impl Declared<'_> {
     /// one.
     #[must_use]
     pub fn repeated_resources(&self, rule: usize) -> Vec<(String, String)> {
-        let distinct =
-            self.desired.policy.rules().get(rule).map_or(0, |rule| match &rule.resources {
-                Resources::Plain(texts) => texts.len(),
-                Resources::Http(targets) => targets.len(),
-            });
+        let distinct = self.distinct(rule);
         let (key, pairs) = match self.written(rule) {
             Written::Texts(texts) if texts.len() != distinct => ("resources", repeated(texts)),
             Written::Targets(targets) if targets.len() != distinct => {
@@ -79,7 +90,7 @@ impl Declared<'_> {
                 None => Written::Texts(&[]),
             },
             Body::FilesystemPolicy(policy) => Written::Texts(
-                policy.rules.get(rule).map(|rule| rule.resources.as_slice()).unwrap_or_default(),
+                policy.rules.get(rule).map(|rule| &*rule.resources).unwrap_or_default(),
             ),
             Body::Workspace(_)
             | Body::McpPolicy(_)

@@ -1,7 +1,9 @@
 //! Rules as they are written in documents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -32,9 +34,9 @@ pub struct NetworkRule {
     pub actions: Vec<Action>,
     /// Hosts, addresses and CIDR blocks for `connect:…`: `example.com`, `example.com:443`,
     /// `*.example.com` (one label), `**.example.com` (any depth), `10.0.0.0/8`.
-    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[serde(default, deserialize_with = "optional_resources")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["research.mitre.org", "**.example.com:443"])]
-    pub resources: Option<Vec<String>>,
+    pub resources: Option<Arc<[String]>>,
     /// Targets for `request:…`.
     #[serde(default, deserialize_with = "field::optional_list")]
     #[schemars(with = "Vec<HttpTarget>", length(min = 1))]
@@ -83,9 +85,9 @@ pub struct FilesystemRule {
     /// Paths: `/data/**`, `~/work/**`, `C:\data\**`, `*:\data\**`,
     /// `\\wsl.localhost\Ubuntu\data\**`. `*` stays within one segment, `**` goes any depth.
     /// Environment variables are not expanded.
-    #[serde(deserialize_with = "non_empty_texts")]
-    #[schemars(length(min = 1), inner(length(min = 1)), example = ["/data", "/data/**"])]
-    pub resources: Vec<String>,
+    #[serde(deserialize_with = "resources")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["/data", "/data/**"])]
+    pub resources: Arc<[String]>,
 }
 
 impl NetworkRule {
@@ -96,7 +98,7 @@ impl NetworkRule {
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = match (&self.resources, &self.http_resources) {
-            (Some(resources), None) => Resources::Plain(distinct(resources).into()),
+            (Some(resources), None) => Resources::Plain(distinct_texts(resources)),
             (None, Some(targets)) => Resources::Http(distinct(
                 &targets.iter().map(HttpTarget::resource).collect::<Vec<_>>(),
             )),
@@ -117,7 +119,7 @@ impl FilesystemRule {
     /// The rule in the form of the model.
     #[must_use]
     pub fn rule(&self) -> Rule {
-        let resources = Resources::Plain(distinct(&self.resources).into());
+        let resources = Resources::Plain(distinct_texts(&self.resources));
         Rule {
             name: self.name.clone(),
             decision: self.decision,
@@ -135,6 +137,19 @@ fn distinct<T: Clone + Ord>(entries: &[T]) -> Vec<T> {
     }
     let mut seen = BTreeSet::new();
     entries.iter().filter(|entry| seen.insert(*entry)).cloned().collect()
+}
+
+/// The same for resources: the list itself, unless an entry occurs twice.
+fn distinct_texts(entries: &Arc<[String]>) -> Arc<[String]> {
+    if entries.len() < 2 {
+        return Arc::clone(entries);
+    }
+    let mut seen: HashSet<&str, RandomState> = HashSet::default();
+    seen.reserve(entries.len());
+    if entries.iter().all(|entry| seen.insert(entry)) {
+        return Arc::clone(entries);
+    }
+    distinct(entries).into()
 }
 
 impl HttpTarget {
@@ -207,8 +222,14 @@ fn decode_actions<'de, D: Deserializer<'de>>(
         .collect()
 }
 
-fn non_empty_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    field::optional_texts(deserializer).map(Option::unwrap_or_default)
+fn resources<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[String]>, D::Error> {
+    field::optional_texts(deserializer).map(|list| list.unwrap_or_default().into())
+}
+
+fn optional_resources<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Arc<[String]>>, D::Error> {
+    resources(deserializer).map(Some)
 }
 
 fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

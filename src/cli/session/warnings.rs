@@ -3,6 +3,7 @@
 //! With a base, these are the findings that it does not have. Without one, those in files from
 //! which a plan changes something.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -23,11 +24,15 @@ pub(super) struct Warnings {
 impl Warnings {
     /// The findings in the workspace of this folder, without those of a base in another folder.
     pub(super) fn new(found: &Findings, folder: &Path, base: Option<(Findings, PathBuf)>) -> Self {
-        let mut found = found.clone();
         let are_new = base.is_some();
-        if let Some((base, base_folder)) = base {
-            baseline::retain_new(&mut found, folder, &base, &base_folder);
-        }
+        let found = match base {
+            Some((base, base_folder)) => {
+                let mut found = found.clone();
+                baseline::retain_new(&mut found, folder, &base, &base_folder);
+                Cow::Owned(found)
+            }
+            None => Cow::Borrowed(found),
+        };
         let finding = |one: &Diagnostic| Finding {
             code: one.code.to_owned(),
             message: one.message.clone(),

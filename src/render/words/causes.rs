@@ -1,7 +1,8 @@
 //! The changes of a group by cause, and their entries.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::Group;
 use crate::diagnostic::list;
@@ -38,23 +39,25 @@ impl<'a> Group<'a> {
     /// The changes of the group by cause, those with the broadest access first.
     #[must_use]
     pub fn causes(&self) -> Vec<Cause<'a>> {
-        self.causes_by(|gain| gain.because.iter().map(String::as_str).collect::<Vec<_>>())
+        self.causes_by(|because| because.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// The same by the policies whose rules make the difference.
     #[must_use]
     pub fn causes_by_policy(&self) -> Vec<Cause<'a>> {
-        self.causes_by(|gain| {
-            gain.because.iter().map(|rule| split_rule(rule).0).collect::<BTreeSet<_>>()
+        self.causes_by(|because| {
+            because.iter().map(|rule| split_rule(rule).0).collect::<BTreeSet<_>>()
         })
     }
 
     /// The teams that do not share a change of the whole organization, as a sentence.
     fn unaffected<'t>(&self, gain: &AccessChange) -> Option<Cow<'t, str>> {
+        if gain.unaffected.is_empty() {
+            return None;
+        }
         let does = if self.sign == '-' { "keep" } else { "are still denied" };
         let names = list::listed(&gain.unaffected);
-        let is_any = !gain.unaffected.is_empty();
-        is_any.then(|| format!("members of {names} {does} {}", gain.witness).into())
+        Some(format!("members of {names} {does} {}", gain.witness).into())
     }
 
     /// The approval that is asked for afterwards, or the decision on the exceptions of a change, in
@@ -75,8 +78,8 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// Changes with the same key have one cause, with all of their rules.
-    fn causes_by<K: Ord>(&self, key: impl Fn(&'a AccessChange) -> K) -> Vec<Cause<'a>> {
+    /// Changes whose rules have the same key have one cause, with all of their rules.
+    fn causes_by<K: Ord>(&self, key: impl Fn(&'a [String]) -> K) -> Vec<Cause<'a>> {
         let mut gains: Vec<(&str, Cow<'_, str>, &'a AccessChange)> = self
             .gains
             .iter()
@@ -88,22 +91,27 @@ impl<'a> Group<'a> {
         gains.sort_by_cached_key(|(_, object, _)| std::cmp::Reverse(breadth(object)));
         let mut causes: Vec<Cause<'a>> = Vec::new();
         let mut known: BTreeMap<K, usize> = BTreeMap::new();
+        // Very many changes share their rules, which are looked at once.
+        let mut shared: HashMap<usize, usize> = HashMap::new();
         for (action, object, gain) in gains {
-            let at = *known.entry(key(gain)).or_insert_with(|| {
-                causes.push(Cause {
-                    because: Vec::new(),
-                    remarks: Vec::new(),
-                    entries: Vec::new(),
+            let at = *shared.entry(Arc::as_ptr(&gain.because).addr()).or_insert_with(|| {
+                let at = *known.entry(key(&gain.because)).or_insert_with(|| {
+                    causes.push(Cause {
+                        because: Vec::new(),
+                        remarks: Vec::new(),
+                        entries: Vec::new(),
+                    });
+                    causes.len() - 1
                 });
-                causes.len() - 1
+                for rule in gain.because.iter().map(String::as_str) {
+                    let own = causes.get_mut(at).map(|cause| &mut cause.because);
+                    own.filter(|own| !own.contains(&rule))
+                        .into_iter()
+                        .for_each(|own| own.push(rule));
+                }
+                at
             });
             let Some(cause) = causes.get_mut(at) else { continue };
-            let rules = gain.because.iter().map(String::as_str);
-            for rule in rules {
-                if !cause.because.contains(&rule) {
-                    cause.because.push(rule);
-                }
-            }
             let doubt = gain.doubt.as_deref().map(Cow::Borrowed);
             for remark in doubt.into_iter().chain(self.unaffected(gain)) {
                 if !cause.remarks.contains(&remark) {
