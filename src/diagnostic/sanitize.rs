@@ -109,8 +109,14 @@ const APART: &str = "<!-- -->";
 /// Panics if the value has keys that are not text.
 #[must_use]
 pub fn json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("keys are text, and all else is JSON");
-    let mut safe = String::with_capacity(text.len() + 1);
+    let mut text =
+        serde_json::to_string_pretty(value).expect("keys are text, and all else is JSON");
+    text.push('\n');
+    // Results may have megabytes, and nearly all are plain.
+    if text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if character == '\n' || !acts_or_hides(character) {
             safe.push(character);
@@ -120,7 +126,6 @@ pub fn json(value: &impl Serialize) -> String {
             write!(safe, "\\u{unit:04x}").expect("writing to a string");
         }
     }
-    safe.push('\n');
     safe
 }
 
