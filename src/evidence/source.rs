@@ -498,7 +498,8 @@ fn decompressed(stream: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>
     if head.starts_with(b"\x1f\x8b") {
         return Ok(Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, stream))));
     }
-    if head.starts_with(b"\x28\xb5\x2f\xfd") || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18]) {
+    if head.starts_with(b"\x28\xb5\x2f\xfd") || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+    {
         return Ok(Box::new(Frames { next: Some(stream), frame: None }));
     }
     Ok(Box::new(stream))
