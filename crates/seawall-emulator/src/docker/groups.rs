@@ -23,18 +23,13 @@ impl Call<'_> {
             username.is_none_or(|user| group.members.contains(user))
                 && search.as_ref().is_none_or(|text| group.name.to_lowercase().contains(text))
         };
-        let groups: Vec<Value> = self
-            .org_state(state)
-            .teams
-            .iter()
-            .filter(|(_, group)| wanted(group))
-            .map(|(id, group)| shown(id, group))
-            .collect();
-        self.page(&groups)
+        let teams = self.org_state(state).teams.iter();
+        let groups: Vec<_> = teams.filter(|(_, group)| wanted(group)).collect();
+        self.page(&groups, |(id, group)| shown(id, group))
     }
 
     /// The page of a list that the call requests.
-    fn page(&self, all: &[Value]) -> Result<Response, Refusal> {
+    fn page<T>(&self, all: &[T], shown: impl Fn(&T) -> Value) -> Result<Response, Refusal> {
         let number = |name: &str, default: usize| match self.request.parameter(name) {
             None => Ok(default),
             Some(text) => match whole_number(text) {
@@ -51,7 +46,7 @@ impl Call<'_> {
             return Err(Refusal::not_found("no such page"));
         }
         let next = start + size < all.len();
-        let results: Vec<&Value> = all.iter().skip(start).take(size).collect();
+        let results: Vec<Value> = all.iter().skip(start).take(size).map(shown).collect();
         Ok(Response::json(
             200,
             &json!({
@@ -69,9 +64,8 @@ impl Call<'_> {
         let members = group.ok_or_else(|| Refusal::not_found("group not found"))?.members.iter();
         let wanted =
             |user: &&String| search.as_ref().is_none_or(|text| user.to_lowercase().contains(text));
-        let members: Vec<Value> =
-            members.filter(wanted).map(|user| json!({"username": user, "type": "User"})).collect();
-        self.page(&members)
+        let members: Vec<&String> = members.filter(wanted).collect();
+        self.page(&members, |user| json!({"username": user, "type": "User"}))
     }
 
     pub(super) fn add_member(&self, state: &mut State, name: &str) -> Result<Response, Refusal> {
