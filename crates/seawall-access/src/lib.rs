@@ -39,7 +39,6 @@ mod question;
 pub mod ranges;
 mod remarks;
 mod request;
-mod request_classes;
 mod rule_index;
 mod state;
 pub mod suggestion;

@@ -11,8 +11,7 @@ use crate::clause::Actions;
 use crate::hash::HashMap;
 use crate::point::{Match, Point, Role};
 use crate::points::AddressGroups;
-use crate::request_classes::Requests;
-use crate::universe::{Host, HostClass, Universe};
+use crate::universe::{Host, HostClass, Requests, Universe};
 
 use super::outcome::{Outcome, Teams, outcomes};
 use super::state_clauses::StateClauses;

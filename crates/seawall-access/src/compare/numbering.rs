@@ -13,9 +13,8 @@ use crate::hash::{HashMap, HashSet};
 use crate::model::Decision;
 use crate::parallel;
 use crate::ranges::Known;
-use crate::request_classes::{RequestClass, Requests};
 use crate::trie::Hit;
-use crate::universe::{Host, HostClass, Universe};
+use crate::universe::{Host, HostClass, RequestClass, Requests, Universe};
 use crate::unknowns::Unknown;
 use crate::witness::Witness;
 

@@ -8,6 +8,8 @@
 //! explore, the universe has the classes that suffice ([`essential`]); if these are too many as
 //! well, that is reported ([`SurveyLimit`]), and none are there.
 
+mod requests;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,10 +26,11 @@ use super::essential::{Part, Patterns, Sequences, Wanted, Why, essential};
 use super::glob::TooMany;
 use super::host::{HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
 use super::path;
-use super::request_classes::Requests;
 use super::target_index::around;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknown;
+
+pub(super) use requests::{RequestClass, Requests};
 
 /// The requests that a set of rules distinguishes.
 #[derive(Debug)]

@@ -12,21 +12,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::classes::{Alphabet, Class, classes};
-use super::clause::{Actions, Target, insert_path};
-use super::essential::{Patterns, Sequences, Wanted, essential};
-use super::glob::TooMany;
-use super::pattern::{Sequence, Token};
-use super::point::{Match, Role};
-use super::trie::{Case, Hit, Trie, least_doubtful};
-use super::universe::Universe;
-use super::unknowns::Unknowns;
+use super::Universe;
+use crate::classes::{Alphabet, Class, classes};
+use crate::clause::{Actions, Target, insert_path};
+use crate::essential::{Patterns, Sequences, Wanted, essential};
+use crate::glob::TooMany;
 use crate::hash::HashMap;
 use crate::parallel;
+use crate::pattern::{Sequence, Token};
+use crate::point::{Match, Role};
+use crate::trie::{Case, Hit, Trie, least_doubtful};
+use crate::unknowns::Unknowns;
 
 /// The requests to hosts that the same HTTP clauses cover; none if no clause covers them.
 #[derive(Debug, Default)]
-pub(super) struct Requests {
+pub(crate) struct Requests {
     /// The classes of paths.
     paths: Arc<Vec<Class>>,
     /// By number of a path: the matches of clauses with that path, as far as the host decides. The
@@ -39,17 +39,17 @@ pub(super) struct Requests {
 
 /// HTTP requests to one host that the same clauses match.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RequestClass {
+pub(crate) struct RequestClass {
     /// The number of its class of paths.
     path: u32,
     /// The methods of the class.
-    pub(super) methods: Actions,
+    pub(crate) methods: Actions,
     /// The number of its matches.
     matches: u32,
 }
 
 impl Requests {
-    pub(super) fn list(&self) -> &[RequestClass] {
+    pub(crate) fn list(&self) -> &[RequestClass] {
         &self.list
     }
 
@@ -58,17 +58,17 @@ impl Requests {
     }
 
     /// An example of a path.
-    pub(super) fn path(&self, request: &RequestClass) -> String {
+    pub(crate) fn path(&self, request: &RequestClass) -> String {
         format!("/{}", self.class(request).labels.join("/"))
     }
 
     /// Like [`Class::respelled`].
-    pub(super) fn is_respelled(&self, request: &RequestClass) -> bool {
+    pub(crate) fn is_respelled(&self, request: &RequestClass) -> bool {
         self.class(request).respelled
     }
 
     /// The matches of clauses about such requests.
-    pub(super) fn matches(&self, request: &RequestClass) -> &[Match] {
+    pub(crate) fn matches(&self, request: &RequestClass) -> &[Match] {
         self.matches.get(request.matches as usize).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -99,14 +99,14 @@ struct Covering {
 
 impl Universe {
     /// The matches of a class of requests; empty for requests that no HTTP clause matches.
-    pub(super) fn request_hits(&self, requests: &Requests, request: &RequestClass) -> Vec<Hit> {
+    pub(crate) fn request_hits(&self, requests: &Requests, request: &RequestClass) -> Vec<Hit> {
         let mut hits = requests.hits(requests.class(request));
         hits.retain(|hit| self.clause(hit).actions.meets(request.methods));
         hits
     }
 
     /// The classes of requests to hosts that such HTTP clauses cover.
-    pub(super) fn request_classes(
+    pub(crate) fn request_classes(
         &self,
         sets: Vec<Vec<Hit>>,
         wanted: &Wanted<'_>,
