@@ -35,7 +35,7 @@ const RUNS: usize = 5;
 const ORG: &str = "my-org";
 /// A full organization: policies, and rules in each.
 const FULL: (usize, usize) = (100, 250);
-/// Whose rules all change.
+/// An organization of which every rule changes.
 const CHANGED: (usize, usize) = (4, 13);
 
 #[tokio::main]

@@ -58,7 +58,7 @@ const CASES: [(&str, usize, Before, bool); 9] = [
 ];
 /// Larger than the service allows: what other services will have.
 const TEN_TIMES: &str = "a tenth of the rules, ten times as many";
-/// What ten times the documents may take of the time and of the memory of `WHOLE`.
+/// The most that ten times the documents take, in times and memories of `WHOLE`.
 const MOST_GROWTH: u64 = 11;
 const WHOLE: &str = "a tenth of the rules, whole";
 

@@ -52,7 +52,7 @@ impl Hasher for AsHashed {
     }
 }
 
-/// What all threads count into.
+/// The tables of all threads.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) seeds: Seeds,
@@ -87,7 +87,7 @@ struct Next(AtomicUsize);
 #[derive(Debug)]
 pub(super) struct Gather<'s> {
     shared: &'s Shared,
-    /// What lines are about, by their hashes.
+    /// The subjects of lines, by the hashes of the lines.
     by_line: Hashed<Known>,
     /// The users and machines, by the hashes of lines.
     by_names: Hashed<u32>,
@@ -111,7 +111,7 @@ struct Waiting {
     identity: Option<[u64; 2]>,
 }
 
-/// What a line is about, whoever asked.
+/// The subject of a line, without who asked.
 #[derive(Clone, Copy, Debug)]
 enum Known {
     /// The number of a request, and the decision on it.
@@ -372,7 +372,7 @@ impl<'s> Gather<'s> {
         }
     }
 
-    /// What is counted of a line, by its position and its start.
+    /// The part of a line that is counted, with its position and its start.
     pub(super) fn mark(
         &self,
         alike: &Alike<'_, '_>,

@@ -70,7 +70,7 @@ impl RuleIndex {
         }
     }
 
-    /// Returns `true` if it has no rule with a target.
+    /// Returns `true` if no rule of the index has a target.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -7,7 +7,7 @@ use crate::atom::Atom;
 use crate::cedar::{McpAction, McpPolicies};
 use crate::clause::{Actions, Clause, clauses};
 use crate::host::{HOST_ALIAS, canonical_name};
-use crate::model::{Body, Decision, Domain, Layer, Policy, Resources, Rule};
+use crate::model::{Decision, Domain, Policy};
 use crate::point::{Match, Point, Role};
 use crate::question::{MatchedPoint, Part, Question};
 use crate::ranges::Known;
@@ -42,27 +42,10 @@ pub fn policies_about(policies: &[Policy], requests: &[Request]) -> Vec<Policy> 
         | Request::Mcp(_) => None,
     };
     let hosts: BTreeSet<String> = requests.iter().filter_map(host).collect();
-    let matters = |resource: &&String| {
+    let matters = |resource: &str| {
         canonical_name(resource).is_none_or(|(host, _)| host == HOST_ALIAS || hosts.contains(host))
     };
-    let rule = |rule: &Rule| {
-        let Rule { name, decision, actions, resources } = rule;
-        let resources = match resources {
-            Resources::Plain(all) if rule.layer() == Some(Layer::Network) => {
-                Resources::Plain(all.iter().filter(matters).cloned().collect())
-            }
-            Resources::Plain(_) | Resources::Http(_) => resources.clone(),
-        };
-        Rule { name: name.clone(), decision: *decision, actions: actions.clone(), resources }
-    };
-    let policy = |Policy { name, scope, body }: &Policy| {
-        let body = match body {
-            Body::Allowlist(rules) => Body::Allowlist(rules.iter().map(rule).collect()),
-            Body::Cedar(cedar) => Body::Cedar(cedar.clone()),
-        };
-        Policy { name: name.clone(), scope: scope.clone(), body }
-    };
-    policies.iter().map(policy).collect()
+    policies.iter().map(|policy| policy.with_hosts(matters)).collect()
 }
 
 impl<'a> State<'a> {

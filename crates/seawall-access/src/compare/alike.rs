@@ -11,7 +11,7 @@
 use crate::glob::Glob;
 use crate::hash::{HashMap, HashSet};
 use crate::host::{Destination, HOST_ALIAS, HostPattern, canonical_name};
-use crate::model::{Body, Layer, Policy, Resources, Rule};
+use crate::model::{Layer, Policy, Resources, Rule};
 use crate::parallel;
 use crate::pattern::Token;
 
@@ -83,7 +83,8 @@ pub(super) fn reduce<'a>(old: &'a [Policy], new: &'a [Policy]) -> Option<Reduced
     let stays = |place: u32| stays.get(place as usize).copied().unwrap_or(true);
     let mut places = places.iter().map(|place| stays(*place));
     let [old, new] = [old, new].map(|policies| {
-        policies.iter().map(|policy| policy_without(policy, &mut places)).collect()
+        let mut stays = |_: &str| places.next().unwrap_or(true);
+        policies.iter().map(|policy| policy.with_hosts(&mut stays)).collect()
     });
     Some(Reduced { old, new, alike: AlikeHosts(alike) })
 }
@@ -190,29 +191,4 @@ impl Others {
         let first = host.split('.').next().unwrap_or_default();
         self.labels.contains(first) || self.globs.iter().any(|glob| glob.matches(first))
     }
-}
-
-/// The policy without the names that others represent; `stays` tells for each of its resources
-/// about hosts whether it stays.
-fn policy_without(policy: &Policy, stays: &mut impl Iterator<Item = bool>) -> Policy {
-    let Policy { name, scope, body } = policy;
-    let body = match body {
-        Body::Allowlist(rules) => {
-            Body::Allowlist(rules.iter().map(|rule| rule_without(rule, stays)).collect())
-        }
-        Body::Cedar(cedar) => Body::Cedar(cedar.clone()),
-    };
-    Policy { name: name.clone(), scope: scope.clone(), body }
-}
-
-fn rule_without(rule: &Rule, stays: &mut impl Iterator<Item = bool>) -> Rule {
-    let Rule { name, decision, actions, resources } = rule;
-    let resources = match plain(rule) {
-        [] => resources.clone(),
-        all => {
-            let kept = all.iter().zip(stays).filter(|(_, stays)| *stays);
-            Resources::Plain(kept.map(|(resource, _)| resource.clone()).collect())
-        }
-    };
-    Rule { name: name.clone(), decision: *decision, actions: actions.clone(), resources }
 }

@@ -169,6 +169,27 @@ impl Scope {
 }
 
 impl Policy {
+    /// The policy without the resources about hosts that `keep`, which is asked in order, leaves
+    /// out.
+    pub(crate) fn with_hosts(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+        let mut rule = |rule: &Rule| {
+            let Rule { name, decision, actions, resources } = rule;
+            let resources = match resources {
+                Resources::Plain(all) if rule.layer() == Some(Layer::Network) => {
+                    Resources::Plain(all.iter().filter(|one| keep(one)).cloned().collect())
+                }
+                Resources::Plain(_) | Resources::Http(_) => resources.clone(),
+            };
+            Rule { name: name.clone(), decision: *decision, actions: actions.clone(), resources }
+        };
+        let Self { name, scope, body } = self;
+        let body = match body {
+            Body::Allowlist(rules) => Body::Allowlist(rules.iter().map(&mut rule).collect()),
+            Body::Cedar(cedar) => Body::Cedar(cedar.clone()),
+        };
+        Self { name: name.clone(), scope: scope.clone(), body }
+    }
+
     /// The rules; empty for a Cedar policy.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {

@@ -58,8 +58,8 @@ pub struct Survey<'a> {
     allowed: Allowed,
     /// Home folders that allow rules name.
     homes: BTreeSet<Vec<String>>,
-    /// Whether something is allowed that an item matches, by its pattern and actions: very many
-    /// rules repeat the same patterns.
+    /// True for patterns and actions of items of which something is allowed: very many rules repeat
+    /// the same patterns.
     met: Mutex<HashMap<(u32, Actions), bool>>,
     /// Folders that allow rules let be mounted; `None` if they are too many to look at.
     mounts: Option<BTreeSet<Vec<String>>>,
