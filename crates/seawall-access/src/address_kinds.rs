@@ -208,8 +208,9 @@ impl State<'_> {
             Request::Folder { .. } | Request::Mcp(_) => return None,
         };
         let Host::Name(labels, None) = host else { return None };
-        let requests = path.map(|path| self.request_hits(host, port, path)).unwrap_or_default();
-        let place = self.place(atom, &self.host_hits(host, port), &[], &requests);
+        let hits = self.host_hits(host, port);
+        let requests = path.map(|path| self.request_hits(&hits, path)).unwrap_or_default();
+        let place = self.place(atom, &hits, &[], &requests);
         Some(Named { known: Known::from_name(&labels.join(".")), place })
     }
 }

@@ -26,6 +26,7 @@ mod few;
 mod glob;
 mod hash;
 mod host;
+mod host_paths;
 pub mod model;
 mod nearest;
 mod overlap;

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use crate::address::{self, AddressClass, address_classes};
 use crate::atom::Atom;
 use crate::cedar::{McpAction, McpPolicies};
-use crate::clause::{Actions, Clause, clauses};
+use crate::clause::{Actions, Clause, Target, clauses};
 use crate::host::{HOST_ALIAS, canonical_name};
+use crate::host_paths::HostPaths;
 use crate::model::{Decision, Domain, Policy};
 use crate::point::{Match, Point, Role};
 use crate::question::{MatchedPoint, Part, Question};
 use crate::ranges::Known;
 use crate::request::{Host, Request, request_path};
-use crate::trie::{Case, Hit, Trie};
+use crate::trie::Hit;
 use crate::universe::Index;
 use crate::unknowns::Unknown;
 
@@ -27,6 +28,7 @@ pub struct State<'a> {
     /// The classes of addresses that the blocks distinguish.
     pub(super) addresses: Vec<AddressClass>,
     mcp: McpPolicies,
+    pub(super) paths: HostPaths,
 }
 
 /// The policies without the plain names of hosts that none of these requests is about. A state of
@@ -62,7 +64,15 @@ impl<'a> State<'a> {
         }
         let index = Index::new(&all);
         let addresses = address_classes(&index.blocks, &BTreeSet::new());
-        Self { policies, rules, index, addresses, clauses: all, mcp: McpPolicies::new(policies) }
+        Self {
+            policies,
+            rules,
+            index,
+            addresses,
+            clauses: all,
+            mcp: McpPolicies::new(policies),
+            paths: HostPaths::default(),
+        }
     }
 
     /// The request as points, whose groups are the rules in the order of the policies. MCP requests
@@ -79,11 +89,12 @@ impl<'a> State<'a> {
             }
             Request::Connect { udp, host, port } => {
                 let atom = if *udp { Atom::Udp } else { Atom::Tcp };
-                vec![self.at_addresses(atom, host, *port, &[])]
+                vec![self.at_addresses(atom, host, &self.host_hits(host, *port), &[])]
             }
             Request::Http { method, host, port, path } => {
-                let requests = self.request_hits(host, *port, path);
-                vec![self.at_addresses(Atom::Http(method), host, *port, &requests)]
+                let hits = self.host_hits(host, *port);
+                let requests = self.request_hits(&hits, path);
+                vec![self.at_addresses(Atom::Http(method), host, &hits, &requests)]
             }
         };
         Question { parts }
@@ -143,14 +154,17 @@ impl<'a> State<'a> {
         hits
     }
 
-    pub(super) fn request_hits(&self, host: &Host, port: u16, path: &str) -> Vec<Hit> {
+    /// The clauses on a request to a host that these clauses match.
+    pub(super) fn request_hits(&self, of_host: &[Hit], path: &str) -> Vec<Hit> {
         let (canonical, segments) = request_path(path);
-        let mut trie = Trie::new(Case::Unknown);
-        for hit in self.host_hits(host, port) {
-            self.clause(&hit).target.insert_path(&mut trie, &hit);
+        let is_http = |hit: &&Hit| matches!(self.clause(hit).target, Target::Http(..));
+        let of_requests: Vec<Hit> = of_host.iter().filter(is_http).copied().collect();
+        if of_requests.is_empty() {
+            return Vec::new();
         }
-        let mut hits =
-            trie.hits(&segments.iter().fold(trie.start(), |state, label| trie.step(&state, label)));
+        let paths = self.paths.of(&of_requests, |hit| self.clause(hit));
+        let mut hits = paths
+            .hits(&segments.iter().fold(paths.start(), |state, label| paths.step(&state, label)));
         if !canonical {
             for hit in &mut hits {
                 if self.clause(hit).decision == Decision::Allow {
@@ -161,12 +175,11 @@ impl<'a> State<'a> {
         hits
     }
 
-    fn at_addresses(&self, atom: Atom, host: &Host, port: u16, requests: &[Hit]) -> Part {
-        let hits = self.host_hits(host, port);
+    fn at_addresses(&self, atom: Atom, host: &Host, hits: &[Hit], requests: &[Hit]) -> Part {
         match host {
             Host::Address(address) | Host::Name(_, Some(address)) => {
                 let blocks = address::hits(&self.index.blocks, *address);
-                Part::single(self.place(atom, &hits, &blocks, requests))
+                Part::single(self.place(atom, hits, &blocks, requests))
             }
             Host::Name(labels, None) => {
                 let place = |class: &AddressClass| {
@@ -174,7 +187,7 @@ impl<'a> State<'a> {
                         class.hits.iter().filter_map(|hit| self.clause(hit).target.block());
                     (
                         blocks.max_by_key(ipnet::IpNet::prefix_len),
-                        self.place(atom, &hits, &class.hits, requests),
+                        self.place(atom, hits, &class.hits, requests),
                     )
                 };
                 Part::at_addresses(
