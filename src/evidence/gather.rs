@@ -16,7 +16,7 @@ use super::observation::{Class, Kind, Mode, Observation, RecordedDecision};
 use super::record::Record;
 use super::requests::Skipped;
 use super::shapes::{Alike, Unusual};
-use super::time;
+use super::time::Clock;
 
 /// A hasher several times faster than that of the standard library. It is seeded in each process,
 /// so that nobody can write records whose keys collide. No result depends on the order of its maps.
@@ -44,11 +44,10 @@ impl Hasher for AsHashed {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+        // The length of a list of hashes comes first, and then all of them at once.
+        if let Some(last) = bytes.last_chunk() {
+            self.0 = u64::from_le_bytes(*last);
+        }
     }
 }
 
@@ -60,22 +59,27 @@ pub(super) struct Shared {
     /// Users and machines.
     pub(super) actors: Numbers<(String, String)>,
     pub(super) groups: Groups,
+    lines: Lines,
 }
 
+/// The subjects of lines that any thread has read, by the hashes of the lines.
+#[derive(Debug)]
+struct Lines(Parts<Hashed<Known>>);
+
 /// A table in parts.
-type Parts<K, V> = [Mutex<HashMap<K, V>>; PARTS];
+type Parts<M> = [Mutex<M>; PARTS];
 
 /// The numbers of distinct keys.
 #[derive(Debug)]
 pub(super) struct Numbers<K> {
-    parts: Parts<K, u32>,
+    parts: Parts<HashMap<K, u32>>,
     next: Next,
 }
 
 /// The groups of records.
 #[derive(Debug)]
 pub(super) struct Groups {
-    parts: Parts<Key, Counts>,
+    parts: Parts<HashMap<Key, Counts>>,
     next: Next,
 }
 
@@ -99,6 +103,7 @@ pub(super) struct Gather<'s> {
     skipped: Skipped,
     words: Words,
     actor: (String, String),
+    clock: Clock,
 }
 
 /// A record, or several that were aggregated.
@@ -106,7 +111,8 @@ pub(super) struct Gather<'s> {
 struct Waiting {
     key: Key,
     count: u64,
-    times: Option<(i64, i64)>,
+    /// As in [`Counts`].
+    times: (i64, i64),
     /// The hash of its identity.
     identity: Option<[u64; 2]>,
 }
@@ -192,8 +198,40 @@ impl Words {
     }
 }
 
-/// The identity of a group: the numbers of its request and of who asked, and the decision.
-pub(super) type Key = (u32, u32, RecordedDecision);
+/// The identity of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// The number of the request.
+    pub(super) asked: u32,
+    /// The number of who asked.
+    pub(super) actor: u32,
+    pub(super) recorded: RecordedDecision,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { asked, actor, recorded } = self;
+        // One step for all of it. Few decisions are on the same request of the same user.
+        state.write_u64(u64::from(*asked) << 32 | u64::from(*actor));
+        state.write_u8(match recorded {
+            RecordedDecision::Allow => 0,
+            RecordedDecision::Deny(_) => 1,
+            RecordedDecision::Approval(_) => 2,
+        });
+    }
+}
+
+impl Key {
+    /// The part of the table that holds the group. Numbers follow each other, so that a product
+    /// spreads them.
+    fn part(&self) -> usize {
+        let mixed = (self.asked ^ self.actor.rotate_left(16)).wrapping_mul(0x9e37_79b1);
+        mixed as usize >> (u32::BITS - PARTS.ilog2())
+    }
+}
+
+/// The times of records of which none has a time.
+const NO_TIME: (i64, i64) = (i64::MAX, i64::MIN);
 
 /// The counts of a group.
 #[derive(Clone, Copy, Debug)]
@@ -216,7 +254,7 @@ fn part_of(key: &impl Hash) -> usize {
     usize::from(hash.to_le_bytes()[0]) % PARTS
 }
 
-fn parts<K, V>() -> Parts<K, V> {
+fn parts<M: Default>() -> Parts<M> {
     std::array::from_fn(|_| Mutex::default())
 }
 
@@ -265,6 +303,29 @@ fn into_inner<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self(parts())
+    }
+}
+
+impl Lines {
+    fn part(&self, [hash, _]: &[u64; 2]) -> Option<&Mutex<Hashed<Known>>> {
+        // Tables use the other bits.
+        self.0.get(usize::from(hash.to_le_bytes()[3]) % PARTS)
+    }
+
+    fn get(&self, hash: &[u64; 2]) -> Option<Known> {
+        lock(self.part(hash)?).get(hash).copied()
+    }
+
+    fn insert(&self, hash: [u64; 2], known: Known) {
+        if let Some(part) = self.part(&hash) {
+            lock(part).insert(hash, known);
+        }
+    }
+}
+
 impl Default for Groups {
     fn default() -> Self {
         Self { parts: parts(), next: Next::default() }
@@ -291,15 +352,14 @@ impl Groups {
 
 impl Counts {
     fn new(number: u32) -> Self {
-        Self { number, count: 0, first: i64::MAX, last: i64::MIN }
+        let (first, last) = NO_TIME;
+        Self { number, count: 0, first, last }
     }
 
-    pub(super) fn add(&mut self, count: u64, times: Option<(i64, i64)>) {
+    fn add(&mut self, count: u64, (first, last): (i64, i64)) {
         self.count = self.count.saturating_add(count);
-        if let Some((first, last)) = times {
-            self.first = self.first.min(first);
-            self.last = self.last.max(last);
-        }
+        self.first = self.first.min(first);
+        self.last = self.last.max(last);
     }
 
     /// The time of the first and of the last record.
@@ -320,6 +380,7 @@ impl<'s> Gather<'s> {
             skipped: Skipped::default(),
             words: Words::new(),
             actor: Default::default(),
+            clock: Clock::default(),
         }
     }
 
@@ -374,19 +435,19 @@ impl<'s> Gather<'s> {
 
     /// The part of a line that is counted, with its position and its start.
     pub(super) fn mark(
-        &self,
+        &mut self,
         alike: &Alike<'_, '_>,
         (at, start): (usize, usize),
     ) -> Result<Mark, Unusual> {
         let time = match alike.time()? {
             [] => None,
-            text => Some(time::utc(text).ok_or(Unusual)?),
+            text => Some(self.clock.utc(text).ok_or(Unusual)?),
         };
         Ok(Mark {
             at,
             start,
-            names: alike.hash_of_names(&self.shared.seeds),
-            others: alike.hash_of_others(&self.shared.seeds),
+            names: alike.hash_of_names(),
+            others: alike.hash_of_others(),
             identity: self.shared.seeds.identity(alike.identity()?),
             time,
         })
@@ -403,19 +464,37 @@ impl<'s> Gather<'s> {
             marks.iter().map(|mark| self.by_line.get(&mark.others).copied()).collect();
         let mut unknown = Vec::new();
         for (mark, about) in marks.iter().zip(about) {
+            let about = about.or_else(|| self.known_to_others(mark));
             match (about, self.by_names.get(&mark.names)) {
                 (Some(Known::NotADecision), _) => self.skipped.not_a_decision += 1,
                 (Some(Known::NotEnforced), _) => self.skipped.not_enforced += 1,
                 (Some(Known::Decision(asked, recorded)), Some(actor)) => self.count(Waiting {
-                    key: (asked, *actor, recorded),
+                    key: Key { asked, actor: *actor, recorded },
                     count: 1,
-                    times: mark.time.map(|time| (time, time)),
+                    times: mark.time.map_or(NO_TIME, |time| (time, time)),
                     identity: mark.identity,
                 })?,
                 (Some(Known::Decision(..)), None) | (None, _) => unknown.push(*mark),
             }
         }
         Ok(unknown)
+    }
+
+    /// The subject of a line that another thread has read.
+    fn known_to_others(&mut self, mark: &Mark) -> Option<Known> {
+        let known = self.shared.lines.get(&mark.others)?;
+        self.keep(mark, known);
+        Some(known)
+    }
+
+    /// Keeps the subject of a line.
+    fn keep(&mut self, mark: &Mark, known: Known) -> bool {
+        // Records may have texts that differ each time, such as reasons with a number.
+        let has_room = self.by_line.len() < 4 * self.shared.requests.len() + KNOWN;
+        if has_room {
+            self.by_line.insert(mark.others, known);
+        }
+        has_room
     }
 
     /// Counts a line that a shape matches.
@@ -443,9 +522,8 @@ impl<'s> Gather<'s> {
             Class::NotEnforced => Known::NotEnforced,
             Class::Broken(_) => return Ok(()),
         };
-        // Records may have texts that differ each time, such as reasons with a number.
-        if self.by_line.len() < 4 * self.shared.requests.len() + KNOWN {
-            self.by_line.insert(mark.others, known);
+        if self.keep(mark, known) {
+            self.shared.lines.insert(mark.others, known);
         }
         Ok(())
     }
@@ -459,9 +537,9 @@ impl<'s> Gather<'s> {
     fn add_decision(&mut self, seen: &Observation<'_>) -> io::Result<(u32, u32)> {
         let (asked, actor) = (self.asked_of(seen), self.actor_of(seen));
         self.count(Waiting {
-            key: (asked, actor, seen.recorded),
+            key: Key { asked, actor, recorded: seen.recorded },
             count: seen.count,
-            times: seen.first.zip(seen.last),
+            times: seen.first.zip(seen.last).unwrap_or(NO_TIME),
             identity: self.shared.seeds.identity(seen.id.as_bytes()),
         })?;
         Ok((asked, actor))
@@ -469,7 +547,7 @@ impl<'s> Gather<'s> {
 
     /// Counts a record, when there are others of the same part.
     fn count(&mut self, record: Waiting) -> io::Result<()> {
-        let part = part_of(&record.key);
+        let part = record.key.part();
         let Some(waiting) = self.waiting.get_mut(part) else { return Ok(()) };
         waiting.push(record);
         if waiting.len() < AT_ONCE { Ok(()) } else { self.count_waiting(part) }

@@ -11,8 +11,8 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
 
@@ -24,8 +24,12 @@ const IN_MEMORY: usize = 1 << 18;
 /// Size of an entry in the file, in bytes.
 const SIZE: usize = 20;
 const PARTS: usize = 256;
-/// The number of parts that are looked through before what they repeat is told.
-const AT_ONCE: usize = 8;
+/// Size of what is written at a time, in bytes.
+const WRITTEN: usize = 1 << 16;
+/// The number of parts that are looked through before what they repeat is told, and the number of
+/// these that one thread takes at a time.
+const AT_ONCE: usize = 32;
+const TAKEN: usize = 4;
 
 /// The seeds of a run.
 #[derive(Clone, Debug, Default)]
@@ -106,32 +110,42 @@ impl Ids {
             none => none.insert(Spilled { file: unnamed()?, runs: Vec::new(), end: 0 }),
         };
         let mut run = Vec::with_capacity(PARTS);
-        let mut file = BufWriter::with_capacity(1 << 16, &spilled.file);
+        let mut bytes = Vec::with_capacity(2 * WRITTEN);
         for part in &mut self.parts {
             run.push((spilled.end, part.len()));
             spilled.end += (part.len() * SIZE) as u64;
             for ([one, other], group) in part.drain(..) {
-                file.write_all(&one.to_le_bytes())?;
-                file.write_all(&other.to_le_bytes())?;
-                file.write_all(&group.to_le_bytes())?;
+                bytes.extend_from_slice(&one.to_le_bytes());
+                bytes.extend_from_slice(&other.to_le_bytes());
+                bytes.extend_from_slice(&group.to_le_bytes());
+            }
+            if bytes.len() >= WRITTEN {
+                spilled.file.write_all(&bytes)?;
+                bytes.clear();
             }
         }
-        file.flush()?;
-        drop(file);
+        spilled.file.write_all(&bytes)?;
         spilled.runs.push(run);
         self.held = 0;
         Ok(())
     }
 
+    /// The number of the entries of a part.
+    fn count(&self, part: usize) -> usize {
+        let runs = self.spilled.iter().flat_map(|spilled| &spilled.runs);
+        let spilled: usize = runs.filter_map(|run| run.get(part)).map(|(_, count)| count).sum();
+        spilled + self.parts.get(part).map_or(0, Vec::len)
+    }
+
     /// Adds the entries of a part to a list.
-    fn read(&mut self, part: usize, entries: &mut Vec<Entry>) -> io::Result<()> {
+    fn read(&mut self, part: usize, found: &mut Search) -> io::Result<()> {
+        let Search { entries, bytes, .. } = found;
         entries.append(&mut self.parts.get_mut(part).map(std::mem::take).unwrap_or_default());
         let Some(Spilled { file, runs, .. }) = &mut self.spilled else { return Ok(()) };
-        let mut bytes = Vec::new();
         for (start, count) in runs.iter().filter_map(|run| run.get(part)) {
             bytes.resize(count * SIZE, 0);
             file.seek(SeekFrom::Start(*start))?;
-            file.read_exact(&mut bytes)?;
+            file.read_exact(bytes)?;
             let (all, _) = bytes.as_chunks::<SIZE>();
             entries.extend(all.iter().map(|[a, b, c, d, e, f, g, h, hash @ .., i, j, k, l]| {
                 let one = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
@@ -145,51 +159,77 @@ impl Ids {
 /// Calls `repeated` with the groups of the records that share an identity.
 pub(super) fn repetitions(threads: Vec<Ids>, mut repeated: impl FnMut(&[u32])) -> io::Result<()> {
     let threads: Vec<Mutex<Ids>> = threads.into_iter().map(Mutex::new).collect();
-    let of_part = |part| -> io::Result<Vec<Vec<u32>>> {
-        let mut entries = Vec::new();
-        for ids in &threads {
-            ids.lock().unwrap_or_else(PoisonError::into_inner).read(part, &mut entries)?;
+
+    let of_parts = |parts: &[usize]| -> io::Result<Vec<Vec<u32>>> {
+        let mut search = Search::default();
+        let mut found = Vec::new();
+        for part in parts {
+            search.entries.clear();
+            search.entries.reserve(threads.iter().map(|ids| lock(ids).count(*part)).sum());
+            for ids in &threads {
+                lock(ids).read(*part, &mut search)?;
+            }
+            found.extend(search.repeated());
         }
-        Ok(repeated_in(&entries))
+        Ok(found)
     };
     let parts: Vec<usize> = (0..PARTS).collect();
     for parts in parts.chunks(AT_ONCE) {
-        for groups in parallel::map(parts.to_vec(), 1, of_part) {
+        for groups in parallel::map(parts.chunks(TAKEN).collect(), 1, of_parts) {
             groups?.iter().for_each(|group| repeated(group));
         }
     }
     Ok(())
 }
 
-/// The groups of the entries that share their hash with another.
-fn repeated_in(entries: &[Entry]) -> Vec<Vec<u32>> {
-    let entry = |at: usize| entries.get(at).copied().unwrap_or_default();
-    let hash = |at: usize| entry(at).0;
-    // Nearly all are different, which a table of positions, from 1, shows faster than sorting.
-    let mut table = vec![0_usize; (2 * entries.len()).next_power_of_two()];
-    let mut repeated = Vec::new();
-    for at in 0..entries.len() {
-        #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
-        let mut slot = hash(at)[1] as usize;
-        loop {
-            slot &= table.len() - 1;
-            match table.get_mut(slot) {
-                Some(0) | None => break,
-                Some(known) if hash(*known - 1) == hash(at) => {
-                    repeated.extend([*known - 1, at]);
-                    break;
+fn lock(ids: &Mutex<Ids>) -> MutexGuard<'_, Ids> {
+    ids.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The entries of a part, with the room for looking through them, which serves one part after
+/// another.
+#[derive(Default)]
+struct Search {
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+    /// Positions of entries, from 1, by their hashes.
+    table: Vec<u32>,
+}
+
+impl Search {
+    /// The groups of the entries that share their hash with another.
+    fn repeated(&mut self) -> Vec<Vec<u32>> {
+        let Self { entries, table, .. } = self;
+        let entry = |at: usize| entries.get(at).copied().unwrap_or_default();
+        let hash = |at: usize| entry(at).0;
+        // Nearly all are different, which a table of positions shows faster than sorting.
+        table.clear();
+        table.resize((2 * entries.len()).next_power_of_two(), 0);
+        let mut repeated = Vec::new();
+        for at in 0..entries.len() {
+            #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
+            let mut slot = hash(at)[1] as usize;
+            loop {
+                slot &= table.len() - 1;
+                match table.get_mut(slot) {
+                    None => break,
+                    Some(free @ 0) => {
+                        *free = u32::try_from(at + 1).expect("fewer than fit into memory");
+                        break;
+                    }
+                    Some(known) if hash(*known as usize - 1) == hash(at) => {
+                        repeated.extend([*known as usize - 1, at]);
+                        break;
+                    }
+                    Some(_) => slot += 1,
                 }
-                Some(_) => slot += 1,
             }
         }
-        if let Some(free @ 0) = table.get_mut(slot) {
-            *free = at + 1;
-        }
+        repeated.sort_unstable_by_key(|at| (hash(*at), *at));
+        repeated.dedup();
+        let groups = repeated.chunk_by(|one, other| hash(*one) == hash(*other));
+        groups.map(|group| group.iter().map(|at| entry(*at).1).collect()).collect()
     }
-    repeated.sort_unstable_by_key(|at| (hash(*at), *at));
-    repeated.dedup();
-    let groups = repeated.chunk_by(|one, other| hash(*one) == hash(*other));
-    groups.map(|group| group.iter().map(|at| entry(*at).1).collect()).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use serde::de::IgnoredAny;
 
 /// Approximate size of a chunk, in bytes: it fits into the memory of one processor.
-const CHUNK: usize = 1 << 16;
+const CHUNK: usize = 1 << 18;
 /// The most bytes of a first line that tell the format.
 const HEAD: usize = 1 << 20;
 /// The longest record that is accepted, in bytes.

@@ -24,7 +24,7 @@ const SORTED: usize = 1 << 16;
 ///
 /// Returns an error if a temporary file cannot be read.
 pub(super) fn merge(shared: Shared, threads: Vec<(Ids, Skipped)>) -> io::Result<Requests> {
-    let Shared { seeds: _, requests, actors, groups } = shared;
+    let Shared { requests, actors, groups, .. } = shared;
     let (asked, requests) = ranked_requests(requests.into_keys());
     let (users, machines): (Vec<String>, Vec<String>) = actors.into_keys().into_iter().unzip();
     // The empty name stands for records that name nobody; it is there, whether one of them does or
@@ -107,8 +107,8 @@ fn ranked_groups(
     [requests, users, machines]: [&[u32]; 3],
 ) -> (Vec<RequestGroup>, Vec<u32>) {
     let rank = |ranks: &[u32], at: u32| ranks.get(at as usize).map(|rank| *rank as usize);
-    let group = |((request, actor, recorded), counts): (&Key, &Counts)| {
-        let request = rank(requests, *request)?;
+    let group = |(Key { asked, actor, recorded }, counts): (&Key, &Counts)| {
+        let request = rank(requests, *asked)?;
         let (user, machine) = (rank(users, *actor)?, rank(machines, *actor)?);
         let (count, (first, last)) = (counts.count, counts.times().unzip());
         let recorded = *recorded;

@@ -22,7 +22,7 @@ use super::lines::{ByDocument, ByLine, Chunk, Chunks, Form, Stream};
 use super::merge::merge;
 use super::record::Record;
 use super::requests::Requests;
-use super::shapes::{Shapes, Span, Unusual};
+use super::shapes::{Found, Shapes, Unusual};
 use super::table;
 use crate::exit::{Exit, Explain};
 use crate::json;
@@ -222,7 +222,7 @@ struct Own<'s> {
     failed: Option<io::Error>,
     shapes: Shapes,
     /// The places of the texts of one line.
-    spans: Vec<Span>,
+    found: Found,
     chunk: Chunk,
     /// The lines of a chunk that shapes match.
     marks: Vec<Mark>,
@@ -234,8 +234,8 @@ impl<'s> Own<'s> {
             gather: Gather::new(shared),
             places: Vec::new(),
             failed: None,
-            shapes: Shapes::default(),
-            spans: Vec::new(),
+            shapes: Shapes::new(&shared.seeds),
+            found: Found::default(),
             chunk: Chunk::default(),
             marks: Vec::new(),
         }
@@ -286,7 +286,7 @@ impl<'s> Own<'s> {
             let Some(rest) = chunk.bytes().get(start..).filter(|rest| !rest.is_empty()) else {
                 break;
             };
-            let length = match self.shapes.find(rest, &mut self.spans) {
+            let length = match self.shapes.find(rest, &mut self.found) {
                 Some(alike) => {
                     let length = alike.length;
                     match self.gather.mark(&alike, (at, start)) {
@@ -322,7 +322,7 @@ impl<'s> Own<'s> {
         };
         for mark in unknown {
             let line = chunk.bytes().get(mark.start..).unwrap_or_default();
-            let alike = self.shapes.find(line, &mut self.spans).expect("it was found before");
+            let alike = self.shapes.find(line, &mut self.found).expect("it was found before");
             let mut wrong = Vec::new();
             let added = self.gather.add_alike(&alike, &mark, &mut |why| wrong.push(why));
             self.added(file, chunk.lines.number(mark.at), added, wrong);
@@ -619,11 +619,11 @@ mod tests {
         let mut own = Own::new(&shared);
         if each {
             for (number, line) in (1..).zip(text.lines()) {
-                own.shapes = Shapes::default();
+                own.shapes = Shapes::new(&shared.seeds);
                 own.parse_line(0, number, line.as_bytes());
             }
         } else {
-            own.shapes = Shapes::comparing(3);
+            own.shapes = Shapes::comparing(3, &shared.seeds);
             let mut chunks = ByLine::new(text.as_bytes());
             while chunks.next(&mut own.chunk).unwrap() {
                 own.parse(0);
