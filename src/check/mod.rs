@@ -92,7 +92,8 @@ pub enum Run {
 pub struct Input<'a> {
     /// The policies, in the order of files and places.
     pub policies: &'a [&'a Declared<'a>],
-    /// The relations between the rules of these policies.
+    /// The relations between the rules of these policies; of none if only errors are wanted, since
+    /// no relation is one.
     pub survey: &'a Survey<'a>,
     /// The policies for agents, in the same order.
     pub vijil: &'a [DeclaredVijil<'a>],
@@ -104,6 +105,27 @@ pub struct Input<'a> {
     pub files: &'a Files,
     /// True if every document could be read, so that a missing declaration is intentional.
     pub complete: bool,
+    /// The findings that are looked for.
+    pub wanted: Wanted,
+}
+
+/// The findings that are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of them.
+    All,
+    /// Errors, and whatever else is found together with them.
+    Errors,
+}
+
+impl Wanted {
+    /// The checks that find something wanted. Those of one file look at the same things, so that
+    /// they are run together or not at all.
+    fn checks(self) -> impl Iterator<Item = &'static Check> {
+        let is_error = |check: &Check| check.severity == Severity::Error;
+        let groups = TABLE.iter().copied();
+        groups.filter(move |group| self == Self::All || group.iter().any(is_error)).flatten()
+    }
 }
 
 /// The largest number of findings of one kind and one cause in a rule; above it, there is one for the
@@ -113,9 +135,9 @@ const EACH: usize = 2;
 /// longer.
 const WORTH_A_THREAD: usize = 2_000;
 
-/// Runs all checks on the declarations.
+/// Runs the checks on the declarations.
 pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let checks = || TABLE.iter().copied().flatten();
+    let checks = || input.wanted.checks();
     let alone = parallel::map(input.policies.to_vec(), 8, |policy| {
         let mut findings = Vec::new();
         for check in checks() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Input, Run};
+use super::{Check, Input, Run, Wanted};
 use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, Severity, one_of};
 use crate::document::{Declared, Document, Settings};
@@ -34,7 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
 /// The declarations for one organization.
 pub(crate) struct Organization<'a> {
     policies: Vec<&'a Declared<'a>>,
-    /// `None` if the survey of everything is the organization's own.
+    /// `None` if the survey of everything is the organization's own, or if none is needed.
     survey: Option<Survey<'a>>,
 }
 
@@ -59,8 +59,9 @@ pub(crate) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
     };
     let organization = |org: &String| {
         let policies = policies_for(input.policies, org);
-        let survey = Survey::new(policies.iter().map(|declared| &declared.desired.policy));
-        Organization { policies, survey: Some(survey) }
+        let survey = || Survey::new(policies.iter().map(|declared| &declared.desired.policy));
+        let survey = (input.wanted == Wanted::All).then(survey);
+        Organization { policies, survey }
     };
     orgs.iter().map(organization).collect()
 }

@@ -8,7 +8,7 @@ use super::EmptyWorkspace;
 use super::file::FileDocuments;
 use crate::access::survey::Survey;
 use crate::check::suppression::{self, Annotated};
-use crate::check::{Input, mcp, orgs, run};
+use crate::check::{Input, Wanted, mcp, orgs, run};
 use crate::diagnostic::{Diagnostic, FileId, Files, Suppression, has_errors};
 use crate::document::{self, Declared, DeclaredVijil, OwnershipSetting, Settings};
 use crate::model::{Desired, Test};
@@ -45,6 +45,7 @@ impl<'a> Declarations<'a> {
         settings: Option<(&Settings, EmptyWorkspace)>,
         read: &[FileDocuments],
         files: &Files,
+        wanted: Wanted,
         findings: &mut Vec<Diagnostic>,
     ) -> Vec<Suppression> {
         let Self { policies, vijil, tests } = self;
@@ -82,7 +83,8 @@ impl<'a> Declarations<'a> {
                 .push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
         }
         let settings = settings.map(|(settings, _)| settings);
-        let survey = Survey::new(policies.iter().map(|declared| &declared.desired.policy));
+        let surveyed = if wanted == Wanted::All { policies.as_slice() } else { &[] };
+        let survey = Survey::new(surveyed.iter().map(|declared| &declared.desired.policy));
         run(
             &Input {
                 policies: &policies,
@@ -92,6 +94,7 @@ impl<'a> Declarations<'a> {
                 settings,
                 files,
                 complete,
+                wanted,
             },
             findings,
         );

@@ -11,7 +11,7 @@ mod file;
 
 use self::declarations::Declarations;
 use self::file::{FileDocuments, Role, read_documents};
-use crate::check::{orgs, protected};
+use crate::check::{Wanted, orgs, protected};
 use crate::diagnostic::{
     Diagnostic, FileId, Files, Findings, Label, Overlay, Severity, has_errors, nearest,
 };
@@ -66,8 +66,33 @@ pub fn load_over(
     emptiness: EmptyWorkspace,
     overlay: Overlay,
 ) -> Result<Loaded, Findings> {
+    load_wanted(root, config, emptiness, overlay, Wanted::All)
+}
+
+/// Loads a workspace that is only compared with: an earlier state, about which nobody wants to be
+/// warned. It may have more warnings and notes than are found. If it has an error, all of its
+/// findings are returned, as [`load`] does.
+///
+/// # Errors
+/// Returns all findings if there is an error, warnings included.
+pub fn load_base(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: EmptyWorkspace,
+) -> Result<Loaded, Findings> {
+    load_wanted(root, config, emptiness, Overlay::new(), Wanted::Errors)
+        .or_else(|_| load(root, config, emptiness))
+}
+
+fn load_wanted(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: EmptyWorkspace,
+    overlay: Overlay,
+    wanted: Wanted,
+) -> Result<Loaded, Findings> {
     let mut findings = Findings { files: Files::over(overlay), ..Findings::default() };
-    match load_into(root, config, emptiness, &mut findings) {
+    match load_wanted_into(root, config, emptiness, wanted, &mut findings) {
         Some((settings, desired, tests)) => {
             Ok(Loaded { root: root.to_owned(), settings, desired, tests, findings })
         }
@@ -97,8 +122,18 @@ pub fn load_into(
     emptiness: EmptyWorkspace,
     out: &mut Findings,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
+    load_wanted_into(root, config, emptiness, Wanted::All, out)
+}
+
+fn load_wanted_into(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: EmptyWorkspace,
+    wanted: Wanted,
+    out: &mut Findings,
+) -> Option<Content> {
     let mut findings = Vec::new();
-    let loaded = read_workspace(root, config, emptiness, out, &mut findings);
+    let loaded = read_workspace(root, config, (emptiness, wanted), out, &mut findings);
     let wrong = has_errors(&findings);
     out.diagnostics.append(&mut findings);
     let own = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
@@ -115,7 +150,7 @@ type Content = (Settings, Desired, Vec<Test>);
 fn read_workspace(
     root: &Path,
     config: Option<&Path>,
-    emptiness: EmptyWorkspace,
+    (emptiness, wanted): (EmptyWorkspace, Wanted),
     Findings { files, suppressions, unchecked, .. }: &mut Findings,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Content> {
@@ -158,7 +193,7 @@ fn read_workspace(
     let complete = !has_errors(findings);
     unchecked.relations |= !complete;
     let about = settings.as_ref().map(|settings| (settings, emptiness));
-    suppressions.append(&mut declarations.examine(about, &read, files, findings));
+    suppressions.append(&mut declarations.examine(about, &read, files, wanted, findings));
     let (desired, tests) = declarations.into_desired(files);
     // A missing declaration may be in a document that could not be read.
     if complete
@@ -282,7 +317,7 @@ fn check_file(path: &Path, root: &Path) -> Findings {
         let read = std::slice::from_ref(&read);
         let declarations = Declarations::new(root, read, files, diagnostics);
         unchecked.files.extend(unread(files, diagnostics, None));
-        *suppressions = declarations.examine(None, read, files, diagnostics);
+        *suppressions = declarations.examine(None, read, files, Wanted::All, diagnostics);
     }
     // The file is included to show its findings.
     if diagnostics.is_empty() { Findings::default() } else { found }

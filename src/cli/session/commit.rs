@@ -74,13 +74,15 @@ fn documents(
         );
         return Err(failure.hint("name a commit, or a folder, that holds the workspace"));
     }
-    crate::workspace::load(base, config.as_deref(), EmptyWorkspace::Refused).map_err(|findings| {
-        context.note(diagnostic::human(&findings, shown_from, context.view()).trim_end());
-        let message =
-            format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
-        Failure::new(Exit::Usage, message)
-            .hint("name a commit, or a folder, whose documents are valid")
-    })
+    crate::workspace::load_base(base, config.as_deref(), EmptyWorkspace::Refused).map_err(
+        |findings| {
+            context.note(diagnostic::human(&findings, shown_from, context.view()).trim_end());
+            let message =
+                format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
+            Failure::new(Exit::Usage, message)
+                .hint("name a commit, or a folder, whose documents are valid")
+        },
+    )
 }
 
 /// Returns `true` if the name may be passed to `git`: paths and options may not.
