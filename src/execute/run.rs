@@ -50,6 +50,14 @@ impl Backend {
         }
     }
 
+    /// The read that a step needs before its call; `None` if it needs none, or one of its own.
+    fn look_ahead(&self, step: AnyStep<'_>) -> Option<impl Future<Output = ()> + use<>> {
+        match (self, step) {
+            (Self::Docker(docker), AnyStep::Docker(step)) => docker.look_ahead(step),
+            (Self::Docker(_) | Self::Vijil(_), AnyStep::Docker(_) | AnyStep::Vijil(_)) => None,
+        }
+    }
+
     /// Records that a step was carried out, after its phase.
     fn done(&self, step: AnyStep<'_>) {
         if let (Self::Docker(docker), AnyStep::Docker(step)) = (self, step) {
@@ -140,6 +148,7 @@ impl Run {
     ) {
         self.backend.begin(steps);
         let mut calls: JoinSet<(usize, StepOutcome, Created)> = JoinSet::new();
+        let mut ahead: JoinSet<()> = JoinSet::new();
         for (index, step) in steps.iter().copied().enumerate() {
             if let Some(by) = self.holding.holds_back(step) {
                 self.end(step, StepOutcome::Skipped { by }, observe);
@@ -162,6 +171,10 @@ impl Run {
                 continue;
             }
             observe(Event::Started(step));
+            while ahead.try_join_next().is_some() {}
+            if let Some(read) = self.soon(steps, index) {
+                ahead.spawn(read);
+            }
             let call = self.backend.call(step, &self.created);
             calls.spawn(async move {
                 let (ended, made) = match call {
@@ -194,6 +207,20 @@ impl Run {
                 };
                 self.holding.add(step, unseen);
             }
+        }
+    }
+
+    /// The read for the step that gets its turn when all calls now in flight have ended. One call
+    /// at a time has no use for it: the read would come between the look and the call of a step.
+    fn soon(
+        &self,
+        steps: &[AnyStep<'_>],
+        index: usize,
+    ) -> Option<impl Future<Output = ()> + use<>> {
+        let step = *steps.get(index + self.most).filter(|_| self.most > 1)?;
+        match self.holding.holds_back(step) {
+            None => self.backend.look_ahead(step),
+            Some(_) => None,
         }
     }
 

@@ -67,6 +67,15 @@ impl Docker {
         self.known().done(&step.change);
     }
 
+    /// Reads the policy of a step whose turn comes soon, so that no call waits for that read alone.
+    pub(super) fn look_ahead(&self, step: &Step) -> Option<impl Future<Output = ()> + use<>> {
+        let (docker, id) = (self.clone(), step.change.policy().existing()?.clone());
+        Some(async move {
+            // A failure is the step's to report, which then reads again.
+            drop(docker.reads.policy(&docker.reader, &id, None).await);
+        })
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a step is compared with an answer that came at most [`FRESH`] before, and after all
 //! earlier phases. What happens to its object in that time is in the `old` of the answer to the
-//! step.
+//! step. A policy is read while the last steps of others are on their way.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -43,6 +43,22 @@ async fn one_read_of_a_policy_serves_all_its_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_read_while_steps_of_the_one_before_it_are_on_their_way() {
+    let latency = std::time::Duration::from_millis(5);
+    let organization = Organization::new(&documents(1), |builder| builder.latency(latency)).await;
+    assert_eq!(organization.apply(&documents(2)).await.exit(), Exit::Done);
+    let of_a_policy = Some(Operation::Docker(DockerOperation::GetPolicy));
+    let calls = organization.emulator.calls();
+    let mut reads = calls.iter().enumerate().filter(|(_, call)| call.operation == of_a_policy);
+    // All are read for the plan, and the first before its steps.
+    let (second, _) = reads.nth(POLICIES + 1).unwrap();
+    let writes = calls.iter().take(second).filter(|call| call.is_write()).count();
+    // The last step of the first policy starts after so many others have ended.
+    let late = RULES - Limits::default().concurrency;
+    assert!(writes < late, "{writes} writes come before the read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_is_older_than_a_second_serves_no_step() {
     for (wait, sent) in [(None, true), (Some(30), false)] {
         let one_by_one = Limits { concurrency: 1, ..Limits::default() };
