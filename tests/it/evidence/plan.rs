@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Workspace, connect, lines, policy, run};
+use super::{Workspace, connect, lines, policy, record, run};
 
 /// An applied workspace, with a proposal under which `files.example.org` is denied to the research
 /// team.
@@ -115,6 +115,41 @@ fn a_plan_holds_what_replay_prints_and_shows_it_everywhere() {
 }
 
 #[test]
+fn a_statement_of_a_live_text_has_a_place_while_it_is_declared_as_it_is() {
+    let mcp = |name: &str, scope: &str, actions: &[&str]| {
+        let permit = |action: &&str| {
+            format!("  permit (principal, action == MCP::Action::\"{action}\", resource);\n")
+        };
+        let text: String = actions.iter().map(permit).collect();
+        format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: {name}\n{scope}cedar: |\n{text}")
+    };
+    let beside = format!("---\n{}", mcp("N", "", &["getPrompt"]));
+    let documents = |scope: &str, actions: &[&str]| format!("{}{beside}", mcp("M", scope, actions));
+    let actions = ["invokeTool", "readResource"];
+    let proposal = Proposal(Workspace::new("", &documents("", &actions)));
+    assert_eq!(proposal.run(&["apply", "--yes"]).0, 0);
+    proposal.0.write("teams.yaml", "ana: [research]\n");
+    proposal.0.write(
+        "records.jsonl",
+        lines(&[record("1", "ana", "tool_invocation", "notion/search", "ALLOW")]),
+    );
+    let table = [
+        (documents("scope: {teams: [design]}\n", &actions), "all.pol.yaml:6:3"),
+        // The first statement is another one.
+        (documents("", &["readResource"]), "live"),
+    ];
+    for (documents, place) in table {
+        proposal.0.write("now/all.pol.yaml", &documents);
+        let (_, plan) = proposal.plan(&RECORDS);
+        assert_eq!(
+            plan["recorded"]["newly_denied"][0]["because"],
+            json!([format!("no longer allow `M › statement 1` ({place})")]),
+            "{documents}"
+        );
+    }
+}
+
+#[test]
 fn a_plan_from_other_documents_holds_what_replay_prints_of_them() {
     let proposal = Proposal::new();
     let files = policy(
@@ -200,6 +235,10 @@ fn the_guard_judges_records_and_says_where_it_cannot() {
     );
     let (_, markdown, _) = proposal.run(&["plan", "--format", "markdown"]);
     assert!(markdown.contains("Not judged by `blocked_requests`"), "{markdown}");
+    for records in [empty, unknown] {
+        let (_, human, _) = proposal.run(&[&["plan"], records].concat());
+        assert!(human.contains("Not judged by `blocked_requests`: "), "{records:?}\n{human}");
+    }
     proposal.guards("{blocked_requests: 2}");
     let arguments = [&["plan"][..], with].concat();
     let (_, judged, _) = proposal.run(&arguments);

@@ -83,6 +83,33 @@ fn denied_requests_become_the_narrowest_rule_for_the_teams_that_made_them() {
 }
 
 #[test]
+fn a_domain_of_which_a_deny_may_name_a_host_is_suggested_host_by_host() {
+    let names = ["a", "b", "c", "d", "e"].map(|name| format!("{name}.many.org:443"));
+    let records: Vec<_> = names.iter().map(|name| connect(name, "ana", name, "DENY")).collect();
+    let table = [
+        ("x allow z.many.org:443", true),
+        ("x deny z.other.org", true),
+        ("x deny any.org", true), // ends alike
+        ("x deny z.many.org", false),
+        ("x deny many.org", false),
+        ("x deny **.Many.org:22", false),
+        ("x deny *.org:22", false),
+        ("x deny api-*.other.org:22", false),
+    ];
+    for (rule, is_grouped) in table {
+        let documents = policy("P", &["research"], &[rule]);
+        let workspace = Workspace::new(&documents, &documents);
+        workspace.write("teams.yaml", "ana: [research]\n");
+        workspace.write("records.jsonl", lines(&records));
+        let (code, stdout, stderr) = workspace.run(&COMMON);
+        assert_eq!(code, 0, "{rule}: {stderr}");
+        let is_alone = |name: &String| stdout.contains(&format!("resources: [{name}]"));
+        assert_eq!(stdout.contains("*.many.org:443"), is_grouped, "{rule}:\n{stdout}");
+        assert_eq!(names.iter().all(is_alone), !is_grouped, "{rule}:\n{stdout}");
+    }
+}
+
+#[test]
 fn too_few_requests_suggest_nothing() {
     let workspace = workspace();
     workspace.write(

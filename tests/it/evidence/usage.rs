@@ -143,6 +143,27 @@ fn a_wildcard_becomes_the_hosts_that_were_asked_for_and_comments_stay() {
     assert_eq!(used(&workspace, &["--narrow"])["narrow"], json!([]));
 }
 
+/// So many are counted in several parts, of which each has its share.
+#[test]
+fn a_thousand_requests_count_for_a_rule_about_addresses() {
+    let named = |host: &str, number: usize| {
+        connect(&number.to_string(), &format!("u{number}"), &format!("{host}:443"), "ALLOW")
+    };
+    let mut records: Vec<Value> =
+        (0..999).map(|number| named(&format!("h{number}.example.org"), number)).collect();
+    records.push(named("other.example", 999));
+    for (names, used_by) in [("unused.example", "unknown"), ("**.example.org", "redundant")] {
+        let rules = [&format!("names allow {names}"), "all allow 0.0.0.0/0 ::/0"];
+        let documents = policy("P", &[], &rules);
+        let workspace = Workspace::new(&documents, &documents);
+        workspace.write("records.jsonl", lines(&records));
+        let found = used(&workspace, &[]);
+        assert_eq!(uses(&found), owned(&[("names", used_by), ("all", "decides")]), "{names}");
+        let all = &found["rules"][1];
+        assert_eq!((&all["matches"], &all["users"]), (&json!(1000), &json!(1000)), "{names}");
+    }
+}
+
 #[test]
 fn a_rule_for_teams_that_are_not_known_names_the_cure() {
     let all = policy("Q", &[], &["x allow x.example"]);
