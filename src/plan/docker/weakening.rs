@@ -324,6 +324,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_gained_is_told_by_what_comes_first() {
+        let hosts = ["a.example", "b.example", "c.example", "k.example"];
+        let denies = |hosts: &[&str]| policy(&[], vec![tcp(Deny, hosts)]);
+        let allows = |teams: &[&str]| policy(teams, vec![tcp(Allow, &["a.example"])]);
+        let table = [
+            (
+                denies(&["c.example", "k.example"]),
+                denies(&["k.example"]),
+                "no longer denies `connect:tcp c.example` to the whole organization",
+            ),
+            (
+                denies(&["b.example", "c.example", "k.example"]),
+                denies(&["k.example"]),
+                "no longer denies `connect:tcp b.example` and `connect:tcp c.example` to the whole organization",
+            ),
+            (
+                denies(&hosts),
+                denies(&["k.example"]),
+                "no longer denies `connect:tcp a.example` to the whole organization, and 2 more",
+            ),
+            (
+                allows(&["z"]),
+                allows(&["x", "y"]),
+                "allows `connect:tcp a.example` to x, and `connect:tcp a.example` to y",
+            ),
+        ];
+        for (before, after, expected) in table {
+            let found = of_policy(&before, &after, &TeamDirectory::default());
+            let [(_, message)] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!(message, expected);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_compared_is_weaker() {
         let behind = |n: usize| "/*".repeat(n);
         let folders: Vec<String> = (0..24)

@@ -310,7 +310,7 @@ fn displace(drafts: &[Draft], effects: &mut [Effect]) {
 #[cfg(test)]
 mod tests {
     use super::super::proof::{ends, policy};
-    use super::{Effect, Stage, effects};
+    use super::{Effect, Stage, displace, effects};
     use crate::model::Decision::{self, Allow, Deny};
 
     type Rule<'a> = Option<(Decision, &'a [&'a str])>;
@@ -349,5 +349,44 @@ mod tests {
             let Effect { stage: found, entangled: both } = effect(before, after);
             assert_eq!((found, both), (place, entangled), "{before:?} {after:?}");
         }
+    }
+
+    /// Whether each of these calls is entangled in the end, if each pair needs the one after the other.
+    fn displaced(calls: &[(Stage, bool)], needs: &[(usize, usize)]) -> Vec<bool> {
+        let names = ["a", "b", "c"];
+        let hosts: &[&str] = &["a.example"];
+        let rules = names.map(|name| (name, Allow, hosts));
+        let (_, _, mut drafts) =
+            ends(&[policy("p", &[])], &[policy("p", rules.get(..calls.len()).unwrap())]);
+        drafts.iter_mut().for_each(|draft| draft.needs.clear());
+        needs.iter().for_each(|(later, earlier)| drafts[*later].needs.push(*earlier));
+        let mut effects: Vec<Effect> = calls
+            .iter()
+            .map(|(stage, entangled)| Effect { stage: *stage, entangled: *entangled })
+            .collect();
+        displace(&drafts, &mut effects);
+        effects.iter().map(|effect| effect.entangled).collect()
+    }
+
+    #[test]
+    fn a_call_that_another_one_draws_out_of_its_stage_is_not_safe_by_it() {
+        use Stage::{AddAllows, AddDenies, ChangeAllows, DropAllows, DropDenies};
+        let table = [
+            ((AddDenies, false), (AddAllows, false), [false, false]),
+            ((AddAllows, false), (AddAllows, false), [false, false]),
+            ((DropAllows, false), (AddAllows, false), [true, true]),
+            ((AddDenies, true), (AddAllows, false), [true, true]),
+            // What adds access early waits for nothing.
+            ((AddDenies, false), (AddAllows, true), [false, true]),
+            ((AddAllows, false), (ChangeAllows, true), [false, true]),
+            ((ChangeAllows, false), (DropDenies, true), [true, true]),
+            ((ChangeAllows, false), (DropDenies, false), [false, false]),
+        ];
+        for (earlier, later, expected) in table {
+            assert_eq!(displaced(&[earlier, later], &[(1, 0)]), expected, "{earlier:?} {later:?}");
+        }
+        let calls = [(AddAllows, false), (AddAllows, false), (AddAllows, true)];
+        assert_eq!(displaced(&calls, &[(0, 1), (1, 2)]), [true; 3]);
+        assert_eq!(displaced(&calls, &[(0, 1)]), [false, false, true]);
     }
 }
