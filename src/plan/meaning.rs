@@ -403,4 +403,23 @@ mod tests {
             .map(|(one, other)| (one.is_same_access(other), other.is_nothing()));
         assert_eq!(same, [(false, false), (false, false), (true, false)]);
     }
+
+    #[test]
+    fn a_message_counts_the_rules_that_it_does_not_name() {
+        let table = [
+            (0, "too many"),
+            (1, "too many; not compared: r1"),
+            (4, "too many; not compared: r1, r2, r3, r4"),
+            (6, "too many; not compared: r1, r2, r3 and 3 more"),
+        ];
+        for (rules, message) in table {
+            let incomplete = Incomplete {
+                why: "too many".to_owned(),
+                rules: (1..=rules).map(|number| format!("r{number}")).collect(),
+                audiences: Vec::new(),
+                patterns: Vec::new(),
+            };
+            assert_eq!(incomplete.in_short(), message);
+        }
+    }
 }

@@ -124,7 +124,7 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Saved, from_json, to_json};
+    use super::{Saved, Unplanned, from_json, to_json};
     use crate::plan::docker;
     use crate::plan::{DockerPlan, Input, Plan, make};
     use serde_json::Value;
@@ -144,6 +144,9 @@ mod tests {
         let several = Saved::Several { plans: vec![plan("a"), plan("b")], failed: Vec::new() };
         assert_eq!(from_json(&set.to_string()).unwrap(), several);
         assert_eq!(from_json(&plan("a").to_json()).unwrap(), Saved::One(Box::new(plan("a"))));
+        let failed = vec![Unplanned { org: "c".to_owned(), message: "no".to_owned() }];
+        let beside = to_json([&plan("a")], &failed);
+        assert_eq!(from_json(&beside).unwrap(), Saved::Several { plans: vec![plan("a")], failed });
         let table: [(Change, &str); 12] = [
             (|set| set["plans"] = serde_json::json!([]), "it holds no plan"),
             (|set| *set = serde_json::json!({"plans": []}), "it has no `format_version`"),

@@ -430,6 +430,7 @@ mod tests {
             (&[], vec![open("legacy-1", &[]), open("Hotfix", &[])], unmanaged(&["legacy-*"]), &[]), // adds nothing
             (&[], vec![open("Other", &[])], owns("Base"), &[]),
             (&[], vec![open("Hotfix", &[])], Ownership { exclusive: true, ..own() }, &[]), // the plan deletes it
+            (&[], vec![closed("seawall: temporary deny 1", &[])], own(), &[]), // so does every plan
         ];
         for (teams, undeclared, ownership, expected) in table {
             let base = live_policy("Base", teams, &[rule(Allow, &["a.example.com"])]);
