@@ -259,6 +259,7 @@ mod tests {
             ("a\u{9b}31mred", "a\\u{9b}31mred"), // the same as one C1 character
             ("deny\rallow", "deny\\rallow"),     // overwriting the line
             ("one\ntwo", "one\\ntwo"),           // a line of its own
+            ("one\ttwo", "one\\ttwo"),           // a column of its own
             ("user\u{202e}gpj.exe", "user\\u{202e}gpj.exe"), // reordering
             ("re\u{200b}search", "re\\u{200b}search"), // looks like another name
             ("x\u{e0041}", "x\\u{e0041}"),       // hidden tag
