@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Asked, Subject};
-use super::gather::HashMap;
 use super::membership::Teams;
+use super::shared::HashMap;
 use crate::access::cedar::McpAction;
 use crate::access::{
     AccessLevel, AddressKinds, AddressRule, Host, IN_FORCE, Likeness, Named, Question, Reason,

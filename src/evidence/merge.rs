@@ -4,19 +4,24 @@
 //! Invariant: the result does not depend on which thread read a record, or when.
 
 use std::io;
+use std::num::NonZero;
+use std::thread;
 
 use super::asked::Asked;
-use super::gather::{Counts, HashMap, Key, Shared, Words, earlier};
 use super::ids::{Ids, repetitions};
 use super::observation::{Approval, RecordedDecision};
 use super::requests::{RequestGroup, Requests, Skipped};
+use super::shared::{Counts, HashMap, Key, Shared};
+use super::words::Words;
 use crate::source::parallel;
 
 /// The maximum distance in time, in microseconds, between the records of a connection and of a
 /// request on it.
 const BESIDE: i64 = 10 * 60 * 1_000_000;
-/// The number of items that one thread sorts.
-const SORTED: usize = 1 << 16;
+/// The least number of items that are worth a thread to sort them.
+const SORTED: usize = 1 << 14;
+/// The number of requests that a thread translates at a time.
+const TRANSLATED: usize = 1 << 10;
 
 /// The counts of all threads, with what each of them has of its own.
 ///
@@ -29,9 +34,7 @@ pub(super) fn merge(shared: Shared, threads: Vec<(Ids, Skipped)>) -> io::Result<
     let (users, machines): (Vec<String>, Vec<String>) = actors.into_keys().into_iter().unzip();
     // The empty name stands for records that name nobody; it is there, whether one of them does or
     // not.
-    let names = |names: Vec<String>| {
-        ranked(names.into_iter().chain([String::new()]).collect(), String::as_str)
-    };
+    let names = |names: Vec<String>| ranked(vec![names, vec![String::new()]], String::as_str);
     let ((users, user_ranks), (machines, machine_ranks)) = (names(users), names(machines));
     let (mut groups, positions) =
         ranked_groups(groups.into_parts(), [&requests, &user_ranks, &machine_ranks]);
@@ -52,53 +55,58 @@ pub(super) fn merge(shared: Shared, threads: Vec<(Ids, Skipped)>) -> io::Result<
 /// The distinct requests in the order of their texts, and the position there of each of these words.
 fn ranked_requests(words: Vec<Words>) -> (Vec<Asked>, Vec<u32>) {
     // A spelling is translated into the engine's terms once.
-    let asked = parallel::map(words.chunks(1 << 10).collect(), 2, |words: &[Words]| {
+    let asked = parallel::map(words.chunks(TRANSLATED).collect(), 2, |words: &[Words]| {
         words.iter().map(Words::asked).collect::<Vec<Asked>>()
     });
-    let mut all = Vec::with_capacity(words.len());
     drop(words);
-    all.extend(asked.into_iter().flatten());
-    ranked(all, |one: &Asked| &one.text)
+    ranked(asked, |one: &Asked| &one.text)
 }
 
 /// Sorts in two steps: parts of it in parallel, and then all of it.
-fn sort<T: Send>(all: &mut [T], compare: impl Fn(&T, &T) -> std::cmp::Ordering + Sync) {
-    parallel::map(all.chunks_mut(SORTED).collect(), 1, |part| part.sort_unstable_by(&compare));
+fn sort<T: Send + Ord>(all: &mut [T]) {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let part = all.len().div_ceil(processors).max(SORTED);
+    parallel::map(all.chunks_mut(part).collect(), 1, |part: &mut [T]| part.sort_unstable());
     // A stable sort finds parts that are sorted, and merges them.
-    all.sort_by(compare);
+    all.sort();
 }
 
 fn position(number: usize) -> u32 {
     u32::try_from(number).expect("fewer than fit into memory")
 }
 
-/// The distinct items in the order of their texts, and the position there of each item.
-fn ranked<T: Sync>(items: Vec<T>, text: impl Fn(&T) -> &str + Sync) -> (Vec<T>, Vec<u32>) {
-    let text_at = |at: &usize| items.get(*at).map(&text);
-    let mut order: Vec<usize> = (0..items.len()).collect();
-    sort(&mut order, |one, other| text_at(one).cmp(&text_at(other)));
-    let mut ranks = vec![0; items.len()];
-    let mut kept = vec![false; items.len()];
+/// The distinct items of some lists in the order of their texts, and the position there of each
+/// item.
+fn ranked<T>(lists: Vec<Vec<T>>, text: impl Fn(&T) -> &str) -> (Vec<T>, Vec<u32>) {
+    let count: usize = lists.iter().map(Vec::len).sum();
+    let mut order: Vec<(&str, u32)> = Vec::with_capacity(count);
+    order.extend(lists.iter().flatten().map(&text).zip(0..));
+    sort(&mut order);
+    let mut ranks = vec![0; count];
+    // Of the items with the same text, one is kept.
+    let mut kept = vec![false; count];
     let mut places = 0;
-    for same in order.chunk_by(|one, other| text_at(one) == text_at(other)) {
-        for at in same {
-            if let Some(rank) = ranks.get_mut(*at) {
+    for same in order.chunk_by(|(one, _), (other, _)| one == other) {
+        for (_, at) in same {
+            if let Some(rank) = ranks.get_mut(*at as usize) {
                 *rank = position(places);
             }
         }
-        if let Some(kept) = same.first().and_then(|at| kept.get_mut(*at)) {
+        if let Some(kept) = same.first().and_then(|(_, at)| kept.get_mut(*at as usize)) {
             *kept = true;
         }
         places += 1;
     }
-    let kept = items.into_iter().zip(&ranks).zip(kept).filter(|(_, kept)| *kept);
+    drop(order);
     let mut distinct: Vec<Option<T>> = (0..places).map(|_| None).collect();
-    for ((item, rank), _) in kept {
+    let items = lists.into_iter().flatten();
+    for ((item, rank), _) in items.zip(&ranks).zip(kept).filter(|(_, kept)| *kept) {
         if let Some(place) = distinct.get_mut(*rank as usize) {
             *place = Some(item);
         }
     }
-    (distinct.into_iter().flatten().collect(), ranks)
+    // The same memory serves the items without their options.
+    (distinct.into_iter().map(|item| item.expect("one is kept for each place")).collect(), ranks)
 }
 
 /// The groups by their content, and the position there of each, by its number.
@@ -253,6 +261,13 @@ impl Beside {
             one.zip(other).is_none_or(|(one, other)| one <= other.saturating_add(BESIDE))
         };
         before(group.first, self.last) && before(self.first, group.last)
+    }
+}
+
+fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -29,11 +29,13 @@ mod record;
 pub mod replay;
 mod requests;
 mod shapes;
+mod shared;
 mod source;
 pub mod suggest;
 mod table;
 mod time;
 pub mod usage;
+mod words;
 
 pub use asked::{Asked, Subject};
 pub use decide::{Gap, Judge};

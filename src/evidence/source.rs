@@ -17,12 +17,13 @@ use ruzstd::decoding::StreamingDecoder;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::gather::{Gather, Mark, Shared};
+use super::gather::{Gather, Mark};
 use super::lines::{ByDocument, ByLine, Chunk, Chunks, Form, Stream};
 use super::merge::merge;
 use super::record::Record;
 use super::requests::Requests;
 use super::shapes::{Found, Shapes, Unusual};
+use super::shared::Shared;
 use super::table;
 use crate::exit::{Exit, Explain};
 use crate::json;

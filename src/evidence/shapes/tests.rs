@@ -332,8 +332,9 @@ fn shapes_are_bounded() {
 #[test]
 fn shapes_with_the_same_beginning_do_not_hide_each_other() {
     let one = |id: usize| format!(r#"{{"audit_event_id":"{id}","os":"m","username":"a","x":"y"}}"#);
-    let other =
-        |id: usize, os: &str| format!(r#"{{"audit_event_id":"{id}","os":"{os}","username":"a"}}"#);
+    let other = |id: usize, os: &str| {
+        format!(r#"{{"audit_event_id":"{id}","os":"{os}","username":"a","z":"y"}}"#)
+    };
     let mut shapes = Shapes::comparing(2, &Seeds::default());
     let mut found = Found::default();
     for line in [one(0), other(0, "m")] {
