@@ -230,7 +230,7 @@ fn named_in_homes(policies: &[&[Policy]]) -> BTreeSet<String> {
 }
 
 /// Another way to write a folder, if home folders are at this place. A folder that rules name in
-/// home folders is not the home folder of a domain's member.
+/// home folders, or one in it, is not the home folder of a domain's member.
 fn at_home<'a>(
     path: &[&'a str],
     any_case: bool,
@@ -242,15 +242,17 @@ fn at_home<'a>(
         return Some([place, rest].concat());
     }
     let rest = below(place, path, any_case)?;
-    let is_inner = PLACES.iter().any(|other| {
-        let start = place.get(..other.len());
-        other.len() < place.len()
-            && start.is_some_and(|start| {
-                other.iter().zip(start).all(|(other, own)| *other == SOMEBODY || other == own)
-            })
+    let last = place.len() - 1;
+    let is_hidden = path[last].starts_with('.');
+    let is_named = |at: usize| named.contains(&path[at].to_lowercase());
+    let is_known = PLACES.iter().filter(|outer| outer.len() < place.len()).any(|outer| {
+        let mut start = outer.iter().zip(place);
+        let holds = start.all(|(outer, own)| *outer == SOMEBODY || outer == own);
+        holds && (is_hidden || is_named(outer.len()))
+            || outer.len() == last
+                && below(outer, path, true).is_some()
+                && (is_hidden || is_named(last))
     });
-    let last = path[place.len() - 1].to_lowercase();
-    let is_known = is_inner && (last.starts_with('.') || named.contains(&last));
     (!is_known).then(|| [&["~"], rest].concat())
 }
 

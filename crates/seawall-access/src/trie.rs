@@ -111,6 +111,8 @@ pub(super) struct Edges {
     pub(super) accepts: Few<Hit>,
     /// True if a pattern leads here, and not only the usual place of home folders.
     pub(super) written: bool,
+    /// True for a folder that a pattern names in the home folder.
+    named_at_home: bool,
 }
 
 /// The nodes after one more label.
@@ -323,12 +325,18 @@ impl Trie {
         self.usual_homes.take();
         let mut ends = Ends { whole: 0, bare: None };
         let last = sequence.tokens.len().saturating_sub(1);
+        let mut before = None;
         for (at, token) in sequence.tokens.iter().enumerate() {
             if *token == Token::Deep && at == last {
                 ends.bare = Some(ends.whole);
             }
             ends.whole = self.child(ends.whole, token, at == last);
-            self.edges_mut(ends.whole).written = true;
+            let names_at_home =
+                before.is_some() && before == self.home && matches!(token, Token::Literal(_));
+            let edges = self.edges_mut(ends.whole);
+            edges.written = true;
+            edges.named_at_home |= names_at_home;
+            before = Some(ends.whole);
         }
         ends
     }
@@ -404,7 +412,8 @@ impl Trie {
             let home = |(node, all): &(Node, Unknowns)| {
                 let place =
                     self.edges(*node).home.filter(|_| !all.contains(Unknown::HomeFolder))?;
-                let named = self.is_named_in_home(place, &folded);
+                let named = self.is_named(&folded) && (place.inner || self.is_home(state))
+                    || place.inner && self.is_named_at_home(state);
                 (!named).then(|| (home, all.union(Unknowns::at_home(place.number))))
             };
             let homes: State = next.iter().filter_map(home).collect();
@@ -426,12 +435,34 @@ impl Trie {
         hits.filter(|hit| hit.unknowns.is_empty()).map(|hit| hit.clause)
     }
 
-    /// Returns `true` if a folder at a usual place inside of another one is a folder of a home
-    /// rather than the home of a domain's member: rules name it in home folders, or it starts with
-    /// a dot.
+    /// Returns `true` if a folder inside of a usual place is a folder of a home rather than the home
+    /// of a domain's member: rules name it in home folders, or it starts with a dot. The same holds
+    /// for folders in one that rules name.
     pub(super) fn is_named_in_home(&self, place: HomePlace, folded: &str) -> bool {
+        place.inner && self.is_named(folded)
+    }
+
+    fn is_named(&self, folded: &str) -> bool {
         let is_known = |home| self.edges(home).literals.get(folded).next().is_some();
-        place.inner && (folded.starts_with('.') || self.home.is_some_and(is_known))
+        folded.starts_with('.') || self.home.is_some_and(is_known)
+    }
+
+    /// Returns `true` if the labels so far are a usual place of home folders, in any letter case.
+    fn is_home(&self, state: &State) -> bool {
+        let spelling = |all: Unknowns| all.without(Unknown::HomeFolder).without(Unknown::Case);
+        state.iter().any(|(node, all)| {
+            Some(*node) == self.home
+                && all.contains(Unknown::HomeFolder)
+                && spelling(*all).is_empty()
+        })
+    }
+
+    /// Returns `true` if the labels so far are a folder that rules name in home folders, below a
+    /// usual place of these.
+    fn is_named_at_home(&self, state: &State) -> bool {
+        state
+            .iter()
+            .any(|(node, all)| self.edges(*node).named_at_home && all.contains(Unknown::HomeFolder))
     }
 
     /// The clauses that match the labels so far, sorted.
@@ -447,10 +478,7 @@ impl Trie {
 
     /// The labels that the state distinguishes by name, as written, each with whether a pattern has
     /// it.
-    pub(super) fn literals<'a>(
-        &'a self,
-        state: &'a State,
-    ) -> impl Iterator<Item = (&'a str, bool)> {
+    pub(super) fn literals<'a>(&'a self, state: &State) -> impl Iterator<Item = (&'a str, bool)> {
         state
             .iter()
             .flat_map(|(node, _)| self.edges(*node).literals.iter())
@@ -472,6 +500,13 @@ pub(super) fn least_doubtful(mut hits: Vec<(u32, Unknowns)>) -> Vec<Hit> {
 /// Sorts, joins nodes that are reached in several home folders, and removes those that are also
 /// reached with fewer open questions.
 fn keep_least_doubtful(list: &mut State) {
+    if let [(_, unknowns)] = list.as_mut_slice() {
+        // Nothing to compare it with: wherever the home folder is, that is the first place.
+        if unknowns.homes().is_some() {
+            *unknowns = unknowns.without(Unknown::HomeFolder).union(Unknowns::at_home(0));
+        }
+        return;
+    }
     list.sort_unstable();
     let mut kept = State::with_capacity(list.len());
     for &(of, unknowns) in list.iter() {
@@ -540,8 +575,13 @@ pub(super) fn tell_apart(all: impl IntoIterator<Item = u32>) -> Vec<u32> {
 pub(super) fn fold(case: Case, label: &str) -> Cow<'_, str> {
     match case {
         Case::Folded => label.into(),
+        Case::Unknown if is_lowercase(label) => label.into(),
         Case::Unknown => label.to_lowercase().into(),
     }
+}
+
+fn is_lowercase(label: &str) -> bool {
+    label.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
 #[cfg(test)]

@@ -254,6 +254,17 @@ fn what_no_pattern_tells_apart_is_said_in_part() {
     );
 }
 
+/// Their number is that of an organization, and each may be below any usual place of home folders.
+#[test]
+fn many_folders_in_homes_are_compared_whole() {
+    let folders = (0..1_600).map(|at| format!("allow read ~/team-{}/{}/**", at / 40, at % 40));
+    let rules = format!("org: {}", folders.collect::<Vec<String>>().join("; "));
+    match compare(&[], &policies(&rules), &TeamDirectory::default()) {
+        Comparison::Complete(changes) => assert_eq!(changes.widened.len(), 1_600),
+        Comparison::Incomplete(_, incomplete) => panic!("{:?}", incomplete.why),
+    }
+}
+
 #[test]
 fn a_regrouping_is_no_change() {
     for (old, new) in [
