@@ -6,6 +6,7 @@
 //! explored breadth first, once each. Invariant: every target has the same [`Hit`]s as the class
 //! whose labels it follows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::glob::{Glob, TooMany, representatives, spellings};
@@ -33,12 +34,26 @@ pub(super) struct Class {
 
 /// The parts of a target.
 pub(super) struct Alphabet {
-    /// The only labels that may follow; `None` if they are arbitrary.
-    pub(super) closed: fn(&[String]) -> &'static [&'static str],
+    /// The only labels that may follow; none if they are arbitrary.
+    pub(super) closed: fn(Start<'_>) -> &'static [&'static str],
     /// Returns `true` for a character that a label may contain.
     pub(super) allowed: fn(char) -> bool,
     /// Returns `true` if the labels form a complete target.
-    pub(super) whole: fn(&[String]) -> bool,
+    pub(super) whole: fn(Start<'_>) -> bool,
+}
+
+/// The labels of a target so far.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub(super) first: Option<&'a str>,
+    /// The number of labels.
+    pub(super) length: usize,
+}
+
+impl<'a> Start<'a> {
+    pub(super) fn new(labels: &'a [String]) -> Self {
+        Self { first: labels.first().map(String::as_str), length: labels.len() }
+    }
 }
 
 /// The targets to distinguish.
@@ -53,8 +68,8 @@ pub(super) enum Spelling {
 }
 
 /// A label to follow.
-struct Next {
-    label: String,
+struct Next<'a> {
+    label: Cow<'a, str>,
     /// True if it represents only itself.
     single: bool,
     /// True if a pattern contains it in this case.
@@ -75,9 +90,52 @@ struct Seen {
 /// A state to be explored.
 struct Visit {
     state: State,
-    labels: Vec<String>,
+    path: Path,
     single: bool,
     respelled: bool,
+}
+
+/// The labels of a target: the position of the last one in [`Paths`].
+#[derive(Clone, Copy)]
+struct Path {
+    last: Option<usize>,
+    length: usize,
+}
+
+/// The labels of all targets, each with the position of the one before it: targets share their
+/// starts.
+#[derive(Default)]
+struct Paths<'a> {
+    labels: Vec<(Option<usize>, Cow<'a, str>)>,
+}
+
+impl<'a> Paths<'a> {
+    const EMPTY: Path = Path { last: None, length: 0 };
+
+    fn longer(&mut self, path: Path, label: Cow<'a, str>) -> Path {
+        self.labels.push((path.last, label));
+        Path { last: Some(self.labels.len() - 1), length: path.length + 1 }
+    }
+
+    /// The labels of a target, the last one first.
+    fn backwards(&self, path: Path) -> impl Iterator<Item = &str> {
+        let mut at = path.last;
+        std::iter::from_fn(move || {
+            let (before, label) = self.labels.get(at?)?;
+            at = *before;
+            Some(label.as_ref())
+        })
+    }
+
+    fn start(&self, path: Path) -> Start<'_> {
+        Start { first: self.backwards(path).last(), length: path.length }
+    }
+
+    fn labels(&self, path: Path) -> Vec<String> {
+        let mut labels: Vec<String> = self.backwards(path).map(str::to_owned).collect();
+        labels.reverse();
+        labels
+    }
 }
 
 /// All classes, shortest targets first. The exploration is limited to states with this number of
@@ -96,21 +154,24 @@ pub(super) fn classes(
     let mut list: Vec<Class> = Vec::new();
     let mut known: HashMap<Vec<Hit>, usize> = HashMap::default();
     let mut seen: HashMap<State, Seen> = HashMap::default();
-    let start = Visit { state: trie.start(), labels: Vec::new(), single: true, respelled: false };
+    let mut paths = Paths::default();
+    let start = Visit { state: trie.start(), path: Paths::EMPTY, single: true, respelled: false };
     let mut queue = VecDeque::from([start]);
-    while let Some(Visit { state, labels, single, respelled }) = queue.pop_front() {
-        let whole = (alphabet.whole)(&labels);
+    while let Some(Visit { state, path, single, respelled }) = queue.pop_front() {
+        let start = paths.start(path);
+        let whole = (alphabet.whole)(start);
         if whole {
             let hits = trie.hits(&state);
+            let class = |hits, single| {
+                let labels = paths.labels(path);
+                Class { labels, hits, single, respelled, found }
+            };
             match known.get(&hits).and_then(|at| list.get_mut(*at)) {
-                Some(class) if class.respelled && !respelled => {
-                    *class =
-                        Class { labels: labels.clone(), hits, single: false, respelled, found };
-                }
-                Some(class) => class.single = false,
+                Some(own) if own.respelled && !respelled => *own = class(hits, false),
+                Some(own) => own.single = false,
                 None => {
                     known.insert(hits.clone(), list.len());
-                    list.push(Class { labels: labels.clone(), hits, single, respelled, found });
+                    list.push(class(hits, single));
                 }
             }
             found += 1;
@@ -121,12 +182,13 @@ pub(super) fn classes(
         if state.is_empty() && whole {
             continue;
         }
-        for next in labels_of(trie, &state, &labels, alphabet, spelling)? {
+        let first = start.first.map(str::to_owned);
+        for next in labels_of(trie, &state, start, alphabet, spelling)? {
             let to = trie.step(&state, &next.label);
-            let mut longer = labels.clone();
-            longer.push(next.label);
+            let first = first.as_deref().unwrap_or(&next.label);
+            let longer = Start { first: Some(first), length: path.length + 1 };
+            let target = (alphabet.whole)(longer);
             let respelled = respelled || next.recased;
-            let target = (alphabet.whole)(&longer);
             let better = |before: Seen| target && !before.target || before.respelled && !respelled;
             let before = seen.get(&to).copied();
             if before.is_none_or(better) {
@@ -136,7 +198,7 @@ pub(super) fn classes(
                 seen.insert(to.clone(), Seen { target, respelled });
                 queue.push_back(Visit {
                     state: to,
-                    labels: longer,
+                    path: paths.longer(path, next.label),
                     single: single && next.single && next.named,
                     respelled,
                 });
@@ -147,34 +209,34 @@ pub(super) fn classes(
 }
 
 /// The labels to follow from a state.
-fn labels_of(
-    trie: &Trie,
+fn labels_of<'a>(
+    trie: &'a Trie,
     state: &State,
-    before: &[String],
+    before: Start<'_>,
     alphabet: &Alphabet,
     spelling: Spelling,
-) -> Result<Vec<Next>, TooMany> {
+) -> Result<Vec<Next<'a>>, TooMany> {
     let closed = (alphabet.closed)(before);
     if !closed.is_empty() {
         // Formats are followed individually; one drive represents all drives that no pattern names.
         let stands_alone =
-            |label: &str| before.is_empty() || trie.literals(state).any(|(own, _)| own == label);
+            |label: &str| before.length == 0 || trie.literals(state).any(|(own, _)| own == label);
         let all = closed.iter().map(|label| Next {
-            label: (*label).to_owned(),
+            label: (*label).into(),
             single: stands_alone(label),
             named: true,
             recased: false,
         });
         return Ok(all.collect());
     }
-    let mut literals: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut literals: BTreeMap<&'a str, bool> = BTreeMap::new();
     for (label, written) in trie.literals(state) {
         *literals.entry(label).or_default() |= written;
     }
     let cased = trie.case == Case::Unknown;
     let globs: Vec<&Glob> = trie.globs(state).collect::<BTreeSet<_>>().into_iter().collect();
-    let free = |label: String| Next { label, single: false, named: false, recased: false };
-    let mut next: Vec<Next> = Vec::with_capacity(literals.len() + 1);
+    let free = |label: Cow<'a, str>| Next { label, single: false, named: false, recased: false };
+    let mut next: Vec<Next<'a>> = Vec::with_capacity(literals.len() + 1);
     if globs.is_empty() {
         next.push(free(new_label(&literals, alphabet)));
     } else {
@@ -185,12 +247,15 @@ fn labels_of(
         let met: Vec<&str> = literals.keys().copied().filter(|label| meets(label)).collect();
         let found = representatives(&globs, &met, cased, alphabet.allowed)?;
         next.extend(
-            found.into_iter().filter(|label| !literals.contains_key(label.as_str())).map(free),
+            found
+                .into_iter()
+                .filter(|label| !literals.contains_key(label.as_str()))
+                .map(|label| free(label.into())),
         );
         next.extend(Some(new_label(&literals, alphabet)).filter(|label| !meets(label)).map(free));
     }
-    let literal = |(label, written): (&&str, &bool)| Next {
-        label: (*label).to_owned(),
+    let literal = |(label, written): (&&'a str, &bool)| Next {
+        label: (*label).into(),
         single: true,
         named: *written,
         recased: false,
@@ -201,7 +266,12 @@ fn labels_of(
         for label in literals.keys() {
             alike.entry(label.to_lowercase()).or_default().push(label);
         }
-        let recased = |label| Next { label, single: false, named: false, recased: true };
+        let recased = |label: String| Next {
+            label: label.into(),
+            single: false,
+            named: false,
+            recased: true,
+        };
         for written in alike.values() {
             let first = written.first().copied().unwrap_or_default();
             next.extend(spellings(first, &globs, written)?.into_iter().map(recased));
@@ -211,9 +281,9 @@ fn labels_of(
 }
 
 /// A label that differs from all `literals` in every case.
-pub(super) fn new_label(literals: &BTreeMap<&str, bool>, alphabet: &Alphabet) -> String {
-    let candidates =
-        ["other".to_owned(), "Z".to_owned()].into_iter().chain((1..).map(|n| format!("other{n}")));
+pub(super) fn new_label(literals: &BTreeMap<&str, bool>, alphabet: &Alphabet) -> Cow<'static, str> {
+    let first = ["other", "Z"].into_iter().map(Cow::Borrowed);
+    let candidates = first.chain((1..).map(|n| format!("other{n}").into()));
     candidates
         .filter(|label| label.chars().all(alphabet.allowed))
         .find(|label| !literals.keys().any(|literal| literal.eq_ignore_ascii_case(label)))

@@ -18,7 +18,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::classes::{Alphabet, Class, new_label};
+use super::classes::{Alphabet, Class, Start, new_label};
 use super::clause::{Clause, Target};
 use super::glob::{Glob, TooMany, fewest};
 use super::path;
@@ -436,7 +436,7 @@ impl Patterns<'_> {
             VecDeque::from([Visit { own, all: trie.start(), labels: Vec::new(), single: true }]);
         let mut alone = false;
         while let Some(visit) = queue.pop_front() {
-            let whole = (alphabet.whole)(&visit.labels);
+            let whole = (alphabet.whole)(Start::new(&visit.labels));
             if whole && tries.iter().zip(&visit.own).all(|(trie, own)| !trie.hits(own).is_empty()) {
                 let hits = trie.hits(&visit.all);
                 alone |= hits.iter().all(|hit| few.contains(&hit.clause) && is_plain(hit));
@@ -463,9 +463,9 @@ impl Patterns<'_> {
                 *left = left.saturating_sub(all.len() + 1);
                 let mut labels = visit.labels.clone();
                 labels.push(label);
-                let closed = !(alphabet.closed)(&labels).is_empty();
-                let known =
-                    seen.entry((own.clone(), (alphabet.whole)(&labels), closed)).or_default();
+                let start = Start::new(&labels);
+                let closed = !(alphabet.closed)(start).is_empty();
+                let known = seen.entry((own.clone(), (alphabet.whole)(start), closed)).or_default();
                 *left = left.saturating_sub(known.len());
                 if known.iter().any(|other| is_within(other, &all)) {
                     continue;
@@ -491,7 +491,7 @@ impl Patterns<'_> {
         let of_few = || tries.iter().zip(&visit.own);
         let named: BTreeSet<&str> =
             of_few().flat_map(|(trie, own)| trie.literals(own)).map(|(label, _)| label).collect();
-        let closed = (alphabet.closed)(&visit.labels);
+        let closed = (alphabet.closed)(Start::new(&visit.labels));
         if !closed.is_empty() {
             let stands_alone = |label: &str| visit.labels.is_empty() || named.contains(label);
             return Ok(closed
@@ -511,7 +511,7 @@ impl Patterns<'_> {
         let matches = |glob: &Glob, label: &str| {
             glob.matches(label) || cased && glob.in_any_case().matches(label)
         };
-        let new = new_label(&literals, alphabet);
+        let new = new_label(&literals, alphabet).into_owned();
         let avoided = !own.iter().chain(&globs).any(|glob| matches(glob, &new));
         let mut next: Vec<(String, bool)> =
             named.iter().map(|label| ((*label).to_owned(), true)).collect();

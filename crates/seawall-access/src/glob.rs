@@ -437,6 +437,14 @@ pub(super) fn spellings(
     globs: &[&Glob],
     written: &[&str],
 ) -> Result<Vec<String>, TooMany> {
+    if globs.is_empty() && written == [text] {
+        // Nearly always, a label has one spelling, and any other one will do.
+        let other = text.char_indices().find_map(|(at, c)| {
+            let (start, rest) = text.split_at_checked(at)?;
+            Some([start, rest.get(c.len_utf8()..)?].join(&String::from(other_case(c)?)))
+        });
+        return Ok(other.into_iter().collect());
+    }
     type State = (Vec<Positions>, Vec<bool>);
     let letters: Vec<char> =
         text.chars().flat_map(|c| std::iter::once(c).chain(other_case(c))).collect();

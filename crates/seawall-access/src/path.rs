@@ -122,13 +122,17 @@ pub(super) fn folder_text(segments: &[String]) -> String {
 /// Returns `true` if segments can name a folder: a drive requires its letter, a WSL path its
 /// distribution.
 pub(super) fn is_folder(segments: &[String]) -> bool {
-    let needed = match segments.first().map(String::as_str) {
+    is_whole(segments.first().map(String::as_str), segments.len())
+}
+
+/// The same for so many segments, of which this is the first.
+pub(super) fn is_whole(format: Option<&str>, segments: usize) -> bool {
+    let needed = match format {
         Some(UNIX | HOME) => 1,
-        Some(DRIVE) => 2,
-        Some(WSL) => 2,
+        Some(DRIVE | WSL) => 2,
         _ => 3,
     };
-    segments.len() >= needed
+    segments >= needed
 }
 
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

@@ -18,7 +18,6 @@ use crate::witness::bracketed;
 
 use super::alike::AlikeHosts;
 use super::cover::{Catalogue, Named};
-use super::numbering::Numbering;
 
 /// Addresses that no rule names.
 pub(super) const ANY_OTHER_ADDRESS: &str = "any other address";
@@ -99,19 +98,16 @@ impl<'a> Catalogues<'a> {
     }
 
     pub(super) fn folders(&self) -> Catalogue<'a> {
-        let mut folders = self.catalogue(&self.universe.folders, |class, texts| {
+        self.catalogue(&self.universe.folders, |class, texts, loose| {
             let mut own = self.patterns(&class.hits, texts);
             own.extend(class.single.then(|| texts.add(folder_text(&class.labels))));
             texts.classes.push(own);
-        });
-        for (at, class) in self.universe.folders.iter().enumerate() {
-            folders.add_loose(at, self.respelled(&class.hits));
-        }
-        folders
+            self.respelled(&class.hits, loose);
+        })
     }
 
     pub(super) fn hosts(&self) -> Catalogue<'a> {
-        self.catalogue(&self.universe.hosts, |class, texts| {
+        self.catalogue(&self.universe.hosts, |class, texts, _| {
             let own = own_name(&class.host).into_iter();
             let own = own.flat_map(|own| {
                 [None, named_port(class)].map(|port| text::connections(&own, port))
@@ -124,8 +120,8 @@ impl<'a> Catalogues<'a> {
         })
     }
 
-    pub(super) fn requests(&self, numbering: &Numbering<'_>) -> Catalogue<'a> {
-        let mut requests = self.catalogue(&self.universe.hosts, |class, texts| {
+    pub(super) fn requests(&self) -> Catalogue<'a> {
+        self.catalogue(&self.universe.hosts, |class, texts, loose| {
             let whole = |hit: &Hit| {
                 let Destination { host, port, .. } = self.destination(hit)?;
                 Some(text::requests(host, port, "/**"))
@@ -141,6 +137,7 @@ impl<'a> Catalogues<'a> {
                 own.extend(self.patterns(hits, texts));
                 own.extend(self.requests_of_host((class, name.as_deref()), hits, texts));
                 texts.classes.push(own);
+                self.respelled(hits, loose);
             };
             let requests = self.universe.requests_of(class);
             match requests.list() {
@@ -150,19 +147,11 @@ impl<'a> Catalogues<'a> {
                     .for_each(|request| each(&self.universe.request_hits(requests, request))),
             }
             texts.host_texts.clear();
-        });
-        for (class, offset) in self.universe.hosts.iter().zip(&numbering.offsets) {
-            let own = self.universe.requests_of(class);
-            for (request, number) in own.list().iter().zip(*offset..) {
-                let hits = self.universe.request_hits(own, request);
-                requests.add_loose(number, self.respelled(&hits));
-            }
-        }
-        requests
+        })
     }
 
     pub(super) fn addresses(&self) -> Catalogue<'a> {
-        self.catalogue(self.universe.ports_of_any_address(), |port, texts| {
+        self.catalogue(self.universe.ports_of_any_address(), |port, texts, _| {
             for class in &self.universe.addresses {
                 let mut own = self.patterns(&class.hits, texts);
                 // Without a port, both texts are one.
@@ -188,7 +177,7 @@ impl<'a> Catalogues<'a> {
         if sets.is_empty() {
             return Vec::new();
         }
-        let blocks = self.catalogue(&self.universe.addresses, |class, texts| {
+        let blocks = self.catalogue(&self.universe.addresses, |class, texts, _| {
             let own = self.patterns(&class.hits, texts);
             texts.classes.push(own);
         });
@@ -198,20 +187,28 @@ impl<'a> Catalogues<'a> {
     }
 
     /// A catalogue of classes, each of which may represent several; `describe` adds the patterns of
-    /// each.
+    /// each, and those that may match it in another spelling.
     fn catalogue<T: Sync>(
         &self,
         classes: &[T],
-        describe: impl Fn(&T, &mut Texts) + Sync,
+        describe: impl Fn(&T, &mut Texts, &mut Texts) + Sync,
     ) -> Catalogue<'a> {
         let size = classes.len().div_ceil(PARTS).clamp(1, CLASSES_AT_A_TIME);
         let described = parallel::map(classes.chunks(size).collect(), 1, |chunk: &[T]| {
-            let mut texts = Texts::default();
-            chunk.iter().for_each(|class| describe(class, &mut texts));
-            (texts.list, texts.classes)
+            let (mut texts, mut loose) = (Texts::default(), Texts::default());
+            chunk.iter().for_each(|class| describe(class, &mut texts, &mut loose));
+            [texts, loose].map(|texts| (texts.list, texts.classes))
         });
         let mut catalogue = Catalogue::new(self.alike);
-        described.into_iter().for_each(|(texts, classes)| catalogue.add(texts, classes));
+        let (texts, loose): (Vec<_>, Vec<_>) =
+            described.into_iter().map(|[texts, loose]| (texts, loose)).unzip();
+        texts.into_iter().for_each(|(texts, classes)| catalogue.add(texts, classes));
+        let mut first = 0;
+        for (texts, classes) in loose {
+            let count = classes.len();
+            catalogue.add_loose(first, texts, classes);
+            first += count;
+        }
         catalogue
     }
 
@@ -271,12 +268,15 @@ impl<'a> Catalogues<'a> {
         all
     }
 
-    /// The patterns that match another spelling of their own text.
-    fn respelled(&self, hits: &[Hit]) -> Vec<String> {
-        let spelling = |all: Unknowns| all.without(Unknown::Case).without(Unknown::HomeFolder);
-        let respelled = hits.iter().filter(|hit| spelling(hit.unknowns) != hit.unknowns);
-        let targets = respelled.filter_map(|hit| self.narrowed(hit, spelling(hit.unknowns)));
-        targets.map(|target| target.to_string()).collect()
+    /// Adds the patterns that match another spelling of their own text.
+    fn respelled(&self, hits: &[Hit], loose: &mut Texts) {
+        let own = hits.iter().filter_map(|hit| {
+            let unknowns = hit.unknowns.without(Unknown::Case).without(Unknown::HomeFolder);
+            let own = Hit { unknowns, ..*hit };
+            (own != *hit).then(|| loose.of(Form::Pattern, &own, || self.pattern(&own)))?
+        });
+        let own = own.collect();
+        loose.classes.push(own);
     }
 }
 

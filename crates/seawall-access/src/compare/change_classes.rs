@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::atom::Atom;
+use crate::classes::Class;
 use crate::clause::Actions;
 use crate::hash::HashMap;
+use crate::parallel;
 use crate::point::{Match, Point, Role};
 use crate::points::AddressGroups;
 use crate::universe::{Host, HostClass, Requests, Universe};
@@ -114,19 +116,24 @@ fn methods_alike(universe: &Universe) -> Vec<Actions> {
 
 /// Judges every class.
 pub(super) fn change_classes(universe: &Universe, statements: &StateClauses) -> ChangeClasses {
-    let mut judge = Judge::new(universe, statements);
-    for (at, class) in universe.folders.iter().enumerate() {
-        for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
-            let changes =
-                judge.changes(atom, universe.matches(&class.hits, action, Role::Folder), Some(0));
-            judge.add(&changes, Kind::Folders, atom, (at, 0), |_, _| false);
-        }
-    }
-    let offsets = request_offsets(universe);
-    for (at, (class, offset)) in universe.hosts.iter().zip(offsets).enumerate() {
-        judge.host(class, at, offset);
-    }
-    judge.finish()
+    // A target is a folder or a host: neither has to do with the other.
+    let (folders, mut hosts) = parallel::both(
+        || {
+            let mut judge = Judge::new(universe, statements);
+            universe.folders.iter().enumerate().for_each(|(at, class)| judge.folder(class, at));
+            judge.finish()
+        },
+        || {
+            let mut judge = Judge::new(universe, statements);
+            let offsets = request_offsets(universe);
+            for (at, (class, offset)) in universe.hosts.iter().zip(offsets).enumerate() {
+                judge.host(class, at, offset);
+            }
+            judge.finish()
+        },
+    );
+    hosts.change_classes.extend(folders.change_classes);
+    hosts
 }
 
 /// The audience, the change, and the addresses.
@@ -176,6 +183,14 @@ impl<'a> Judge<'a> {
             place_numbers: HashMap::default(),
             places: Vec::new(),
             by_address: Vec::new(),
+        }
+    }
+
+    fn folder(&mut self, class: &Class, at: usize) {
+        for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
+            let matches = self.universe.matches(&class.hits, action, Role::Folder);
+            let changes = self.changes(atom, matches, Some(0));
+            self.add(&changes, Kind::Folders, atom, (at, 0), |_, _| false);
         }
     }
 

@@ -120,18 +120,25 @@ impl<'a> Catalogue<'a> {
         }
     }
 
-    /// Adds the patterns that may match a class.
-    pub(super) fn add_loose(&mut self, class: usize, texts: Vec<String>) {
-        if texts.is_empty() {
-            return;
-        }
-        let own: BTreeSet<usize> = texts.into_iter().map(|text| self.pattern(text)).collect();
-        for &pattern in &own {
-            if let Some(members) = self.loose_members.get_mut(pattern) {
-                members.push(class);
+    /// Adds the patterns that may match classes from `first` on, each with the positions of their
+    /// texts.
+    pub(super) fn add_loose(&mut self, first: usize, texts: Vec<String>, classes: Vec<Vec<u32>>) {
+        let patterns: Vec<usize> = texts.into_iter().map(|text| self.pattern(text)).collect();
+        for (class, texts) in (first..).zip(classes) {
+            let own = texts.iter().filter_map(|text| patterns.get(*text as usize));
+            let mut own: Vec<usize> = own.copied().collect();
+            if own.is_empty() {
+                continue;
             }
+            own.sort_unstable();
+            own.dedup();
+            for &pattern in &own {
+                if let Some(members) = self.loose_members.get_mut(pattern) {
+                    members.push(class);
+                }
+            }
+            self.loose.insert(class, own);
         }
-        self.loose.insert(class, own.into_iter().collect());
     }
 
     fn pattern(&mut self, text: String) -> usize {

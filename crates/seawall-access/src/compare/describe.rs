@@ -83,7 +83,7 @@ pub(super) fn entries(
     let found = parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| {
         joined(&Arc::new(audience), said)
     });
-    let mut changes = Changes::default();
+    let mut changes = Changes::with_room_for(&found);
     found.into_iter().for_each(|found| changes.append(found));
     changes
 }

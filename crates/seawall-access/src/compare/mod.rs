@@ -294,6 +294,20 @@ impl Changes {
         entries.into_iter().for_each(|(outcome, entry)| self.push(outcome, entry));
     }
 
+    /// No changes, with room for these: there may be hundreds of thousands.
+    fn with_room_for(parts: &[Self]) -> Self {
+        let list = |of: fn(&Self) -> &Vec<Entry>| match parts {
+            // It is taken as it is.
+            [_] => Vec::new(),
+            parts => Vec::with_capacity(parts.iter().map(|part| of(part).len()).sum()),
+        };
+        Self {
+            widened: list(|part| &part.widened),
+            narrowed: list(|part| &part.narrowed),
+            uncertain: list(|part| &part.uncertain),
+        }
+    }
+
     fn append(&mut self, others: Self) {
         let Self { widened, narrowed, uncertain } = others;
         for (own, mut others) in [
@@ -301,7 +315,7 @@ impl Changes {
             (&mut self.narrowed, narrowed),
             (&mut self.uncertain, uncertain),
         ] {
-            if own.is_empty() {
+            if own.capacity() == 0 {
                 // Without a copy: there may be millions.
                 *own = others;
             } else {

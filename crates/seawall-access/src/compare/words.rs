@@ -38,19 +38,19 @@ impl<'a> Words<'a> {
         change_classes: &'a ChangeClasses,
         alike: &'a AlikeHosts<'a>,
     ) -> Self {
-        let numbering = Numbering::new(universe, change_classes);
         let catalogues = Catalogues::new(universe, alike);
         let needed = |kind, catalogue: &dyn Fn() -> Catalogue<'a>| {
             if change_classes.reports(kind) { catalogue() } else { Catalogue::new(alike) }
         };
-        let ((hosts, addresses, places), (requests, folders)) = parallel::both(
+        let ((numbering, hosts, addresses, places), (requests, folders)) = parallel::both(
             || {
+                let numbering = Numbering::new(universe, change_classes);
                 let hosts = needed(Kind::Hosts, &|| catalogues.hosts());
                 let addresses = needed(Kind::Addresses, &|| catalogues.addresses());
-                (hosts, addresses, catalogues.places(&change_classes.places))
+                (numbering, hosts, addresses, catalogues.places(&change_classes.places))
             },
             || {
-                let requests = needed(Kind::Requests, &|| catalogues.requests(&numbering));
+                let requests = needed(Kind::Requests, &|| catalogues.requests());
                 (requests, needed(Kind::Folders, &|| catalogues.folders()))
             },
         );

@@ -108,7 +108,7 @@ pub(super) enum Host {
 const HOSTS: Alphabet = Alphabet {
     closed: |_| &[],
     allowed: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_',
-    whole: |labels| !labels.is_empty(),
+    whole: |start| start.length > 0,
 };
 
 const DRIVES: [&str; 26] = [
@@ -117,13 +117,13 @@ const DRIVES: [&str; 26] = [
 ];
 
 const FOLDERS: Alphabet = Alphabet {
-    closed: |labels| match labels {
-        [] => &[path::UNIX, path::HOME, path::DRIVE, path::WSL, path::SHARE],
-        [format] if format == path::DRIVE => &DRIVES,
+    closed: |start| match (start.first, start.length) {
+        (None, _) => &[path::UNIX, path::HOME, path::DRIVE, path::WSL, path::SHARE],
+        (Some(path::DRIVE), 1) => &DRIVES,
         _ => &[],
     },
     allowed: |c| c.is_ascii_graphic() && !matches!(c, '/' | '\\'),
-    whole: path::is_folder,
+    whole: |start| path::is_whole(start.first, start.length),
 };
 
 impl Universe {
