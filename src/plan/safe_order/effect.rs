@@ -311,7 +311,9 @@ fn displace(drafts: &[Draft], effects: &mut [Effect]) {
 mod tests {
     use super::super::proof::{ends, policy};
     use super::{Effect, Stage, displace, effects};
+    use crate::access::cedar::SCHEMA_URL;
     use crate::model::Decision::{self, Allow, Deny};
+    use crate::model::{Body, Cedar, Policy, Scope};
 
     type Rule<'a> = Option<(Decision, &'a [&'a str])>;
 
@@ -388,5 +390,33 @@ mod tests {
         let calls = [(AddAllows, false), (AddAllows, false), (AddAllows, true)];
         assert_eq!(displaced(&calls, &[(0, 1), (1, 2)]), [true; 3]);
         assert_eq!(displaced(&calls, &[(0, 1)]), [false, false, true]);
+    }
+
+    #[test]
+    fn a_text_for_other_teams_comes_and_goes_with_them() {
+        use Stage::{AddAllows, AddDenies, ChangeAllows, DropAllows, DropDenies};
+        let permit = "permit (principal, action, resource);";
+        let approval = "@requireApproval(\"ask\") permit (principal, action, resource);";
+        let forbid = "forbid (principal, action, resource);";
+        let (one, both, other): (&[&str], &[&str], &[&str]) = (&["x"], &["x", "y"], &["y"]);
+        let table = [
+            (permit, one, both, AddAllows, false),
+            (permit, both, one, DropAllows, false),
+            (permit, one, other, ChangeAllows, true),
+            (forbid, one, both, AddDenies, false),
+            (forbid, both, one, DropDenies, false),
+            // It lets some requests through and stops others.
+            (approval, one, both, AddDenies, true),
+        ];
+        for (text, before, after, stage, entangled) in table {
+            let side = |teams: &[&str]| {
+                let cedar = Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() };
+                let scope = Scope::from_teams(teams.iter().map(|team| (*team).to_owned()));
+                [Policy { scope, body: Body::Cedar(cedar), ..policy("p", &[]) }]
+            };
+            let (_, diff, drafts) = ends(&side(before), &side(after));
+            let expected = [Effect { stage, entangled }];
+            assert_eq!(effects(&diff, &drafts), expected, "{text} {before:?} {after:?}");
+        }
     }
 }

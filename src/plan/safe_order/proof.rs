@@ -279,22 +279,18 @@ fn organization(rules: usize) -> impl Strategy<Value = Vec<Policy>> {
 }
 
 pub(in crate::plan) fn live(policies: &[Policy]) -> Live {
+    let rule =
+        |rule: &Rule| LiveRule { id: RuleId(format!("rule_{}", rule.name)), rule: rule.clone() };
     let policies = policies
         .iter()
         .map(|policy| LivePolicy {
             id: PolicyId(format!("pol_{}", policy.name)),
             name: policy.name.clone(),
             scope: policy.scope.clone(),
-            body: LiveBody::Allowlist(
-                policy
-                    .rules()
-                    .iter()
-                    .map(|rule| LiveRule {
-                        id: RuleId(format!("rule_{}", rule.name)),
-                        rule: rule.clone(),
-                    })
-                    .collect(),
-            ),
+            body: match &policy.body {
+                Body::Allowlist(rules) => LiveBody::Allowlist(rules.iter().map(rule).collect()),
+                Body::Cedar(cedar) => LiveBody::Cedar(cedar.clone()),
+            },
         })
         .collect();
     Live { org: "org".to_owned(), policies, ..Live::default() }
@@ -306,7 +302,10 @@ pub(in crate::plan) fn desired(policies: &[Policy]) -> Desired {
         .iter()
         .map(|policy| DesiredPolicy {
             policy: policy.clone(),
-            domain: Domain::Network,
+            domain: match policy.body {
+                Body::Allowlist(_) => Domain::Network,
+                Body::Cedar(_) => Domain::Mcp,
+            },
             previously: Vec::new(),
             orgs: Vec::new(),
             origin: origin.clone(),
