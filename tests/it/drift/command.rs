@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use seawall::model::{Action, Body, Decision, Live, Policy, Resources, Rule, Scope};
+use seawall::access::cedar::SCHEMA_URL;
+use seawall::model::{Action, Body, Cedar, Decision, Live, Policy, Resources, Rule, Scope};
 use seawall::service::docker::Snapshot;
 
 use crate::examples::seawall;
@@ -472,4 +473,25 @@ fn a_rule_is_placed_in_the_documents_only_if_they_say_the_same() {
         rule.map(|line| line.rsplit_once(" (").unwrap().1.to_owned())
     };
     assert_eq!(place(&renamed("other.example.com")).as_deref(), Some("live)"));
+}
+
+#[test]
+fn a_statement_is_placed_in_the_documents_only_if_they_have_its_text() {
+    let permit = |action: &str| {
+        format!("permit (principal, action == MCP::Action::\"{action}\", resource);")
+    };
+    let [declared, found] = ["invokeTool", "readResource"].map(permit);
+    let body = Body::Cedar(Cedar { text: format!("{found}\n"), schema_url: SCHEMA_URL.to_owned() });
+    let policy = Policy { name: "M".into(), scope: Scope::Organization, body };
+    let folder = folder(&organization(vec![policy]));
+    let documents =
+        format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar: |\n  {declared}\n");
+    fs::write(folder.path().join("all.yaml"), documents).unwrap();
+    let (_, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
+    for expected in [
+        format!("because no longer allow `M › {declared}` (all.yaml:5:3)\n"),
+        format!("because now allow `M › {found}` (live)\n"),
+    ] {
+        assert!(stdout.contains(&expected), "{expected}{stdout}{stderr}");
+    }
 }

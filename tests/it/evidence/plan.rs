@@ -146,6 +146,9 @@ fn a_statement_of_a_live_text_has_a_place_while_it_is_declared_as_it_is() {
             json!([format!("no longer allow `M › statement 1` ({place})")]),
             "{documents}"
         );
+        let because = "no longer allow `M › permit (principal, action == MCP::Action::\"invokeTool\", resource);`";
+        let (_, human, _) = proposal.run(&["plan"]);
+        assert!(human.contains(&format!("{because} ({place})")), "{human}");
     }
 }
 
