@@ -82,7 +82,7 @@ impl RuleIndex {
             return;
         }
         let mut crossed = [Actions::default(); 4];
-        for clause in clauses(rule, 0) {
+        for clause in self.targets.maybe_near(rule, 0) {
             let (kind, own) = (Kind::of(&clause.target), connects(&clause));
             let crosses = match clause.target.host() {
                 // Whatever its name, a host may have an address of a block.

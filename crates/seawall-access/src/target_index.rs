@@ -9,11 +9,18 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::clause::{Clause, Target};
-use super::host::{Destination, HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
+use super::clause::{Clause, RuleClauses, Target, clauses};
+use super::host::{Destination, HOST_ALIAS, HostPattern, LOCAL_HOST, canonical_name, labels};
 use super::pattern::{Sequence, Token};
-use super::trie::{Case, Trie};
+use super::trie::{Case, Node, Trie};
 use super::unknowns::Unknowns;
+use crate::model::{Resources, Rule};
+use crate::parallel;
+
+/// The number of rules below which one thread is faster.
+pub(super) const RULES_A_THREAD: usize = 1_000;
+/// The number of nodes of a trie that are looked at for a name before its pattern is read.
+const MOST_NODES: usize = 64;
 
 /// Targets, each with a number.
 #[derive(Debug)]
@@ -78,6 +85,72 @@ impl TargetIndex {
         crosses || self.meets_alike(target, |_| true)
     }
 
+    /// The clauses of a rule that meet an indexed target.
+    pub(super) fn near(&self, rule: &Rule, group: usize) -> Vec<Clause> {
+        let mut near = self.maybe_near(rule, group);
+        near.retain(|clause| self.meets(&clause.target));
+        near
+    }
+
+    /// The same, with some that meet none: those whose texts do not say so.
+    pub(super) fn maybe_near(&self, rule: &Rule, group: usize) -> Vec<Clause> {
+        let of = RuleClauses::new(rule, group);
+        match &rule.resources {
+            Resources::Plain(resources) => {
+                let is_of_hosts = of.connections().is_some();
+                let may_meet = |resource: &&String| !is_of_hosts || self.may_meet(resource);
+                resources.iter().filter(may_meet).flat_map(|own| of.plain(own)).collect()
+            }
+            Resources::Http(targets) => targets.iter().flat_map(|own| of.http(own)).collect(),
+        }
+    }
+
+    /// Returns `false` if a `connect:*` resource certainly meets no indexed target. It says so of
+    /// most resources of large policies without reading them.
+    fn may_meet(&self, resource: &str) -> bool {
+        let below = resource.strip_prefix("**.").or_else(|| resource.strip_prefix("*."));
+        let Some((host, _)) = canonical_name(below.unwrap_or(resource)) else { return true };
+        // Whatever its name, a host may have an address of a block.
+        if !self.blocks.is_empty() {
+            return true;
+        }
+        let (mut nodes, mut next) = (vec![0], Vec::new());
+        self.skip_inner(&mut nodes);
+        for label in host.rsplit('.') {
+            nodes.iter().for_each(|node| next.extend(self.after(*node, label)));
+            nodes.clear();
+            std::mem::swap(&mut nodes, &mut next);
+            self.skip_inner(&mut nodes);
+            nodes.sort_unstable();
+            nodes.dedup();
+            if nodes.is_empty() || nodes.len() > MOST_NODES {
+                return !nodes.is_empty();
+            }
+        }
+        // What follows a wildcard may match.
+        below.is_some()
+            || nodes.iter().any(|node| !self.names.edges(*node).accepts.as_slice().is_empty())
+    }
+
+    /// The nodes after a label in its canonical spelling.
+    fn after(&self, node: Node, label: &str) -> impl Iterator<Item = Node> {
+        let edges = self.names.edges(node);
+        let named = edges.literals.get(label).map(|(_, to)| to);
+        let globs = edges.globs.iter().filter(move |(glob, _)| glob.matches(label));
+        let stay = edges.stays.then_some(node);
+        let free = edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay);
+        named.chain(globs.map(|(_, to)| *to)).chain(free)
+    }
+
+    /// Adds the nodes behind a `**` that matches nothing.
+    fn skip_inner(&self, nodes: &mut Vec<Node>) {
+        let mut at = 0;
+        while let Some(node) = nodes.get(at) {
+            nodes.extend(self.names.edges(*node).inner);
+            at += 1;
+        }
+    }
+
     /// Returns `true` if `is_met` takes any of these that may match a request that the target
     /// matches, patterns of names beside blocks aside.
     pub(super) fn meets_alike(&self, target: &Target, mut is_met: impl FnMut(u32) -> bool) -> bool {
@@ -122,11 +195,24 @@ pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
         .map(|net| net.trunc())
 }
 
-/// The clauses that are of such a group, or that meet one.
-pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec<Clause> {
-    let of_it = clauses.iter().filter(|clause| about(clause.group));
-    let target_index = TargetIndex::new(of_it.map(|clause| &clause.target));
-    clauses.into_iter().filter(|clause| target_index.meets(&clause.target)).collect()
+/// The clauses that are of such a group, or that meet one, in the order of the rules.
+pub(super) fn around(
+    rules: Vec<(&Rule, usize)>,
+    about: impl Fn(usize) -> bool + Sync,
+) -> Vec<Clause> {
+    let of_it = rules.iter().copied().filter(|(_, group)| about(*group)).collect();
+    let of_it: Vec<Vec<Clause>> =
+        parallel::map(of_it, RULES_A_THREAD, |(rule, group)| clauses(rule, group));
+    let target_index = TargetIndex::new(of_it.iter().flatten().map(|clause| &clause.target));
+    let mut of_it = of_it.into_iter();
+    let all = rules
+        .into_iter()
+        .map(|(rule, group)| (rule, group, about(group).then(|| of_it.next()).flatten()));
+    let all = parallel::map(all.collect(), RULES_A_THREAD, |(rule, group, own)| match own {
+        Some(own) => own,
+        None => target_index.near(rule, group),
+    });
+    all.into_iter().flatten().collect()
 }
 
 /// Returns `true` if a pattern of names may match this one.

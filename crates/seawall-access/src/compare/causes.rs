@@ -40,7 +40,8 @@ pub(super) fn causes(
         }
         let action = if covers { Actions::HTTP } else { action };
         for source in statements.sources(hit.clause, action).filter(|source| source.new == comes) {
-            let Some(policy) = (if comes { new } else { old }).get(source.policy) else { continue };
+            let policies = if comes { new } else { old };
+            let Some(policy) = policies.get(source.policy as usize) else { continue };
             let governs = match &policy.scope {
                 Scope::Organization => true,
                 Scope::Teams(own) => {

@@ -247,7 +247,7 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription<'_>>) -> Chan
     let mut changes = Changes {
         widened: Vec::with_capacity(count(|outcome| outcome == Outcome::Widened)),
         narrowed: Vec::with_capacity(count(|outcome| outcome == Outcome::Narrowed)),
-        uncertain: Vec::new(),
+        uncertain: Vec::with_capacity(count(Outcome::is_uncertain)),
     };
     for (row, host) in entries.iter().map(|entry| of(*entry)) {
         changes.push(row.own.outcome, row.entry(host, audience));

@@ -37,7 +37,7 @@ pub(super) fn entries(
     let stated: Vec<(usize, &Source, &Scope)> = sources
         .filter_map(|(number, source)| {
             let policies = if source.new { new } else { old };
-            Some((number, source, &policies.get(source.policy)?.scope))
+            Some((number, source, &policies.get(source.policy as usize)?.scope))
         })
         .collect();
     let teams_of = |scope: &Scope| scope.teams().len().max(1);

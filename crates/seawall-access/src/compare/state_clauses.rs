@@ -12,14 +12,12 @@ use super::Cause;
 use super::teams::number_teams;
 use crate::clause::{Actions, Clause, Target, clauses};
 use crate::essential::Part;
+use crate::few::Few;
 use crate::hash::{HashMap, HashSet};
 use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
 use crate::parallel;
-use crate::target_index::TargetIndex;
+use crate::target_index::{RULES_A_THREAD, TargetIndex};
 use crate::unknowns::Unknowns;
-
-/// The number of rules below which one thread is faster.
-const RULES_A_THREAD: usize = 1_000;
 
 /// Teams for which a clause is in force, over all policies of a state that contain it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,19 +83,24 @@ impl Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Source {
     pub(super) new: bool,
-    pub(super) policy: usize,
+    pub(super) policy: u32,
     /// The number of its description as a cause.
-    cause: usize,
+    cause: u32,
     /// The number of its policy's scope.
-    reach: usize,
+    reach: u32,
     pub(super) actions: Actions,
+}
+
+/// A number in a [`Source`], of which there may be millions.
+fn number(of: usize) -> u32 {
+    u32::try_from(of).expect("fewer rules than bytes of policies")
 }
 
 /// Two states as clauses; the group of a clause is its position in `changes`.
 #[derive(Debug, Default)]
 pub(super) struct StateClauses {
     pub(super) clauses: Vec<Clause>,
-    sources: Vec<Vec<Source>>,
+    sources: Vec<Few<Source>>,
     causes: Vec<Arc<Cause>>,
     pub(super) changes: Vec<Change>,
     /// Scopes of the clauses, by number.
@@ -115,9 +118,11 @@ impl StateClauses {
         let mut reaches = Reaches::default();
         let differing =
             parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
+        said.reserve(differing.iter().map(|(clauses, _)| clauses.len()).sum());
+        causes.reserve(differing.len());
         for (clauses, RuleInState { source, policy, rule }) in differing {
             let reach = reaches.of_scope(&policy.scope, &teams);
-            let source = Source { cause: causes.len(), reach, ..source };
+            let source = Source { cause: number(causes.len()), reach: number(reach), ..source };
             causes.push(Arc::new(Cause::of_rule(source.new, policy, rule)));
             let (before, after) = if source.new { (NOBODY, reach) } else { (reach, NOBODY) };
             clauses
@@ -126,12 +131,7 @@ impl StateClauses {
         }
         if !said.entries.is_empty() && !staying.is_empty() {
             let target_index = TargetIndex::new(said.targets.keys());
-            let near = |(policy, rule)| {
-                let met = clauses(rule, 0)
-                    .into_iter()
-                    .filter(|clause| target_index.meets(&clause.target));
-                (policy, met.collect::<Vec<Clause>>())
-            };
+            let near = |(policy, rule)| (policy, target_index.near(rule, 0));
             let staying = parallel::map(staying, RULES_A_THREAD, near);
             for (policy, met) in staying.into_iter().filter(|(_, met)| !met.is_empty()) {
                 let reach = reaches.of_scope(&policy.scope, &teams);
@@ -149,7 +149,10 @@ impl StateClauses {
     fn join(&mut self, said: ActionRules, reaches: &Reaches) {
         let mut groups: HashMap<(usize, usize), usize> = HashMap::default();
         let mut known: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
-        let mut joined: Vec<(Key, usize)> = Vec::new();
+        let count = said.entries.len();
+        known.reserve(count);
+        let mut joined: Vec<(Key, usize)> = Vec::with_capacity(count);
+        self.sources.reserve(count);
         for Entry { key, change, sources } in said.entries {
             let group = *groups.entry(change).or_insert_with_key(|(old, new)| {
                 self.changes.push(Change {
@@ -161,12 +164,12 @@ impl StateClauses {
             let Key { target, decision, action, unknowns } = key;
             let at = *known.entry((target, decision, unknowns, group)).or_insert_with(|| {
                 joined.push((Key { action: Actions::default(), ..key }, group));
-                self.sources.push(Vec::new());
+                self.sources.push(Few::None);
                 joined.len() - 1
             });
             if let (Some((own, _)), Some(all)) = (joined.get_mut(at), self.sources.get_mut(at)) {
                 own.action = own.action.union(action);
-                all.extend(sources);
+                sources.iter().for_each(|source| all.push(*source));
             }
         }
         let mut targets: Vec<(usize, Target)> =
@@ -181,6 +184,7 @@ impl StateClauses {
                 *uses += 1;
             }
         }
+        self.clauses.reserve(joined.len());
         for (Key { target: at, decision, action: actions, unknowns }, group) in joined {
             let (target, left) =
                 targets.get_mut(at).zip(uses.get_mut(at)).expect("an entry's target is known");
@@ -202,7 +206,7 @@ impl StateClauses {
 
     /// The rule of a source as a cause.
     pub(super) fn cause(&self, source: &Source) -> Arc<Cause> {
-        Arc::clone(self.causes.get(source.cause).expect("sources have these causes"))
+        Arc::clone(self.causes.get(source.cause as usize).expect("sources have these causes"))
     }
 
     /// Numbers of the scopes of each group's clauses.
@@ -210,7 +214,7 @@ impl StateClauses {
         let mut scopes = vec![BTreeSet::new(); self.changes.len()];
         for (clause, sources) in clauses.iter().zip(&self.sources) {
             if let Some(own) = scopes.get_mut(clause.group) {
-                own.extend(sources.iter().map(|source| source.reach));
+                own.extend(sources.iter().map(|source| source.reach as usize));
             }
         }
         scopes
@@ -223,7 +227,7 @@ impl StateClauses {
 
     /// The places where a clause concerns an action.
     pub(super) fn sources(&self, clause: u32, action: Actions) -> impl Iterator<Item = &Source> {
-        let all = self.sources.get(clause as usize).map(Vec::as_slice).unwrap_or_default();
+        let all = self.sources.get(clause as usize).map(Few::as_slice).unwrap_or_default();
         all.iter().filter(move |source| source.actions.meets(action))
     }
 }
@@ -308,10 +312,17 @@ struct Entry {
     key: Key,
     /// The numbers of the reaches before and after.
     change: (usize, usize),
-    sources: Vec<Source>,
+    sources: Few<Source>,
 }
 
 impl ActionRules {
+    /// Makes room for so many clauses, of which most have targets and actions of their own.
+    fn reserve(&mut self, clauses: usize) {
+        self.targets.reserve(clauses);
+        self.known.reserve(clauses);
+        self.entries.reserve(clauses);
+    }
+
     fn add(
         &mut self,
         clause: Clause,
@@ -325,12 +336,12 @@ impl ActionRules {
         for action in actions.single() {
             let key = Key { target, decision, action, unknowns };
             let at = *self.known.entry(key).or_insert_with(|| {
-                self.entries.push(Entry { key, change: (NOBODY, NOBODY), sources: Vec::new() });
+                self.entries.push(Entry { key, change: (NOBODY, NOBODY), sources: Few::None });
                 self.entries.len() - 1
             });
             let Some(Entry { change, sources, .. }) = self.entries.get_mut(at) else { continue };
             *change = (reaches.joined(change.0, old), reaches.joined(change.1, new));
-            sources.extend(source.map(|source| Source { actions: action, ..source }));
+            source.iter().for_each(|source| sources.push(Source { actions: action, ..*source }));
         }
     }
 }
@@ -381,14 +392,14 @@ fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> RulesOfStates<'a> {
     let mut staying = Vec::new();
     let mut moved = Vec::new();
     for (is_new, policies) in [(false, old), (true, new)] {
-        for (number, policy) in policies.iter().enumerate() {
+        for (at_policy, policy) in policies.iter().enumerate() {
             for (at, rule) in policy.rules().iter().enumerate() {
                 if !in_place(policy, at, rule) {
                     let source = Source {
                         new: is_new,
-                        policy: number,
+                        policy: number(at_policy),
                         cause: 0,
-                        reach: NOBODY,
+                        reach: number(NOBODY),
                         actions: Actions::default(),
                     };
                     moved.push(RuleInState { source, policy, rule });

@@ -154,13 +154,13 @@ impl Universe {
         changes: impl Fn(usize) -> bool + Sync,
         ends: impl Fn(usize) -> [bool; 2] + Sync,
     ) -> Result<Self, SurveyLimit> {
-        let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
         let part = |group: usize| {
             let [old, new] = ends(group);
             Part { old, new, changes: changes(group) }
         };
         let wanted = Wanted::new(Why::Change { part: &part, between: true });
-        whole(Self::divide(around(clauses, &changes), Spelling::Written, &wanted))
+        let clauses = around(rules.into_iter().collect(), &changes);
+        whole(Self::divide(clauses, Spelling::Written, &wanted))
     }
 
     /// Splits the targets of clauses. A part that is cut is left out: everything about hosts, or
@@ -209,6 +209,8 @@ impl Universe {
         wanted: &Wanted<'_>,
     ) -> Result<(), TooMany> {
         let mut sets = HttpSets::default();
+        // Most names have a class of a port, and one of all others.
+        self.hosts.reserve(2 * names.len());
         self.add_host(Host::AnyAddress, &index.hits_of_any_address(), &mut sets);
         for &address in index.literals.keys() {
             self.add_host(Host::Address(address), &index.hits_of_address(address), &mut sets);
@@ -241,11 +243,10 @@ impl Universe {
         ports.sort_by_key(|port| *port != 443);
         for port in ports {
             let other_port = Some(port) == other;
-            let hits: Vec<Hit> = hits
-                .iter()
-                .filter(|hit| self.clause(hit).target.port().is_none_or(|own| own == port))
-                .copied()
-                .collect();
+            let on_port = |hit: &&Hit| self.clause(hit).target.port().is_none_or(|own| own == port);
+            let mut own = Vec::with_capacity(hits.iter().filter(on_port).count());
+            own.extend(hits.iter().filter(on_port).copied());
+            let hits = own;
             let http: Vec<Hit> = hits
                 .iter()
                 .filter(|hit| matches!(self.clause(hit).target, Target::Http(..)))
