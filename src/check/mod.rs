@@ -92,8 +92,8 @@ pub enum Run {
 pub struct Input<'a> {
     /// The policies, in the order of files and places.
     pub policies: &'a [&'a Declared<'a>],
-    /// The relations between the rules of these policies; of none if only errors are wanted, since
-    /// no relation is one.
+    /// The relations between the rules of these policies. Of none if only errors are wanted, since
+    /// no relation is one; and of none before several organizations have one each.
     pub survey: &'a Survey<'a>,
     /// The policies for agents, in the same order.
     pub vijil: &'a [DeclaredVijil<'a>],
@@ -166,7 +166,8 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let looks = looks
         .flat_map(|look| organizations.iter().map(move |organization| (look, organization)))
         .collect();
-    let least = if input.survey.items().len() < WORTH_A_THREAD { usize::MAX } else { 1 };
+    let items: usize = organizations.iter().map(|one| one.survey.items().len()).sum();
+    let least = if items < WORTH_A_THREAD { usize::MAX } else { 1 };
     let found = parallel::map(looks, least, |(look, organization)| {
         let mut findings = Vec::new();
         look(organization, &mut findings);

@@ -7,6 +7,7 @@ use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, Severity, one_of};
 use crate::document::{Declared, Document, Settings};
 use crate::model::{is_for, variable_suffix};
+use crate::source::parallel;
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
@@ -31,10 +32,13 @@ pub(crate) const CHECKS: &[Check] = &[
     },
 ];
 
+/// The number of policies below which one thread is faster.
+const WORTH_A_THREAD: usize = 20;
+
 /// The declarations for one organization.
 pub(crate) struct Organization<'a> {
     policies: Vec<&'a Declared<'a>>,
-    /// `None` if the survey of everything is the organization's own, or if none is needed.
+    /// `None` if it is that of the only organization, or if none is needed.
     survey: Option<Survey<'a>>,
 }
 
@@ -63,7 +67,8 @@ pub(crate) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
         let survey = (input.wanted == Wanted::All).then(survey);
         Organization { policies, survey }
     };
-    orgs.iter().map(organization).collect()
+    let least = if input.policies.len() < WORTH_A_THREAD { usize::MAX } else { 1 };
+    parallel::map(orgs.iter().collect(), least, organization)
 }
 
 /// The policies of one organization.

@@ -83,7 +83,9 @@ impl<'a> Declarations<'a> {
                 .push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
         }
         let settings = settings.map(|(settings, _)| settings);
-        let surveyed = if wanted == Wanted::All { policies.as_slice() } else { &[] };
+        // Several organizations have a survey each.
+        let is_one = orgs::names(settings).is_none() && wanted == Wanted::All;
+        let surveyed = if is_one { policies.as_slice() } else { &[] };
         let survey = Survey::new(surveyed.iter().map(|declared| &declared.desired.policy));
         run(
             &Input {
