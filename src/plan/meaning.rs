@@ -10,6 +10,10 @@ pub use super::audience::Audience;
 use super::governed::{AudienceChange, Governed};
 use crate::access::{self, Access, Cause, Comparison, Entry};
 use crate::diagnostic::list;
+use crate::source::parallel;
+
+/// The number of changes below which one thread is faster.
+const WORTH_A_THREAD: usize = 2_000;
 
 /// The effect of a change on access.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -260,14 +264,19 @@ impl Meaning {
     pub(super) fn new(
         comparison: Comparison,
         governed: Vec<Governed>,
-        tell: impl Fn(&Cause) -> String,
+        tell: impl Fn(&Cause) -> String + Sync,
     ) -> Self {
-        let mut known = Known::default();
-        let mut all = |entries: Vec<Entry>| {
+        let all = |entries: Vec<Entry>| -> Vec<AccessChange> {
+            let mut known = Known::default();
             entries.into_iter().map(|entry| AccessChange::new(entry, &tell, &mut known)).collect()
         };
-        let mut changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| {
-            Changes { widened: all(widened), narrowed: all(narrowed), uncertain: all(uncertain) }
+        let changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| {
+            let lists = vec![widened, narrowed, uncertain];
+            let count: usize = lists.iter().map(Vec::len).sum();
+            let least = if count < WORTH_A_THREAD { usize::MAX } else { 1 };
+            let mut lists = parallel::map(lists, least, all).into_iter();
+            let mut next = || lists.next().unwrap_or_default();
+            Changes { widened: next(), narrowed: next(), uncertain: next() }
         };
         let found = match comparison {
             Comparison::Complete(found) => Found::Complete(changes(found)),

@@ -203,7 +203,7 @@ pub(super) fn without_effect(
     (live, after): (&Live, &Live),
     diff: &Diff,
     access: &Meaning,
-    tell: impl Fn(&access::Cause) -> String,
+    tell: impl Fn(&access::Cause) -> String + Sync,
 ) -> Vec<WithoutEffect> {
     let left = diff.policies.iter().filter(|slot| slot.origin.is_none() && slot.after.is_some());
     let ids: BTreeSet<&PolicyId> = left.filter_map(|slot| Some(&slot.before.as_ref()?.0)).collect();

@@ -58,7 +58,7 @@ pub(crate) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations
         about.domains.iter().any(|domain| last.get(domain).is_some_and(|phase| step.phase < *phase))
     };
     let (mut earlier, mut pairs) = (Earlier::default(), 0);
-    let mut relations = Vec::new();
+    let mut relations = Vec::with_capacity(steps.len());
     for phase in steps.chunk_by(|(one, _), (other, _)| one.phase == other.phase) {
         let mut found = HashMap::default();
         for (step, about) in phase {
@@ -95,14 +95,14 @@ pub(crate) fn joined(
 
 /// The steps of earlier phases, indexed by what relates a later step to them.
 #[derive(Debug, Default)]
-struct Earlier {
+struct Earlier<'a> {
     /// By policy: the steps about the policy itself.
-    heads: BTreeMap<PolicyTarget, Vec<usize>>,
+    heads: BTreeMap<&'a PolicyTarget, Vec<usize>>,
     /// By policy: the steps about the policy or its rules.
-    policies: BTreeMap<PolicyTarget, Vec<usize>>,
-    rules: BTreeMap<(PolicyTarget, String), Vec<usize>>,
+    policies: BTreeMap<&'a PolicyTarget, Vec<usize>>,
+    rules: BTreeMap<(&'a PolicyTarget, &'a str), Vec<usize>>,
     /// By name: the steps that give up the name.
-    names: BTreeMap<String, Vec<usize>>,
+    names: BTreeMap<&'a str, Vec<usize>>,
     /// The rules of steps, to find those that share a request.
     rules_of_steps: RuleIndex,
     /// By domain: the steps that may change any answer.
@@ -113,12 +113,12 @@ struct Earlier {
     governing: BTreeMap<Domain, Vec<usize>>,
 }
 
-impl Earlier {
+impl<'a> Earlier<'a> {
     /// The earlier steps that a step depends on; `pairs` counts what was found, and `found` has the
     /// steps with which each rule shares a request: very many rules repeat the same resources.
-    fn dependencies<'a>(
+    fn dependencies(
         &self,
-        step: &Step,
+        step: &'a Step,
         about: &About<'a>,
         pairs: &mut usize,
         found: &mut HashMap<(&'a [Action], &'a Resources), BTreeSet<usize>, RandomState>,
@@ -151,21 +151,20 @@ impl Earlier {
     }
 
     /// Steps about the same policy or rule, or about a name that this step takes.
-    fn about_objects(&self, change: &Change) -> impl Iterator<Item = &Vec<usize>> {
+    fn about_objects(&self, change: &'a Change) -> impl Iterator<Item = &Vec<usize>> {
         let policy = change.policy();
         let of_policy = match change.object() {
             Object::Policy => self.policies.get(policy),
             Object::Rule => self.heads.get(policy),
         };
         let (before, after) = change.rule_sides();
-        let of_rule =
-            [before, after].map(|rule| self.rules.get(&(policy.clone(), rule?.name.clone())));
+        let of_rule = [before, after].map(|rule| self.rules.get(&(policy, rule?.name.as_str())));
         let of_name = change.taken_name().and_then(|name| self.names.get(name));
         of_policy.into_iter().chain(of_rule.into_iter().flatten()).chain(of_name)
     }
 
     /// Steps that may share any request of a domain: both steps touch the domain.
-    fn about_domains<'a>(&'a self, about: &'a About<'_>) -> impl Iterator<Item = &'a Vec<usize>> {
+    fn about_domains(&self, about: &About<'_>) -> impl Iterator<Item = &Vec<usize>> {
         about.domains.iter().flat_map(move |domain| {
             let all = self.domains.get(domain);
             let spoken = self.spoken.get(domain).filter(|_| about.anything);
@@ -174,18 +173,18 @@ impl Earlier {
         })
     }
 
-    fn add(&mut self, step: &Step, about: &About<'_>) {
+    fn add(&mut self, step: &'a Step, about: &About<'_>) {
         let (id, change) = (step.id, &step.change);
         let policy = change.policy();
         if change.object() == Object::Policy {
-            self.heads.entry(policy.clone()).or_default().push(id);
+            self.heads.entry(policy).or_default().push(id);
         }
         if let Some(rule) = change.rule_name() {
-            self.rules.entry((policy.clone(), rule.to_owned())).or_default().push(id);
+            self.rules.entry((policy, rule)).or_default().push(id);
         }
-        self.policies.entry(policy.clone()).or_default().push(id);
+        self.policies.entry(policy).or_default().push(id);
         if let Some(name) = change.freed_name() {
-            self.names.entry(name.to_owned()).or_default().push(id);
+            self.names.entry(name).or_default().push(id);
         }
         for domain in &about.domains {
             if about.anything {

@@ -5,9 +5,9 @@ use std::fmt::{self, Write as _};
 
 use super::super::view::rest;
 use super::super::words::{self, Cause, Entry, Group, Tone};
-use super::{BAD, BOLD, CAREFUL, DIM, GOOD, View, plain, quoted};
+use super::{BAD, BOLD, CAREFUL, DIM, GOOD, View, plain, quoted, write_all};
 use crate::diagnostic::sanitize::line;
-use crate::plan::meaning::{Incomplete, Meaning};
+use crate::plan::meaning::{Changes, Incomplete, Meaning};
 
 /// The number of audiences that are listed, causes of an audience, entries of a cause, and rules of
 /// a cause.
@@ -39,9 +39,10 @@ pub(super) fn write(
     }
     write_rest(out, "  ", governed.len(), view.shown(governed.len(), AUDIENCES))?;
     let groups = words::groups(meaning);
-    for group in groups.iter().take(view.shown(groups.len(), AUDIENCES)) {
-        write_group(out, group, view, brief)?;
-    }
+    let Changes { widened, narrowed, uncertain } = meaning.changes();
+    let count = widened.len() + narrowed.len() + uncertain.len();
+    let shown = groups.iter().take(view.shown(groups.len(), AUDIENCES)).collect();
+    write_all(out, shown, count, |out, group| write_group(out, group, view, brief))?;
     write_rest(out, "  ", groups.len(), view.shown(groups.len(), AUDIENCES))
 }
 

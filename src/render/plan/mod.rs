@@ -21,12 +21,35 @@ use crate::plan::saved::Service;
 use crate::plan::set::Unplanned;
 use crate::plan::warning::Warning;
 use crate::plan::{ChangeSet, DockerPlan, LeftAlone, Plan};
+use crate::source::parallel;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const CAREFUL: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
+
+/// The number of changes or steps below which one thread is faster.
+const WORTH_A_THREAD: usize = 2_000;
+
+/// Writes parts of a text one after the other, several at the same time if they are long together:
+/// if they are about so many changes or steps.
+fn write_all<T: Send>(
+    out: &mut String,
+    parts: Vec<T>,
+    about: usize,
+    write: impl Fn(&mut String, T) -> fmt::Result + Sync,
+) -> fmt::Result {
+    if about < WORTH_A_THREAD {
+        return parts.into_iter().try_for_each(|part| write(out, part));
+    }
+    let texts = parallel::map(parts, 1, |part| {
+        let mut text = String::new();
+        write(&mut text, part).map(|()| text)
+    });
+    out.reserve(texts.iter().flatten().map(String::len).sum());
+    texts.into_iter().try_for_each(|text| out.write_str(&text?))
+}
 
 /// A plan as text with colours.
 #[must_use]

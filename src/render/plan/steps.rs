@@ -7,7 +7,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::super::describe::{Description, Detail, Title, describe};
 use super::super::words;
-use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View, plain};
+use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View, plain, write_all};
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
@@ -36,7 +36,8 @@ pub(super) fn write<'a>(
     let differences: Vec<&Difference> = differences.into_iter().collect();
     let Some(last) = differences.iter().map(|step| step.id).max() else { return Ok(()) };
     let writer = Writer { view, teams, digits: last.to_string().len().max(2) };
-    let brief = !view.all && differences.len() > MANY;
+    let count = differences.len();
+    let brief = !view.all && count > MANY;
     let policies = words::by_policy(differences);
     let made = |steps: &[&'a Difference]| {
         let all_new = brief && steps.iter().all(|step| step.change.op() == Op::Create);
@@ -46,12 +47,11 @@ pub(super) fn write<'a>(
     let short =
         if short { format!(" {DIM}(new policies in short, {MORE}){DIM:#}") } else { String::new() };
     writeln!(out, "\n{BOLD}Changes{BOLD:#}{short}")?;
-    for (policy, steps) in policies {
+    write_all(out, policies, count, |out, (policy, steps)| {
         let place = steps.iter().find_map(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}", view.file_line(origin))).unwrap_or_default();
         if let Some(made) = made(&steps) {
-            writer.created(out, made, steps.len() - 1, &place)?;
-            continue;
+            return writer.created(out, made, steps.len() - 1, &place);
         }
         writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{place}{DIM:#}", line(policy))?;
         let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
@@ -61,11 +61,8 @@ pub(super) fn write<'a>(
         if hidden > 0 {
             writeln!(out, "  {:>1$} {hidden} more steps, {MORE}", "…", writer.digits)?;
         }
-        for step in last {
-            writer.step(out, step)?;
-        }
-    }
-    Ok(())
+        last.iter().try_for_each(|step| writer.step(out, step))
+    })
 }
 
 struct Writer<'a> {
