@@ -56,7 +56,8 @@ const CASES: [(&str, usize, Before, bool); 9] = [
     ("everything is new, whole", POLICIES, Before::Nothing, false),
     (TEN_TIMES, 10 * POLICIES, Before::OtherHosts, false),
 ];
-/// Larger than the service allows: what other services will have.
+/// Larger than the service allows: what other services will have. The documents are of ten
+/// organizations, each within the limits that are checked, and their plan is that of one.
 const TEN_TIMES: &str = "a tenth of the rules, ten times as many";
 /// The most that ten times the documents take, in times and memories of `WHOLE`.
 const MOST_GROWTH: u64 = 11;
@@ -128,7 +129,8 @@ fn run(folder: &Path) -> [u64; 4] {
 fn measured(folder: &Path) {
     let live = live(&fs::read_to_string(folder.join("live.json")).unwrap());
     let started = Instant::now();
-    let loaded = workspace::load(&folder.join("documents"), None, EmptyWorkspace::Refused).unwrap();
+    let loaded = workspace::load(&folder.join("documents"), None, EmptyWorkspace::Refused);
+    let Ok(loaded) = loaded else { panic!("the documents have errors") };
     let load = started.elapsed();
     let target = plan::docker::Target { org: "acme".to_owned(), endpoint: "embedded".to_owned() };
     let (ownership, guards) = (Ownership::default(), Guards::default());
@@ -158,13 +160,22 @@ fn organization(policies: usize, before: Before) -> TempDir {
     let folder = TempDir::new().unwrap();
     let documents = folder.path().join("documents");
     process::workspace(&documents);
+    if policies > POLICIES {
+        let names: Vec<String> = (0..policies / POLICIES).map(org).collect();
+        let settings =
+            json!({"apiVersion": "seawall/v1", "kind": "Workspace", "docker": {"orgs": names}});
+        fs::write(documents.join("seawall.yaml"), settings.to_string()).unwrap();
+    }
     let mut live = Vec::new();
     for policy in 0..policies {
         let is_folder = before == Before::OtherBlocks && policy % 4 == 3;
         let rules: Vec<Rule> =
             (0..RULES).map(|number| rule(policy, number, before, true)).collect();
-        fs::write(documents.join(format!("{policy}.yaml")), document(policy, is_folder, &rules))
-            .unwrap();
+        let mut text = document(policy, is_folder, &rules);
+        if policies > POLICIES {
+            writeln!(text, "orgs: [{}]", org(policy / POLICIES)).unwrap();
+        }
+        fs::write(documents.join(format!("{policy}.yaml")), text).unwrap();
         let rules: Vec<Rule> =
             (0..RULES).map(|number| rule(policy, number, before, false)).collect();
         live.push(on_the_wire(policy, is_folder, &rules));
@@ -179,6 +190,10 @@ fn organization(policies: usize, before: Before) -> TempDir {
         json!({"format_version": 1, "docker": {"org": "acme", "teams": teams, "policies": live}});
     fs::write(folder.path().join("live.json"), snapshot.to_string()).unwrap();
     folder
+}
+
+fn org(number: usize) -> String {
+    format!("acme-{number}")
 }
 
 fn team_id(team: usize) -> String {
