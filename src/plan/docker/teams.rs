@@ -255,4 +255,23 @@ mod tests {
             assert_eq!(found, expected, "{name} for {teams:?}");
         }
     }
+
+    #[test]
+    fn a_team_that_is_not_the_only_one_is_told_with_what_to_do() {
+        let advice = |teams: &[(&str, &str)], written: &str| -> String {
+            let teams =
+                teams.iter().map(|(id, name)| Team { id: (*id).into(), name: (*name).into() });
+            let live = Live { teams: TeamDirectory::new(teams), ..Live::default() };
+            let errors = resolve(&declared("new", &[], &[written]), &live).unwrap_err();
+            errors.iter().map(super::TeamError::hint).collect()
+        };
+        assert_eq!(advice(&[], "research"), "create the team first");
+        let near = advice(&[("1", "research"), ("2", "design")], "reserch");
+        assert!(near.starts_with("did you mean `research`? "), "{near}");
+        assert!(near.ends_with("; or create the team first"), "{near}");
+        assert_eq!(
+            advice(&[("1", "sales"), ("2", "sales")], "sales"),
+            "write the id of the one that is meant: 1, 2"
+        );
+    }
 }
