@@ -244,15 +244,18 @@ mod tests {
     use crate::path::folder_segments;
     use crate::universe::Index;
 
-    fn clause(action: &Action, resource: &str) -> Clause {
+    fn rule(action: &Action, resource: &str) -> Rule {
         let resources = Resources::Plain(vec![resource.to_owned()].into());
-        let rule = Rule {
+        Rule {
             name: "r".into(),
             decision: Decision::Allow,
             actions: vec![action.clone()],
             resources,
-        };
-        clauses(&rule, 0).remove(0)
+        }
+    }
+
+    fn clause(action: &Action, resource: &str) -> Clause {
+        clauses(&rule(action, resource), 0).remove(0)
     }
 
     /// Returns `true` if both match a common request.
@@ -306,10 +309,14 @@ mod tests {
             for (action, resources, requests) in
                 [(Action::ConnectTcp, &hosts, &names), (Action::Read, &folders, &asked)]
             {
-                let mut any = || clause(&action, &resources[random.usize(..resources.len())]);
-                let (one, other) = (any(), any());
+                let mut any = || resources[random.usize(..resources.len())].as_str();
+                let (one, resource) = (clause(&action, any()), any());
+                let other = clause(&action, resource);
                 let target_index = TargetIndex::new([&one.target]);
                 prop_assert!(target_index.meets(&one.target));
+                // A text that says so is not read, and nothing else is left out.
+                let near = target_index.near(&rule(&action, resource), 0);
+                prop_assert_eq!(!near.is_empty(), target_index.meets(&other.target), "{} and {}", one.target, resource);
                 if share(&one, &other, requests, action == Action::Read) {
                     prop_assert!(target_index.meets(&other.target), "{} and {}", one.target, other.target);
                 }
@@ -351,6 +358,8 @@ mod tests {
             ("**", "10.0.0.1", true),
         ] {
             assert_eq!(meets(&target_index(&[changed]), other), expected, "{changed} and {other}");
+            let near = target_index(&[changed]).near(&rule(&Action::ConnectTcp, other), 0);
+            assert_eq!(!near.is_empty(), expected, "{changed} and {other}");
         }
     }
 }
