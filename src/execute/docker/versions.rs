@@ -213,4 +213,14 @@ mod tests {
             assert_eq!(unseen, expected, "{done:?} {under_way:?} {change:?} {found:?}");
         }
     }
+
+    #[test]
+    fn a_policy_that_has_moved_is_told_as_it_was_and_as_it_is() {
+        let another = LivePolicy { id: PolicyId("pol_o".to_owned()), ..live(&["o"], &[]) };
+        let known = Known::new(&[another, live(&["a"], &["r"])]);
+        let problem = known.moved(&create("t"), &live(&["a", "b"], &["r"])).unwrap();
+        let Versions { planned, found } = problem.versions.unwrap();
+        assert!(planned.contains(r#"["a"]"#), "{planned}");
+        assert!(found.contains(r#"["a","b"]"#), "{found}");
+    }
 }
