@@ -11,7 +11,7 @@ use super::search::{self, Call};
 use super::space::{Move, State};
 use super::split::{split, together};
 use crate::model::{MAX_POLICIES, MAX_RULES};
-use crate::plan::docker::diff::Diff;
+use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::temporary::temporary_deny;
 use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
@@ -238,16 +238,15 @@ impl<'a> Arrangement<'a> {
             .map(|domain| (domain, of_domain(&denies, domain)));
         let domains: Vec<(Domain, Vec<Rule>)> =
             domains.into_iter().filter(|(_, denies)| !denies.is_empty()).collect();
+        let policies = &self.diff.policies;
+        let heads = policies.iter().flat_map(PolicySlot::heads);
+        let names = free_names(heads.map(|head| head.name.as_str()));
         let mut deny = Deny::default();
-        for ((domain, denies), number) in domains.iter().zip(1..) {
+        for ((domain, denies), (slot, name)) in domains.iter().zip((policies.len()..).zip(names)) {
             match self.room() >= domains.len() {
-                true => deny.add(deny_policy(
-                    self.diff.policies.len() - 1 + number,
-                    number,
-                    denies,
-                    &scope,
-                )),
+                true => deny.add(deny_policy(slot, name, denies, &scope)),
                 false => deny.add(deny_rules(
+                    self.diff,
                     &policies_with_room(self.diff, *domain, &scope, denies.len())?,
                     denies,
                 )),
@@ -342,9 +341,15 @@ fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
     Draft { policy, rule: None, change, source: None, because: Some(Reason::TemporaryDeny), needs }
 }
 
+/// Names for temporary denies that no other object has: an apply that stopped may have left some.
+fn free_names<'b>(taken: impl Iterator<Item = &'b str>) -> impl Iterator<Item = String> {
+    let taken: BTreeSet<&str> = taken.collect();
+    (1..).map(temporary_deny).filter(move |name| !taken.contains(name.as_str()))
+}
+
 /// A temporary policy, beyond the slots of the difference.
-fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> Deny {
-    let head = PolicyFields { name: temporary_deny(number), scope: scope.clone(), cedar: None };
+fn deny_policy(slot: usize, name: String, denies: &[Rule], scope: &Scope) -> Deny {
+    let head = PolicyFields { name, scope: scope.clone(), cedar: None };
     let target = PolicyTarget::Planned(head.name.clone());
     let rule =
         |rule: &Rule| temporary(slot, Change::create_rule(target.clone(), rule.clone()), vec![0]);
@@ -355,11 +360,17 @@ fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> De
 }
 
 /// Temporary rules in policies that stay.
-fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
+fn deny_rules(diff: &Diff, hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
     let (mut begin, mut end) = (Vec::new(), Vec::new());
     for (slot, id) in hosts {
-        for (rule, number) in denies.iter().zip(1..) {
-            let rule = Rule { name: temporary_deny(number), ..rule.clone() };
+        let rules = diff.policies.get(*slot).into_iter().flat_map(|host| &host.rules);
+        let own = rules.flat_map(|rule| {
+            let before = rule.before.as_ref().map(|(_, before)| before);
+            before.into_iter().chain(&rule.after)
+        });
+        let names = free_names(own.map(|rule| rule.name.as_str()));
+        for (rule, name) in denies.iter().zip(names) {
+            let rule = Rule { name, ..rule.clone() };
             let (policy, target) =
                 (PolicyTarget::Existing(id.clone()), RuleTarget::Planned(rule.name.clone()));
             let create = Change::create_rule(policy.clone(), rule.clone());

@@ -8,13 +8,14 @@ use std::time::Duration;
 use seawall::emulator::docker::DuplicateRuleNames;
 use seawall::emulator::{Behaviour, Calls, Fault, FaultKind};
 use seawall::exit::Exit;
+use seawall::model::Desired;
 use seawall::service::http::Limits;
 use tokio::task::JoinSet;
 
-use super::Organization;
 use super::changes::changes;
 use super::every_call::Course;
 use super::judge::doubled;
+use super::{Organization, desired};
 
 /// How long the client waits for an answer, and how long the service takes at one call.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -89,4 +90,19 @@ async fn a_lost_answer_makes_no_second_rule_where_the_service_takes_one() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_write_that_never_has_an_effect_is_sent_three_times() {
+    let organization = Organization::new(&Desired::default(), |builder| builder).await;
+    let lost = Fault::new(FaultKind::LoseBefore).on(Calls::Writes).times(usize::MAX);
+    organization.emulator.arm(lost);
+    let ending = organization
+        .apply(&desired(
+            "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: one\nrules:\n  - {name: r, decision: allow, actions: ['connect:tcp'], resources: [api.example.com]}\n",
+        ))
+        .await;
+    assert_eq!(ending.exit(), Exit::Failed, "{ending:?}");
+    assert!(format!("{ending:?}").contains("sent 3 times without effect"), "{ending:?}");
+    assert_eq!(organization.emulator.writes().len(), 3);
 }

@@ -372,7 +372,7 @@ async fn tell(setting: &Setting, edit_active: EditActive) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_hangs_ends_the_run_early() {
-    let limits = Limits { request: std::time::Duration::from_millis(40), ..Limits::default() };
+    let limits = Limits { request: std::time::Duration::from_millis(200), ..Limits::default() };
     let team = Team::new(VijilBehaviour::default(), limits).await;
     let rule = |number: usize| {
         format!(
