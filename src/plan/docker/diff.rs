@@ -55,6 +55,15 @@ impl PolicySlot {
         self.before.as_ref().map(|(_, head)| head).into_iter().chain(&self.after)
     }
 
+    /// The names of its rules, before and after.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let versions = self.rules.iter().flat_map(|rule| {
+            let before = rule.before.as_ref().map(|(_, before)| before);
+            before.into_iter().chain(&rule.after)
+        });
+        versions.map(|rule| rule.name.as_str())
+    }
+
     /// Returns `true` if one of its versions is a Cedar policy.
     #[must_use]
     pub fn is_cedar(&self) -> bool {

@@ -363,12 +363,7 @@ fn deny_policy(slot: usize, name: String, denies: &[Rule], scope: &Scope) -> Den
 fn deny_rules(diff: &Diff, hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
     let (mut begin, mut end) = (Vec::new(), Vec::new());
     for (slot, id) in hosts {
-        let rules = diff.policies.get(*slot).into_iter().flat_map(|host| &host.rules);
-        let own = rules.flat_map(|rule| {
-            let before = rule.before.as_ref().map(|(_, before)| before);
-            before.into_iter().chain(&rule.after)
-        });
-        let names = free_names(own.map(|rule| rule.name.as_str()));
+        let names = free_names(diff.policies.get(*slot).into_iter().flat_map(PolicySlot::names));
         for (rule, name) in denies.iter().zip(names) {
             let rule = Rule { name, ..rule.clone() };
             let (policy, target) =

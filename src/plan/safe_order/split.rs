@@ -22,7 +22,7 @@ const FEW: usize = 2;
 pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
     let mut parts = match &draft.change {
         Change::Rule { policy, target, delta: Delta::Update { before, after } } => {
-            parts(draft, split_rule(policy, target, before, after)?)
+            parts(draft, split_rule(policy, target, (before, after), slot)?)
         }
         Change::Policy { target, delta: Delta::Update { before, after } } => {
             parts(draft, split_head(target, before, after)?)
@@ -49,8 +49,8 @@ fn parts(draft: &Draft, changes: Vec<Change>) -> Vec<Draft> {
 fn split_rule(
     policy: &PolicyTarget,
     target: &RuleTarget,
-    before: &Rule,
-    after: &Rule,
+    (before, after): (&Rule, &Rule),
+    slot: &PolicySlot,
 ) -> Option<Vec<Change>> {
     let change = |delta| Change::Rule { policy: policy.clone(), target: target.clone(), delta };
     let update = |before: &Rule, after: &Rule| {
@@ -74,7 +74,11 @@ fn split_rule(
         (None, Decision::Allow) => replace(),
         // A deny that changes its layer: a replacement denies meanwhile.
         (None, Decision::Deny) => {
-            let stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
+            let mut stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
+            // An apply that stopped may have left one.
+            while slot.names().any(|name| name == stand_in.name) {
+                stand_in.name.push_str(STANDS_IN);
+            }
             let delete = Change::Rule {
                 policy: policy.clone(),
                 target: RuleTarget::Planned(stand_in.name.clone()),
