@@ -252,8 +252,8 @@ mod tests {
     use super::super::proof::{ends, policy};
     use super::split;
     use crate::model::Decision::{self, Allow, Deny};
-    use crate::model::Resources;
-    use crate::plan::step::Reason;
+    use crate::model::{Action, Body, HttpResource, Resources};
+    use crate::plan::step::{Op, Reason};
 
     /// The decision of a rule, and its hosts.
     type Side = (Decision, &'static [&'static str]);
@@ -279,6 +279,23 @@ mod tests {
             )
         };
         Some(parts.iter().map(hosts).collect())
+    }
+
+    #[test]
+    fn a_deny_that_stands_in_takes_a_name_that_is_free() {
+        let left = "r (seawall: stands in)";
+        let before = [policy("p", &[("r", Deny, &["a"]), (left, Deny, &["x"])])];
+        let mut after = [policy("p", &[("r", Deny, &["a"])])];
+        let Body::Allowlist(rules) = &mut after[0].body else { unreachable!("it has rules") };
+        rules[0].actions = vec![Action::parse("request:get")];
+        let path = "/**".to_owned();
+        let target = HttpResource { host: "a".to_owned(), port: None, path };
+        rules[0].resources = Resources::Http(vec![target]);
+        let (_, diff, drafts) = ends(&before, &after);
+        let update = drafts.iter().find(|draft| draft.change.op() == Op::Update).unwrap();
+        let parts = split(update, &diff.policies[0]).unwrap();
+        let (_, stand_in) = parts[0].change.rule_sides();
+        assert_eq!(stand_in.unwrap().name, format!("{left} (seawall: stands in)"));
     }
 
     #[test]
