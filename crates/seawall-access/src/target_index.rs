@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::clause::{Clause, RuleClauses, Target, clauses};
 use super::host::{Destination, HOST_ALIAS, HostPattern, LOCAL_HOST, canonical_name, labels};
 use super::pattern::{Sequence, Token};
-use super::trie::{Case, Node, Trie};
+use super::trie::{Case, Trie};
 use super::unknowns::Unknowns;
 use crate::model::{Resources, Rule};
 use crate::parallel;
@@ -114,41 +114,16 @@ impl TargetIndex {
         if !self.blocks.is_empty() {
             return true;
         }
-        let (mut nodes, mut next) = (vec![0], Vec::new());
-        self.skip_inner(&mut nodes);
+        let mut state = self.names.start();
         for label in host.rsplit('.') {
-            nodes.iter().for_each(|node| next.extend(self.after(*node, label)));
-            nodes.clear();
-            std::mem::swap(&mut nodes, &mut next);
-            self.skip_inner(&mut nodes);
-            nodes.sort_unstable();
-            nodes.dedup();
-            if nodes.is_empty() || nodes.len() > MOST_NODES {
-                return !nodes.is_empty();
+            state = self.names.step(&state, label);
+            if state.is_empty() || state.len() > MOST_NODES {
+                return !state.is_empty();
             }
         }
-        // What follows a wildcard may match.
+        // Below a wildcard, further labels may lead to a match.
         below.is_some()
-            || nodes.iter().any(|node| !self.names.edges(*node).accepts.as_slice().is_empty())
-    }
-
-    /// The nodes after a label in its canonical spelling.
-    fn after(&self, node: Node, label: &str) -> impl Iterator<Item = Node> {
-        let edges = self.names.edges(node);
-        let named = edges.literals.get(label).map(|(_, to)| to);
-        let globs = edges.globs.iter().filter(move |(glob, _)| glob.matches(label));
-        let stay = edges.stays.then_some(node);
-        let free = edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay);
-        named.chain(globs.map(|(_, to)| *to)).chain(free)
-    }
-
-    /// Adds the nodes behind a `**` that matches nothing.
-    fn skip_inner(&self, nodes: &mut Vec<Node>) {
-        let mut at = 0;
-        while let Some(node) = nodes.get(at) {
-            nodes.extend(self.names.edges(*node).inner);
-            at += 1;
-        }
+            || state.iter().any(|(node, _)| !self.names.edges(*node).accepts.as_slice().is_empty())
     }
 
     /// Returns `true` if `is_met` takes any of these that may match a request that the target
