@@ -55,13 +55,9 @@ impl PolicySlot {
         self.before.as_ref().map(|(_, head)| head).into_iter().chain(&self.after)
     }
 
-    /// The names of its rules, before and after.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        let versions = self.rules.iter().flat_map(|rule| {
-            let before = rule.before.as_ref().map(|(_, before)| before);
-            before.into_iter().chain(&rule.after)
-        });
-        versions.map(|rule| rule.name.as_str())
+    /// All versions of its rules.
+    pub fn contents(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().flat_map(RuleSlot::versions)
     }
 
     /// Returns `true` if one of its versions is a Cedar policy.
@@ -81,11 +77,15 @@ impl PolicySlot {
 }
 
 impl RuleSlot {
+    /// The versions of the rule that exist, before and after.
+    pub fn versions(&self) -> impl Iterator<Item = &Rule> {
+        self.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&self.after)
+    }
+
     /// Returns `true` if one of its versions is this rule.
     #[must_use]
     pub fn has(&self, rule: &Rule) -> bool {
-        self.before.as_ref().is_some_and(|(_, before)| before == rule)
-            || self.after.as_ref() == Some(rule)
+        self.versions().any(|own| own == rule)
     }
 
     /// Returns `true` if a call is needed that does more than rename.

@@ -268,9 +268,7 @@ impl<'a> Arrangement<'a> {
             scopes.extend(slot.heads().map(|head| head.scope.clone()));
             for (position, rule) in slot.rules.iter().enumerate() {
                 if draft.rule.is_none_or(|own| own == position) {
-                    rules.extend(
-                        rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after),
-                    );
+                    rules.extend(rule.versions());
                 }
             }
         }
@@ -363,7 +361,8 @@ fn deny_policy(slot: usize, name: String, denies: &[Rule], scope: &Scope) -> Den
 fn deny_rules(diff: &Diff, hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
     let (mut begin, mut end) = (Vec::new(), Vec::new());
     for (slot, id) in hosts {
-        let names = free_names(diff.policies.get(*slot).into_iter().flat_map(PolicySlot::names));
+        let own = diff.policies.get(*slot).into_iter().flat_map(PolicySlot::contents);
+        let names = free_names(own.map(|rule| rule.name.as_str()));
         for (rule, name) in denies.iter().zip(names) {
             let rule = Rule { name, ..rule.clone() };
             let (policy, target) =

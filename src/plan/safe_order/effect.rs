@@ -235,7 +235,7 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
     }
     let gains = !before.governs_all_of(after);
     let loses = !after.governs_all_of(before);
-    for rule in contents(slot) {
+    for rule in slot.contents() {
         if gains {
             influence.adds(rule);
         }
@@ -243,9 +243,7 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
             influence.drops(rule);
         }
     }
-    for head in
-        [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()].into_iter().flatten()
-    {
+    for head in slot.heads() {
         let Some(cedar) = &head.cedar else { continue };
         let statements = statements(cedar);
         influence.adds_allow |= gains && statements.lets();
@@ -255,13 +253,6 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
     }
     // A policy that moves to other teams may have been their only one of its domain.
     influence.moves_cover |= gains && loses;
-}
-
-/// All versions of a policy's rules.
-fn contents(slot: &PolicySlot) -> impl Iterator<Item = &Rule> {
-    slot.rules
-        .iter()
-        .flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
 }
 
 /// A policy whose scope and rules both change: a rule that is added too early reaches the old

@@ -76,7 +76,7 @@ fn split_rule(
         (None, Decision::Deny) => {
             let mut stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
             // An apply that stopped may have left one.
-            while slot.names().any(|name| name == stand_in.name) {
+            while slot.contents().any(|rule| rule.name == stand_in.name) {
                 stand_in.name.push_str(STANDS_IN);
             }
             let delete = Change::Rule {
