@@ -4,8 +4,6 @@
 //! Invariant: the result does not depend on which thread read a record, or when.
 
 use std::io;
-use std::num::NonZero;
-use std::thread;
 
 use super::asked::Asked;
 use super::ids::{Ids, repetitions};
@@ -64,8 +62,7 @@ fn ranked_requests(words: Vec<Words>) -> (Vec<Asked>, Vec<u32>) {
 
 /// Sorts in two steps: parts of it in parallel, and then all of it.
 fn sort<T: Send + Ord>(all: &mut [T]) {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let part = all.len().div_ceil(processors).max(SORTED);
+    let part = all.len().div_ceil(parallel::processors()).max(SORTED);
     parallel::map(all.chunks_mut(part).collect(), 1, |part: &mut [T]| part.sort_unstable());
     // A stable sort finds parts that are sorted, and merges them.
     all.sort();

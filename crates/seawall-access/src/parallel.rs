@@ -33,8 +33,8 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T) -> R 
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Asked once, since the system reads several files to answer.
-fn processors() -> usize {
+/// The number of processors. Asked once, since the system reads several files to answer.
+pub fn processors() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
