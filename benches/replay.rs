@@ -2,9 +2,10 @@
 //! grouping of the same file.
 //!
 //! The goals: no slower than DuckDB takes to read and group the file, with the documents of a small
-//! organization and with 25,000 rules in both states; four times the records in at most 4.2 times as long with at most a tenth more memory, 100,000 different requests decided
-//! against 25,000 rules within a second, and `usage` of them within two. `wc -l`, which reads the
-//! file once and does nothing with it, is the limit.
+//! organization and with 25,000 rules in both states; four times the records in at most 4.2 times as
+//! long with at most a tenth more memory; 100,000 different requests decided against 25,000 rules
+//! within a second, and `usage` of them within two. `wc -l`, which reads the file once and does
+//! nothing with it, is the limit.
 //!
 //! Each run has a process of its own, so that its peak of memory is its own; runs of both sides
 //! alternate, and the fastest counts. On more than two processors,

@@ -159,7 +159,6 @@ impl Ids {
 /// Calls `repeated` with the groups of the records that share an identity.
 pub(super) fn repetitions(threads: Vec<Ids>, mut repeated: impl FnMut(&[u32])) -> io::Result<()> {
     let threads: Vec<Mutex<Ids>> = threads.into_iter().map(Mutex::new).collect();
-
     let of_parts = |parts: &[usize]| -> io::Result<Vec<Vec<u32>>> {
         let mut search = Search::default();
         let mut found = Vec::new();

@@ -6,9 +6,9 @@
 //! of a shape had in common so far are compared together with the bytes around them: most lines then
 //! differ in a few texts only.
 //!
-//! Invariant: a line that a shape matches gives the record that parsing it gives. A text of such a
-//! line has no escape and no control character, so that it is its own value; with any other line,
-//! no shape matches. Its hashes depend on nothing but its own bytes, whatever was learned before.
+//! Invariant: a line that a shape matches gives the record that parsing it gives. No shape matches a
+//! line with an escape or a control character in a text, so that the bytes of a text are its value.
+//! The hashes of a line depend on nothing but its own bytes, whatever was learned before.
 
 mod sample;
 #[cfg(test)]
@@ -155,7 +155,7 @@ impl Shapes {
 
     /// Keeps the shape of a line, which this record was parsed from.
     pub(super) fn learn(&mut self, line: &str, record: &Record<'_>) {
-        // A page holds many records; how many an aggregation counts is no text of a record.
+        // A page holds many records, and the count of an aggregation is not a text of a record.
         let is_simple = record.events.is_none()
             && record.is_object
             && record.count.0.is_empty()
@@ -173,7 +173,7 @@ impl Shapes {
         let mut texts = Vec::new();
         let empty = record.clone().map(&mut |text| {
             let number = number(&text);
-            // What is not in the line is written as a number, or there is none.
+            // A text that is not in the line was written as a number, or is missing.
             is_plain &= number.is_some() || text.is_empty();
             texts.push(number);
             Cow::Borrowed("")

@@ -179,7 +179,7 @@ proptest! {
                 _ => drop(bytes.splice(at..(at + 1).min(bytes.len()), [byte])),
             }
         }
-        // What lines like the first one have in common becomes usual.
+        // Texts that lines like the first one have in common become usual.
         let alike = others.iter().map(|texts| with_texts(&known[0], texts));
         let known: Vec<String> = known.iter().cloned().chain(alike).collect();
         let mut shapes = Shapes::comparing(compared, &Seeds::default());
@@ -301,7 +301,7 @@ fn shapes_are_used_and_what_is_unusual_is_not() {
         (r#"{"audit_event_id":"22","timestamp":"t","os":"m"}}"#, false),
         (r#"{"audit_event_id":"22","timestamp":"t","os":"m"#, false),
         (r#"{"audit_event_id":"22","timestamp": "t","os":"m"}"#, false),
-        (r#"{"audit_event_id":"22","port":443}"#, false), // a number is no text of the line
+        (r#"{"audit_event_id":"22","port":443}"#, false), // a number is not a text
     ] {
         assert_eq!(
             told(&mut Shapes::new(&Seeds::default()), &known, line.as_bytes()).is_some(),
