@@ -213,7 +213,7 @@ impl Download {
         };
         // Whole seconds, since both sides can express these.
         let middle = range.from + (range.to - range.from) / 2 / SECOND * SECOND;
-        let middle = middle.max(range.from + SECOND.min(range.to - range.from - 1));
+        let middle = middle.max(range.from + SECOND);
         self.ranges.pop();
         self.ranges.push(Range { from: range.from, to: middle, open: true });
         self.ranges.push(Range { from: middle, ..range });
@@ -282,6 +282,30 @@ mod tests {
             download.advance(Mark::default(), None, None);
         }
         assert_eq!(ends, ["1970-01-01T00:00:03Z", "1970-01-01T00:00:02Z", "1970-01-01T00:00:00Z"]);
+    }
+
+    #[test]
+    fn a_range_of_little_more_than_a_second_is_divided_after_the_first() {
+        let mut download = Download::new("acme", "e", 10 * SECOND, 11 * SECOND + SECOND / 2);
+        assert!(download.narrow());
+        assert_eq!(download.next().unwrap().from, "1970-01-01T00:00:11Z");
+        download.advance(Mark::default(), None, None);
+        let next = download.next().unwrap();
+        assert_eq!(
+            (next.from.as_str(), next.to.as_str()),
+            ("1970-01-01T00:00:10Z", "1970-01-01T00:00:11Z")
+        );
+    }
+
+    #[test]
+    fn a_range_that_is_read_anew_keeps_those_before_it() {
+        let mut download = Download::new("acme", "e", 0, 60 * DAY);
+        let first = Mark { bytes: 10, records: 1 };
+        download.advance(first, None, None);
+        assert_eq!(download.covered(), (60 * 86_400, 30 * 86_400));
+        download.advance(Mark { bytes: 5, records: 1 }, None, Some("t".into()));
+        assert!(download.narrow());
+        assert_eq!((download.whole(), download.next().unwrap().token), (first, None));
     }
 
     #[test]

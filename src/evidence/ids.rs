@@ -249,6 +249,8 @@ mod tests {
                 threads[0].add(identity(&format!("record {number}")), 7_000 + number).unwrap();
             }
             threads[1].add(identity("record 500"), 9_000).unwrap();
+            let in_memory = |ids: &Ids| ids.parts.iter().map(Vec::len).sum::<usize>();
+            assert!(threads.iter().all(|ids| in_memory(ids) < most), "{most}");
             let mut found: Vec<Vec<u32>> = Vec::new();
             repetitions(threads.into(), |same| {
                 let mut groups = same.to_vec();

@@ -436,6 +436,7 @@ mod tests {
         for (text, expected) in [
             ("{\"decision\":\"x\"}\n{}", Form::Lines),
             ("\u{feff}\n  {\"decision\":\"x\"}", Form::Lines),
+            ("\u{feff}[\n{}]", Form::Document),
             ("{\"decision\":\"AUDIT_DE\n{\"decision\":\"x\"}\n", Form::Lines), // half a line
             ("{\"events\":[{}],\"next_page_token\":\"\"}", Form::Lines),
             ("{\"events\":[{},\n{}]}", Form::Document),
@@ -479,8 +480,16 @@ mod tests {
 
     #[test]
     fn what_was_written_before_the_end_is_read() {
-        let (found, broken) = documents("{\n\"events\":[{\"a\":1},{\"b\":2},{\"c\":");
-        assert_eq!((found.len(), broken), (2, 1));
+        for (text, records, cut) in [
+            ("{\n\"events\":[{\"a\":1},{\"b\":2},{\"c\":", 2, 1),
+            ("[\n{\"a\":1},\n", 1, 1),
+            ("[\n{\"a\":1}]\n \n", 1, 0),
+            ("{\n\"a\":1\n}\nnul", 1, 1),
+            ("[\n{\"a\":1}\n]\n{\"b\":1}\n", 2, 0),
+        ] {
+            let (found, broken) = documents(text);
+            assert_eq!((found.len(), broken), (records, cut), "{text}");
+        }
     }
 
     #[test]

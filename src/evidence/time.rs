@@ -136,12 +136,20 @@ mod tests {
             ("2026-05-28 19:15:00 UTC", "2026-05-28T19:15:00Z"),
             ("1780000000", "2026-05-28T20:26:40Z"),
             ("1780000000123", "2026-05-28T20:26:40.123Z"),
+            ("1780000000123456", "2026-05-28T20:26:40.123456Z"),
+            ("1780000000123456789", "2026-05-28T20:26:40.123456Z"),
         ] {
             assert_eq!(parse(given).map(text).as_deref(), Some(shown), "{given}");
         }
-        for wrong in
-            ["", "yesterday", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "1e300", "NaN"]
-        {
+        for wrong in [
+            "",
+            "yesterday",
+            "2026-02-30T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "1e20",
+            "1e300",
+            "NaN",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }
@@ -156,6 +164,15 @@ mod tests {
             for text in [text.as_str(), &later, &text, "2026-02-30T00:00:00Z", &later] {
                 assert_eq!(clock.utc(text.as_bytes()), utc(text.as_bytes()), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn the_leap_years_of_centuries_are_those_of_the_calendar() {
+        for (date, exists) in [("2000", true), ("2100", false), ("2400", true), ("1900", false)] {
+            let text = format!("{date}-02-29T00:00:00Z");
+            let parsed = text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond);
+            assert_eq!((utc(text.as_bytes()), parsed.is_some()), (parsed, exists), "{date}");
         }
     }
 

@@ -250,9 +250,9 @@ fn split_creation(target: &PolicyTarget, after: &PolicyFields) -> Option<Vec<Cha
 #[cfg(test)]
 mod tests {
     use super::super::proof::{ends, policy};
-    use super::split;
+    use super::{is_between, split};
     use crate::model::Decision::{self, Allow, Deny};
-    use crate::model::{Action, Body, HttpResource, Resources};
+    use crate::model::{Action, Body, Cedar, HttpResource, Resources};
     use crate::plan::step::{Op, Reason};
 
     /// The decision of a rule, and its hosts.
@@ -296,6 +296,30 @@ mod tests {
         let parts = split(update, &diff.policies[0]).unwrap();
         let (_, stand_in) = parts[0].change.rule_sides();
         assert_eq!(stand_in.unwrap().name, format!("{left} (seawall: stands in)"));
+    }
+
+    #[test]
+    fn the_text_on_the_way_permits_what_both_do_and_forbids_what_either_does() {
+        let [permit, forbid] = ["permit", "forbid"].map(|effect| {
+            move |server: &str| {
+                format!("{effect} (principal, action, resource in MCP::Server::\"{server}\");")
+            }
+        });
+        let text = |statements: &[String]| Cedar {
+            text: statements.join("\n"),
+            schema_url: String::new(),
+        };
+        let old = text(&[permit("a"), permit("b"), forbid("x")]);
+        let new = text(&[permit("c"), permit("a"), forbid("y")]);
+        for (statements, expected) in [
+            (vec![forbid("y"), forbid("x"), permit("a")], true),
+            (vec![forbid("y"), permit("a")], false),
+            (vec![forbid("y"), forbid("x")], false),
+            (vec![forbid("y"), forbid("x"), permit("a"), permit("b")], false),
+        ] {
+            let found = is_between(&text(&statements), Some(&old), Some(&new));
+            assert_eq!(found, expected, "{statements:?}");
+        }
     }
 
     #[test]

@@ -59,7 +59,6 @@ impl<'a> Stop<'a> {
                     return Some((word.text, before.map_or("", |word| word.text)));
                 }
                 "(" | "[" | "{" => closed -= 1,
-                ";" => return None,
                 _ => {}
             }
         }

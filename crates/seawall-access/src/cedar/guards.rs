@@ -1,102 +1,162 @@
-//! Rewrites guards that the engine's validator does not follow, such as `!(context has args) || …`.
+//! Reads of attributes that a guard such as `context has args.x &&` protects.
 //!
-//! The validator knows the guarantees of `&&` and `if`. Cedar stops at the first side of `||` that
-//! is true, so that `!a
-//! || b` is `if a then b else true`; a double negation cancels out.
+//! The engine's validator reports each read without a guard. It also reports reads whose guard it
+//! does not follow: a negated guard, as in `!(context has args) || …`, and a guard in front of an
+//! argument that is used as two types, as in
+//! `context has args.x && ip(context.args.x).isLoopback() && context.args.x like "1*"`.
 //!
-//! Invariant: the result evaluates to the same value as the input, errors included.
+//! Invariant: a read counts as protected only if evaluation never reaches it while the attribute is
+//! missing.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::Policy;
-use cedar_policy::pst::{self, BinaryOp, Clause, Expr, Literal, StaticPolicy, Template, UnaryOp};
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
 
-/// The statement with guards that the validator follows; `None` if nothing changes.
-pub(super) fn followed(tree: &Template) -> Option<Policy> {
-    let clauses = tree.clauses().iter().map(|clause| match clause {
-        Clause::When(condition) => Clause::When(Arc::new(positive(condition))),
-        Clause::Unless(condition) => Clause::When(Arc::new(negated(condition))),
-    });
-    let clauses: Vec<Clause> = clauses.collect();
-    if clauses == *tree.clauses() {
-        return None;
-    }
-    let template = tree.clone().try_with_clauses(clauses).ok()?;
-    Policy::from_pst(pst::Policy::Static(StaticPolicy::try_from(template).ok()?)).ok()
-}
+use super::repairs::is_identifier;
 
-/// A condition with the same value.
-#[expect(clippy::wildcard_enum_match_arm, reason = "all else is not composed of conditions")]
-fn positive(expr: &Expr) -> Expr {
-    if let Expr::UnaryOp { op: UnaryOp::Not, expr } = expr {
-        return negated(expr);
-    }
-    match expr {
-        Expr::BinaryOp { op: BinaryOp::And, left, right } => {
-            conjunction(positive(left), positive(right))
+/// The attributes that are present where an expression is evaluated, each as the path from its
+/// variable; `None` if the expression is never evaluated.
+type Present<'a> = Option<BTreeSet<Vec<&'a str>>>;
+
+/// The guards that a statement needs, and whether each protects all reads that need it.
+pub(super) struct Guards(BTreeMap<String, bool>);
+
+impl Guards {
+    /// Follows the evaluation of a statement.
+    pub(super) fn new(tree: &Template) -> Self {
+        let mut guards = Self(BTreeMap::new());
+        let mut present = Some(BTreeSet::new());
+        for clause in tree.clauses() {
+            present = match clause {
+                Clause::When(condition) => guards.follow(condition, &present).0,
+                Clause::Unless(condition) => guards.follow(condition, &present).1,
+            };
         }
-        Expr::BinaryOp { op: BinaryOp::Or, left, right } => match (denied(left), &**left) {
-            (Some(guard), _) => choice(guard, positive(right), Expr::Literal(Literal::Bool(true))),
-            // `a || !b || c` is `a || (!b || c)`.
-            (None, Expr::BinaryOp { op: BinaryOp::Or, left: first, right: second })
-                if denied(second).is_some() =>
-            {
-                let rest = Expr::BinaryOp {
-                    op: BinaryOp::Or,
-                    left: Arc::clone(second),
-                    right: Arc::clone(right),
-                };
-                or(positive(first), positive(&rest))
+        guards
+    }
+
+    /// Returns `true` if a guard, in the words of the validator, protects all reads that need it.
+    pub(super) fn protect(&self, guard: &str) -> bool {
+        self.0.get(guard).is_some_and(|protected| *protected)
+    }
+
+    /// The attributes that are present where the expression is true, and where it is false.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the engine's tree may grow; what is new guards nothing"
+    )]
+    fn follow<'a>(&mut self, expr: &'a Expr, present: &Present<'a>) -> (Present<'a>, Present<'a>) {
+        let mut parts: Vec<&'a Expr> = Vec::new();
+        match expr {
+            Expr::Literal(Literal::Bool(true)) => return (present.clone(), None),
+            Expr::Literal(Literal::Bool(false)) => return (None, present.clone()),
+            Expr::UnaryOp { op: UnaryOp::Not, expr } => {
+                let (holds, fails) = self.follow(expr, present);
+                return (fails, holds);
             }
-            (None, _) => or(positive(left), positive(right)),
-        },
-        Expr::IfThenElse { cond, then_expr, else_expr } => {
-            choice(positive(cond), positive(then_expr), positive(else_expr))
+            Expr::BinaryOp { op: BinaryOp::And, left, right } => {
+                let (holds, left_fails) = self.follow(left, present);
+                let (holds, right_fails) = self.follow(right, &holds);
+                return (holds, of_either(left_fails, right_fails));
+            }
+            Expr::BinaryOp { op: BinaryOp::Or, left, right } => {
+                let (left_holds, fails) = self.follow(left, present);
+                let (right_holds, fails) = self.follow(right, &fails);
+                return (of_either(left_holds, right_holds), fails);
+            }
+            Expr::IfThenElse { cond, then_expr, else_expr } => {
+                let (holds, fails) = self.follow(cond, present);
+                let (one, other) = (self.follow(then_expr, &holds), self.follow(else_expr, &fails));
+                return (of_either(one.0, other.0), of_either(one.1, other.1));
+            }
+            Expr::HasAttr { expr, attrs } => {
+                self.follow(expr, present);
+                return (
+                    with(present, expr, attrs.iter().map(|attr| attr.as_str())),
+                    present.clone(),
+                );
+            }
+            Expr::GetAttr { expr: inner, attr } => {
+                self.follow(inner, present);
+                let is_present = present
+                    .as_ref()
+                    .is_none_or(|present| path(expr).is_some_and(|path| present.contains(&path)));
+                *self.0.entry(needed(inner, attr)).or_insert(true) &= is_present;
+            }
+            Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => parts.push(expr),
+            Expr::BinaryOp { left, right, .. } => parts.extend([&**left, &**right]),
+            Expr::Is { expr, in_expr, .. } => {
+                parts.push(expr);
+                parts.extend(in_expr.as_deref());
+            }
+            Expr::Set(items) => parts.extend(items.iter().map(|item| &**item)),
+            Expr::Record(fields) => parts.extend(fields.values().map(|field| &**field)),
+            _ => {}
         }
-        other => other.clone(),
-    }
-}
-
-/// A condition with the opposite value.
-#[expect(clippy::wildcard_enum_match_arm, reason = "all else is turned as a whole")]
-fn negated(expr: &Expr) -> Expr {
-    match expr {
-        Expr::UnaryOp { op: UnaryOp::Not, expr } => positive(expr),
-        // `!(!a || b)` is `a && !b`.
-        Expr::BinaryOp { op: BinaryOp::Or, left, right } => match denied(left) {
-            Some(guard) => conjunction(guard, negated(right)),
-            None => not(positive(expr)),
-        },
-        other => not(positive(other)),
-    }
-}
-
-/// The expression that a condition negates: `a` for `!a`, `a && b` for `!a || !b`; `None` if it is
-/// not a negation.
-#[expect(clippy::wildcard_enum_match_arm, reason = "all else is not a denial")]
-fn denied(expr: &Expr) -> Option<Expr> {
-    match expr {
-        Expr::UnaryOp { op: UnaryOp::Not, expr } => Some(positive(expr)),
-        Expr::BinaryOp { op: BinaryOp::Or, left, right } => {
-            Some(conjunction(denied(left)?, denied(right)?))
+        for part in parts {
+            self.follow(part, present);
         }
-        _ => None,
+        (present.clone(), present.clone())
     }
 }
 
-fn conjunction(left: Expr, right: Expr) -> Expr {
-    Expr::BinaryOp { op: BinaryOp::And, left: Arc::new(left), right: Arc::new(right) }
+/// The attributes that are present after either of two ways.
+fn of_either<'a>(one: Present<'a>, other: Present<'a>) -> Present<'a> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.intersection(&other).cloned().collect()),
+        (one, other) => one.or(other),
+    }
 }
 
-fn or(left: Expr, right: Expr) -> Expr {
-    Expr::BinaryOp { op: BinaryOp::Or, left: Arc::new(left), right: Arc::new(right) }
+/// What is present if the value has these attributes, each of them in the one before.
+fn with<'a>(
+    present: &Present<'a>,
+    value: &'a Expr,
+    attributes: impl Iterator<Item = &'a str>,
+) -> Present<'a> {
+    let mut present = present.clone()?;
+    if let Some(mut path) = path(value) {
+        for attribute in attributes {
+            path.push(attribute);
+            present.insert(path.clone());
+        }
+    }
+    Some(present)
 }
 
-fn not(expr: Expr) -> Expr {
-    Expr::UnaryOp { op: UnaryOp::Not, expr: Arc::new(expr) }
+/// The path of attributes from a variable to a value, with the name of the variable.
+fn path(expr: &Expr) -> Option<Vec<&str>> {
+    let (start, mut attributes) = chain(expr);
+    let Expr::Var(start) = start else { return None };
+    let name = match start {
+        Var::Principal => "principal",
+        Var::Action => "action",
+        Var::Resource => "resource",
+        Var::Context => "context",
+    };
+    attributes.insert(0, name);
+    Some(attributes)
 }
 
-fn choice(cond: Expr, then_expr: Expr, else_expr: Expr) -> Expr {
-    let [cond, then_expr, else_expr] = [cond, then_expr, else_expr].map(Arc::new);
-    Expr::IfThenElse { cond, then_expr, else_expr }
+/// The expression that a chain of attributes starts at, and the attributes.
+fn chain(mut expr: &Expr) -> (&Expr, Vec<&str>) {
+    let mut attributes = Vec::new();
+    while let Expr::GetAttr { expr: inner, attr } = expr {
+        attributes.push(attr.as_str());
+        expr = inner;
+    }
+    attributes.reverse();
+    (expr, attributes)
+}
+
+/// The guard that the validator suggests for a read. It names no value but the context.
+fn needed(value: &Expr, attribute: &str) -> String {
+    let (start, attributes) = chain(value);
+    let is_context = matches!(start, Expr::Var(Var::Context));
+    let mut guard = if is_context { "context" } else { "e" }.to_owned();
+    for name in attributes {
+        guard += &if is_identifier(name) { format!(".{name}") } else { format!("[{name:?}]") };
+    }
+    let quoted = format!("{attribute:?}");
+    guard + " has " + if is_identifier(attribute) { attribute } else { &quoted }
 }

@@ -346,7 +346,8 @@ fn needed_kind(
     (format!("`{text}` is {}, and {what}: {SKIPPED}", found.name()), help)
 }
 
-fn is_identifier(text: &str) -> bool {
+/// Returns `true` if an attribute of this name needs no quotes.
+pub(super) fn is_identifier(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !text.starts_with(|c: char| c.is_ascii_digit())

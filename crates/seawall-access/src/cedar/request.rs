@@ -342,6 +342,10 @@ mod tests {
                 "write them as they are, such as `{\"readOnly\": true}`",
             ),
             (
+                "invokeTool a/b '{\"args\": {\"a\": 1}}'",
+                "write them as they are, such as `{\"readOnly\": true}`",
+            ),
+            (
                 "invokeTool a/b {\"readonly\": true}",
                 "did you mean `readOnly`? the choices are `destructive`, `idempotent`, `openWorld`, `readOnly`, `args`, `request_time`",
             ),

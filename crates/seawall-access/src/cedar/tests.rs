@@ -69,10 +69,19 @@ fn correct_policies_have_no_findings() {
         "!(!(context has args.n) || context.args.n > 5)",
         "resource.readOnly || !(context has args && context.args has n) || context.args.n > 5 && context.args.n < 9",
         "context has args.n } unless { !(context has args.n) || context.args.n > 5",
+        // guards in front of what is used as two types
+        r#"context has args.x && decimal(context.args.x).lessThan(decimal("1.0")) && context.args.x like "1*""#,
+        r#"context has args.x && ip(context.args.x).isLoopback() && context.args.x != "::1""#,
+        r#"context has args.x && datetime(context.args.x) < datetime("2027-01-01") && context.args.x != "2026""#,
+        r#"context has args.x && (context.args.x == 5 || context.args.x == "5") && context.args.x != 7"#,
+        // guards of both branches, or of the only one that goes on
+        "(if resource.readOnly then context has args.n else context has args.n) && context.args.n > 5",
+        r#"(if context has args.x then ip(context.args.x).isLoopback() else false) && context.args.x like "1*""#,
         // arguments of any type, also of two, and extension types made of them
         r#"context has args.x && (context.args.x == 1 || context.args.x == "one")"#,
         "context has args.host && ip(context.args.host).isLoopback()",
         "context has args.x && [1, 2].contains(context.args.x)",
+        "context has args.x && context.args.x.contains(5)",
         "context has args.x && context has args.y && context.args.x == context.args.y",
         // a request time of whatever type
         r#"context.request_time < datetime("2027-01-01")"#,
@@ -217,6 +226,9 @@ fn traps_are_found_at_their_place() {
         (tool("context has args.n || context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
         (tool("if context has args.n then true else context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
         (tool("!(context has args.m) || context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
+        (tool("!(context has args.n) && context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
+        (tool("(resource.readOnly || context has args.n) && context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
+        (tool("(if resource.readOnly then context has args.n else true) && context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
         // patterns
         (tool(r#"resource.name like "get_?""#), r#"mcp-like-question-mark: "get_?""#),
         // types of servers, on either side and in a list
@@ -336,6 +348,55 @@ fn advice_names_what_is_meant() {
         ),
     ] {
         assert_eq!(examine(&text).into_iter().map(|finding| finding.help).collect::<Vec<_>>(), [advice], "{text}");
+    }
+}
+
+#[test]
+fn operands_of_a_wrong_kind_are_told_with_the_correction() {
+    for (text, message, help) in [
+        (
+            "permit (principal, action == MCP::\nAction::\"run\", resource);".to_owned(),
+            "there is no action `MCP:: Action::\"run\"`; the statement never matches",
+            "the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`",
+        ),
+        (
+            tool(
+                r#"context has args.x && decimal(context.args.x).lessThan(decimal("1.0")) && context.args.x == 5"#,
+            ),
+            "`context.args.x` is taken for a number here and for text elsewhere: one of the two errs or never holds",
+            "compare it as one of the two; write a statement for each where it can be either",
+        ),
+        (
+            tool(
+                r#"context has args.x && context.args == context.args.x && context.args.x like "a*""#,
+            ),
+            "`context.args.x` is taken for text here and for a record elsewhere: one of the two errs or never holds",
+            "compare it as one of the two; write a statement for each where it can be either",
+        ),
+        (
+            tool(r#""2027-01-01" < datetime("2027-02-01")"#),
+            "`<` has no order for `\"2027-01-01\"`, which is text, and `datetime(\"2027-02-01\")`, which is a time: the statement is skipped",
+            "write `datetime(\"2027-01-01\") < datetime(\"2027-02-01\")`",
+        ),
+        (
+            register(r#"resource.args.containsAll("x")"#),
+            "`\"x\"` is text, and `.containsAll()` takes a set: the statement is skipped",
+            "write `resource.args.contains(\"x\")`",
+        ),
+        (
+            tool(r#"context has args && context.args.contains("a b")"#),
+            "`context.args` is a record, and `.contains()` looks into sets: the statement is skipped",
+            "write `context.args has NAME`",
+        ),
+        (
+            tool(r#"context has args && context.args.contains("a")"#),
+            "`context.args` is a record, and `.contains()` looks into sets: the statement is skipped",
+            "write `context.args has a`",
+        ),
+    ] {
+        let found: Vec<_> =
+            examine(&text).into_iter().map(|finding| (finding.message, finding.help)).collect();
+        assert_eq!(found, [(message.to_owned(), help.to_owned())], "{text}");
     }
 }
 

@@ -21,7 +21,8 @@ use miette::Diagnostic as _;
 use serde_json::json;
 
 use super::arguments::Reads;
-use super::{McpAction, Statement, guards, schema};
+use super::guards::Guards;
+use super::{McpAction, Statement, schema};
 
 /// The results of the checks of a statement.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
         PolicySet::from_policies([policy.clone()]).expect("one policy has one id")
     };
     let set = alone(policy);
-    let followed = OnceCell::new();
+    let guards = OnceCell::new();
     let actions = actions_in_scope(&tree.action);
     let reads = Reads::new(tree);
     let mut possible = BTreeSet::new();
@@ -107,16 +108,9 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
                 .collect()
         };
         let mut complaints = all(&result);
-        if complaints.iter().any(|complaint| complaint.kind == Kind::Unguarded)
-            && let Some(set) = followed.get_or_init(|| guards::followed(tree).as_ref().map(alone))
-        {
-            // The guard may be written in another way; then the place is lost, and the missing
-            // attribute identifies it.
-            let left = all(&validator.validate(set, ValidationMode::Strict));
-            let left: BTreeSet<(Kind, String)> =
-                left.into_iter().map(|one| (one.kind, one.message)).collect();
-            let stays = |one: &Complaint| left.contains(&(one.kind, one.message.clone()));
-            complaints.retain(|one| one.kind != Kind::Unguarded || stays(one));
+        if complaints.iter().any(|complaint| complaint.kind == Kind::Unguarded) {
+            let guards = guards.get_or_init(|| Guards::new(tree));
+            complaints.retain(|one| one.kind != Kind::Unguarded || !guards.protect(&one.message));
         }
         let never = result
             .validation_warnings()
