@@ -51,11 +51,12 @@ impl View<'_> {
 
     /// The object of an action; of many addresses to which it applies, the first ones:
     /// `db.example.com at 10.0.0.0/8, 10.1.0.0/16 and 7 more`.
-    pub(super) fn object(self, object: &str) -> Cow<'_, str> {
-        let Some((what, at)) = object.rsplit_once(" at ") else { return Cow::Borrowed(object) };
+    pub(super) fn object<'o>(self, object: Cow<'o, str>) -> Cow<'o, str> {
+        let parts = if self.all { None } else { object.rsplit_once(" at ") };
+        let Some((what, at)) = parts else { return object };
         let addresses: Vec<&str> = at.split(", ").collect();
         match self.first(&addresses, MOST) {
-            (_, 0) => Cow::Borrowed(object),
+            (_, 0) => object,
             (first, more) => format!("{what} at {}", counted(first, ", ", more)).into(),
         }
     }
@@ -127,10 +128,10 @@ mod tests {
         };
         // A list never leaves out just one item.
         for whole in [at(1), at(13), "db.example.com:443".to_owned()] {
-            assert_eq!(view(false).object(&whole), whole);
+            assert_eq!(view(false).object(whole.as_str().into()), whole);
         }
-        assert_eq!(view(false).object(&at(90)), format!("{} and 78 more", at(12)));
-        assert_eq!(view(true).object(&at(90)), at(90));
+        assert_eq!(view(false).object(at(90).into()), format!("{} and 78 more", at(12)));
+        assert_eq!(view(true).object(at(90).into()), at(90));
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! Invariant: without room for all rows, those that widen access are shown first, and audiences
 //! share the room.
 
-use std::borrow::Cow;
-
 use super::super::words::{self, Cause, Group, Tone};
 use super::{ACCESS, ITEMS, MOST, Page, RESERVE, code, first, list, prose, reason};
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
@@ -102,7 +100,8 @@ fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
         }
         why.extend(remarks.iter().take(ITEMS).map(|remark| prose(remark)));
         let mut lines = entries.into_iter().map(|entry| {
-            let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
+            let objects: Vec<String> =
+                entry.objects.iter().map(|object| object.text().into_owned()).collect();
             let such = entry
                 .witness
                 .map(|witness| format!("<br>&emsp;such as {}", code(witness)))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use super::super::view::rest;
-use super::super::words::{self, Cause, Entry, Group, Tone};
+use super::super::words::{self, Cause, Entry, Group, Object, Tone};
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, View, plain, quoted, write_all};
 use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Changes, Incomplete, Meaning};
@@ -112,7 +112,7 @@ fn write_effects(out: &mut String, because: &[&str], view: View<'_>) -> fmt::Res
 /// An entry with all the actions on its objects.
 struct Line<'a> {
     action: Cow<'a, str>,
-    objects: &'a [Cow<'a, str>],
+    objects: &'a [Object<'a>],
     every_port: bool,
     witness: Option<&'a str>,
     except: &'static str,
@@ -151,7 +151,8 @@ fn write_entry(
 ) -> fmt::Result {
     let Line { action, objects, every_port, witness: _, except } = entry;
     let action = line(action);
-    let objects: Vec<Cow<'_, str>> = objects.iter().map(|object| view.object(object)).collect();
+    let objects: Vec<Cow<'_, str>> =
+        objects.iter().map(|object| view.object(object.text())).collect();
     let objects = view.list(&objects, "    + ".len() + action.chars().count() + 1);
     let ports = if *every_port { words::EVERY_PORT } else { "" };
     writeln!(out, "    {style}{sign} {action} {objects}{ports}{style:#}{except}")

@@ -32,6 +32,9 @@ const DIM: Style = Style::new().dimmed();
 /// The number of changes or steps below which one thread is faster.
 const WORTH_A_THREAD: usize = 2_000;
 
+/// The number of parts of a text that are written at the same time.
+const PARTS_AT_A_TIME: usize = 8;
+
 /// Writes parts of a text one after the other, several at the same time if they are long together:
 /// if they are about so many changes or steps.
 fn write_all<T: Send>(
@@ -43,12 +46,20 @@ fn write_all<T: Send>(
     if about < WORTH_A_THREAD {
         return parts.into_iter().try_for_each(|part| write(out, part));
     }
-    let texts = parallel::map(parts, 1, |part| {
-        let mut text = String::new();
-        write(&mut text, part).map(|()| text)
-    });
-    out.reserve(texts.iter().flatten().map(String::len).sum());
-    texts.into_iter().try_for_each(|text| out.write_str(&text?))
+    // A few at a time: together they may be as long as the whole text, which has tens of megabytes.
+    let mut parts = parts.into_iter();
+    while !parts.as_slice().is_empty() {
+        let few = parts.by_ref().take(PARTS_AT_A_TIME).collect();
+        let texts = parallel::map(few, 1, |part| {
+            let mut text = String::new();
+            write(&mut text, part).map(|()| text)
+        });
+        let length: usize = texts.iter().flatten().map(String::len).sum();
+        // The others are about as long, so that the text is not moved while it grows.
+        out.reserve(length + length * parts.len() / texts.len());
+        texts.into_iter().try_for_each(|text| out.write_str(&text?))?;
+    }
+    Ok(())
 }
 
 /// A plan as text with colours.
@@ -324,7 +335,7 @@ fn write_without_effect(out: &mut String, plan: &DockerPlan, view: View<'_>) -> 
     for one in plan.without_effect.iter().take(listed) {
         let why = words::why_without_effect(one, quoted);
         let (sign, access) = (if one.widens { '+' } else { '-' }, one.access.text());
-        let access = view.object(&access);
+        let access = view.object(access);
         writeln!(
             out,
             "  {CAREFUL}{sign} {}{CAREFUL:#} for {}",

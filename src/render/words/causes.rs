@@ -26,13 +26,37 @@ pub struct Entry<'a> {
     /// The action: `connect:tcp`, `GET,HEAD`.
     pub action: &'a str,
     /// The objects of the action, the broadest first; never empty.
-    pub objects: Vec<Cow<'a, str>>,
+    pub objects: Vec<Object<'a>>,
     /// True if the objects are hosts or addresses without a port.
     pub every_port: bool,
     /// An example of a request, if the objects are not requests themselves.
     pub witness: Option<&'a str>,
     /// The decision on the exceptions of the only object.
     pub except: Option<&'static str>,
+}
+
+/// The object of an action in two pieces: thousands of hosts may share the same thousand addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Object<'a> {
+    what: &'a str,
+    /// The addresses to which it applies; empty for all.
+    at: &'a str,
+}
+
+impl<'a> Object<'a> {
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> Cow<'a, str> {
+        match self.at {
+            "" => Cow::Borrowed(self.what),
+            at => Cow::Owned(format!("{}{at}", self.what)),
+        }
+    }
+
+    /// Returns `true` if it has several words, which are ambiguous in a list.
+    fn has_words(&self) -> bool {
+        !self.at.is_empty() || self.what.contains(' ')
+    }
 }
 
 impl<'a> Group<'a> {
@@ -80,15 +104,15 @@ impl<'a> Group<'a> {
 
     /// Changes whose rules have the same key have one cause, with all of their rules.
     fn causes_by<K: Ord>(&self, key: impl Fn(&'a [String]) -> K) -> Vec<Cause<'a>> {
-        let mut gains: Vec<(&str, Cow<'_, str>, &'a AccessChange)> = self
+        let mut gains: Vec<(&str, Object<'_>, &'a AccessChange)> = self
             .gains
             .iter()
             .map(|gain| {
-                let (action, object) = gain.access.parts();
-                (action, object, *gain)
+                let (action, what, at) = gain.access.pieces();
+                (action, Object { what, at }, *gain)
             })
             .collect();
-        gains.sort_by_cached_key(|(_, object, _)| std::cmp::Reverse(breadth(object)));
+        gains.sort_by_cached_key(|(_, object, _)| std::cmp::Reverse(breadth(*object)));
         let mut causes: Vec<Cause<'a>> = Vec::new();
         let mut known: BTreeMap<K, usize> = BTreeMap::new();
         // Very many changes share their rules, which are looked at once.
@@ -126,16 +150,16 @@ impl<'a> Group<'a> {
             let witness = Some(gain.witness.as_str()).filter(|witness| !says(witness));
             // An object of several words is ambiguous in a list, so that it gets an entry of its
             // own.
-            let every_port = action.starts_with("connect:") && !has_port(&object);
+            let every_port = action.starts_with("connect:") && !has_port(object.what);
             let except = self.kept(gain);
             let joins = |entry: &&mut Entry<'_>| {
                 entry.action == action
                     && entry.except == except
                     && entry.every_port == every_port
-                    && !entry.objects.iter().take(1).any(|own| own.contains(' '))
+                    && !entry.objects.iter().take(1).any(Object::has_words)
             };
             let entry =
-                if object.contains(' ') { None } else { cause.entries.iter_mut().find(joins) };
+                if object.has_words() { None } else { cause.entries.iter_mut().find(joins) };
             match entry {
                 Some(entry) => {
                     entry.objects.push(object);
@@ -195,18 +219,17 @@ fn has_port(object: &str) -> bool {
 }
 
 /// A rough measure of what a pattern covers, since a reviewer must not miss the broadest.
-fn breadth(object: &str) -> u8 {
-    if !object.contains(['*', '/']) {
+fn breadth(Object { what, at }: Object<'_>) -> u8 {
+    // Addresses have no wildcard, and blocks of them a slash.
+    let at_blocks = at.contains('/');
+    if !at_blocks && !what.contains(['*', '/']) {
         return 0;
     }
-    let host = object.split_once("://").map_or(object, |(_, rest)| rest);
-    let host = if object.starts_with('/') {
-        host
-    } else {
-        host.split_once("/*").map_or(host, |(host, _)| host)
-    };
+    let host = what.split_once("://").map_or(what, |(_, rest)| rest);
+    let cut = if what.starts_with('/') { None } else { host.split_once("/*") };
+    let (host, at_blocks) = cut.map_or((host, at_blocks), |(host, _)| (host, false));
     let deep = host.bytes().zip(host.bytes().skip(1)).any(|pair| pair == (b'*', b'*'));
-    match (deep, host.contains(['*', '/']), object.contains('*')) {
+    match (deep, at_blocks || host.contains(['*', '/']), what.contains('*')) {
         (true, _, _) => 3,
         (false, true, _) => 2,
         (false, false, true) => 1,
@@ -217,7 +240,7 @@ fn breadth(object: &str) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::super::tests::gain;
-    use super::super::{EVERY_PORT, Entry, by_effect, groups};
+    use super::super::{EVERY_PORT, Entry, Object, by_effect, groups};
     use crate::plan::meaning::{AccessChange, Changes, Found, Meaning};
 
     #[test]
@@ -240,7 +263,7 @@ mod tests {
                 .entries
                 .iter()
                 .flat_map(|entry| &entry.objects)
-                .map(ToString::to_string)
+                .map(|object| object.text().into_owned())
                 .collect();
             let effects: Vec<String> = by_effect(&cause.because)
                 .iter()
@@ -284,7 +307,8 @@ mod tests {
             .flat_map(|cause| {
                 let entry = |entry: &Entry<'_>| {
                     let ports = if entry.every_port { EVERY_PORT } else { "" };
-                    let objects = entry.objects.join(" ");
+                    let objects: Vec<_> = entry.objects.iter().map(Object::text).collect();
+                    let objects = objects.join(" ");
                     format!(
                         "{}: {} {objects}{ports} ({:?})",
                         cause.because[0], entry.action, entry.witness

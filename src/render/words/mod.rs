@@ -9,7 +9,7 @@ mod people;
 mod steps;
 mod undeclared;
 
-pub use self::causes::{Cause, EVERY_PORT, Entry, by_effect};
+pub use self::causes::{Cause, EVERY_PORT, Entry, Object, by_effect};
 pub use self::groups::{Group, Tone, groups};
 pub use self::guards::{
     failing_flips, settings, settings_headline, settings_rule, tests_headline, tests_permitted,

@@ -47,8 +47,16 @@ impl Access {
     /// The action, which is one word, and its object.
     #[must_use]
     pub fn parts(&self) -> (&str, Cow<'_, str>) {
-        let (action, object) = self.what.split_once(' ').unwrap_or(("", &self.what));
+        let (action, object, _) = self.pieces();
         (action, self.with_place(object))
+    }
+
+    /// The same, with the object in two pieces: a pattern, and the addresses to which it applies,
+    /// as long as both are stored apart.
+    #[must_use]
+    pub fn pieces(&self) -> (&str, &str, &str) {
+        let (action, object) = self.what.split_once(' ').unwrap_or(("", &self.what));
+        (action, object, &self.at)
     }
 
     /// Returns `true` if a text starts with this whole text.
