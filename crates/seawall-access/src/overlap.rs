@@ -209,8 +209,22 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
     }
 }
 
+/// Returns `true` if a label of a pattern may be this one of the place of a home folder.
+fn may_be_home(own: &str, label: &str) -> bool {
+    // No user has a name that starts with a dot.
+    if label == ANY { !own.starts_with('.') } else { own.eq_ignore_ascii_case(label) }
+}
+
 /// The positions in a pattern after these labels, for every way to match them.
 fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
+    // Nearly all patterns start elsewhere.
+    let start = tokens.iter().map_while(|token| match token {
+        Token::Literal(own) => Some(own),
+        Token::Glob(_) | Token::One | Token::Deep => None,
+    });
+    if !start.zip(labels).all(|(own, label)| may_be_home(own, label)) {
+        return BTreeSet::new();
+    }
     let mut places = BTreeSet::from([0]);
     for label in labels {
         let mut next = BTreeSet::new();
@@ -221,9 +235,7 @@ fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
                     next.insert(at);
                     queue.extend(Some(at + 1).filter(|after| places.insert(*after)));
                 }
-                Some(Token::Literal(own)) if *label != ANY && !own.eq_ignore_ascii_case(label) => {}
-                // No user has such a name.
-                Some(Token::Literal(own)) if *label == ANY && own.starts_with('.') => {}
+                Some(Token::Literal(own)) if !may_be_home(own, label) => {}
                 Some(Token::Literal(_) | Token::One | Token::Glob(_)) => {
                     next.insert(at + 1);
                 }

@@ -30,6 +30,8 @@ pub(super) struct TargetIndex {
     literals: BTreeMap<IpAddr, Vec<u32>>,
     blocks: BTreeMap<IpNet, Vec<u32>>,
     has_names: bool,
+    /// True if patterns of names meet blocks: whatever its name, a host may have an address.
+    names_meet_blocks: bool,
     /// The numbers of patterns of names that match every host, addresses included.
     taking_addresses: Vec<u32>,
 }
@@ -42,10 +44,16 @@ impl TargetIndex {
             literals: BTreeMap::new(),
             blocks: BTreeMap::new(),
             has_names: false,
+            names_meet_blocks: true,
             taking_addresses: Vec::new(),
         };
         targets.into_iter().zip(0..).for_each(|(target, number)| index.insert(target, number));
         index
+    }
+
+    /// The same if a name that is restricted does not meet a block by itself.
+    fn with_blocks_apart(self) -> Self {
+        Self { names_meet_blocks: false, ..self }
     }
 
     pub(super) fn insert(&mut self, target: &Target, number: u32) {
@@ -79,8 +87,8 @@ impl TargetIndex {
     /// Returns `true` if a request may match both the target and an indexed one. Ports and paths
     /// are ignored: a host represents all its requests.
     pub(super) fn meets(&self, target: &Target) -> bool {
-        // Whatever its name, a host may have an address of a block.
-        let crosses = target.names().is_some() && !self.blocks.is_empty()
+        let crosses = !self.blocks.is_empty()
+            && target.names().is_some_and(|own| self.names_meet_blocks || takes_addresses(own))
             || matches!(target.host(), Some(HostPattern::Cidr(_))) && self.has_names;
         crosses || self.meets_alike(target, |_| true)
     }
@@ -110,8 +118,7 @@ impl TargetIndex {
     fn may_meet(&self, resource: &str) -> bool {
         let below = resource.strip_prefix("**.").or_else(|| resource.strip_prefix("*."));
         let Some((host, _)) = canonical_name(below.unwrap_or(resource)) else { return true };
-        // Whatever its name, a host may have an address of a block.
-        if !self.blocks.is_empty() {
+        if self.names_meet_blocks && !self.blocks.is_empty() {
             return true;
         }
         let mut state = self.names.start();
@@ -170,7 +177,10 @@ pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
         .map(|net| net.trunc())
 }
 
-/// The clauses that are of such a group, or that meet one, in the order of the rules.
+/// The clauses that are of such a group, or that meet one, in the order of the rules: all that
+/// [`Universe::points_about`](crate::Universe::points_about) these groups need.
+///
+/// A host that no rule names stands for all names at an address, except for HTTP requests.
 pub(super) fn around(
     rules: Vec<(&Rule, usize)>,
     about: impl Fn(usize) -> bool + Sync,
@@ -179,6 +189,11 @@ pub(super) fn around(
     let of_it: Vec<Vec<Clause>> =
         parallel::map(of_it, RULES_A_THREAD, |(rule, group)| clauses(rule, group));
     let target_index = TargetIndex::new(of_it.iter().flatten().map(|clause| &clause.target));
+    let is_http = |(rule, _): &(&Rule, usize)| matches!(rule.resources, Resources::Http(_));
+    let target_index = match rules.iter().any(is_http) {
+        true => target_index,
+        false => target_index.with_blocks_apart(),
+    };
     let mut of_it = of_it.into_iter();
     let all = rules
         .into_iter()
