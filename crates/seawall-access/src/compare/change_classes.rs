@@ -43,20 +43,14 @@ pub(super) enum Kind {
     Addresses,
 }
 
-/// The positions of the classes with the same change, sorted.
+/// The classes with the same change.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
-    /// The classes to report.
+    /// The positions of the classes to report, sorted.
     pub(super) report: Vec<usize>,
-    /// The classes to report, and those whose change follows from one that is reported elsewhere.
-    truth: Vec<usize>,
-}
-
-impl Members {
-    /// Returns `true` if a class has this change.
-    pub(super) fn has(&self, member: usize) -> bool {
-        self.truth.binary_search(&member).is_ok()
-    }
+    /// The slots whose members have the change, sorted, reported or not: the change may follow from
+    /// one that is reported elsewhere.
+    slots: Vec<u32>,
 }
 
 /// The classes grouped by their change.
@@ -67,7 +61,15 @@ pub(super) struct ChangeClasses {
     pub(super) places: Vec<BTreeSet<usize>>,
     /// Sets of equivalent methods. ChangeClasses are about the first method of each.
     methods: Vec<Actions>,
+    slots: SlotsOfMembers,
 }
+
+/// By position: the slot of a class, whose members have the same changes; [`NO_SLOT`] without any.
+/// Thousands of classes may have the same dozens of changes.
+type SlotsOfMembers = BTreeMap<(Kind, Atom), Vec<u32>>;
+
+/// The slot of a class that does not change.
+const NO_SLOT: u32 = u32::MAX;
 
 impl ChangeClasses {
     /// Returns `true` if a class of this kind has members that are reported.
@@ -81,6 +83,19 @@ impl ChangeClasses {
     pub(super) fn methods_like(&self, method: &str) -> Actions {
         let own = Actions::method(method);
         self.methods.iter().copied().find(|alike| alike.meets(own)).unwrap_or(own)
+    }
+
+    /// Tells if a class has a change of which these are the members.
+    pub(super) fn belongs(&self, cell: &ChangeClass, members: &Members) -> impl Fn(usize) -> bool {
+        let slots = self.slots.get(&(cell.kind, cell.atom)).map(Vec::as_slice).unwrap_or_default();
+        let is_of_addresses = cell.kind == Kind::Addresses;
+        move |member| match is_of_addresses {
+            // All of them are reported.
+            true => members.report.binary_search(&member).is_ok(),
+            false => {
+                slots.get(member).is_some_and(|slot| members.slots.binary_search(slot).is_ok())
+            }
+        }
     }
 
     /// The classes of addresses at which something changes; `None` for all.
@@ -133,6 +148,7 @@ pub(super) fn change_classes(universe: &Universe, statements: &StateClauses) -> 
         },
     );
     hosts.change_classes.extend(folders.change_classes);
+    hosts.slots.extend(folders.slots);
     hosts
 }
 
@@ -147,9 +163,6 @@ struct Changes {
     list: Vec<Changed>,
 }
 
-/// ChangeClasses by number, each with whether to report members there.
-type Slots = Rc<Vec<(usize, bool)>>;
-
 struct Judge<'a> {
     universe: &'a Universe,
     statements: &'a StateClauses,
@@ -158,10 +171,13 @@ struct Judge<'a> {
     methods: Vec<Actions>,
     memory: HashMap<(Atom, Vec<Match>, Option<usize>), Rc<Changes>>,
     /// By what changes and what else decides about reporting it.
-    slots: HashMap<(usize, Kind, Atom, usize), Slots>,
+    slots: HashMap<(usize, Kind, Atom, usize), u32>,
+    slots_of_members: SlotsOfMembers,
+    /// By slot: cells by number, each with whether to report members there.
+    cells: Vec<Vec<(usize, bool)>>,
     numbers: BTreeMap<ChangeClass, usize>,
-    /// By number of the cell: members, each with whether to report it.
-    members: Vec<Vec<(usize, bool)>>,
+    /// By number of the cell: addresses to report.
+    addresses: Vec<Vec<usize>>,
     /// By protocol and groups of addresses.
     place_numbers: HashMap<(bool, Vec<usize>), usize>,
     places: Vec<BTreeSet<usize>>,
@@ -178,8 +194,10 @@ impl<'a> Judge<'a> {
             methods: methods_alike(universe),
             memory: HashMap::default(),
             slots: HashMap::default(),
+            slots_of_members: BTreeMap::new(),
+            cells: Vec::new(),
             numbers: BTreeMap::new(),
-            members: Vec::new(),
+            addresses: Vec::new(),
             place_numbers: HashMap::default(),
             places: Vec::new(),
             by_address: Vec::new(),
@@ -253,8 +271,8 @@ impl<'a> Judge<'a> {
                     kind: Kind::Addresses,
                     at: None,
                 });
-                let members = places.iter().map(|place| (port * addresses.len() + place, true));
-                self.members
+                let members = places.iter().map(|place| port * addresses.len() + place);
+                self.addresses
                     .get_mut(cell)
                     .into_iter()
                     .for_each(|list| list.extend(members.clone()));
@@ -263,8 +281,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Adds a member to the classes of a change. It is not reported if it `follows` from a change
-    /// that is reported elsewhere, as the number beside the member determines.
+    /// Adds a member to the classes of its changes, once. It is not reported where it `follows` from
+    /// a change that is reported elsewhere, as the number beside the member determines.
     fn add(
         &mut self,
         changes: &Changes,
@@ -277,33 +295,34 @@ impl<'a> Judge<'a> {
             return;
         }
         let key = (changes.number, kind, atom, beside);
-        let slots = match self.slots.get(&key) {
-            Some(slots) => Rc::clone(slots),
+        let slot = match self.slots.get(&key) {
+            Some(slot) => *slot,
             None => {
-                let mut slots = Vec::new();
+                let mut cells = Vec::new();
                 for change in &changes.list {
                     let report = !follows(self, change);
                     let (teams, outcome, at) = change.clone();
-                    slots.push((self.cell(ChangeClass { teams, outcome, atom, kind, at }), report));
+                    cells.push((self.cell(ChangeClass { teams, outcome, atom, kind, at }), report));
                 }
-                let slots = Rc::new(slots);
-                self.slots.insert(key, Rc::clone(&slots));
-                slots
+                let slot = u32::try_from(self.cells.len()).expect("fewer slots than classes");
+                self.cells.push(cells);
+                self.slots.insert(key, slot);
+                slot
             }
         };
-        for (cell, report) in slots.iter() {
-            if let Some(members) = self.members.get_mut(*cell) {
-                members.push((member, *report));
-            }
+        let slots = self.slots_of_members.entry((kind, atom)).or_default();
+        if slots.len() <= member {
+            slots.resize(member + 1, NO_SLOT);
         }
+        slots.iter_mut().skip(member).take(1).for_each(|own| *own = slot);
     }
 
     /// The number of a cell.
     fn cell(&mut self, cell: ChangeClass) -> usize {
-        let next = self.members.len();
+        let next = self.addresses.len();
         let number = *self.numbers.entry(cell).or_insert(next);
         if number == next {
-            self.members.push(Vec::new());
+            self.addresses.push(Vec::new());
         }
         number
     }
@@ -368,21 +387,34 @@ impl<'a> Judge<'a> {
     }
 
     fn finish(self) -> ChangeClasses {
-        let Self { numbers, mut members, places, methods, .. } = self;
+        let Self { numbers, addresses, slots_of_members, cells, places, methods, .. } = self;
+        let mut all: Vec<Members> =
+            addresses.into_iter().map(|report| Members { report, slots: Vec::new() }).collect();
+        for (slot, (cell, _)) in
+            (0..).zip(&cells).flat_map(|(slot, own)| own.iter().map(move |cell| (slot, cell)))
+        {
+            all.get_mut(*cell).into_iter().for_each(|members| members.slots.push(slot));
+        }
+        let reported: Vec<Vec<usize>> = cells
+            .into_iter()
+            .map(|own| own.into_iter().filter_map(|(cell, is)| is.then_some(cell)).collect())
+            .collect();
+        for (member, slot) in slots_of_members.values().flat_map(|slots| slots.iter().enumerate()) {
+            for cell in reported.get(*slot as usize).into_iter().flatten() {
+                all.get_mut(*cell).into_iter().for_each(|members| members.report.push(member));
+            }
+        }
         let mut of = |number: usize| {
-            let mut all = members.get_mut(number).map(std::mem::take).unwrap_or_default();
-            all.sort_unstable();
-            let report = all.iter().filter(|(_, report)| *report).map(|(member, _)| *member);
-            let (mut report, mut truth): (Vec<usize>, Vec<usize>) =
-                (report.collect(), all.iter().map(|(member, _)| *member).collect());
-            report.dedup();
-            truth.dedup();
-            Members { report, truth }
+            let mut own = all.get_mut(number).map(std::mem::take).unwrap_or_default();
+            own.report.sort_unstable();
+            own.report.dedup();
+            own
         };
         ChangeClasses {
             change_classes: numbers.into_iter().map(|(cell, number)| (cell, of(number))).collect(),
             places,
             methods,
+            slots: slots_of_members,
         }
     }
 }

@@ -96,9 +96,9 @@ impl<'a> Words<'a> {
         report: &[usize],
         members: &Members,
     ) -> Vec<Description<'a>> {
-        let is_true = |member: usize| members.has(member);
+        let is_true = self.change_classes.belongs(cell, members);
         let counts =
-            |member: usize| members.has(member) || !self.numbering.is_respelled(cell.kind, member);
+            |member: usize| is_true(member) || !self.numbering.is_respelled(cell.kind, member);
         match cell.kind {
             Kind::Folders => {
                 self.folders.describe(report, &is_true, &counts, &|left| self.each(cell, left))
@@ -113,12 +113,13 @@ impl<'a> Words<'a> {
                 // Requests to hosts without HTTP clauses change like their connections.
                 let tcp = ChangeClass { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
                 let connections = self.change_classes.change_classes.get(&tcp);
-                let is_true = |number| {
+                let connects = connections.map(|own| self.change_classes.belongs(&tcp, own));
+                let is_true_of_request = |number| {
                     let uncovered = || self.numbering.uncovered(number);
-                    members.has(number)
-                        || connections.is_some_and(|members| {
-                            uncovered().is_some_and(|host| members.has(host))
-                        })
+                    is_true(number)
+                        || connects
+                            .as_ref()
+                            .is_some_and(|connects| uncovered().is_some_and(connects))
                 };
                 let exists = |number| {
                     counts(number)
@@ -129,7 +130,8 @@ impl<'a> Words<'a> {
                             _ => true,
                         }
                 };
-                self.requests.describe(report, &is_true, &exists, &|left| self.each(cell, left))
+                self.requests
+                    .describe(report, &is_true_of_request, &exists, &|left| self.each(cell, left))
             }
         }
     }
