@@ -8,7 +8,7 @@ use crate::cedar::{McpAction, McpPolicies};
 use crate::clause::{Actions, Clause, Target, clauses};
 use crate::host::{HOST_ALIAS, canonical_name};
 use crate::host_paths::HostPaths;
-use crate::model::{Decision, Domain, Policy};
+use crate::model::{Decision, Domain, Layer, Policy};
 use crate::point::{Match, Point, Role};
 use crate::question::{MatchedPoint, Part, Question};
 use crate::ranges::Known;
@@ -31,8 +31,9 @@ pub struct State<'a> {
     pub(super) paths: HostPaths,
 }
 
-/// The policies without the plain names of hosts that none of these requests is about. A state of
-/// them answers the requests alike, whatever the size of the lists that were left out.
+/// The policies without the resources that plainly match none of these requests: names and domains
+/// of hosts, and folders. A state of them answers the requests alike, whatever the size of the
+/// lists that were left out.
 #[must_use]
 pub fn policies_about(policies: &[Policy], requests: &[Request]) -> Vec<Policy> {
     let host = |request: &Request| match request {
@@ -44,10 +45,26 @@ pub fn policies_about(policies: &[Policy], requests: &[Request]) -> Vec<Policy> 
         | Request::Mcp(_) => None,
     };
     let hosts: BTreeSet<String> = requests.iter().filter_map(host).collect();
-    let matters = |resource: &str| {
-        canonical_name(resource).is_none_or(|(host, _)| host == HOST_ALIAS || hosts.contains(host))
+    let hosts: BTreeSet<&str> =
+        hosts.iter().map(String::as_str).chain(std::iter::once(HOST_ALIAS)).collect();
+    let domains: BTreeSet<&str> = hosts.iter().flat_map(|host| with_domains(host)).collect();
+    let is_folder = |request: &Request| matches!(request, Request::Folder { .. });
+    let folders = requests.iter().any(is_folder);
+    let matters = |layer, resource: &str| {
+        let below = resource.strip_prefix("**.").or_else(|| resource.strip_prefix("*."));
+        let known = if below.is_some() { &domains } else { &hosts };
+        match layer {
+            Layer::Filesystem => folders,
+            Layer::Network | Layer::Http => canonical_name(below.unwrap_or(resource))
+                .is_none_or(|(host, _)| known.contains(host)),
+        }
     };
-    policies.iter().map(|policy| policy.with_hosts(matters)).collect()
+    policies.iter().map(|policy| policy.with_resources(matters)).collect()
+}
+
+/// A host and all domains that it belongs to.
+fn with_domains(host: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(host), |own| Some(own.split_once('.')?.1))
 }
 
 impl<'a> State<'a> {
@@ -255,16 +272,22 @@ mod tests {
         let policies = crate::compare::tests::policies(
             "org: allow connect:tcp **\n\
              org: deny connect:tcp a.example.com b.example.com:443 host.docker.internal 10.1.2.3\n\
-             org: deny connect:tcp c.example.com d.example.com",
+             org: deny connect:tcp c.example.com d.example.com\n\
+             org: allow connect:tcp **.b.example.com *.example.org:443\n\
+             org: deny connect:tcp *.docker.internal",
         );
         for (text, left) in [
-            ("connect:tcp a.example.com:443", 4),
-            ("connect:tcp b.example.com:443", 4),
-            ("connect:tcp b.example.com:80", 4),
-            ("connect:tcp www.example.com:443", 3),
-            ("connect:tcp localhost:443", 3),
-            ("connect:tcp host.docker.internal:443", 3),
-            ("connect:tcp 10.1.2.3:443", 3),
+            ("connect:tcp a.example.com:443", 5),
+            ("connect:tcp b.example.com:443", 6),
+            ("connect:tcp b.example.com:80", 6),
+            ("connect:tcp x.b.example.com:443", 5),
+            ("connect:tcp xb.example.com:443", 4),
+            ("connect:tcp www.example.com:443", 4),
+            ("connect:tcp www.example.org:443", 5),
+            ("connect:tcp a.www.example.org:443", 5),
+            ("connect:tcp localhost:443", 4),
+            ("connect:tcp host.docker.internal:443", 4),
+            ("connect:tcp 10.1.2.3:443", 4),
         ] {
             let request = Request::parse(text).unwrap();
             let about = policies_about(&policies, std::slice::from_ref(&request));

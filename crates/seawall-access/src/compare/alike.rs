@@ -83,8 +83,8 @@ pub(super) fn reduce<'a>(old: &'a [Policy], new: &'a [Policy]) -> Option<Reduced
     let stays = |place: u32| stays.get(place as usize).copied().unwrap_or(true);
     let mut places = places.iter().map(|place| stays(*place));
     let [old, new] = [old, new].map(|policies| {
-        let mut stays = |_: &str| places.next().unwrap_or(true);
-        policies.iter().map(|policy| policy.with_hosts(&mut stays)).collect()
+        let mut stays = |layer, _: &str| layer != Layer::Network || places.next().unwrap_or(true);
+        policies.iter().map(|policy| policy.with_resources(&mut stays)).collect()
     });
     Some(Reduced { old, new, alike: AlikeHosts(alike) })
 }

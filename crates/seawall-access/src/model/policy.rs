@@ -169,16 +169,16 @@ impl Scope {
 }
 
 impl Policy {
-    /// The policy without the resources about hosts that `keep`, which is asked in order, leaves
-    /// out.
-    pub(crate) fn with_hosts(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+    /// The policy without the resources about hosts or folders that `keep`, which is asked in
+    /// order, leaves out.
+    pub(crate) fn with_resources(&self, mut keep: impl FnMut(Layer, &str) -> bool) -> Self {
         let mut rule = |rule: &Rule| {
             let Rule { name, decision, actions, resources } = rule;
-            let resources = match resources {
-                Resources::Plain(all) if rule.layer() == Some(Layer::Network) => {
-                    Resources::Plain(all.iter().filter(|one| keep(one)).cloned().collect())
+            let resources = match (resources, rule.layer()) {
+                (Resources::Plain(all), Some(layer)) => {
+                    Resources::Plain(all.iter().filter(|one| keep(layer, one)).cloned().collect())
                 }
-                Resources::Plain(_) | Resources::Http(_) => resources.clone(),
+                (Resources::Plain(_), None) | (Resources::Http(_), _) => resources.clone(),
             };
             Rule { name: name.clone(), decision: *decision, actions: actions.clone(), resources }
         };
