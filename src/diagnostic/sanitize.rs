@@ -275,9 +275,14 @@ mod tests {
             ("user\u{202e}gpj.exe", "user\\u{202e}gpj.exe"), // reordering
             ("re\u{200b}search", "re\\u{200b}search"), // looks like another name
             ("x\u{e0041}", "x\\u{e0041}"),       // hidden tag
-            ("\u{7f}", "\\u{7f}"),               // delete
+            // Behind what is looked at together.
+            (
+                "a text that is longer than forty characters \u{1b}[2J",
+                "a text that is longer than forty characters \\u{1b}[2J",
+            ),
+            ("\u{7f}", "\\u{7f}"),                          // delete
             ("::add-mask::acme", "\\u{3a}:add-mask::acme"), // a workflow command
-            ("a ##[error]x", "a \\u0023#[error]x"), // the older form, anywhere in a line
+            ("a ##[error]x", "a \\u0023#[error]x"),         // the older form, anywhere in a line
         ];
         for (text, safe) in table {
             assert_eq!(line(text), safe);

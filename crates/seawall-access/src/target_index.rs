@@ -228,11 +228,15 @@ fn takes_addresses(names: &Sequence) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::classes::Spelling;
     use crate::clause::clauses;
-    use crate::model::{Action, Decision, Resources, Rule};
+    use crate::essential::{Part, Wanted, Why};
+    use crate::model::{Action, Decision, HttpResource, Resources, Rule};
     use crate::path::folder_segments;
-    use crate::universe::Index;
+    use crate::universe::{Index, Universe};
 
     fn rule(action: &Action, resource: &str) -> Rule {
         let resources = Resources::Plain(vec![resource.to_owned()].into());
@@ -311,6 +315,63 @@ mod tests {
                     prop_assert!(target_index.meets(&other.target), "{} and {}", one.target, other.target);
                 }
             }
+        }
+    }
+
+    /// A rule on one of a few names and blocks, or on requests.
+    fn any_rule(random: &mut fastrand::Rng, with_http: bool) -> Rule {
+        const PLAIN: [&str; 12] = [
+            "a.example.com",
+            "b.example.com:8443",
+            "*.example.com",
+            "**.example.com:443",
+            "**",
+            "*",
+            "a*.example.com",
+            "localhost",
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "10.1.2.3",
+            "::/0",
+        ];
+        let action = if random.bool() { Action::ConnectTcp } else { Action::ConnectUdp };
+        let decision = if random.bool() { Decision::Allow } else { Decision::Deny };
+        if with_http && random.u8(..3) == 0 {
+            let host = ["a.example.com", "**.example.com"][random.usize(..2)].to_owned();
+            let target = HttpResource { host, port: Some(443), path: "/a/**".to_owned() };
+            let resources = Resources::Http(vec![target]);
+            return Rule {
+                decision,
+                actions: vec![Action::Request("get")],
+                resources,
+                ..rule(&action, "")
+            };
+        }
+        Rule { decision, ..rule(&action, PLAIN[random.usize(..PLAIN.len())]) }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn the_clauses_around_a_change_have_all_its_points(seed in 0..u64::MAX) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let with_http = random.bool();
+            let rules: Vec<Rule> = (0..random.usize(2..7)).map(|_| any_rule(&mut random, with_http)).collect();
+            let changing: BTreeSet<usize> = (0..rules.len()).filter(|_| random.u8(..3) == 0).collect();
+            let about = |group: usize| changing.contains(&group);
+            let ends = |group: usize| if about(group) { [true, false] } else { [true; 2] };
+            let part = |group: usize| {
+                let [old, new] = ends(group);
+                Part { old, new, changes: about(group) }
+            };
+            let wanted = Wanted::new(Why::Change { part: &part, between: true });
+            let all = rules.iter().zip(0..).flat_map(|(rule, group)| clauses(rule, group)).collect();
+            let (whole, cuts) = Universe::divide(all, Spelling::Written, &wanted);
+            prop_assert!(cuts.is_empty());
+            let few = Universe::build_about(rules.iter().zip(0..), about, ends).unwrap();
+            let [whole, few] = [whole, few].map(|universe| universe.points_about(about));
+            prop_assert!(whole.keys().eq(few.keys()), "{:?} of {:?}", changing, rules);
         }
     }
 

@@ -398,3 +398,21 @@ fn write_left_alone(out: &mut String, plan: &Plan, view: View<'_>) -> fmt::Resul
     let label = words::left_alone_label(plan);
     writeln!(out, "\n{DIM}{label}{DIM:#} {}", view.list(&names, label.len() + 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::{PARTS_AT_A_TIME, WORTH_A_THREAD, write_all};
+
+    #[test]
+    fn parts_of_a_text_stay_in_order() {
+        for count in [0, 1, PARTS_AT_A_TIME, 3 * PARTS_AT_A_TIME + 1] {
+            let mut out = "before ".to_owned();
+            let parts: Vec<usize> = (0..count).collect();
+            write_all(&mut out, parts, WORTH_A_THREAD, |out, part| write!(out, "{part} ")).unwrap();
+            let expected: String = (0..count).map(|part| format!("{part} ")).collect();
+            assert_eq!(out, format!("before {expected}"));
+        }
+    }
+}

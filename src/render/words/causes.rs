@@ -241,6 +241,7 @@ fn breadth(Object { what, at }: Object<'_>) -> u8 {
 mod tests {
     use super::super::tests::gain;
     use super::super::{EVERY_PORT, Entry, Object, by_effect, groups};
+    use super::breadth;
     use crate::plan::meaning::{AccessChange, Changes, Found, Meaning};
 
     #[test]
@@ -281,6 +282,21 @@ mod tests {
             shown,
             expected.map(|(effect, objects)| (effect.to_owned(), objects.to_owned()))
         );
+    }
+
+    #[test]
+    fn an_object_in_two_pieces_is_as_broad_as_in_one() {
+        for what in
+            ["a.example:443", "*.a.example", "**.a.example", "https://a.example/*", "10.1.0.0/16"]
+        {
+            for at in ["", " at 10.0.0.1", " at 10.0.0.0/8, ::/0", " except at 10.0.0.0/8"] {
+                let whole = format!("{what}{at}");
+                let [one, two] =
+                    [("", whole.as_str()), (at, what)].map(|(at, what)| Object { what, at });
+                assert_eq!((one.text(), breadth(one)), (two.text(), breadth(two)), "{whole}");
+                assert_eq!(one.has_words(), two.has_words(), "{whole}");
+            }
+        }
     }
 
     #[test]
