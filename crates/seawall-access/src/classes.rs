@@ -155,6 +155,10 @@ pub(super) fn classes(
     let mut known: HashMap<Vec<Hit>, usize> = HashMap::default();
     let mut seen: HashMap<State, Seen> = HashMap::default();
     let mut paths = Paths::default();
+    // Most nodes are reached once. A map that grows takes twice its memory meanwhile.
+    seen.reserve(trie.size());
+    known.reserve(trie.size());
+    paths.labels.reserve(trie.size());
     let start = Visit { state: trie.start(), path: Paths::EMPTY, single: true, respelled: false };
     let mut queue = VecDeque::from([start]);
     while let Some(Visit { state, path, single, respelled }) = queue.pop_front() {

@@ -8,5 +8,8 @@ use foldhash::fast::RandomState;
 /// A map.
 pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 
+/// A set that numbers its values in the order in which they come.
+pub(crate) type IndexSet<T> = indexmap::IndexSet<T, RandomState>;
+
 /// A set.
 pub(crate) type HashSet<T> = std::collections::HashSet<T, RandomState>;

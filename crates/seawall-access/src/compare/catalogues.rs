@@ -200,6 +200,7 @@ impl<'a> Catalogues<'a> {
             [texts, loose].map(|texts| (texts.list, texts.classes))
         });
         let mut catalogue = Catalogue::new(self.alike);
+        catalogue.reserve(described.iter().map(|[(texts, _), _]| texts.len()).sum(), classes.len());
         let (texts, loose): (Vec<_>, Vec<_>) =
             described.into_iter().map(|[texts, loose]| (texts, loose)).unzip();
         texts.into_iter().for_each(|(texts, classes)| catalogue.add(texts, classes));

@@ -8,7 +8,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alike::AlikeHosts;
-use crate::hash::HashMap;
+use crate::few::Few;
+use crate::hash::{HashMap, IndexSet};
 
 /// The largest number of exceptions in a description.
 const SPELLED_OUT: usize = 5;
@@ -24,22 +25,21 @@ pub(super) const IN_PART: &str = " in part";
 #[derive(Debug)]
 pub(super) struct Catalogue<'a> {
     alike: &'a AlikeHosts<'a>,
-    texts: Vec<String>,
+    texts: IndexSet<String>,
     /// By pattern: the host that stands for others, if the pattern is about it.
     hosts: Vec<Option<&'a str>>,
     /// By pattern: the number of classes that it matches.
     sizes: Vec<usize>,
     /// By class: the number of hosts that it stands for.
     weights: Vec<usize>,
-    members: Vec<Vec<usize>>,
+    members: Vec<Few<usize>>,
     /// By class: the patterns that certainly match it.
     patterns: Vec<Vec<usize>>,
     /// By pattern: the classes that it also matches if these are another spelling. As an exception,
     /// it excludes these only if they are to be excluded.
-    loose_members: Vec<Vec<usize>>,
+    loose_members: Vec<Few<usize>>,
     /// By class: these patterns.
     loose: HashMap<usize, Vec<usize>>,
-    known: HashMap<String, usize>,
 }
 
 /// Texts for classes that no pattern describes, with the classes that each is about.
@@ -85,7 +85,7 @@ impl<'a> Catalogue<'a> {
     pub(super) fn new(alike: &'a AlikeHosts<'a>) -> Self {
         Self {
             alike,
-            texts: Vec::new(),
+            texts: IndexSet::default(),
             hosts: Vec::new(),
             sizes: Vec::new(),
             weights: Vec::new(),
@@ -93,8 +93,18 @@ impl<'a> Catalogue<'a> {
             patterns: Vec::new(),
             loose_members: Vec::new(),
             loose: HashMap::default(),
-            known: HashMap::default(),
         }
+    }
+
+    /// Makes room for so many texts and classes.
+    pub(super) fn reserve(&mut self, texts: usize, classes: usize) {
+        self.texts.reserve(texts);
+        self.hosts.reserve(texts);
+        self.sizes.reserve(texts);
+        self.members.reserve(texts);
+        self.loose_members.reserve(texts);
+        self.weights.reserve(classes);
+        self.patterns.reserve(classes);
     }
 
     /// Adds classes, each with the positions of the texts of the patterns that match it.
@@ -142,16 +152,13 @@ impl<'a> Catalogue<'a> {
     }
 
     fn pattern(&mut self, text: String) -> usize {
-        if let Some(at) = self.known.get(&text) {
-            return *at;
+        let (at, is_new) = self.texts.insert_full(text);
+        if is_new {
+            self.hosts.push(self.alike.of_pattern(self.text(at)));
+            self.sizes.push(0);
+            self.members.push(Few::None);
+            self.loose_members.push(Few::None);
         }
-        let at = self.texts.len();
-        self.known.insert(text.clone(), at);
-        self.hosts.push(self.alike.of_pattern(&text));
-        self.sizes.push(0);
-        self.texts.push(text);
-        self.members.push(Vec::new());
-        self.loose_members.push(Vec::new());
         at
     }
 
@@ -187,11 +194,11 @@ impl<'a> Catalogue<'a> {
     }
 
     fn members(&self, pattern: usize) -> &[usize] {
-        self.members.get(pattern).map(Vec::as_slice).unwrap_or_default()
+        self.members.get(pattern).map(Few::as_slice).unwrap_or_default()
     }
 
     fn text(&self, pattern: usize) -> &str {
-        self.texts.get(pattern).map(String::as_str).unwrap_or_default()
+        self.texts.get_index(pattern).map(String::as_str).unwrap_or_default()
     }
 
     fn patterns(&self, class: usize) -> &[usize] {
@@ -299,7 +306,8 @@ impl<'a> Catalogue<'a> {
     /// first, and among these the narrowest. The classes are counted for a description that is
     /// about `host`.
     fn by_gain(&self, classes: &[usize], host: Option<&str>) -> Vec<(usize, usize)> {
-        let mut matched: Vec<(usize, usize)> = Vec::new();
+        let count = classes.iter().map(|class| self.patterns(*class).len()).sum();
+        let mut matched: Vec<(usize, usize)> = Vec::with_capacity(count);
         for &class in classes {
             let weight = |pattern: &usize| self.weight(class, host.or(self.host(*pattern)));
             matched.extend(self.patterns(class).iter().map(|pattern| (*pattern, weight(pattern))));
@@ -435,7 +443,8 @@ impl<'a> Catalogue<'a> {
             others.sort_by_key(|(other, gain)| (Reverse(*gain), self.text(*other).len()));
             for (pattern, gain) in others {
                 let loose = if loosely { self.loose_members.get(pattern) } else { None };
-                let all = || self.members(pattern).iter().chain(loose.into_iter().flatten());
+                let all =
+                    || self.members(pattern).iter().chain(loose.into_iter().flat_map(Few::iter));
                 let members = || all().filter(|member| inside.contains(member));
                 let takes =
                     |member: &usize| *member == class || !may_take_left && left.contains(member);

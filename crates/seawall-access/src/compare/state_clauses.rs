@@ -13,7 +13,7 @@ use super::teams::number_teams;
 use crate::clause::{Actions, Clause, Target, clauses};
 use crate::essential::Part;
 use crate::few::Few;
-use crate::hash::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet, IndexSet};
 use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
 use crate::parallel;
 use crate::target_index::{RULES_A_THREAD, TargetIndex};
@@ -130,7 +130,7 @@ impl StateClauses {
                 .for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
         }
         if !said.entries.is_empty() && !staying.is_empty() {
-            let target_index = TargetIndex::new(said.targets.keys());
+            let target_index = TargetIndex::new(&said.targets);
             let near = |(policy, rule)| (policy, target_index.near(rule, 0));
             let staying = parallel::map(staying, RULES_A_THREAD, near);
             for (policy, met) in staying.into_iter().filter(|(_, met)| !met.is_empty()) {
@@ -172,12 +172,8 @@ impl StateClauses {
                 sources.iter().for_each(|source| all.push(*source));
             }
         }
-        let mut targets: Vec<(usize, Target)> =
-            said.targets.into_iter().map(|(target, at)| (at, target)).collect();
-        targets.sort_unstable_by_key(|(at, _)| *at);
         // Most targets belong to one clause, which takes them.
-        let mut targets: Vec<Option<Target>> =
-            targets.into_iter().map(|(_, target)| Some(target)).collect();
+        let mut targets: Vec<Option<Target>> = said.targets.into_iter().map(Some).collect();
         let mut uses = vec![0_usize; targets.len()];
         for (key, _) in &joined {
             if let Some(uses) = uses.get_mut(key.target) {
@@ -292,7 +288,7 @@ impl Default for Reaches<'_> {
 /// equal.
 #[derive(Debug, Default)]
 struct ActionRules {
-    targets: HashMap<Target, usize>,
+    targets: IndexSet<Target>,
     known: HashMap<Key, usize>,
     entries: Vec<Entry>,
 }
@@ -331,8 +327,7 @@ impl ActionRules {
         reaches: &mut Reaches,
     ) {
         let Clause { target, decision, actions, unknowns, group: _ } = clause;
-        let next = self.targets.len();
-        let target = *self.targets.entry(target).or_insert(next);
+        let (target, _) = self.targets.insert_full(target);
         for action in actions.single() {
             let key = Key { target, decision, action, unknowns };
             let at = *self.known.entry(key).or_insert_with(|| {
