@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
 
-use super::repairs::is_identifier;
+use super::token::is_identifier;
 
 /// The attributes that are present where an expression is evaluated, each as the path from its
 /// variable; `None` if the expression is never evaluated.

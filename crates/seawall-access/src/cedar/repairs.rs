@@ -9,6 +9,7 @@ use super::arguments::path;
 use super::fault::{Fault, Operator, Side, texts};
 use super::finding::{Finding, code};
 use super::kinds::Kinds;
+use super::token::is_identifier;
 use super::validate;
 
 const SKIPPED: &str = "the statement is skipped";
@@ -344,11 +345,4 @@ fn needed_kind(
         _ => format!("compare `{text}` as a whole with `==`"),
     };
     (format!("`{text}` is {}, and {what}: {SKIPPED}", found.name()), help)
-}
-
-/// Returns `true` if an attribute of this name needs no quotes.
-pub(super) fn is_identifier(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !text.starts_with(|c: char| c.is_ascii_digit())
 }

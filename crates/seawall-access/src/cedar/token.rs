@@ -79,6 +79,11 @@ pub fn comments(text: &str) -> Vec<Range<usize>> {
     comments
 }
 
+/// Returns `true` if an attribute of this name needs no quotes.
+pub(super) fn is_identifier(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_name) && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
