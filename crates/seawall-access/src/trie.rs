@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 
 use super::few::Few;
 use super::glob::Glob;
+use super::hash::HashMap;
 use super::path;
 use super::pattern::{Sequence, Token};
 use super::unknowns::{Unknown, Unknowns};
@@ -135,9 +136,8 @@ static NO_BRANCHES: Branches = Branches::new();
 
 impl Branches {
     const fn new() -> Self {
-        let literals = Literals(BTreeMap::new());
         Self {
-            literals,
+            literals: Literals::new(),
             globs: BTreeMap::new(),
             one: None,
             deep: None,
@@ -171,10 +171,17 @@ pub(super) struct HomePlace {
     inner: bool,
 }
 
-/// The labels that are named at a node, each with the node that it leads to. There may be hundreds
-/// of thousands.
+/// The most labels that are compared one by one.
+const FEW: usize = 12;
+
+/// The labels that are named at a node, each with the node that it leads to. Nearly all nodes have
+/// one; a node may have hundreds of thousands.
 #[derive(Debug, Default)]
-pub(super) struct Literals(BTreeMap<Box<str>, Spellings>);
+pub(super) struct Literals {
+    labels: Vec<(Box<str>, Spellings)>,
+    /// The positions of more than a few labels.
+    positions: Option<Box<HashMap<Box<str>, u32>>>,
+}
 
 /// The spellings of one label.
 #[derive(Debug)]
@@ -196,24 +203,35 @@ impl Spellings {
 }
 
 impl Literals {
-    /// The spellings of a folded label.
-    pub(super) fn get(&self, folded: &str) -> impl Iterator<Item = (&str, Node)> {
-        self.0
-            .get_key_value(folded)
-            .into_iter()
-            .flat_map(|(folded, spellings)| spellings.iter(folded))
+    const fn new() -> Self {
+        Self { labels: Vec::new(), positions: None }
     }
 
+    fn position(&self, folded: &str) -> Option<usize> {
+        match &self.positions {
+            Some(positions) => positions.get(folded).map(|at| *at as usize),
+            None => self.labels.iter().position(|(label, _)| **label == *folded),
+        }
+    }
+
+    /// The spellings of a folded label.
+    pub(super) fn get(&self, folded: &str) -> impl Iterator<Item = (&str, Node)> {
+        let own = self.position(folded).and_then(|at| self.labels.get(at));
+        own.into_iter().flat_map(|(folded, spellings)| spellings.iter(folded))
+    }
+
+    /// All labels, in the order added.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Node)> {
-        self.0.iter().flat_map(|(folded, spellings)| spellings.iter(folded))
+        self.labels.iter().flat_map(|(folded, spellings)| spellings.iter(folded))
     }
 
     /// The node of a label, which is `fresh` where the label is new.
     fn node(&mut self, folded: &str, label: &str, fresh: Node) -> Node {
-        let Some(spellings) = self.0.get_mut(folded) else {
+        let position = self.position(folded);
+        let Some((_, spellings)) = position.and_then(|at| self.labels.get_mut(at)) else {
             let written = || Spellings::Written(vec![(label.into(), fresh)]);
             let spellings = if folded == label { Spellings::Folded(fresh) } else { written() };
-            self.0.insert(folded.into(), spellings);
+            self.push(folded, spellings);
             return fresh;
         };
         if let Some((_, node)) = spellings.iter(folded).find(|(own, _)| *own == label) {
@@ -222,6 +240,19 @@ impl Literals {
         let before = spellings.iter(folded).map(|(own, node)| (own.into(), node));
         *spellings = Spellings::Written(before.chain([(label.into(), fresh)]).collect());
         fresh
+    }
+
+    fn push(&mut self, folded: &str, spellings: Spellings) {
+        self.labels.push((folded.into(), spellings));
+        if self.labels.len() <= FEW {
+            return;
+        }
+        let positions = self.positions.get_or_insert_default();
+        let fresh = self.labels.iter().enumerate().skip(positions.len());
+        for (at, (label, _)) in fresh {
+            let at = u32::try_from(at).expect("fewer labels than bytes of policies");
+            positions.insert(label.clone(), at);
+        }
     }
 }
 
