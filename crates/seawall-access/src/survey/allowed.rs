@@ -2,7 +2,7 @@
 //!
 //! Invariant: a *no* is certain. A possible match counts as a match.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::PoisonError;
 
@@ -21,17 +21,15 @@ pub(super) struct Allowed {
     any_request: bool,
     any_block: Actions,
     blocks: BTreeMap<IpNet, Actions>,
+    /// The blocks among them that contain most addresses. Nearly all organizations have none.
+    wide: BTreeSet<IpNet>,
 }
 
 impl Allowed {
     /// Returns `true` if a large allowed block contains this address and most others.
     pub(super) fn has_address(&self, address: IpAddr) -> bool {
-        let is_wide =
-            |net: &IpNet| net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 16 };
-        !self.blocks.is_empty()
-            && surrounding(IpNet::from(address))
-                .filter(is_wide)
-                .any(|net| self.blocks.contains_key(&net))
+        !self.wide.is_empty()
+            && surrounding(IpNet::from(address)).any(|net| self.wide.contains(&net))
     }
 
     pub(super) fn add(&mut self, target: &Target, actions: Actions) {
@@ -40,6 +38,9 @@ impl Allowed {
             self.any_block = self.any_block.union(actions);
             let own = self.blocks.entry(block).or_default();
             *own = own.union(actions);
+            if block.prefix_len() < if matches!(block, IpNet::V4(_)) { 8 } else { 16 } {
+                self.wide.insert(block);
+            }
         }
     }
 
