@@ -284,30 +284,35 @@ impl<'findings> Builder<'findings> {
                 if key.merge {
                     return self.merge_later(&key, node);
                 }
-                let double = values.contains_key(&key.text);
-                if double && is_root && key.text == "apiVersion" {
-                    let message = "a second `apiVersion` in one document";
-                    let finding = Diagnostic::error("duplicate-key", message);
-                    let finding = finding.at(Label::new(self.file, key.span));
-                    let help = "write a line `---` in front of it: it starts a new document";
-                    return Err(Box::new(finding.help(help)));
-                }
-                if let Some(first) = entries.iter().find(|entry| double && entry.key == key.text) {
+                let double = values.insert(key.text.clone(), node.value);
+                if let Some(first) = double {
+                    // The first one stays.
+                    values.insert(key.text.clone(), first);
+                    if is_root && key.text == "apiVersion" {
+                        let message = "a second `apiVersion` in one document";
+                        let finding = Diagnostic::error("duplicate-key", message);
+                        let finding = finding.at(Label::new(self.file, key.span));
+                        let help = "write a line `---` in front of it: it starts a new document";
+                        return Err(Box::new(finding.help(help)));
+                    }
                     let message = format!("the key `{}` appears here twice", key.text);
-                    let first = Label::new(self.file, first.key_span.clone())
-                        .saying("it appears here first");
-                    let finding = Diagnostic::error("duplicate-key", message);
-                    let finding = finding.at(Label::new(self.file, key.span)).related(first);
+                    let finding = Diagnostic::error("duplicate-key", message)
+                        .at(Label::new(self.file, key.span));
+                    let first = entries.iter().find(|entry| entry.key == key.text);
+                    let first = first.map(|first| {
+                        Label::new(self.file, first.key_span.clone())
+                            .saying("it appears here first")
+                    });
+                    let finding = first.into_iter().fold(finding, Diagnostic::related);
                     self.findings.push(finding.help("keep one of the two"));
                     return Ok(());
                 }
-                let mut node = node;
-                if node.places.span().is_empty() {
+                let mut places = node.places;
+                if places.span().is_empty() {
                     // A missing value is best pointed at by its key.
-                    node.places = node.places.moved_to(key.span.clone());
+                    places = places.moved_to(key.span.clone());
                 }
-                values.insert(key.text.clone(), node.value);
-                entries.push(Entry { key: key.text, key_span: key.span, value: node.places });
+                entries.push(Entry { key: key.text, key_span: key.span, value: places });
                 Ok(())
             }
         }

@@ -53,7 +53,8 @@ pub(super) fn opened(
 
 /// The content of an open file, which may have grown since it was checked.
 pub(super) fn content(file: File, limit: u64) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
+    let size = file.metadata()?.len().min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(FileError::TooLarge(limit));
