@@ -291,12 +291,20 @@ fn readable_include(file: FileId, text: &str) -> Option<Include> {
 
 /// Checks files individually, without the checks that require a whole workspace.
 pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
-    let mut roots: BTreeMap<&Path, PathBuf> = BTreeMap::new();
-    for folder in paths.iter().map(|path| folder(path)) {
-        roots.entry(folder).or_insert_with(|| root_around(folder));
+    // Files of a folder share what is around it.
+    let mut folders: BTreeMap<&Path, (PathBuf, Option<Root>)> = BTreeMap::new();
+    // A path that ends in `..` is of another folder than it looks.
+    let is_of_folder = |path: &Path| path.file_name().is_some();
+    for path in paths {
+        let around = || Root::around(path).ok().filter(|_| is_of_folder(path));
+        let folder = folder(path);
+        folders.entry(folder).or_insert_with(|| (root_around(folder), around()));
     }
     let found = parallel::map(paths.iter().collect(), 16, |path: &PathBuf| {
-        check_file(path, roots.get(folder(path)).map_or(folder(path), PathBuf::as_path))
+        let known = folders.get(folder(path));
+        let root = known.map_or(folder(path), |(root, _)| root.as_path());
+        let around = known.and_then(|(_, around)| around.clone()).filter(|_| is_of_folder(path));
+        check_file(path, root, around.map_or_else(|| Root::around(path), Ok))
     });
     found.into_iter().for_each(|one| out.append(one));
     out.sort();
@@ -307,11 +315,11 @@ fn folder(file: &Path) -> &Path {
 }
 
 /// Reads and checks one file at a time, so that memory holds only the documents in progress.
-fn check_file(path: &Path, root: &Path) -> Findings {
+fn check_file(path: &Path, root: &Path, around: Result<Root, FileError>) -> Findings {
     let mut found = Findings::default();
     let Findings { files, diagnostics, suppressions, unchecked } = &mut found;
     let name = path.to_string_lossy().replace('\\', "/");
-    if let Some(file) = source::add_file(files, Root::around(path), &name, path, diagnostics) {
+    if let Some(file) = source::add_file(files, around, &name, path, diagnostics) {
         let mut read = FileDocuments::read(files, file, Role::Alone);
         diagnostics.append(&mut read.findings);
         let read = std::slice::from_ref(&read);
