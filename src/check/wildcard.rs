@@ -48,15 +48,15 @@ const NAMED: usize = 3;
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for items in locations::by_rule(input) {
-        let found: Vec<(&Item<'_>, Diagnostic)> =
+        let mut found: Vec<(&Item<'_>, Diagnostic)> =
             items.iter().filter_map(|item| Some((item, single(input, item)?))).collect();
         for code in [APEX, OPEN, FOLDER] {
-            let own: Vec<&(&Item<'_>, Diagnostic)> =
-                found.iter().filter(|(_, finding)| finding.code == code).collect();
+            let own;
+            (own, found) = found.into_iter().partition(|(_, finding)| finding.code == code);
             if own.len() > EACH {
                 findings.extend(several(input, &own));
             } else {
-                findings.extend(own.into_iter().map(|(_, finding)| finding.clone()));
+                findings.extend(own.into_iter().map(|(_, finding)| finding));
             }
         }
     }
@@ -71,7 +71,7 @@ fn single(input: &Input<'_>, item: &Item<'_>) -> Option<Diagnostic> {
     Some(finding?.at(locations::resource(input, item)))
 }
 
-fn several(input: &Input<'_>, found: &[&(&Item<'_>, Diagnostic)]) -> Option<Diagnostic> {
+fn several(input: &Input<'_>, found: &[(&Item<'_>, Diagnostic)]) -> Option<Diagnostic> {
     let (item, example) = found.first()?;
     let (named, more) = list::first(found, NAMED);
     let names: Vec<String> = named.iter().map(|(item, _)| format!("`{}`", item.text())).collect();

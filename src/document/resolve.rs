@@ -202,11 +202,13 @@ fn allowlist(
     files: &Files,
     rules: Vec<(Rule, &[String])>,
 ) -> (Body, Vec<DesiredRule>) {
+    let all = document.places.nearest("/rules");
     let (rules, places) = rules
         .into_iter()
         .enumerate()
         .map(|(index, (rule, previously))| {
-            let origin = origin(files, &document.label(&format!("/rules/{index}")));
+            let place = all.item(index).unwrap_or(all).span();
+            let origin = origin(files, &Label::new(document.file, place));
             (rule, DesiredRule { previously: previously.to_vec(), origin })
         })
         .unzip();

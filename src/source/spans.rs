@@ -101,6 +101,15 @@ impl Spans {
         }
     }
 
+    /// The item of a sequence at an index.
+    #[must_use]
+    pub fn item(&self, index: usize) -> Option<&Self> {
+        match self.parts()? {
+            Parts::Items(items) => items.get(index),
+            Parts::Entries(_) => None,
+        }
+    }
+
     /// A short range for the whole value: the first key of a mapping without braces, otherwise the
     /// value.
     #[must_use]
@@ -116,7 +125,7 @@ impl Spans {
 
     fn child(&self, segment: &str) -> Option<&Self> {
         match self.parts()? {
-            Parts::Items(items) => items.get(segment.parse::<usize>().ok()?),
+            Parts::Items(_) => self.item(segment.parse().ok()?),
             Parts::Entries(_) => self.entry(segment).map(|entry| &entry.value),
         }
     }
