@@ -16,6 +16,7 @@ use super::decide::{Case, Gap, Judge, Member, Ruling};
 use super::membership::{Memberships, Teams};
 use super::observation::{RecordedDecision, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
+use super::shared::HashMap;
 use super::time;
 use crate::access::{self, Cause, Reason};
 use crate::diagnostic::sanitize;
@@ -36,10 +37,10 @@ pub struct Side<'a> {
     pub places: &'a RuleOrigins,
 }
 
-/// The locations where rules are declared, by the names of policy and rule. A rule without a
-/// location exists only in live state.
+/// The locations where rules are declared, by the names of policy and rule; that of a policy itself
+/// by the empty name. A rule without a location exists only in live state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleOrigins(BTreeMap<(String, String), Origin>);
+pub struct RuleOrigins(HashMap<String, HashMap<String, Origin>>);
 
 impl RuleOrigins {
     /// The locations of declared policies and their rules.
@@ -52,9 +53,10 @@ impl RuleOrigins {
             match one.domain {
                 Domain::Mcp => places.add_statements(policy, one),
                 Domain::Network | Domain::Filesystem => {
-                    for (rule, beside) in one.policy.rules().iter().zip(&one.rules) {
-                        places.add(policy, &rule.name, &beside.origin);
-                    }
+                    let named = one.policy.rules().iter().zip(&one.rules);
+                    let named =
+                        named.map(|(rule, beside)| (rule.name.clone(), beside.origin.clone()));
+                    places.0.entry(policy.clone()).or_default().extend(named);
                 }
             }
         }
@@ -70,12 +72,11 @@ impl RuleOrigins {
 
     /// Adds the location of a rule; of the policy, if the name is empty.
     pub fn add(&mut self, policy: &str, rule: &str, origin: &Origin) {
-        self.0.insert((policy.to_owned(), rule.to_owned()), origin.clone());
+        self.0.entry(policy.to_owned()).or_default().insert(rule.to_owned(), origin.clone());
     }
 
     fn origin(&self, reason: &Reason) -> Option<&Origin> {
-        let rule = reason.rule_name.clone().unwrap_or_default();
-        self.0.get(&(reason.policy_name.clone(), rule))
+        self.0.get(&reason.policy_name)?.get(reason.rule_name.as_deref().unwrap_or_default())
     }
 }
 
