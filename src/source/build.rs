@@ -31,27 +31,6 @@ pub struct Tree {
     pub places: Spans,
 }
 
-/// The content of a file.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Parsed {
-    /// The documents that are not empty, in the order written; after a syntax error, those before
-    /// it.
-    pub documents: Vec<Tree>,
-    /// All comments, in the order written.
-    pub comments: Vec<Comment>,
-}
-
-/// A comment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comment {
-    /// Bytes of the comment with its `#`, without the line break.
-    pub span: Range<usize>,
-    /// The text after `#`.
-    pub text: String,
-    /// True if other text precedes it on its line.
-    pub trailing: bool,
-}
-
 /// A complete value that is added to its collection.
 #[derive(Clone)]
 pub(super) struct Node {

@@ -11,34 +11,44 @@ use std::ops::Range;
 
 use granit_parser::{Event, Parser, Placement, ScalarStyle, Span, StructureStyle};
 
-use super::build::{Builder, Comment, MAX_DEPTH, Parsed};
+use super::build::{Builder, MAX_DEPTH, Tree};
 use super::expectation::{self, Shielded};
-use super::{hidden, plain, syntax};
+use super::{hidden, syntax};
 use crate::diagnostic::{Diagnostic, FileId};
+
+/// The content of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// The documents that are not empty, in the order written; after a syntax error, those before
+    /// it.
+    pub documents: Vec<Tree>,
+    /// All comments, in the order written.
+    pub comments: Vec<Comment>,
+}
+
+/// A comment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Bytes of the comment with its `#`, without the line break.
+    pub span: Range<usize>,
+    /// The text after `#`.
+    pub text: String,
+    /// True if other text precedes it on its line.
+    pub trailing: bool,
+}
 
 /// Parses the text of a file. Adds all faults to `findings`; if one is an error, the documents are
 /// only useful to find further errors.
 pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed {
+    let mut parsed = Parsed::default();
     hidden::look(file, text, findings);
     let shielded = expectation::shield(text);
-    let parsed = if shielded.is_none() { plain::parse(file, text) } else { None };
-    parsed.unwrap_or_else(|| parse_any(file, text, shielded.as_ref(), findings))
-}
-
-/// Parses a text of any form.
-pub(super) fn parse_any(
-    file: FileId,
-    text: &str,
-    shielded: Option<&Shielded>,
-    findings: &mut Vec<Diagnostic>,
-) -> Parsed {
-    let mut parsed = Parsed::default();
-    let text = shielded.map_or(text, |shielded| shielded.text.as_str());
+    let text = shielded.as_ref().map_or(text, |shielded| shielded.text.as_str());
     let mut builder = Builder::new(file, findings);
     for event in Parser::new_from_str_with_options(text, options()) {
         let step = match event {
             Ok((event, span)) => {
-                read(event, bytes(&span), text, shielded, &mut builder, &mut parsed)
+                read(event, bytes(&span), text, shielded.as_ref(), &mut builder, &mut parsed)
             }
             Err(error) => Err(syntax::diagnostic(file, text, &error)),
         };
