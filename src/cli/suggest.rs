@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if text.is_empty() {
         context.note("Nothing to suggest.");
         let left_out = suggestion.left_out.iter().map(|(request, why, count)| {
-            format!("  left out: {} ({count} times): {why}", line(request))
+            format!("  left out: {} ({}): {why}", line(request), render::words::times(*count))
         });
         context.notes(&left_out.collect::<Vec<_>>());
         return Ok(recorded.exit(evidence.broken(), Exit::Done));

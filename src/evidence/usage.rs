@@ -275,11 +275,7 @@ impl Tallies {
     fn spread(self) -> BTreeMap<Place, Tally> {
         let mut by_rule = self.by_rule;
         for AddressTally { rules, all, groups } in self.by_address.into_values() {
-            for (protocol, tally) in all
-                .into_iter()
-                .enumerate()
-                .filter(|(_, tally)| tally.may_match || tally.matches > 0)
-            {
+            for (protocol, tally) in all.into_iter().enumerate().filter(|(_, own)| own.may_match) {
                 let about = |rule: &AddressRule| rule.protocols.get(protocol) == Some(&true);
                 for (place, rule, always) in rules.rules.iter().filter(|(_, rule, _)| about(rule)) {
                     let own = by_rule.entry(*place).or_default();

@@ -143,8 +143,8 @@ fn write_agreement(out: &mut String, agreement: &Agreement, view: View<'_>) -> f
         let request = line(&one.request);
         writeln!(
             out,
-            "  {BAD}!{BAD:#} {request}: recorded {recorded}, computed {computed} ({} times)",
-            one.count
+            "  {BAD}!{BAD:#} {request}: recorded {recorded}, computed {computed} ({})",
+            words::times(one.count)
         )?;
     }
     out.push_str(&rest("  ", disagreements.len().saturating_sub(most), "", CAREFUL));
@@ -185,10 +185,6 @@ fn people(change: &Change) -> String {
     format!("{}{teams}", users(change.users))
 }
 
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
-}
-
 fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View<'_>) -> fmt::Result {
     let most = view.shown(changes.len(), LISTED);
     let mut room = most;
@@ -213,7 +209,7 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View<'_
                 out,
                 "    {style}{sign}{style:#} {}  {} by {}{last}",
                 line(&change.request),
-                times(change.count),
+                words::times(change.count),
                 people(change)
             )?;
             if !change.names.is_empty() {
@@ -269,7 +265,7 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
         let request = code(&one.request);
         pieces.push(format!(
             "- {request}: recorded {recorded}, computed **{computed}** ({})\n",
-            times(one.count)
+            words::times(one.count)
         ));
     }
     match disagreements.len().saturating_sub(most) {
@@ -315,7 +311,7 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
                 pieces.push(format!(
                     "- {} {} by {people}{names}{last}\n",
                     code(&change.request),
-                    times(change.count)
+                    words::times(change.count)
                 ));
             }
             if left_out > 0 {

@@ -46,7 +46,7 @@ fn write(out: &mut String, suggestion: &Suggestion) -> fmt::Result {
     }
     let most = shown(suggestion.left_out.len(), LEFT_OUT);
     for (request, why, count) in suggestion.left_out.iter().take(most) {
-        writeln!(out, "# Left out: {} ({count} times): {why}", line(request))?;
+        writeln!(out, "# Left out: {} ({}): {why}", line(request), words::times(*count))?;
     }
     match suggestion.left_out.len() - most {
         0 => Ok(()),
@@ -61,7 +61,9 @@ fn head(out: &mut String, at: usize, policy: &Suggested) -> fmt::Result {
     }
     writeln!(out, "apiVersion: seawall/v1\nkind: {kind}\nname: {}", quoted(name))?;
     writeln!(out, "description: Allows what recorded requests asked for and no rule matched.")?;
-    if !teams.is_empty() {
+    if teams.is_empty() {
+        writeln!(out, "# Without a scope: nobody who asked is known to be in a team.")?;
+    } else {
         let teams: Vec<String> = teams.iter().map(|team| quoted(team)).collect();
         writeln!(out, "scope:\n  teams: [{}]", teams.join(", "))?;
     }
@@ -70,8 +72,8 @@ fn head(out: &mut String, at: usize, policy: &Suggested) -> fmt::Result {
 
 fn write_rule(out: &mut String, rule: &SuggestedRule) -> fmt::Result {
     let SuggestedRule { name, action, target, count, users, names } = rule;
-    let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-    writeln!(out, "  # Asked for {times} by {}.", words::count(*users, "user"))?;
+    let (times, by) = (words::times(*count), words::count(*users, "user"));
+    writeln!(out, "  # Asked for {times} by {by}.")?;
     if !names.is_empty() {
         let names: Vec<_> = names.iter().map(|name| line(name)).collect();
         writeln!(out, "  # In place of {}.", list::listed(&names))?;

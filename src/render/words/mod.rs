@@ -32,6 +32,12 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {}", list::noun(number, noun))
 }
 
+/// `once`, `2 times`.
+#[must_use]
+pub fn times(number: u64) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
+}
+
 /// `a, b and c`.
 fn enumerate(items: &[&str], conjunction: &str) -> String {
     match items {

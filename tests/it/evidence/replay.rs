@@ -147,6 +147,43 @@ fn what_a_record_does_not_say_is_unknown_with_its_reason() {
 }
 
 #[test]
+fn a_connection_that_is_unknown_has_the_reason_that_would_settle_it() {
+    let http = |decision: &str| {
+        format!(
+            "  - {{name: http, decision: {decision}, actions: [request:get], \
+             http_resources: [{{host: a.example, path: /v1/**}}]}}\n"
+        )
+    };
+    let table = [
+        // the decision on a host with rules for its requests is that on the request
+        (vec![], http("allow"), Some("path_not_recorded")),
+        (vec!["net allow 10.0.0.0/8"], http("allow"), Some("path_not_recorded")),
+        (vec!["net allow 10.0.0.0/8"], http("deny"), Some("path_not_recorded")),
+        // but not where the name as a whole is denied
+        (vec!["no deny a.example"], http("allow"), None),
+        (vec!["net allow 10.0.0.0/8"], String::new(), Some("address_not_recorded")),
+        (
+            vec!["all allow 0.0.0.0/0", "net deny 10.0.0.0/8"],
+            String::new(),
+            Some("address_not_recorded"),
+        ),
+        (vec!["odd allow *.exam*"], String::new(), Some("not_documented")),
+        (vec!["odd allow *.exam*", "net allow 10.0.0.0/8"], String::new(), Some("not_documented")),
+        (vec!["name allow a.example"], String::new(), None),
+    ];
+    for (rules, more, expected) in table {
+        let mut documents = policy("P", &[], &rules);
+        if rules.is_empty() {
+            documents = documents.replace("rules: []", "rules:");
+        }
+        documents.push_str(&more);
+        let workspace = Workspace::new(&documents, &documents);
+        let found = workspace.replay(&[connect("1", "ana", "a.example:443", "DENY")], &[]);
+        assert_eq!(found["unknown"][0]["reason"].as_str(), expected, "{documents}");
+    }
+}
+
+#[test]
 fn the_outcome_of_an_approval_counts_once() {
     let documents = policy("P", &[], &["a allow a.example:443"]);
     let workspace = Workspace::new(&documents, &policy("P", &[], &["b allow b.example"]));

@@ -52,8 +52,8 @@ fn denied_requests_become_the_narrowest_rule_for_the_teams_that_made_them() {
         "resources: [\"*.many.org:443\"]",
         "# In place of a.many.org:443, b.many.org:443",
         "- {host: api.example.com, port: 443, path: \"/v1/x\"}",
-        "# Left out: connect:tcp x.bad.example:443 (1 times): a deny is about it",
-        "# Left out: connect:tcp local.example.org:443 (1 times): a rule of the machine or of a kit denied it",
+        "# Left out: connect:tcp x.bad.example:443 (once): a deny is about it",
+        "# Left out: connect:tcp local.example.org:443 (once): a rule of the machine or of a kit denied it",
     ] {
         assert!(stdout.contains(text), "{text}:\n{stdout}");
     }
@@ -107,6 +107,77 @@ fn a_domain_of_which_a_deny_may_name_a_host_is_suggested_host_by_host() {
         assert_eq!(stdout.contains("*.many.org:443"), is_grouped, "{rule}:\n{stdout}");
         assert_eq!(names.iter().all(is_alone), !is_grouped, "{rule}:\n{stdout}");
     }
+}
+
+#[test]
+fn each_request_that_is_left_out_has_its_reason() {
+    let taken = policy("'Suggested from records: network for research'", &["research"], &[]);
+    let rules = ["cve allow cve.mitre.org:443", "block deny 10.0.0.0/8"];
+    let documents = format!("{}---\n{taken}", policy("P", &["research"], &rules));
+    let workspace = Workspace::new(&documents, &documents);
+    workspace.write("teams.yaml", "ana: [research]\ndee: []\n");
+    let denied = |user: &str, resource: &str, reason: &str| {
+        let mut one = connect(&format!("{user} {resource}"), user, resource, "DENY");
+        one["deny_reason"] = json!([reason]);
+        one
+    };
+    let by_default = "no applicable policies for op(action=net:connect:tcp)";
+    workspace.write(
+        "records.jsonl",
+        lines(&[
+            denied("ana", "10.1.2.3:443", by_default),
+            denied("ana", "unsaid.example.org:443", "denied"), // perhaps it resolves to a denied address
+            denied(
+                "ana",
+                "old.example.org:443",
+                "denied: rule \"old\" matched op(action=net:connect:tcp)",
+            ),
+            denied("ana", "[2001:db8::1]:443", by_default),
+            denied("ana", "192.0.2.7:443", by_default),
+            denied("ana", "web.example.org:443", by_default),
+            denied("dee", "web.example.org:443", by_default),
+            denied("eve", "web.example.org:443", by_default),
+        ]),
+    );
+    let (code, stdout, stderr) = workspace.run(&COMMON);
+    assert_eq!(code, 0, "{stderr}");
+    for text in [
+        "name: \"Suggested from records: network for research (2)\"",
+        "resources: [\"192.0.2.7:443\"]",
+        "# Asked for once by 1 user.\n  - name: \"tcp web.example.org:443\"",
+        "10.1.2.3:443 (once): a deny is about it",
+        "unsaid.example.org:443 (once): the address is not recorded, and a rule for addresses decides",
+        "old.example.org:443 (once): a rule denied it when it was recorded",
+        "[2001:db8::1]:443 (once): no documented rule is about an IPv6 address",
+        "web.example.org:443 (once): a rule for the teams that asked does not reach a member of no team",
+        "web.example.org:443 (once): the teams of the user are not known",
+    ] {
+        assert!(stdout.contains(text), "{text}:\n{stdout}");
+    }
+    assert_eq!(stdout.matches("resources: [").count(), 2, "{stdout}");
+}
+
+#[test]
+fn the_fewest_teams_reach_all_that_asked() {
+    let workspace = workspace();
+    workspace.write("teams.yaml", "ana: [alpha, web]\nbob: [beta, web]\n");
+    let mut records =
+        ["ana", "bob"].map(|user| connect(user, user, "files.example.org:443", "DENY")).to_vec();
+    records.push(connect("nobody", "", "nobody.example.org:443", "DENY"));
+    for name in ["a", "b", "c", "d", "e"] {
+        records.push(connect(name, "ana", &format!("{name}.many.org:443"), "DENY"));
+    }
+    workspace.write("records.jsonl", lines(&records));
+    let (code, stdout, stderr) = workspace.run(&[&COMMON[..], &["--min-users", "1"]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("teams: [web]") && !stdout.contains("teams: [beta]"), "{stdout}");
+    assert!(stdout.contains("# Asked for 5 times by 1 user.\n"), "{stdout}");
+    assert!(stdout.contains("nobody.example.org:443 (once): too few asked for it"), "{stdout}");
+    let (_, stdout, _) = workspace.run(&COMMON);
+    assert!(
+        stdout.contains("# Without a scope: nobody who asked is known to be in a team.\nrules:\n  # Asked for once by 0 users."),
+        "{stdout}"
+    );
 }
 
 #[test]

@@ -143,6 +143,52 @@ fn a_wildcard_becomes_the_hosts_that_were_asked_for_and_comments_stay() {
     assert_eq!(used(&workspace, &["--narrow"])["narrow"], json!([]));
 }
 
+#[test]
+fn what_leaves_the_use_of_a_rule_unknown_is_no_redundancy() {
+    let mcp = "---\napiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar: |\n  \
+        permit (principal, action == MCP::Action::\"getPrompt\", resource);\n  \
+        permit (principal, action == MCP::Action::\"getPrompt\", resource);\n";
+    let named = policy("P", &[], &["name allow a.example", "net allow 10.0.0.0/8"]);
+    let local = policy("Q", &[], &["local allow l.example"]);
+    let team = policy("R", &["research"], &["some allow b.example"]);
+    let all = policy("S", &[], &["all allow b.example"]);
+    let documents = format!("{named}---\n{local}---\n{team}---\n{all}{mcp}");
+    let workspace = Workspace::new(&documents, &documents);
+    let mut of_kit = connect("2", "ana", "l.example:443", "DENY");
+    of_kit["deny_reason"] = json!([
+        "denied: rule \"kit:x\" matched op(action=net:connect:tcp, resource=l.example:443)"
+    ]);
+    let mut of_nobody = connect("4", "", "b.example:443", "ALLOW");
+    of_nobody["hostname"] = "".into();
+    workspace.write(
+        "records.jsonl",
+        lines(&[
+            connect("1", "ana", "a.example:443", "ALLOW"), // the address may be in the block
+            of_kit,
+            connect("3", "ana", "b.example:443", "ALLOW"), // ana may be in the team
+            of_nobody,
+            record("5", "ana", "prompt", "docs/summary", "ALLOW"),
+        ]),
+    );
+    let found = used(&workspace, &["--min-window", "0d"]);
+    let about = |rule: &str| {
+        let rules = found["rules"].as_array().unwrap();
+        let one = rules.iter().find(|one| one["rule"] == rule).unwrap();
+        json!([one["use"], one["why"], one["matches"], one["users"], one["machines"]])
+    };
+    for (rule, expected) in [
+        ("name", json!(["unknown", "may_match", 1, 1, 1])),
+        ("net", json!(["unknown", "may_match", 0, 0, 0])),
+        ("local", json!(["unknown", "may_match", 1, 1, 1])),
+        ("some", json!(["unknown", "team_unknown", 0, 0, 0])),
+        ("all", json!(["unknown", "team_unknown", 2, 1, 1])),
+        ("statement 1", json!(["redundant", null, 1, 1, 1])),
+        ("statement 2", json!(["redundant", null, 1, 1, 1])),
+    ] {
+        assert_eq!(about(rule), expected, "{rule}");
+    }
+}
+
 /// So many are counted in several parts, of which each has its share.
 #[test]
 fn a_thousand_requests_count_for_a_rule_about_addresses() {
