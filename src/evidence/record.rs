@@ -488,6 +488,30 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_any_type_spoil_no_record() {
+        for (value, texts) in [
+            ("\"x\"", vec!["x"]),
+            ("7", vec!["7"]),
+            ("-7", vec!["-7"]),
+            ("1.5", vec!["1.5"]),
+            ("true", vec!["true"]),
+            ("null", vec![]),
+            ("{\"a\":[1]}", vec![]),
+            ("[\"x\",[2],null]", vec!["x", "2"]),
+        ] {
+            let line = format!(
+                r#"{{"username":{value},"deny_reason":{value},"http_request":{value},"payload":{value},"hostname":"last"}}"#
+            );
+            let record: Record<'_> = serde_json::from_str(&line).unwrap();
+            assert_eq!(record.username.0, texts.first().copied().unwrap_or_default(), "{value}");
+            assert_eq!(record.deny_reason.0, texts, "{value}");
+            assert_eq!(record.http_request, Some(Box::default()), "{value}");
+            assert_eq!(record.payload.unwrap().resource_id, Text::default(), "{value}");
+            assert_eq!(record.hostname.0, "last", "{value}");
+        }
+    }
+
+    #[test]
     fn half_a_record_is_none() {
         for text in [r#"{"decision":"AUDIT_DEC"#, r#"{"decision":"a"} {"#, "{]", ""] {
             assert!(serde_json::from_str::<Record<'_>>(text).is_err(), "{text}");

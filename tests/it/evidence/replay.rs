@@ -203,6 +203,10 @@ fn the_outcome_of_an_approval_counts_once() {
         (&found["agreement"]["unknown"], &found["newly_denied"][0]["count"]),
         (&json!(1), &json!(1))
     );
+    // The same question twice is no outcome.
+    let asked = [step("1", "APPROVAL_REQUIRED"), step("2", "APPROVAL_REQUIRED")];
+    let skipped = workspace.replay(&asked, &[])["window"]["skipped"].clone();
+    assert_eq!((&skipped["resolution"], &skipped["duplicate"]), (&json!(0), &json!(1)));
 }
 
 #[test]

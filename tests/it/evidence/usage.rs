@@ -149,15 +149,16 @@ fn what_leaves_the_use_of_a_rule_unknown_is_no_redundancy() {
         permit (principal, action == MCP::Action::\"getPrompt\", resource);\n  \
         permit (principal, action == MCP::Action::\"getPrompt\", resource);\n";
     let named = policy("P", &[], &["name allow a.example", "net allow 10.0.0.0/8"]);
-    let local = policy("Q", &[], &["local allow l.example"]);
+    let mounts = "---\napiVersion: seawall/v1\nkind: FilesystemPolicy\nname: F\nrules:\n  \
+        - {name: kit, decision: allow, actions: [read, write], resources: ['/kit/**']}\n  \
+        - {name: other, decision: allow, actions: [read], resources: ['/other/**']}\n";
     let team = policy("R", &["research"], &["some allow b.example"]);
     let all = policy("S", &[], &["all allow b.example"]);
-    let documents = format!("{named}---\n{local}---\n{team}---\n{all}{mcp}");
+    let documents = format!("{named}---\n{team}---\n{all}{mounts}{mcp}");
     let workspace = Workspace::new(&documents, &documents);
-    let mut of_kit = connect("2", "ana", "l.example:443", "DENY");
-    of_kit["deny_reason"] = json!([
-        "denied: rule \"kit:x\" matched op(action=net:connect:tcp, resource=l.example:443)"
-    ]);
+    let mut of_kit = record("2", "ana", "filesystem_mount", "/kit/x", "DENY");
+    of_kit["deny_reason"] =
+        json!(["denied: rule \"kit:x\" matched op(action=fs:mount:read, resource=fs:path:/kit/x)"]);
     let mut of_nobody = connect("4", "", "b.example:443", "ALLOW");
     of_nobody["hostname"] = "".into();
     workspace.write(
@@ -179,13 +180,30 @@ fn what_leaves_the_use_of_a_rule_unknown_is_no_redundancy() {
     for (rule, expected) in [
         ("name", json!(["unknown", "may_match", 1, 1, 1])),
         ("net", json!(["unknown", "may_match", 0, 0, 0])),
-        ("local", json!(["unknown", "may_match", 1, 1, 1])),
+        ("kit", json!(["unknown", "may_match", 1, 1, 1])),
         ("some", json!(["unknown", "team_unknown", 0, 0, 0])),
         ("all", json!(["unknown", "team_unknown", 2, 1, 1])),
         ("statement 1", json!(["redundant", null, 1, 1, 1])),
         ("statement 2", json!(["redundant", null, 1, 1, 1])),
     ] {
         assert_eq!(about(rule), expected, "{rule}");
+    }
+}
+
+#[test]
+fn a_rule_that_also_allows_udp_is_not_narrowed() {
+    let rule = |actions: &str| {
+        let head = policy("P", &[], &[]).replace("rules: []", "rules:");
+        format!(
+            "{head}  - {{name: all, decision: allow, actions: [{actions}], resources: ['*.example.org']}}\n"
+        )
+    };
+    for (actions, is_narrowed) in [("connect:tcp", true), ("connect:tcp, connect:udp", false)] {
+        let workspace = Workspace::new(&rule(actions), &rule(actions));
+        workspace
+            .write("records.jsonl", lines(&[connect("1", "ana", "a.example.org:443", "ALLOW")]));
+        let found = used(&workspace, &["--narrow"]);
+        assert_eq!(found["narrow"] != json!([]), is_narrowed, "{actions}: {found}");
     }
 }
 
