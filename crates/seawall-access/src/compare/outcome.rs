@@ -131,3 +131,47 @@ fn bounded(
         _ => (widens || narrows).then_some(Outcome::Uncertain { widens, narrows }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::atom::Atom;
+    use crate::model::Decision;
+    use crate::point::{Match, Role};
+    use crate::unknowns::{Unknown, Unknowns};
+
+    /// Groups 0 to 8 allow or not, for reasons of their own; 9 certainly allows, and 10 certainly
+    /// denies.
+    #[test]
+    fn many_open_questions_leave_what_is_certain_certain() {
+        let of = |group, decision, unknowns| Match::of_group(group, decision, Role::Name, unknowns);
+        let mut matches: Vec<Match> = (0..9)
+            .zip(Unknown::ALL)
+            .map(|(group, unknown)| of(group, Decision::Allow, unknown.into()))
+            .collect();
+        matches.push(of(9, Decision::Allow, Unknowns::NONE));
+        matches.push(of(10, Decision::Deny, Unknowns::NONE));
+        let point = Point::new(Atom::Tcp, matches);
+        assert!(!point.is_settled_one_by_one());
+        let uncertain = |widens, narrows| Some(Outcome::Uncertain { widens, narrows });
+        for (before, after, expected) in [
+            (&[][..], &[9][..], Some(Outcome::Widened)),
+            (&[9], &[], Some(Outcome::Narrowed)),
+            (&[9], &[9, 10], Some(Outcome::Narrowed)),
+            (&[9, 10], &[9], Some(Outcome::Widened)),
+            (&[], &[], None),
+            (&[0, 1], &[0, 1], None),
+            (&[9], &[9, 0], None),
+            (&[10], &[10, 9], None),
+            (&[], &[0], uncertain(true, false)),
+            (&[0], &[], uncertain(false, true)),
+            (&[0], &[0, 10], uncertain(false, true)),
+            (&[0], &[9], uncertain(true, false)),
+            (&[0], &[1], uncertain(true, true)),
+        ] {
+            let found =
+                bounded(&point, &|group| before.contains(&group), &|group| after.contains(&group));
+            assert_eq!(found, expected, "{before:?} {after:?}");
+        }
+    }
+}
