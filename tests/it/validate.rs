@@ -994,3 +994,86 @@ fn hidden_characters_of_side_files_are_found_and_suppressed() {
     );
     assert_eq!(places(&folder), [""; 0]);
 }
+
+/// People copy what a finding advises, so that it has to be the right pattern.
+#[test]
+fn findings_advise_the_pattern_that_mends_them() {
+    let network = |rules: &str| {
+        format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: P\nrules:\n{rules}")
+    };
+    let folders = |rules: &str| {
+        format!("apiVersion: seawall/v1\nkind: FilesystemPolicy\nname: F\nrules:\n{rules}")
+    };
+    let hosts = "  - {name: a, decision: allow, actions: [connect:tcp], resources: ['api.example.com:443', '**.example.org']}\n";
+    let get = |what: &str| {
+        format!(
+            "{hosts}  - {{name: b, decision: deny, actions: [request:get], http_resources: [{{{what}}}]}}\n"
+        )
+    };
+    let data = "  - {name: a, decision: allow, actions: [read], resources: ['/data/**']}\n";
+    let table = [
+        (
+            network("  - {name: a, decision: allow, actions: [connect:tcp], resources: ['*']}\n"),
+            "`*` may be every host",
+            "list the hosts that are needed",
+        ),
+        (
+            network("  - {name: a, decision: allow, actions: [connect:tcp], resources: ['**']}\n"),
+            "`**` is every host",
+            "list the hosts that are needed",
+        ),
+        (
+            network(&get("host: api.example.com, path: /admin")),
+            "`GET https://api.example.com/admin/x` is allowed",
+            "write `/admin/**`, which",
+        ),
+        (
+            network(&get("host: api.example.com, path: /old/*")),
+            "`GET https://api.example.com/old/x/x` is allowed",
+            "write `/old/**`, which",
+        ),
+        (
+            network(&get("host: api.example.com, port: 80, path: /**")),
+            "nothing is allowed on port 80 of `api.example.com`",
+            "leave `port` out",
+        ),
+        (
+            network(&get("host: other.example.net, port: 80, path: /x")),
+            "nothing allows `other.example.net`",
+            "allow the host with `connect:tcp`",
+        ),
+        (
+            network(&format!(
+                "{hosts}  - {{name: b, decision: deny, actions: [connect:tcp], resources: ['*.bad.example.org']}}\n"
+            )),
+            "`connect:tcp www.a.bad.example.org:443` is allowed",
+            "deny `bad.example.org` and `**.bad.example.org`",
+        ),
+        (
+            folders(&format!(
+                "{data}  - {{name: b, decision: deny, actions: [read], resources: ['/data/own']}}\n"
+            )),
+            "`read /data/own/x` is allowed",
+            "deny `/data/own` and `/data/own/**`",
+        ),
+        (
+            folders(&format!(
+                "{data}  - {{name: b, decision: deny, actions: [read], resources: ['/data/secret/*']}}\n"
+            )),
+            "`read /data/secret/x/x` is allowed",
+            "deny `/data/secret` and `/data/secret/**`",
+        ),
+    ];
+    for (document, message, help) in table {
+        let folder = workspace(&[("a.yaml", &document)]);
+        let output = seawall(folder.path(), &["validate", ".", "--format", "json"]);
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = found["findings"].as_array().unwrap();
+        let says = |finding: &&Value, key: &str, text: &str| {
+            finding[key].as_str().is_some_and(|own| own.contains(text))
+        };
+        let told: Vec<&Value> =
+            findings.iter().filter(|one| says(one, "message", message)).collect();
+        assert!(told.iter().any(|one| says(one, "help", help)), "{message}: {findings:#?}");
+    }
+}
