@@ -15,8 +15,12 @@ pub(super) fn entries(
     new: &[Policy],
     teams: &TeamDirectory,
 ) -> Vec<(Outcome, Entry)> {
+    of_changes(cedar::compare(old, new), teams)
+}
+
+fn of_changes(changes: Vec<McpChange>, teams: &TeamDirectory) -> Vec<(Outcome, Entry)> {
     let mut entries: Vec<(Outcome, Entry)> = Vec::new();
-    for change in cedar::compare(old, new) {
+    for change in changes {
         let McpChange { teams: keys, widens, witness, access, because } = change;
         let mut names: Vec<String> = keys.iter().map(|key| teams.name(key).to_owned()).collect();
         names.sort();
@@ -59,4 +63,44 @@ fn cause(cause: McpCause) -> Cause {
         Effect::Forbid => Decision::Deny,
     });
     Cause { comes, policy, rule: statement, decision, statement: number }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_directions_of_a_change_are_one_entry() {
+        let change = |team: &str, access: &str, widens| McpChange {
+            teams: vec![team.to_owned()],
+            widens,
+            witness: None,
+            access: access.to_owned(),
+            because: Vec::new(),
+        };
+        let found = |changes: &[McpChange]| -> Vec<(String, bool, bool)> {
+            let entries = of_changes(changes.to_vec(), &TeamDirectory::default());
+            let told = |(_, one): (Outcome, Entry)| {
+                (format!("{:?} {}", one.audience.teams, one.access.what()), one.widens, one.narrows)
+            };
+            entries.into_iter().map(told).collect()
+        };
+        let of = |text: &str, widens, narrows| (format!("[\"{text}"), widens, narrows);
+        assert_eq!(
+            found(&[change("a", "mcp x", true), change("a", "mcp x", false)]),
+            [of("a\"] mcp x", true, true)]
+        );
+        assert_eq!(
+            found(&[
+                change("a", "mcp x", true),
+                change("b", "mcp x", true),
+                change("a", "mcp y", false)
+            ]),
+            [
+                of("a\"] mcp x", true, false),
+                of("b\"] mcp x", true, false),
+                of("a\"] mcp y", false, true)
+            ]
+        );
+    }
 }
