@@ -126,6 +126,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             AnswerFormat::Human | AnswerFormat::Json => shown.join("\n"),
         },
     )?;
+    if record.is_some() && verdict == Verdict::Deny {
+        let is_decided = answers.iter().any(|(_, answer, _)| !answer.because.is_empty());
+        context.note(&match is_decided {
+            true => "note: no allow helps while a rule denies it".to_owned(),
+            false => format!(
+                "note: a rule that allows `{}` is missing; `seawall suggest` writes such rules from records",
+                line(&request)
+            ),
+        });
+    }
     exits.extend(exit_code.then(|| exit(verdict)));
     Ok(worst(exits))
 }

@@ -116,7 +116,7 @@ fn offline(
     let (now, then) = (only(context, loaded)?, only(context, base)?);
     let (now, then) = (now.desired.policies, then.desired.policies);
     let states = States {
-        before: (plain(&then), RuleOrigins::new(&then)),
+        before: (plain(&then), RuleOrigins::new(&then).of_version(before)),
         after: (plain(&now), RuleOrigins::new(&now)),
         teams: TeamDirectory::default(),
     };

@@ -215,7 +215,7 @@ fn from_documents(
     let mut before = before.map(Vec::into_iter);
     let mut subjects = Vec::new();
     for workspace in each {
-        let then = before.as_mut().and_then(Iterator::next).map(|before| before.desired.policies);
+        let then = before.as_mut().and_then(Iterator::next);
         if workspace.docker.is_none() {
             continue;
         }
@@ -227,7 +227,10 @@ fn from_documents(
             declared: desired.policies,
             teams: evidence.map(Evidence::listed_teams).unwrap_or_default(),
             tests,
-            before: then.map(|then| (plain(&then), RuleOrigins::new(&then))),
+            before: then.map(|Before { from, desired, .. }| {
+                let origins = RuleOrigins::new(&desired.policies).of_version(&from);
+                (plain(&desired.policies), origins)
+            }),
             planned: None,
             memberships: evidence.map(Evidence::memberships_by_name).unwrap_or_default(),
         });

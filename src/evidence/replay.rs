@@ -63,6 +63,16 @@ impl RuleOrigins {
         places
     }
 
+    /// The same locations in another version of the documents: a git ref or a folder, as given on
+    /// the command line.
+    #[must_use]
+    pub fn of_version(mut self, version: &str) -> Self {
+        for origin in self.0.values_mut().flat_map(HashMap::values_mut) {
+            origin.file = format!("{version}:{}", origin.file);
+        }
+        self
+    }
+
     /// Adds the locations of the statements of a Cedar text, which have numbers in place of names.
     pub fn add_statements(&mut self, policy: &str, declared: &DesiredPolicy) {
         for (number, beside) in (1..).zip(&declared.rules) {

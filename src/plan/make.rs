@@ -101,7 +101,7 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
             side.tests = tests.iter().map(CarriedTest::from).collect();
         }
         side.recorded = evidence.map(|evidence| {
-            let documents = base.map(|base| base.desired);
+            let documents = base.map(|base| (base.desired, base.from));
             States::of_change(input.live, &side.steps, documents, input.desired).replay(evidence)
         });
         plan.warnings.append(warnings);

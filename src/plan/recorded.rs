@@ -32,12 +32,12 @@ pub struct Evidence<'a> {
 
 impl States {
     /// The live policies, undeclared ones included, before and after these steps. `before` holds
-    /// the documents that replace the live state in a plan that compares documents.
+    /// the documents that replace the live state in a plan that compares documents, and their version.
     #[must_use]
     pub fn of_change(
         live: &Live,
         steps: &[Step],
-        before: Option<&Desired>,
+        before: Option<(&Desired, &str)>,
         desired: &Desired,
     ) -> Self {
         let left = simulate::simulate(live, steps.iter().map(|step| &step.change));
@@ -46,7 +46,9 @@ impl States {
             before: (
                 policies(live),
                 match before {
-                    Some(before) => RuleOrigins::new(&before.policies),
+                    Some((documents, version)) => {
+                        RuleOrigins::new(&documents.policies).of_version(version)
+                    }
                     None => of_live(live, desired),
                 },
             ),

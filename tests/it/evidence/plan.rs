@@ -166,7 +166,7 @@ fn a_plan_from_other_documents_holds_what_replay_prints_of_them() {
     let replay: Value = serde_json::from_str(&replay).unwrap_or_else(|_| panic!("{stderr}"));
     assert_eq!(
         replay["newly_denied"][0]["because"],
-        json!(["no longer allow `P › files` (all.pol.yaml:6:5)"])
+        json!(["no longer allow `P › files` (../then:all.pol.yaml:6:5)"])
     );
     let (_, plan, stderr) = proposal.run(&[&["plan"], &before[..]].concat());
     let plan: Value = serde_json::from_str(&plan).unwrap_or_else(|_| panic!("{stderr}"));

@@ -38,7 +38,7 @@ fn what_is_newly_denied_says_by_which_rule_whom_and_how_often() {
                 {"request": "connect:tcp cve.mitre.org:443", "recorded": "deny", "computed": "allow", "count": 1}]},
             "newly_denied": [{"request": "connect:tcp files.example.org:443", "teams": ["research"], "count": 3, "users": 2,
                 "first": "2026-11-10T12:00:00Z", "last": "2026-11-10T12:00:00Z",
-                "because": ["no longer allow `Research › files` (all.pol.yaml:6:5)"]}],
+                "because": ["no longer allow `Research › files` (../then:all.pol.yaml:6:5)"]}],
             "newly_allowed": [],
             "denied_users": 2,
             "unchanged": 3,
@@ -89,7 +89,7 @@ fn a_deny_that_comes_is_behind_the_change_and_one_that_goes_too() {
     let found = Workspace::new(&closed, &open).replay(&records, &[]);
     assert_eq!(
         found["newly_allowed"][0]["because"],
-        json!(["no longer deny `P › no` (all.pol.yaml:6:5)"])
+        json!(["no longer deny `P › no` (../then:all.pol.yaml:6:5)"])
     );
 }
 

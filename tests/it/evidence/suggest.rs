@@ -213,12 +213,14 @@ fn a_pasted_record_is_answered() {
     assert!(stdout.starts_with("deny  connect:tcp cve.mitre.org:22"), "{stdout}");
     assert!(
         stdout.contains("`P › cve` allows port 443 only, not 22")
-            && stderr.contains("recorded as denied"),
+            && stderr.contains("recorded as denied")
+            && stderr.contains("a rule that allows `connect:tcp cve.mitre.org:22` is missing"),
         "{stdout}{stderr}"
     );
     let reason = "blocked: denied: rule \"no\" matched op(action=net:connect:tcp, resource=net:domain:x.bad.example:443)";
-    let (code, stdout, _) =
+    let (code, stdout, stderr) =
         run(&now, &["can", "--record", "-", "--team", "research", "--format", "json"], reason);
+    assert!(stderr.contains("no allow helps while a rule denies it"), "{stderr}");
     let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(
         (code, &answer["decision"], &answer["because"][0]["rule"]),
