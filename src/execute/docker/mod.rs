@@ -342,3 +342,87 @@ fn explain(change: &Change, refusal: &Refusal) -> Problem {
         (_, Object::Policy | Object::Rule) => problem,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{closes, explain};
+    use crate::model::Decision::{self, Allow, Deny};
+    use crate::model::{Action, PolicyId, Resources, Rule, RuleId, Scope};
+    use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
+    use crate::plan::step::Delta;
+    use crate::service::http::Refusal;
+
+    fn existing() -> PolicyTarget {
+        PolicyTarget::Existing(PolicyId("pol_p".to_owned()))
+    }
+
+    fn rule(decision: Decision) -> Rule {
+        let resources = Resources::Plain(vec!["a".to_owned()].into());
+        Rule { name: "r".to_owned(), decision, actions: vec![Action::ConnectTcp], resources }
+    }
+
+    fn head(name: &str, team: &str) -> PolicyFields {
+        let scope = Scope::Teams([team.to_owned()].into());
+        PolicyFields { name: name.to_owned(), scope, cedar: None }
+    }
+
+    fn of_rule(delta: Delta<Rule>) -> Change {
+        let target = RuleTarget::Existing(RuleId("rule_r".to_owned()));
+        Change::Rule { policy: existing(), target, delta }
+    }
+
+    fn of_policy(before: PolicyFields, after: PolicyFields) -> Change {
+        Change::Policy { target: existing(), delta: Delta::Update { before, after } }
+    }
+
+    #[test]
+    fn a_call_may_close_access_that_existed() {
+        let update =
+            |decision| of_rule(Delta::Update { before: rule(decision), after: rule(decision) });
+        let delete = |decision| of_rule(Delta::Delete { before: rule(decision) });
+        let planned = PolicyTarget::Planned("p".to_owned());
+        let table = [
+            (Change::create_rule(existing(), rule(Deny)), true),
+            (Change::create_rule(existing(), rule(Allow)), false),
+            (Change::create_rule(planned, rule(Deny)), false),
+            (update(Deny), true),
+            (update(Allow), false),
+            (delete(Allow), true),
+            (delete(Deny), false),
+            (of_policy(head("p", "a"), head("p", "b")), true),
+            (of_policy(head("p", "a"), head("q", "a")), false),
+            (Change::create_policy(head("p", "a")), false),
+        ];
+        for (change, expected) in table {
+            assert_eq!(closes(&change), expected, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn the_hint_for_a_refusal_is_about_the_call() {
+        let refusal = |code: &str| Refusal {
+            status: 400,
+            code: Some(code.to_owned()),
+            message: String::new(),
+        };
+        let (create, update) =
+            (Change::create_policy(head("p", "a")), of_policy(head("p", "a"), head("p", "b")));
+        let add = Change::create_rule(existing(), rule(Allow));
+        let table = [
+            (&create, "invalid_argument", Some("less than its documentation")),
+            (&update, "invalid_argument", None),
+            (&create, "limit_exceeded", Some("the organization may have")),
+            (&add, "limit_exceeded", Some("the policy may have")),
+            (&update, "permission_denied", Some("permission to edit")),
+            (&create, "unknown", None),
+        ];
+        for (change, code, expected) in table {
+            let hint = explain(change, &refusal(code)).hint;
+            let fits = match expected {
+                Some(text) => hint.as_ref().is_some_and(|hint| hint.contains(text)),
+                None => hint.is_none(),
+            };
+            assert!(fits, "{code}: {hint:?}");
+        }
+    }
+}

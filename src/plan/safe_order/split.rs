@@ -250,10 +250,11 @@ fn split_creation(target: &PolicyTarget, after: &PolicyFields) -> Option<Vec<Cha
 #[cfg(test)]
 mod tests {
     use super::super::proof::{ends, policy};
-    use super::{is_between, split};
+    use super::{is_between, split, split_creation, split_head};
     use crate::model::Decision::{self, Allow, Deny};
-    use crate::model::{Action, Body, Cedar, HttpResource, Resources};
-    use crate::plan::step::{Op, Reason};
+    use crate::model::{Action, Body, Cedar, HttpResource, Resources, Scope};
+    use crate::plan::docker::{Change, PolicyFields, PolicyTarget};
+    use crate::plan::step::{Delta, Op, Reason};
 
     /// The decision of a rule, and its hosts.
     type Side = (Decision, &'static [&'static str]);
@@ -338,5 +339,95 @@ mod tests {
                 .map(|parts| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
             assert_eq!(parts(before, after), expected, "{before:?} {after:?}");
         }
+    }
+
+    /// A policy of the teams, with the text if there is one.
+    fn head(teams: &[&str], text: Option<&str>) -> PolicyFields {
+        let cedar = |text: &str| Cedar { text: text.to_owned(), schema_url: String::new() };
+        PolicyFields {
+            name: "p".to_owned(),
+            scope: Scope::Teams(teams.iter().map(|team| (*team).to_owned()).collect()),
+            cedar: text.map(cedar),
+        }
+    }
+
+    const OPEN: &str = "permit (principal, action, resource in MCP::Server::\"a\");";
+    const OTHER: &str = "permit (principal, action, resource in MCP::Server::\"b\");";
+    const SHUT: &str = "forbid (principal, action, resource in MCP::Server::\"x\");";
+
+    #[test]
+    fn a_policy_on_the_way_governs_the_teams_of_both_sides() {
+        let (target, both) = (PolicyTarget::Planned("p".to_owned()), [OPEN, OTHER].join("\n"));
+        let mut moved = head(&["a"], Some(OTHER));
+        moved.cedar.as_mut().unwrap().schema_url = "other".to_owned();
+        let renamed = PolicyFields { name: "q".to_owned(), ..head(&["a"], None) };
+        let table = [
+            (head(&["a"], None), head(&["b"], None), Some(head(&["a", "b"], None))),
+            // One call that widens, or narrows.
+            (head(&["a"], None), head(&["a", "b"], None), None),
+            (head(&["a", "b"], None), head(&["a"], None), None),
+            (head(&["a", "b"], None), renamed, None),
+            (head(&["a"], Some(OPEN)), head(&["a"], Some(&both)), None),
+            (head(&["a"], Some(&both)), head(&["a"], Some(OPEN)), None),
+            // Nothing is permitted by both, and nothing forbidden by either.
+            (head(&["a"], Some(OPEN)), head(&["a"], Some(OTHER)), None),
+            // Of several changes in one call, or of another language, nothing is known.
+            (head(&["a"], Some(&[SHUT, OTHER].join("\n"))), head(&["b"], Some(OPEN)), None),
+            (head(&["a"], Some(SHUT)), moved, None),
+            (
+                head(&["a"], Some(&[SHUT, OTHER].join("\n"))),
+                head(&["a"], Some(OPEN)),
+                Some(head(&["a"], Some(SHUT))),
+            ),
+        ];
+        for (before, after, expected) in table {
+            let expected = expected.map(|between| {
+                let part = |before: &PolicyFields, after: &PolicyFields| {
+                    let delta = Delta::Update { before: before.clone(), after: after.clone() };
+                    Change::Policy { target: target.clone(), delta }
+                };
+                vec![part(&before, &between), part(&between, &after)]
+            });
+            assert_eq!(split_head(&target, &before, &after), expected, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_policy_forbids_before_it_permits() {
+        let target = PolicyTarget::Planned("p".to_owned());
+        let after = head(&["a"], Some(&[SHUT, OPEN].join("\n")));
+        let parts = split_creation(&target, &after).unwrap();
+        let between = head(&["a"], Some(SHUT));
+        assert_eq!(parts.first(), Some(&Change::create_policy(between.clone())));
+        let delta = Delta::Update { before: between, after };
+        assert_eq!(parts.get(1), Some(&Change::Policy { target: target.clone(), delta }));
+        for text in [SHUT, OPEN] {
+            assert_eq!(split_creation(&target, &head(&["a"], Some(text))), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_few_allows_are_deleted_before_their_policy() {
+        let rules = [("x", Deny, &["x"][..]), ("a", Allow, &["a"]), ("b", Allow, &["b"])];
+        let third = ("c", Allow, &["c"][..]);
+        let deleted = |rules: &[(&str, Decision, &[&str])]| {
+            let (_, diff, drafts) = ends(&[policy("p", rules)], &[]);
+            let parts = split(&drafts[0], &diff.policies[0])?;
+            let name = |part: &crate::plan::docker::draft::Draft| match &part.change {
+                Change::Rule { delta: Delta::Delete { before }, .. } => before.name.clone(),
+                Change::Policy { delta: Delta::Delete { before }, .. } => {
+                    let Body::Allowlist(left) = &before.body else { unreachable!("it has rules") };
+                    let left = left.iter().map(|rule| rule.name.as_str());
+                    format!("p with {}", left.collect::<Vec<_>>().join(" "))
+                }
+                Change::Rule { .. } | Change::Policy { .. } => unreachable!("it is a deletion"),
+            };
+            Some(parts.iter().map(name).collect::<Vec<_>>())
+        };
+        let parts = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(deleted(&rules[..1]), None, "there is no allow");
+        assert_eq!(deleted(&rules[..2]), parts(&["a", "p with x"]));
+        assert_eq!(deleted(&rules), parts(&["a", "b", "p with x"]));
+        assert_eq!(deleted(&[rules[0], rules[1], rules[2], third]), None, "there are many");
     }
 }
