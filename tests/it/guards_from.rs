@@ -544,3 +544,24 @@ fn the_history_of_a_submodule_is_not_a_base() {
         );
     }
 }
+
+#[test]
+fn a_protected_policy_that_is_not_live_stays_declared_too() {
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    let policy = std::fs::read_to_string(folder.join("policy.yaml")).unwrap();
+    let commit = |documents: &str, settings: &str, branch: &str| {
+        workspace(&folder, settings, "a.example.com");
+        std::fs::write(folder.join("policy.yaml"), documents).unwrap();
+        git(repository.path(), &["commit", "-q", "-a", "-m", branch]);
+        git(repository.path(), &["branch", "-f", branch]);
+    };
+    let guarded = format!("{LAX}guards: {{protected: [Guardrails]}}\n");
+    let first = format!("{policy}---\n{}", policy.replace("name: Research", "name: Guardrails"));
+    commit(&first, &guarded, "base");
+    commit(&policy, LAX, "gone");
+    let (_, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", "base"]);
+    let refusal =
+        "\nRefused by `protected`: no document declares the protected policy `Guardrails`";
+    assert!(stdout.contains(refusal), "{stdout}{stderr}");
+}
