@@ -32,7 +32,8 @@ pub struct Evidence<'a> {
 
 impl States {
     /// The live policies, undeclared ones included, before and after these steps. `before` holds
-    /// the documents that replace the live state in a plan that compares documents, and their version.
+    /// the documents that replace the live state in a plan that compares documents, and their
+    /// version.
     #[must_use]
     pub fn of_change(
         live: &Live,

@@ -456,16 +456,22 @@ fn the_action_applies_a_reviewed_plan_under_the_guards_of_now_too() {
     assert!(text("examples/workflows/apply.yml").contains("\n          guards-from: HEAD "));
 }
 
+/// Commits the documents with these settings, and has the branch name that commit.
+fn commit(repository: &Path, documents: &str, settings: &str, branch: &str) {
+    let folder = repository.join("policies");
+    workspace(&folder, settings, "a.example.com");
+    std::fs::write(folder.join("policy.yaml"), documents).unwrap();
+    git(repository, &["commit", "-q", "-a", "--allow-empty", "-m", branch]);
+    git(repository, &["branch", "-f", branch]);
+}
+
 #[test]
 fn a_protected_policy_stays_protected_under_its_next_name() {
     let repository = repository();
     let folder = repository.path().join("policies");
     let policy = std::fs::read_to_string(folder.join("policy.yaml")).unwrap();
     let commit = |documents: &str, settings: &str, branch: &str| {
-        workspace(&folder, settings, "a.example.com");
-        std::fs::write(folder.join("policy.yaml"), documents).unwrap();
-        git(repository.path(), &["commit", "-q", "-a", "--allow-empty", "-m", branch]);
-        git(repository.path(), &["branch", "-f", branch]);
+        commit(repository.path(), documents, settings, branch)
     };
     let guarded = format!("{LAX}guards: {{protected: [Guardrails]}}\n");
     let named = |name: &str| policy.replace("name: Research", name);
@@ -551,10 +557,7 @@ fn a_protected_policy_that_is_not_live_stays_declared_too() {
     let folder = repository.path().join("policies");
     let policy = std::fs::read_to_string(folder.join("policy.yaml")).unwrap();
     let commit = |documents: &str, settings: &str, branch: &str| {
-        workspace(&folder, settings, "a.example.com");
-        std::fs::write(folder.join("policy.yaml"), documents).unwrap();
-        git(repository.path(), &["commit", "-q", "-a", "-m", branch]);
-        git(repository.path(), &["branch", "-f", branch]);
+        commit(repository.path(), documents, settings, branch)
     };
     let guarded = format!("{LAX}guards: {{protected: [Guardrails]}}\n");
     let first = format!("{policy}---\n{}", policy.replace("name: Research", "name: Guardrails"));

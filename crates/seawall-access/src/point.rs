@@ -435,7 +435,8 @@ mod tests {
         .collect()
     }
 
-    /// What bounds say of points with too many open questions, said of points with few of them.
+    /// Points with few open questions, whose exact answers are known, are also answered as those
+    /// with too many are.
     #[test]
     fn bounds_hold_in_every_world() {
         let all = matches();
@@ -464,7 +465,7 @@ mod tests {
                 assert!(bounded || !exact, "{point:?} {states}");
                 (certain, open) =
                     (certain + u32::from(!exact), open + u32::from(bounded && !exact));
-                // What only adds denies or takes allows away opens nothing, and that is seen.
+                // Adding denies and removing allows opens nothing, and the bounds must say so.
                 let is_within =
                     (0..3).all(|group| match point.matches.iter().find(|one| one.group == group) {
                         Some(one) if one.opens() => was(group) || !now(group),

@@ -39,7 +39,8 @@ pub struct Judge<'a> {
     state: State<'a>,
     /// Teams in the scopes of MCP policies.
     mcp_teams: BTreeSet<String>,
-    /// By domain, its only rule. A domain without an entry has no policy.
+    /// The only rule of each domain; `None` if the domain has several. A domain without an entry
+    /// has no rule.
     only: BTreeMap<Domain, Option<Place>>,
     /// Answers about MCP, kept because few actions and memberships make up many records.
     mcp: Mutex<BTreeMap<McpQuestion, Ruling>>,

@@ -7,7 +7,8 @@ use ruzstd::decoding::StreamingDecoder;
 
 use super::super::lines::Stream;
 
-/// The stream, decompressed if its first bytes say so: standard input has no name to go by.
+/// The stream, decompressed if it starts like gzip or zstd. Standard input has no file name that
+/// could tell.
 pub(super) fn decompressed(stream: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
     let mut stream = Stream::new(stream);
     let head = stream.peek(4)?;
